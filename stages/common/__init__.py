@@ -1,0 +1,1 @@
+"""What two stages share; knows no stage by name."""

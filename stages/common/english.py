@@ -1,0 +1,20 @@
+"""How common an English word is, from the frequency list that symspellpy carries."""
+
+import functools
+
+from stages.common.weights import locate
+
+FREQUENCIES = "package:symspellpy/frequency_dictionary_en_82_765.txt"
+
+
+@functools.cache
+def ranks() -> dict[str, int]:
+    """Rank of each of 82,765 English words, 0 the most common."""
+    lines = locate(FREQUENCIES).read_text(encoding="utf-8-sig").splitlines()
+    counted = sorted(((int(line.split()[1]), line.split()[0]) for line in lines), key=lambda pair: (-pair[0], pair[1]))
+    return {word: rank for rank, (_, word) in enumerate(counted)}
+
+
+def common(word: str, first: int) -> bool:
+    """Whether `word`, in lower case, is among the `first` most common words; plurals count as their singular."""
+    return any(ranks().get(form, first) < first for form in (word, word.removesuffix("s"), word.removesuffix("es")))

@@ -1,0 +1,24 @@
+"""Errors that end a stage with one clear line."""
+
+
+class StageError(Exception):
+    """The stage cannot go on; the message says what, where and what to do."""
+
+
+class Failed(Exception):
+    """An item could not be made; others may. Recorded with a short reason and a message, and tried again next run."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(reason, message)
+        self.reason = reason
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Rejected(Exception):
+    """An item was looked at and is not wanted; the message is its reason, a short snake_case word.
+
+    Rejected items are not tried again until their input, the parameters or the code change.
+    """

@@ -1,0 +1,92 @@
+"""params.yaml: read, validated as a whole, and handed out block by block."""
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stages.common.errors import StageError
+
+PARAMS_FILE = Path("params.yaml")
+STAGES = Path(__file__).parent.parent
+
+
+class Block(BaseModel):
+    """One block of params.yaml; unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Base(Block):
+    """The block `base`: what every stage shares."""
+
+    seed: int = Field(ge=0)
+    device: Literal["auto", "cpu", "cuda"]
+    jobs: int = Field(ge=-1)
+    backend: Literal["loky", "ray", "dask"]
+    max_failed: float = Field(ge=0, le=1)
+    offline: bool
+
+
+def load_all(path: Path = PARAMS_FILE) -> dict[str, Block]:
+    """Return every block of `path`, validated against `stages.<block>.params.Params`.
+
+    Raises StageError naming the file, the key and the mend when anything is unknown, missing, of a wrong type or
+    out of range. Every stage calls this, so a mistake in the last block stops the first stage.
+    """
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StageError(f"{path} not found: run stages from the repository root") from None
+    except yaml.YAMLError as error:
+        raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise StageError(f"{path} must hold one block per stage")
+    return {name: _validate(path, name, values) for name, values in tree.items()}
+
+
+def load(name: str, path: Path = PARAMS_FILE) -> tuple[Any, Base]:
+    """Return the block `name` and the block `base` of `path`, after validating the whole file."""
+    blocks = load_all(path)
+    for needed in (name, "base"):
+        if needed not in blocks:
+            raise StageError(f"{path}: block '{needed}' is missing: restore it from Git")
+    base = blocks["base"]
+    assert isinstance(base, Base)
+    return blocks[name], base
+
+
+def _schema(path: Path, name: str) -> type[Block]:
+    if name == "base":
+        return Base
+    known = [path.parent.name for path in STAGES.glob("*/params.py")]
+    if name not in known or name == "common":
+        raise StageError(f"{path}: no stage is called '{name}'{_did_you_mean(name, known)}")
+    schema: type[Block] = importlib.import_module(f"stages.{name}.params").Params
+    return schema
+
+
+def _validate(path: Path, name: str, values: Any) -> Block:
+    schema = _schema(path, name)
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        raise StageError(f"{path}: " + "; ".join(_explain(schema, name, e) for e in error.errors())) from None
+
+
+def _explain(schema: type[Block], name: str, error: Any) -> str:
+    """One phrase for one pydantic error: the dotted key, what is wrong, and the nearest known key."""
+    key = ".".join([name, *(str(part) for part in error["loc"])])
+    if error["type"] == "extra_forbidden":
+        return f"unknown parameter {key}{_did_you_mean(str(error['loc'][-1]), list(schema.model_fields))}"
+    if error["type"] == "missing":
+        return f"parameter {key} is missing"
+    return f"{key}: {error['msg']} (found {error['input']!r})"
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f", did you mean '{near[0]}'?" if near else f" (known: {', '.join(sorted(known))})"
