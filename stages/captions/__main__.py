@@ -1,0 +1,66 @@
+"""Correct medical terms and sort what was said: transcripts and lexicon in, data/captions out."""
+
+import functools
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from stages.captions.params import Params
+from stages.common.cli import run_stage
+from stages.common.params import Base
+
+VIDEOS, TRANSCRIPTS, OUT, MODEL = (
+    Path("data/videos"),
+    Path("data/transcripts"),
+    Path("data/captions"),
+    Path("models/lexicon"),
+)
+
+
+def make(block: Params, base: Base) -> dict[str, Any]:
+    """Caption every video that has a transcript."""
+    import pandas as pd
+
+    from stages.captions.work import captions
+    from stages.common.files import read_json, write_json
+    from stages.common.itemwise import Item, counts, finished, run
+    from stages.common.lexicon import lexicon_digest
+
+    titles = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id").title.fillna("")
+    items = [
+        Item(
+            row.id,
+            f"{row.digest} {titles[row.id]}",
+            {"transcript": str(TRANSCRIPTS / f"{row.id}.json"), "title": titles[row.id]},
+        )
+        for row in finished(TRANSCRIPTS).itertuples()
+    ]
+    manifest, done = run(
+        items,
+        functools.partial(captions, block=block, model=MODEL),
+        package="stages.captions",
+        out=OUT,
+        files=("{id}.json",),
+        params=block,
+        base=base,
+        revision=lexicon_digest(MODEL),
+    )
+    made = [read_json(OUT / f"{name}.json") for name in manifest[manifest.status == "ok"].id]
+    rows = [row for one in made for row in one["sentences"]]
+    words = sum(len(row["raw"].split()) for row in rows)
+    replaced = sum(len(fix["from"].split()) for row in rows for fix in row["corrections"])
+    metrics = counts(manifest) | {
+        "sentences": len(rows),
+        "by_kind": dict(sorted(Counter(row["kind"] for row in rows).items())),
+        "words": words,
+        "words_replaced_share": replaced / words if words else 0.0,
+        "entities": sum(len(row["entities"]) for row in rows),
+        "concepts": len({entity["id"] for row in rows for entity in row["entities"]}),
+        "sub_pathology": dict(sorted(Counter(one["sub_pathology"][0]["field"] for one in made).items())),
+    }
+    write_json(Path("reports/metrics/captions.json"), metrics)
+    return {"items": done, "videos": len(items), "sentences": len(rows)}
+
+
+if __name__ == "__main__":
+    run_stage("captions", make, __doc__)

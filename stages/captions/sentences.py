@@ -1,0 +1,50 @@
+"""Timed words cut into sentences."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+from stages.common.weights import locate
+
+PAUSE_S = 1.5  # a silence this long ends a sentence even where the recogniser set no full stop
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Words said without a stop; times in seconds."""
+
+    text: str
+    start: float
+    end: float
+
+
+@functools.cache
+def _splitter(nltk_data: str) -> Any:
+    import nltk
+
+    place = str(locate(nltk_data))
+    if place not in nltk.data.path:
+        nltk.data.path.insert(0, place)
+    return nltk.tokenize.PunktTokenizer("english")
+
+
+def sentences(words: list[dict[str, Any]], nltk_data: str) -> list[Sentence]:
+    """Return the sentences of `words` ({word, start, end}, in time order), split by NLTK's Punkt and by long pauses."""
+    found = []
+    for run in _runs(words):
+        begin = 0
+        for text in _splitter(nltk_data).tokenize(" ".join(word["word"] for word in run)):
+            count = len(text.split())
+            part = run[begin : begin + count]
+            found.append(Sentence(text, part[0]["start"], part[-1]["end"]))
+            begin += count
+    return found
+
+
+def _runs(words: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    runs: list[list[dict[str, Any]]] = []
+    for word in words:
+        if not runs or word["start"] - runs[-1][-1]["end"] > PAUSE_S:
+            runs.append([])
+        runs[-1].append(word)
+    return runs

@@ -1,0 +1,81 @@
+"""Align text and image in time: keyframes, rois and captions in, data/pairs out. This is QUILT."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from stages.common.cli import run_stage
+from stages.common.params import Base
+from stages.pairs.params import Params
+
+VIDEOS, KEYFRAMES, ROIS, CAPTIONS = (Path("data") / name for name in ("videos", "keyframes", "rois", "captions"))
+OUT = Path("data/pairs/pairs.parquet")
+
+
+def make(block: Params, base: Base) -> dict[str, Any]:
+    """Pair every captioned video."""
+    import pandas as pd
+
+    from stages.common.files import write_json, write_table
+    from stages.common.itemwise import finished
+    from stages.common.pairs import pairs_table
+
+    videos = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id")
+    names = finished(CAPTIONS).id
+    table = pairs_table([row for name in names for row in _video(name, videos.loc[name], block)])
+    write_table(OUT, table)
+    metrics = {
+        "pairs": len(table),
+        "images": int(table.image.nunique()),
+        "videos": len(names),
+        "texts_per_image": len(table) / max(1, table.image.nunique()),
+        "words_per_text": float(table.text.str.split().str.len().mean()) if len(table) else 0.0,
+        "with_box": int((table.box != "[]").sum()),
+        "by_kind": {str(k): int(v) for k, v in table.groupby("kind").size().items()},
+        "by_reason": {str(k): int(v) for k, v in table.groupby("reason").size().items()},
+    }
+    write_json(Path("reports/metrics/pairs.json"), metrics)
+    return {"items": len(names), "pairs": len(table), "images": metrics["images"]}
+
+
+def _video(name: str, video: Any, block: Params) -> list[dict[str, Any]]:
+    import pandas as pd
+
+    from stages.common.files import read_json
+    from stages.pairs.align import align, box_for
+
+    holds = pd.read_parquet(KEYFRAMES / f"{name}.parquet")
+    boxes = pd.read_parquet(ROIS / f"{name}.parquet")
+    captions = read_json(CAPTIONS / f"{name}.json")
+    rows = []
+    for number, match in enumerate(align(holds, captions["sentences"], block)):
+        sentence, hold = captions["sentences"][match.sentence], holds.loc[match.hold]
+        rows.append(
+            {
+                "pair_id": f"{hold.chunk_id}_{number:03d}",
+                "source": "quilt",
+                "group": name,
+                "video_id": name,
+                "chunk_id": hold.chunk_id,
+                "image": f"{KEYFRAMES}/{name}.tar#{hold.image}",
+                "start_s": sentence["start"],
+                "end_s": sentence["end"],
+                "text": sentence["text"],
+                "kind": sentence["kind"],
+                "box": json.dumps(box_for(boxes, hold.chunk_id, sentence)),
+                "entities": json.dumps(sentence["entities"]),
+                "sub_pathology": captions["sub_pathology"][0]["field"],
+                "magnification": hold.magnification,
+                "width": hold.width,
+                "height": hold.height,
+                "confidence": match.confidence,
+                "reason": match.reason,
+                "provenance": video.url,
+                "licence": video.licence or "",
+            }
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    run_stage("pairs", make, __doc__)

@@ -1,0 +1,16 @@
+"""The block `pairs` of params.yaml."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from stages.common.params import Block
+
+
+class Params(Block):
+    """How sentences find their images."""
+
+    rule: Literal["words", "paper"]
+    pair_chunk_time: float = Field(ge=0)
+    min_overlap: float = Field(gt=0, le=1)
+    ahead_s: float = Field(ge=0)

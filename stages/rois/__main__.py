@@ -1,0 +1,51 @@
+"""Follow the cursor and box what it circles: keyframes and videos in, data/rois out."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from stages.common.cli import run_stage
+from stages.common.params import Base
+from stages.rois.params import Params
+
+VIDEOS, KEYFRAMES, OUT = Path("data/videos"), Path("data/keyframes"), Path("data/rois")
+
+
+def make(block: Params, base: Base) -> dict[str, Any]:
+    """Trace the cursor in every video that has keyframes."""
+    import pandas as pd
+
+    from stages.common.files import write_json
+    from stages.common.itemwise import Item, counts, finished, run
+    from stages.rois.work import rois
+
+    items = [
+        Item(
+            row.id,
+            row.digest,
+            {
+                "video": str(VIDEOS / "media" / f"{row.id}.mp4"),
+                "holds": str(KEYFRAMES / f"{row.id}.parquet"),
+                "images": str(KEYFRAMES / f"{row.id}.tar"),
+            },
+        )
+        for row in finished(KEYFRAMES).itertuples()
+    ]
+    manifest, done = run(
+        items,
+        functools.partial(rois, block=block, jobs=base.jobs),
+        package="stages.rois",
+        out=OUT,
+        files=("{id}.parquet", "{id}.trace.parquet"),
+        params=block,
+        base=base,
+    )
+    kept = manifest[manifest.status == "ok"].id
+    boxes = sum(len(pd.read_parquet(OUT / f"{name}.parquet")) for name in kept)
+    points = sum(len(pd.read_parquet(OUT / f"{name}.trace.parquet")) for name in kept)
+    write_json(Path("reports/metrics/rois.json"), counts(manifest) | {"boxes": boxes, "trace_points": points})
+    return {"items": done, "videos": len(items), "boxes": boxes}
+
+
+if __name__ == "__main__":
+    run_stage("rois", make, __doc__)

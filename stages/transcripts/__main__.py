@@ -1,0 +1,41 @@
+"""Turn English speech into timed words: videos that keyframes kept in, data/transcripts out."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from stages.common.cli import run_stage
+from stages.common.params import Base
+from stages.transcripts.params import Params
+
+VIDEOS, KEYFRAMES, OUT = Path("data/videos"), Path("data/keyframes"), Path("data/transcripts")
+
+
+def make(block: Params, base: Base) -> dict[str, Any]:
+    """Transcribe every video that has keyframes."""
+    from stages.common.device import pick_device
+    from stages.common.files import read_json, write_json
+    from stages.common.itemwise import Item, counts, finished, run
+    from stages.transcripts.work import transcript
+
+    sounds = finished(VIDEOS).set_index("id").digest
+    items = [
+        Item(name, sounds[name], {"path": str(VIDEOS / "media" / f"{name}.mp4")}) for name in finished(KEYFRAMES).id
+    ]
+    work = functools.partial(transcript, block=block, device=pick_device(base.device), jobs=base.jobs)
+    manifest, done = run(
+        items, work, package="stages.transcripts", out=OUT, files=("{id}.json",), params=block, base=base
+    )
+    heard = [read_json(OUT / f"{name}.json") for name in manifest[manifest.status == "ok"].id]
+    segments = [segment for one in heard for segment in one["segments"]]
+    metrics = counts(manifest) | {
+        "words": sum(len(segment["words"]) for segment in segments),
+        "speech_s": float(sum(segment["end"] - segment["start"] for segment in segments)),
+        "audio_s": float(sum(one["audio_s"] for one in heard)),
+    }
+    write_json(Path("reports/metrics/transcripts.json"), metrics)
+    return {"items": done, "videos": len(items), "words": metrics["words"]}
+
+
+if __name__ == "__main__":
+    run_stage("transcripts", make, __doc__)
