@@ -1,0 +1,54 @@
+"""Score the frame filter on frames of the videos, none of which it was fitted on."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from stages.common.histology import load_filter
+from stages.common.stats import bootstrap
+from stages.common.threads import limit_threads
+
+
+def frame_metrics(gold: dict[str, Any], media: Path, model: Path, jobs: int, seed: int) -> dict[str, Any]:
+    """Metric frame_filter over the middle frame of every shot of every readable video; intervals resample videos."""
+    from sklearn.metrics import balanced_accuracy_score
+
+    names = [name for name in sorted(gold) if (media / f"{name}.mp4").exists()]
+    calls = (delayed(_judge)(media / f"{name}.mp4", gold[name]["shots"], model, jobs) for name in names)
+    rows = [(number, *pair) for number, pairs in enumerate(Parallel(n_jobs=jobs)(calls)) for pair in pairs]
+    video, truth, found = (np.array(column) for column in zip(*rows, strict=True))
+    low, high = bootstrap(
+        lambda i: float(balanced_accuracy_score(truth[i], found[i])), len(truth), rounds=200, seed=seed, groups=video
+    )
+    return {
+        "frame_filter": {
+            "balanced_accuracy": float(balanced_accuracy_score(truth, found)),
+            "balanced_accuracy_low": low,
+            "balanced_accuracy_high": high,
+            "frames": len(truth),
+            "videos": len(names),
+        }
+    }
+
+
+def _judge(path: Path, shots: list[dict[str, Any]], model: Path, jobs: int) -> list[tuple[bool, bool]]:
+    """Return (is histology, judged histology) for the middle of each shot, decoding in order."""
+    import av
+
+    limit_threads(jobs)
+    judge = load_filter(model)
+    wanted = [((shot["start"] + shot["end"]) / 2, shot["histology"]) for shot in shots]
+    frames, truth = [], []
+    with av.open(str(path)) as container:
+        container.streams.video[0].thread_type = "SLICE"
+        for frame in container.decode(video=0):
+            if wanted and frame.time >= wanted[0][0]:
+                truth.append(bool(wanted.pop(0)[1]))
+                frames.append(frame.reformat(640, 360, format="rgb24").to_ndarray())
+            if not wanted:
+                break
+    return list(
+        zip(truth, (bool(p >= judge.threshold) for p in judge.probabilities(judge.features(frames))), strict=True)
+    )

@@ -1,0 +1,14 @@
+"""The block `audit` of params.yaml."""
+
+from pydantic import Field
+
+from stages.common.params import Block
+
+
+class Params(Block):
+    """The folder of gold labels, empty where there are none, and the size of the sample that experts review."""
+
+    gold: str
+    tolerance_s: float = Field(gt=0)
+    min_iou: float = Field(gt=0, le=1)
+    sample: int = Field(ge=0)

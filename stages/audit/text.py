@@ -1,0 +1,67 @@
+"""Score what was heard and what was made of it."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from stages.common.lexicon import Lexicon
+
+
+def normalise(text: str) -> str:
+    """Lower case, hyphens as spaces, no punctuation: what word error rates are counted on."""
+    return " ".join(re.sub(r"[^a-z0-9' ]", " ", text.lower().replace("-", " ")).split())
+
+
+def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
+    """Word errors per reference word over all texts (jiwer)."""
+    import jiwer
+
+    return float(jiwer.wer([normalise(text) for text in references], [normalise(text) for text in hypotheses]))
+
+
+def term_scores(lexicon: Lexicon, references: Sequence[str], hypotheses: Sequence[str]) -> tuple[float, float]:
+    """Return (recall, precision) of the terms in each reference among those in its hypothesis, as multisets."""
+    right = said = heard = 0
+    for reference, hypothesis in zip(references, hypotheses, strict=True):
+        gold, found = (_terms(lexicon, text) for text in (reference, hypothesis))
+        right += sum((gold & found).values())
+        said += sum(gold.values())
+        heard += sum(found.values())
+    return right / max(said, 1), right / max(heard, 1)
+
+
+def _terms(lexicon: Lexicon, text: str) -> Counter[str]:
+    return Counter(entity.term for entity in lexicon.entities(normalise(text)))
+
+
+def text_metrics(
+    gold: dict[str, Any], transcripts: dict[str, Any], captions: dict[str, Any], lexicon: Lexicon
+) -> dict[str, Any]:
+    """Metrics asr, terms and sub_pathology over the videos that have captions."""
+    names = sorted(captions)
+    said = [" ".join(line["text"] for line in gold[name]["sentences"]) for name in names]
+    raw = [" ".join(word["word"] for part in transcripts[name]["segments"] for word in part["words"]) for name in names]
+    clean = [" ".join(line["text"] for line in captions[name]["sentences"]) for name in names]
+    recall_raw, precision_raw = term_scores(lexicon, said, raw)
+    recall_clean, precision_clean = term_scores(lexicon, said, clean)
+    top = [captions[name]["sub_pathology"][0]["field"] == gold[name]["field"] for name in names]
+    fixes = [fix for name in names for line in captions[name]["sentences"] for fix in line["corrections"]]
+    spoken = {name: f" {normalise(text)} " for name, text in zip(names, said, strict=True)}
+    good = sum(
+        f" {normalise(fix['to'])} " in spoken[name]
+        for name in names
+        for line in captions[name]["sentences"]
+        for fix in line["corrections"]
+    )
+    return {
+        "asr": {"wer_raw": word_error_rate(said, raw), "wer_clean": word_error_rate(said, clean)},
+        "terms": {
+            "recall_raw": recall_raw,
+            "recall_clean": recall_clean,
+            "precision_raw": precision_raw,
+            "precision_clean": precision_clean,
+        },
+        "corrections": {"made": len(fixes), "precision": good / len(fixes) if fixes else None},
+        "sub_pathology": {"top1": sum(top) / len(top)},
+    }

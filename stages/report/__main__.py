@@ -1,0 +1,26 @@
+"""Put a whole run on one page: all metrics in, reports/index.html out."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.common.cli import run_stage
+from stages.common.params import Base
+from stages.report.params import Params
+
+METRICS, PLOTS = Path("reports/metrics"), Path("reports/plots")
+
+
+def make(block: Params, base: Base) -> dict[str, Any]:
+    """Draw the charts and write the page."""
+    from stages.common.files import read_json
+    from stages.report.page import build
+    from stages.report.plots import draw_all
+
+    metrics = {path.stem: read_json(path) for path in METRICS.glob("*.json")}
+    names = draw_all(metrics, PLOTS / "quiltnet.csv", PLOTS / "charts")
+    pages = [PLOTS / "charts" / name for name in names]
+    return build(block, METRICS, Path("data/dataset/pairs.parquet"), pages, Path("reports/index.html"), base.seed)
+
+
+if __name__ == "__main__":
+    run_stage("report", make, __doc__)

@@ -1,0 +1,105 @@
+"""The one page that shows a whole run. All text from outside is escaped."""
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image, ImageDraw
+
+from stages.common.files import read_images, read_json, write_bytes
+from stages.report.params import Params
+
+TEMPLATE = Path(__file__).parent / "page.html.j2"
+
+
+def build(block: Params, metrics_folder: Path, pairs: Path, plots: list[Path], out: Path, seed: int) -> dict[str, Any]:
+    """Write the page to `out` and its headline to summary.txt beside it; return counts."""
+    import jinja2
+
+    metrics = {path.stem: read_json(path) for path in sorted(metrics_folder.glob("*.json"))}
+    headline = _headline(metrics)
+    gallery = _gallery(pd.read_parquet(pairs), block.gallery, seed)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        title=block.title,
+        note=block.note,
+        gallery=gallery,
+        headline=headline,
+        plots=[(path.stem, _data_uri(path.read_bytes(), "png")) for path in plots],
+        tables=[(name, _flat(values)) for name, values in metrics.items()],
+    )
+    write_bytes(out, page.encode())
+    lines = [block.title, *filter(None, [block.note.strip()]), "", *(f"{label:36}{value:>8}" for label, value in headline)]
+    write_bytes(out.with_name("summary.txt"), ("\n".join(lines) + "\n").encode())
+    return {"items": len(gallery), "plots": len(plots), "metrics": len(metrics)}
+
+
+def _headline(metrics: dict[str, Any]) -> list[tuple[str, str]]:
+    """The few numbers that sum up a run; what was not measured is left out."""
+    wanted = (
+        ("videos kept", "videos.ok", "{:,}"),
+        ("hours of video", "videos.hours", "{:.2f}"),
+        ("pairs", "dataset.pairs", "{:,}"),
+        ("images", "dataset.images", "{:,}"),
+        ("zero-shot balanced accuracy before", "zero_shot.start.mean.balanced_accuracy", "{:.3f}"),
+        ("zero-shot balanced accuracy after", "zero_shot.tuned.mean.balanced_accuracy", "{:.3f}"),
+        ("hold F1", "audit.holds.f1", "{:.3f}"),
+        ("word error rate, corrected", "audit.asr.wer_clean", "{:.3f}"),
+        ("pair precision", "audit.pairs.precision", "{:.3f}"),
+    )
+    found = []
+    for label, path, form in wanted:
+        value: Any = metrics
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            found.append((label, form.format(value)))
+    return found
+
+
+def _flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested metrics as rows of dotted key and text."""
+    if isinstance(values, dict):
+        return [row for key, item in values.items() for row in _flat(item, f"{prefix}.{key}" if prefix else str(key))]
+    return [(prefix, f"{values:.4g}" if isinstance(values, float) else json.dumps(values))]
+
+
+def _gallery(pairs: pd.DataFrame, count: int, seed: int) -> list[dict[str, Any]]:
+    """A seeded sample of kept pairs, each with a thumbnail on which its box is drawn."""
+    kept = pairs[pairs.split != ""]
+    chosen = kept.sample(min(count, len(kept)), random_state=seed).sort_values("pair_id")
+    images = read_images(chosen.image)
+    return [
+        {
+            "picture": _data_uri(_thumbnail(images[row.image], json.loads(row.box)), "jpeg"),
+            "text": row.text,
+            "source": row.source,
+            "pair_id": row.pair_id,
+            "field": row.sub_pathology,
+            "kind": row.kind,
+            "split": row.split,
+        }
+        for row in chosen.itertuples()
+    ]
+
+
+def _thumbnail(data: bytes, box: list[float]) -> bytes:
+    with Image.open(io.BytesIO(data)) as image:
+        small = image.convert("RGB")
+    small.thumbnail((320, 240))
+    if box:
+        width, height = small.size
+        corners = (box[0] * width, box[1] * height, box[2] * width, box[3] * height)
+        ImageDraw.Draw(small).rectangle(corners, outline=(255, 220, 0), width=3)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def _data_uri(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
