@@ -13,7 +13,7 @@ from stages.demo.voice import SAMPLE_RATE, Speech, speak
 FPS = 25
 WIDTH, HEIGHT = 1280, 720
 DECOYS = ("photographs", "talking_head", "silent", "truncated", "short", "foreign", "famous", "soundless")
-SIZES = {"small": (14, DECOYS, 3, 2), "tiny": (4, ("photographs", "silent", "truncated", "short"), 2, 2)}
+SIZES = {"small": (14, DECOYS, 3, 2), "tiny": (3, ("photographs", "silent", "truncated", "short"), 3, 2)}
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,12 @@ def build(block: Params, metrics_folder: Path, pairs: Path, plots: list[Path], o
         tables=[(name, _flat(values)) for name, values in metrics.items()],
     )
     write_bytes(out, page.encode())
-    lines = [block.title, *filter(None, [block.note.strip()]), "", *(f"{label:36}{value:>8}" for label, value in headline)]
+    lines = [
+        block.title,
+        *filter(None, [block.note.strip()]),
+        "",
+        *(f"{label:36}{value:>8}" for label, value in headline),
+    ]
     write_bytes(out.with_name("summary.txt"), ("\n".join(lines) + "\n").encode())
     return {"items": len(gallery), "plots": len(plots), "metrics": len(metrics)}
 

@@ -29,7 +29,8 @@ def test_boxes_overlap_by_hand():
 def label(decoy=""):
     shot = {"kind": "hold", "histology": True, "magnification": 1, "tissue": "lung"}
     return {
-        "decoy": decoy, "cuts": [5.0],
+        "decoy": decoy,
+        "cuts": [5.0],
         "shots": [shot | {"start": 0.0, "end": 5.0}, shot | {"start": 5.0, "end": 9.0, "tissue": "mucin"}],
         "sentences": [
             {"start": 1.0, "end": 3.0, "tissue": "lung", "kind": "medical"},
@@ -41,26 +42,31 @@ def label(decoy=""):
 
 def test_holds_cuts_boxes_and_pairs_are_scored_against_the_script():
     gold = {"v": label(), "d": label("photographs")}
-    holds = {"v": pd.DataFrame({"chunk_id": ["a", "b"], "start_s": [0.1, 5.2], "end_s": [4.9, 7.0], "magnification": [1, 0]})}
+    holds = {
+        "v": pd.DataFrame({"chunk_id": ["a", "b"], "start_s": [0.1, 5.2], "end_s": [4.9, 7.0], "magnification": [1, 0]})
+    }
     found = hold_metrics(gold, holds, 3.0, 0.5)
     assert found["holds"] == {"precision": 0.5, "recall": 0.5, "f1": pytest.approx(0.5), "found": 2, "gold": 2}
     assert found["magnification"]["accuracy"] == 1
     assert cut_metrics(gold, {"v": [4.8, 7.0]}, 0.5)["cuts"]["precision"] == 0.5
     box = pd.DataFrame({"start_s": [6.1], "end_s": [7.9], "x0": [0.1], "y0": [0.1], "x1": [0.3], "y1": [0.3]})
     assert roi_metrics(gold, {"v": box}, 0.5)["rois"]["covered"] == 1
-    pairs = pd.DataFrame(
-        {"video_id": ["v", "v"], "chunk_id": ["a", "a"], "start_s": [1.0, 6.0], "end_s": [3.0, 8.0]}
-    )
+    pairs = pd.DataFrame({"video_id": ["v", "v"], "chunk_id": ["a", "a"], "start_s": [1.0, 6.0], "end_s": [3.0, 8.0]})
     assert pair_metrics(gold, pairs, holds)["pairs"] == {"precision": 0.5, "recall": 0.5, "pairs": 2}
 
 
 def test_copies_are_counted_among_candidates_only():
     labels = [
-        {"source": "laion", "key": "1", "planted": "near", "tissue": ""}, {"source": "laion", "key": "2", "planted": "leak", "tissue": ""},
-        {"source": "laion", "key": "3", "planted": "exact", "tissue": ""}, {"source": "laion", "key": "9", "planted": "exact", "tissue": ""},
+        {"source": "laion", "key": "1", "planted": "near", "tissue": ""},
+        {"source": "laion", "key": "2", "planted": "leak", "tissue": ""},
+        {"source": "laion", "key": "3", "planted": "exact", "tissue": ""},
+        {"source": "laion", "key": "9", "planted": "exact", "tissue": ""},
     ]
     table = pd.DataFrame(
-        {"pair_id": ["laion_1", "laion_2", "laion_3", "x"], "drop": ["near_duplicate", "leak_nct", "", "near_duplicate"]}
+        {
+            "pair_id": ["laion_1", "laion_2", "laion_3", "x"],
+            "drop": ["near_duplicate", "leak_nct", "", "near_duplicate"],
+        }
     )
     found = copy_metrics(labels, table)
     assert found["duplicates"] == {"planted": 2, "found": 1, "precision": 0.5, "recall": 0.5}

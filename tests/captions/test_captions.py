@@ -70,17 +70,30 @@ def test_a_transcript_is_data_and_gives_no_orders(corrector, lexicon):
 def test_keyphrases_are_runs_between_stop_words(params):
     data = params("captions").nltk_data
     assert keyphrases("The necrotic debris of the tumor, and fibrous septa.", data, 4) == [
-        "necrotic debris", "tumor", "fibrous septa"
+        "necrotic debris",
+        "tumor",
+        "fibrous septa",
     ]
     assert keyphrases("one two three four five", data, 3) == ["one two three", "two three four", "three four five"]
 
 
 def test_sentences_keep_the_times_of_their_words(params):
-    said = [("This", 0.0), ("is", 0.2), ("Dr.", 0.4), ("Lee.", 0.6), ("Look", 1.0), ("here.", 1.2), ("and", 4.0), ("here", 4.2)]
+    said = [
+        ("This", 0.0),
+        ("is", 0.2),
+        ("Dr.", 0.4),
+        ("Lee.", 0.6),
+        ("Look", 1.0),
+        ("here.", 1.2),
+        ("and", 4.0),
+        ("here", 4.2),
+    ]
     words = [{"word": word, "start": start, "end": start + 0.1} for word, start in said]
     found = sentences(words, params("captions").nltk_data)
     assert [(s.text, s.start, round(s.end, 1)) for s in found] == [
-        ("This is Dr. Lee.", 0.0, 0.7), ("Look here.", 1.0, 1.3), ("and here", 4.0, 4.3)
+        ("This is Dr. Lee.", 0.0, 0.7),
+        ("Look here.", 1.0, 1.3),
+        ("and here", 4.0, 4.3),
     ]
 
 
@@ -117,7 +130,8 @@ def test_the_lexicon_has_ids_types_and_no_everyday_words(lexicon):
 
 def test_umls_files_are_read_where_given(tmp_path, params):
     (tmp_path / "MRCONSO.RRF").write_text(
-        "C0011|ENG|P|L|PF|S|Y|A||||SRC|PT|X|Strange Tumorlet|0|N||\nC0012|GER|P|L|PF|S|Y|A||||SRC|PT|X|Fremdes Wort|0|N||\n"
+        "C0011|ENG|P|L|PF|S|Y|A||||SRC|PT|X|Strange Tumorlet|0|N||\n"
+        "C0012|GER|P|L|PF|S|Y|A||||SRC|PT|X|Fremdes Wort|0|N||\n"
     )
     (tmp_path / "MRSTY.RRF").write_text("C0011|T191|B|Neoplastic Process|AT||\n")
     block = params("lexicon", umls=str(tmp_path), mesh="", mondo="", glossary=str(ROOT / "stages/lexicon/glossary.csv"))

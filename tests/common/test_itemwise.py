@@ -135,7 +135,7 @@ def test_failed_items_are_rows_and_are_tried_again_rejected_ones_are_not(tmp_pat
         "reasons": {"ValueError": 1, "http_429": 1, "too_short": 1},
     }
     again = Work()
-    manifest, done = go(tmp_path, calm, items("a", "b", "c", "d"), again)
+    manifest, _ = go(tmp_path, calm, items("a", "b", "c", "d"), again)
     assert sorted(again.asked) == ["b", "c"]
     assert (manifest.status == "ok").sum() == 3
 
@@ -207,7 +207,8 @@ def work(item, scratch):
 if __name__ == "__main__":
     base = Base(seed=0, device="cpu", jobs=int(sys.argv[2]), backend="loky", max_failed=0.0, offline=True)
     things = [Item(f"i{n:02d}", f"digest{n}") for n in range(12)]
-    _, done = run(things, work, package="stages.common", out=Path(sys.argv[1]), files=("{id}.txt",), params={}, base=base)
+    out = Path(sys.argv[1])
+    _, done = run(things, work, package="stages.common", out=out, files=("{id}.txt",), params={}, base=base)
     print("processed", done)
 """
 

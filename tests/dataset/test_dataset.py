@@ -4,7 +4,6 @@ import io
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
@@ -18,8 +17,14 @@ from stages.dataset.shards import write_shards
 
 def row(pair_id, source="quilt", group=None, image=None, **more):
     values = {
-        "pair_id": pair_id, "source": source, "group": group or pair_id, "image": image or f"t.tar#{pair_id}.jpg",
-        "text": f"three words {pair_id}", "width": 512, "height": 512, "confidence": 1.0,
+        "pair_id": pair_id,
+        "source": source,
+        "group": group or pair_id,
+        "image": image or f"t.tar#{pair_id}.jpg",
+        "text": f"three words {pair_id}",
+        "width": 512,
+        "height": 512,
+        "confidence": 1.0,
     }
     return values | more
 
@@ -47,7 +52,9 @@ def test_near_is_hamming_distance():
     left = np.random.default_rng(0).integers(0, 255, (700, 4), dtype=np.uint8)
     right = np.random.default_rng(1).integers(0, 255, (30, 4), dtype=np.uint8)
     brute = [
-        (i, j) for i in range(700) for j in range(30)
+        (i, j)
+        for i in range(700)
+        for j in range(30)
         if sum(bin(int(a) ^ int(b)).count("1") for a, b in zip(left[i], right[j], strict=True)) <= 9
     ]
     assert list(near(left, right, 9)) == brute
@@ -56,7 +63,9 @@ def test_near_is_hamming_distance():
 
 def test_the_first_source_then_the_larger_image_stays(params):
     rows = [
-        row("q", image="a#q"), row("p", "pubmed", image="a#p", width=900.0), row("o1", "openpath", image="a#o1"),
+        row("q", image="a#q"),
+        row("p", "pubmed", image="a#p", width=900.0),
+        row("o1", "openpath", image="a#o1"),
         row("o2", "openpath", image="a#o2", width=800.0),
     ]
     table = merged(rows, params, {"a#q": 0, "a#p": 0, "a#o1": 200, "a#o2": 210}, same=("a#q", "a#p"))
@@ -69,7 +78,8 @@ def test_the_first_source_then_the_larger_image_stays(params):
 
 def test_one_groups_own_likenesses_stay_and_repeated_rows_go(params):
     rows = [
-        row("v1", group="v", image="t#1"), row("v2", group="v", image="t#2"),
+        row("v1", group="v", image="t#1"),
+        row("v2", group="v", image="t#2"),
         row("v3", group="v", image="t#1", text="three words v1"),
     ]
     table = merged(rows, params, {"t#1": 0, "t#2": 1})
@@ -78,11 +88,19 @@ def test_one_groups_own_likenesses_stay_and_repeated_rows_go(params):
 
 def test_leaks_and_faulty_rows_name_their_reason(params):
     rows = [
-        row("a", image="t#a"), row("b", width=10.0), row("c", text="two words"), row("d", confidence=0.1), row("e"),
+        row("a", image="t#a"),
+        row("b", width=10.0),
+        row("c", text="two words"),
+        row("d", confidence=0.1),
+        row("e"),
     ]
     table = merged(rows, params, {"t#a": 20}, evalsets=[("nct", bits(0))])
     assert table["drop"].to_dict() == {
-        "a": "leak_nct", "b": "image_too_small", "c": "text_too_short", "d": "low_confidence", "e": ""
+        "a": "leak_nct",
+        "b": "image_too_small",
+        "c": "text_too_short",
+        "d": "low_confidence",
+        "e": "",
     }
     assert (table.split != "").tolist() == (table["drop"] == "").tolist()
 

@@ -100,6 +100,6 @@ def test_a_scan_of_a_film_finds_its_shots(tmp_path, params):
     for shot in wanted:
         assert any(abs(start - shot.start) < 0.5 and abs(end - shot.end) < 0.5 for start, end, _ in found.holds)
     for gesture in plan.gestures:
-        start, _, image = next(h for h in found.holds if h[0] - 0.5 <= gesture.start <= h[1])
+        _, _, image = next(h for h in found.holds if h[0] - 0.5 <= gesture.start <= h[1])
         assert image.shape == (720, 1280, 3), "the clean image has the video's own size"
     assert len(found.screened) == pytest.approx(plan.now, abs=2)

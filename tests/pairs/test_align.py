@@ -41,7 +41,15 @@ def test_the_papers_rule_pads_holds_and_is_many_to_many(params):
 
 def test_a_box_is_taken_from_the_gesture_made_meanwhile():
     boxes = pd.DataFrame(
-        {"chunk_id": ["a", "a", "b"], "start_s": [0, 6, 0], "end_s": [4, 9, 9], "x0": [0.1, 0.2, 0.3], "y0": 0.1, "x1": 0.9, "y1": 0.9}
+        {
+            "chunk_id": ["a", "a", "b"],
+            "start_s": [0, 6, 0],
+            "end_s": [4, 9, 9],
+            "x0": [0.1, 0.2, 0.3],
+            "y0": 0.1,
+            "x1": 0.9,
+            "y1": 0.9,
+        }
     )
     assert box_for(boxes, "a", said(5, 8))[0] == 0.2
     assert box_for(boxes, "a", said(20, 22)) == []

@@ -11,8 +11,12 @@ from stages.report.page import build
 def test_text_from_outside_is_escaped_and_the_page_repeats(tmp_path, params):
     write_tar(tmp_path / "v.tar", {"0.jpg": jpeg(Image.fromarray(np.zeros((90, 160, 3), np.uint8)))})
     row = {
-        "pair_id": "p", "source": "openpath", "image": f"{tmp_path}/v.tar#0.jpg", "text": "<script>alert(1)</script>",
-        "box": "[0.1, 0.1, 0.5, 0.5]", "kind": "roi",
+        "pair_id": "p",
+        "source": "openpath",
+        "image": f"{tmp_path}/v.tar#0.jpg",
+        "text": "<script>alert(1)</script>",
+        "box": "[0.1, 0.1, 0.5, 0.5]",
+        "kind": "roi",
     }
     table = pairs_table([row])
     table["split"] = "train"
@@ -20,7 +24,14 @@ def test_text_from_outside_is_escaped_and_the_page_repeats(tmp_path, params):
     write_json(tmp_path / "metrics" / "dataset.json", {"pairs": 1234, "images": 7})
     pages = []
     for name in ("one", "two"):
-        build(params("report"), tmp_path / "metrics", tmp_path / "pairs.parquet", [], tmp_path / name / "index.html", seed=0)
+        build(
+            params("report"),
+            tmp_path / "metrics",
+            tmp_path / "pairs.parquet",
+            [],
+            tmp_path / name / "index.html",
+            seed=0,
+        )
         pages.append((tmp_path / name / "index.html").read_text())
     assert pages[0] == pages[1]
     assert "<script>" not in pages[0]

@@ -42,7 +42,10 @@ def test_thin_lines_and_tissue_gaps_do_not_split():
 
 
 def test_sub_captions_keep_the_lead():
-    assert pubmed.split_caption("Skin. (A) Epidermis. (B) Dermis.") == [("A", "Skin. Epidermis."), ("B", "Skin. Dermis.")]
+    assert pubmed.split_caption("Skin. (A) Epidermis. (B) Dermis.") == [
+        ("A", "Skin. Epidermis."),
+        ("B", "Skin. Dermis."),
+    ]
     assert pubmed.split_caption("Only one.") == []
 
 
@@ -55,7 +58,9 @@ def test_packages_give_panels_with_provenance_and_a_broken_one_stops_nothing(tmp
     (tmp_path / "PMC2.tar.gz").write_bytes(b"not a tar")
     found = list(pubmed.candidates(Pubmed(folder=str(tmp_path), licences=[])))
     assert [(c.key, c.text) for c in found[:3]] == [
-        ("PMC1_F1A", "Lung. Benign."), ("PMC1_F1B", "Lung. Tumor <x>."), ("PMC1_F2", "Alone.")
+        ("PMC1_F1A", "Lung. Benign."),
+        ("PMC1_F1B", "Lung. Tumor <x>."),
+        ("PMC1_F2", "Alone."),
     ]
     assert {c.group for c in found[:3]} == {"PMC1"}
     assert "creativecommons.org" in found[0].licence
@@ -89,8 +94,14 @@ def test_tweets_stay_inside_their_folder(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "outside.jpg").write_bytes(b"secret")
     (tmp_path / "in" / "ok.jpg").write_bytes(b"picture")
-    rows = [("1", "u", "en", "text one", "ok.jpg"), ("2", "u", "fr", "texte", "ok.jpg"), ("3", "u", "en", "t", "../outside.jpg")]
-    pd.DataFrame(rows, columns=["tweet_id", "user", "lang", "text", "image"]).to_csv(tmp_path / "in" / "tweets.csv", index=False)
+    rows = [
+        ("1", "u", "en", "text one", "ok.jpg"),
+        ("2", "u", "fr", "texte", "ok.jpg"),
+        ("3", "u", "en", "t", "../outside.jpg"),
+    ]
+    pd.DataFrame(rows, columns=["tweet_id", "user", "lang", "text", "image"]).to_csv(
+        tmp_path / "in" / "tweets.csv", index=False
+    )
     found = list(openpath.candidates(Openpath(folder=str(tmp_path / "in"), languages=["en"])))
     assert [(c.image, c.drop) for c in found] == [(b"picture", ""), (b"picture", "language"), (b"", "")]
 
@@ -102,8 +113,10 @@ def test_laion_images_come_through_img2dataset_untouched(tmp_path):
     picture = jpeg(Image.fromarray(tile(5)))
     (host / "1.jpg").write_bytes(picture)
     rows = {
-        "URL": [f"http://images.example.org/a/{n}.jpg" for n in (1, 2, 1, 1)], "TEXT": ["one", "dead", "low", "bad"],
-        "similarity": [0.4, 0.4, 0.1, 0.4], "punsafe": [0.0, 0.0, 0.0, 0.9],
+        "URL": [f"http://images.example.org/a/{n}.jpg" for n in (1, 2, 1, 1)],
+        "TEXT": ["one", "dead", "low", "bad"],
+        "similarity": [0.4, 0.4, 0.1, 0.4],
+        "punsafe": [0.0, 0.0, 0.0, 0.9],
     }
     write_table(tmp_path / "laion.parquet", pd.DataFrame(rows))
     found = list(laion.candidates(Laion(folder=str(tmp_path), min_similarity=0.28, max_unsafe=0.5)))

@@ -1,5 +1,7 @@
 """Real Whisper on real speech."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,7 @@ def test_speech_becomes_timed_words(tmp_path, lecture, params):
     words = [word for segment in heard["segments"] for word in segment["words"]]
     said = " ".join(line.text for line in plan.lines)
     assert word_error_rate([said], [" ".join(word["word"] for word in words)]) < 0.25
-    assert all(a["start"] <= b["start"] + 0.05 for a, b in zip(words, words[1:], strict=False))
+    assert all(a["start"] <= b["start"] + 0.05 for a, b in pairwise(words))
     for line in plan.lines:
         first = min(words, key=lambda word: abs(word["start"] - line.start))
         assert first["start"] == pytest.approx(line.start, abs=0.6)
@@ -45,7 +47,9 @@ def test_silence_is_rejected(tmp_path, params):
     plan.decoy = "silent"
     film.shoot(plan, tmp_path / "film.mp4")
     with pytest.raises(Rejected, match="no_speech"):
-        transcript(Item("film", "d", {"path": str(tmp_path / "film.mp4")}), tmp_path, params("transcripts"), "cpu", jobs=1)
+        transcript(
+            Item("film", "d", {"path": str(tmp_path / "film.mp4")}), tmp_path, params("transcripts"), "cpu", jobs=1
+        )
 
 
 @pytest.mark.slow
@@ -66,7 +70,8 @@ def test_a_model_that_is_not_the_expected_one_or_not_there_is_one_line(params):
 
 def test_words_that_alignment_cannot_time_get_times_between_their_neighbours():
     words = [
-        {"word": "grade", "start": 1.0, "end": 1.4, "score": 0.9}, {"word": "3"},
+        {"word": "grade", "start": 1.0, "end": 1.4, "score": 0.9},
+        {"word": "3"},
         {"word": "of", "start": 2.0, "end": 2.2, "score": 0.8},
     ]
     timed = _interpolated(words, 1.0, 2.2)

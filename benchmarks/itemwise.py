@@ -1,0 +1,45 @@
+"""Ten thousand items that are up to date, against joblib.Memory answering the same calls from its cache."""
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from joblib import Memory
+
+from benchmarks import report, seconds
+from stages.common.itemwise import Item, run
+from stages.common.params import Base
+
+COUNT = 10_000
+
+
+def copy(item: Item, scratch: Path) -> None:
+    """The least a per-item stage can do."""
+    (scratch / f"{item.id}.txt").write_text(item.digest)
+
+
+def cached(name: str, digest: str) -> str:
+    """The same for joblib.Memory, whose store holds the result."""
+    return digest
+
+
+def recall(items: list[Item], call: Callable[[str, str], str]) -> None:
+    """Ask joblib.Memory for every item."""
+    for item in items:
+        call(item.id, item.digest)
+
+
+if __name__ == "__main__":
+    base = Base(seed=0, device="cpu", jobs=-1, backend="loky", max_failed=0.0, offline=True)
+    items = [Item(f"item{n:05d}", f"{n:064d}") for n in range(COUNT)]
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder)
+        again = partial(
+            run, items, copy, package="stages.keyframes", out=store / "ours", files=("{id}.txt",), params={}, base=base
+        )
+        memory = Memory(store / "theirs", verbose=0).cache(cached)
+        again()
+        recall(items, memory)
+        theirs = seconds(lambda: recall(items, memory))
+        report("itemwise", seconds(again), theirs, 1.0, f"{COUNT} items up to date, against joblib.Memory")
