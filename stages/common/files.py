@@ -44,8 +44,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON with a final newline; floats keep six significant digits."""
-    write_bytes(path, (json.dumps(_rounded(value), indent=1, ensure_ascii=False) + "\n").encode())
+    """Write `value` as indented JSON with a final newline; floats keep six significant digits, NaN is a ValueError."""
+    write_bytes(path, (json.dumps(_rounded(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path) -> Any:

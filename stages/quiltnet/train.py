@@ -32,7 +32,7 @@ def train(block: Params, data: Path, out: Path, metrics: Path, curve: Path, devi
     )
     schedule = cosine_lr(optimizer, block.lr, min(block.warmup, steps // 2), max(steps, 1))
     loss_of, step = ClipLoss(), 0
-    rows: list[dict[str, float]] = []
+    rows: list[dict[str, Any]] = []
     with tqdm(total=block.epochs * count, desc="quiltnet", unit="sample") as bar:
         for epoch in range(block.epochs):
             losses = []
@@ -59,15 +59,15 @@ def train(block: Params, data: Path, out: Path, metrics: Path, curve: Path, devi
                     "val": _validate(clip, data, block, seed, device),
                 }
             )
-            bar.set_postfix(train=f"{rows[-1]['train']:.3f}", val=f"{rows[-1]['val']:.3f}")
+            bar.set_postfix(rows[-1])
     save(clip, out)
     table = pd.DataFrame(rows, columns=["epoch", "train", "val"])
     write_bytes(curve, table.round(6).to_csv(index=False).encode())
-    last = rows[-1] if rows else None
+    last: dict[str, Any] = rows[-1] if rows else {"train": None, "val": None}
     facts = {
-        "train_loss": last["train"] if last else None,
-        "val_loss": last["val"] if last else None,
-        "gap": last["val"] - last["train"] if last else None,
+        "train_loss": last["train"],
+        "val_loss": last["val"],
+        "gap": None if last["val"] is None else last["val"] - last["train"],
         "logit_scale": float(model.logit_scale.exp()),
         "images": count,
         "steps": step,
@@ -75,7 +75,7 @@ def train(block: Params, data: Path, out: Path, metrics: Path, curve: Path, devi
         "tuned_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
     }
     write_json(metrics, facts)
-    return {"items": count * block.epochs, "steps": step, "train_loss": round(last["train"], 3) if last else "-"}
+    return {"items": count * block.epochs, "steps": step, "train_loss": round(last["train"], 3) if rows else "-"}
 
 
 def _samples(clip: Clip, data: Path, split: str, block: Params, seed: int, epoch: int) -> Samples:
@@ -91,20 +91,20 @@ def _loss(model: Any, loss_of: Any, pixels: Any, tokens: Any, device: str) -> An
     return loss_of(images.float(), texts.float(), scale)
 
 
-def _validate(clip: Clip, data: Path, block: Params, seed: int, device: str) -> float:
-    """Mean contrastive loss over the val split, NaN where it is empty."""
+def _validate(clip: Clip, data: Path, block: Params, seed: int, device: str) -> float | None:
+    """Mean contrastive loss over the val split, None where it is empty."""
     import torch
     from open_clip import ClipLoss
 
     if not list(data.glob("val-*.tar")):
-        return math.nan
+        return None
     clip.model.eval()
     with torch.inference_mode():
         losses = [
             float(_loss(clip.model, ClipLoss(), pixels.to(device), tokens.to(device), device))
             for pixels, tokens in _samples(clip, data, "val", block, seed, 0).batches(block.batch_size, 0)
         ]
-    return sum(losses) / len(losses) if losses else math.nan
+    return sum(losses) / len(losses) if losses else None
 
 
 def _groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from sklearn.metrics import balanced_accuracy_score
 
 from stages.common.errors import StageError
+from stages.common.files import read_json
+from stages.evaluation.__main__ import make
 from stages.evaluation.linear_probe import linear_probe
 from stages.evaluation.load import TEST, TRAIN, UNSPLIT, load_set
 from stages.evaluation.retrieval import retrieval
@@ -87,3 +90,13 @@ def test_ties_count_against_the_query():
 def test_missing_embeddings_say_what_to_run(tmp_path):
     with pytest.raises(StageError, match="dvc repro embeddings"):
         load_set(tmp_path, "tuned", "nct_crc")
+
+
+def test_a_dataset_without_a_test_split_measures_no_retrieval(tmp_path, params, base, monkeypatch):
+    block = params("evaluation", protocol=str(ROOT / params("evaluation").protocol))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StageError, match="held_out.safetensors not found: run `dvc repro embeddings`"):
+        make(block, base, "retrieval")
+    (tmp_path / "data/embeddings/start").mkdir(parents=True)
+    assert make(block, base, "retrieval")["sets"] == 0
+    assert read_json(tmp_path / "reports/metrics/retrieval.json") == {"start": {}, "tuned": {}}

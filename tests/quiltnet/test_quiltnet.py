@@ -141,3 +141,14 @@ def test_start_models_repeat_from_the_seed_and_an_open_clip_name_works(tmp_path,
     assert torch.equal(loaded.model.logit_scale, small.model.logit_scale)
     assert loaded.image_size == small.image_size == 224
     shutil.rmtree(tmp_path / "named")
+
+
+@pytest.mark.slow
+def test_without_a_val_split_the_train_loss_stands_alone(shards, tmp_path, params):
+    shutil.copy(shards / "train-000000.tar", tmp_path)
+    train(block_of(params, epochs=1), tmp_path, tmp_path / "out", tmp_path / "m.json", tmp_path / "c.csv", "cpu", 0)
+    metrics = read_json(tmp_path / "m.json")
+    assert metrics["train_loss"] > 0
+    assert metrics["val_loss"] is None
+    assert metrics["gap"] is None
+    assert (tmp_path / "c.csv").read_text().splitlines()[1].endswith(",")
