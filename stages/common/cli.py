@@ -39,6 +39,7 @@ def run_stage(
     title = f"{name}@{args.what}" if choices else name
     warnings.filterwarnings("ignore")
     logging.getLogger().setLevel(logging.ERROR)
+    os.environ["PYTHONWARNINGS"] = "ignore"  # reaches worker processes
     started = time.perf_counter()
     try:
         block, base = load(name)
@@ -61,6 +62,7 @@ def set_environment(base: Base) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TQDM_MININTERVAL", "1")
     if base.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"

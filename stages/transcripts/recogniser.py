@@ -22,6 +22,7 @@ def load(block: Params, device: str, threads: int) -> Any:
     """
     import whisperx
 
+    whisperx.setup_logging(level="error")
     place = block.model
     if is_local(place) or place.startswith("package:"):
         folder = locate(place)
