@@ -49,6 +49,4 @@ def _judge(path: Path, shots: list[dict[str, Any]], model: Path, jobs: int) -> l
                 frames.append(frame.reformat(640, 360, format="rgb24").to_ndarray())
             if not wanted:
                 break
-    return list(
-        zip(truth, (bool(p >= judge.threshold) for p in judge.probabilities(judge.features(frames))), strict=True)
-    )
+    return list(zip(truth, (judge.keeps(float(p)) for p in judge.judge(frames).histology), strict=True))

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from stages.common.errors import StageError
 from stages.common.weights import is_local, locate
 
-MEAN = STD = 0.5  # what the packaged efficientnet-lite0 weights were trained with
+PACKAGED = (0.5, 0.5, 0.5)  # mean and deviation that the packaged efficientnet-lite0 weights were trained with
 
 
-def load_backbone(name: str, weights: str) -> Any:
-    """Return the timm model `name`, headless, in eval mode.
+def load_backbone(name: str, weights: str, device: str = "cpu") -> Any:
+    """Return the timm model `name`, headless, in eval mode, on `device`.
 
     `weights` is a place for stages.common.weights, or "hub" for timm's pretrained weights. Checkpoints are read with
     weights_only; their tensors are matched to the model's by name or, where names differ, by order and shape.
@@ -24,9 +24,12 @@ def load_backbone(name: str, weights: str) -> Any:
         model = timm.create_model(name, pretrained=weights == "hub", num_classes=0)
     except RuntimeError as error:
         raise StageError(f"unknown timm model '{name}': {error}") from None
-    if weights != "hub":
+    model.pixel_mean = model.pixel_std = PACKAGED
+    if weights == "hub":
+        model.pixel_mean, model.pixel_std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
+    else:
         load_matching(model, weights)
-    return model.eval()
+    return model.eval().to(device)
 
 
 def load_matching(model: Any, weights: str) -> None:
@@ -50,12 +53,14 @@ def features(model: Any, images: Sequence[NDArray[np.uint8]], size: int, batch: 
     import cv2
     import torch
 
+    device = next(model.parameters()).device
+    mean, std = (torch.tensor(value, device=device).view(3, 1, 1) for value in (model.pixel_mean, model.pixel_std))
     rows = []
     with torch.inference_mode():
         for begin in range(0, len(images), batch):
             part = [
                 cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA) for image in images[begin : begin + batch]
             ]
-            pixels = torch.from_numpy(np.stack(part)).permute(0, 3, 1, 2).float().div(255).sub(MEAN).div(STD)
-            rows.append(model(pixels).numpy())
+            pixels = torch.from_numpy(np.stack(part)).to(device).permute(0, 3, 1, 2).float().div(255)
+            rows.append(model((pixels - mean) / std).cpu().numpy())
     return np.concatenate(rows) if rows else np.zeros((0, model.num_features), np.float32)

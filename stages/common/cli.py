@@ -23,20 +23,27 @@ def run_stage(
     make: Callable[..., Mapping[str, Any]],
     doc: str | None,
     choices: Sequence[str] = (),
+    default: str = "",
 ) -> None:
     """Run one stage from the command line and exit.
 
-    `make(block, base)`, or `make(block, base, choice)` where the stage takes one of `choices`, does the work and
-    returns counts for the summary line; the count called `items` also gives items/s. A StageError, or a full disk,
-    ends the process with one line and exit code 1.
+    `make(block, base)`, or `make(block, base, choice)` where the stage takes one of `choices` (`default` where none is
+    given), does the work and returns counts for the summary line; the count called `items` also gives items/s. A
+    StageError, or a full disk, ends the process with one line and exit code 1.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m stages.{name}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     if choices:
-        parser.add_argument("what", choices=choices, help="which part of the stage to make")
+        parser.add_argument(
+            "what",
+            choices=choices,
+            nargs="?" if default else None,
+            default=default or None,
+            help="which part of the stage to make" + (f" (default: {default})" if default else ""),
+        )
     args = parser.parse_args()
-    title = f"{name}@{args.what}" if choices else name
+    title = f"{name}@{args.what}" if choices and args.what != default else name
     warnings.filterwarnings("ignore")
     logging.getLogger().setLevel(logging.ERROR)
     os.environ["PYTHONWARNINGS"] = "ignore"  # reaches worker processes

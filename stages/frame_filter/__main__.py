@@ -1,4 +1,8 @@
-"""Fit the histology / not-histology frame classifier: labelled frames in, models/frame_filter out."""
+"""Fit the histology / not-histology frame classifier: labelled frames in, models/frame_filter out.
+
+`label` writes the frames of the downloaded videos that the fitted filter is least sure of to data/unsure, for a person
+to label and to add to the folder of labelled frames.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -7,13 +11,28 @@ from stages.common.cli import run_stage
 from stages.common.params import Base
 from stages.frame_filter.params import Params
 
+MODEL, METRICS = Path("models/frame_filter"), Path("reports/metrics/frame_filter.json")
+MEDIA, UNSURE = Path("data/videos/media"), Path("data/unsure")
+ASKED = 100  # frames written for labelling
 
-def make(block: Params, base: Base) -> dict[str, Any]:
-    """Fit and save the filter."""
+
+def make(block: Params, base: Base, what: str) -> dict[str, Any]:
+    """Fit and save the filter, make the published one loadable, or ask for labels."""
+    from stages.common.device import pick_device
+
+    device = pick_device(base.device)
+    if what == "label":
+        from stages.frame_filter.unsure import write_unsure
+
+        return write_unsure(MEDIA, MODEL, UNSURE, ASKED, base.jobs, device)
+    if block.published:
+        from stages.frame_filter.published import convert
+
+        return convert(block, MODEL, METRICS)
     from stages.frame_filter.fit import fit
 
-    return fit(block, Path("models/frame_filter"), Path("reports/metrics/frame_filter.json"), base.seed)
+    return fit(block, MODEL, METRICS, base.seed, device)
 
 
 if __name__ == "__main__":
-    run_stage("frame_filter", make, __doc__)
+    run_stage("frame_filter", make, __doc__, choices=("fit", "label"), default="fit")

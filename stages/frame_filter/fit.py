@@ -1,77 +1,153 @@
-"""Fit the histology / not-histology classifier on labelled frames, judged by sources it never saw."""
+"""Fit the frame filter on labelled frames, judged by sources it never saw."""
 
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from stages.common.backbone import features, load_backbone
-from stages.common.errors import StageError
 from stages.common.files import write_bytes, write_json
-from stages.common.histology import HEAD, SPEC
+from stages.common.histology import FLAGS, HEADS, HISTOLOGY, SPEC
 from stages.common.stats import bootstrap
+from stages.frame_filter.augment import vary
+from stages.frame_filter.labels import Picture, read_labels
 from stages.frame_filter.params import Params
 
+Rows = NDArray[np.float32]
+Truth = NDArray[np.bool_]
+Weights = NDArray[np.float64]
 
-def fit(block: Params, out: Path, metrics: Path, seed: int) -> dict[str, Any]:
-    """Read `block.frames`/labels.csv, write the filter to `out` and its cross-validated metrics; return counts."""
+
+def fit(block: Params, out: Path, metrics: Path, seed: int, device: str) -> dict[str, Any]:
+    """Read `block.frames`, write the filter to `out` and its cross-validated metrics; return counts."""
     from safetensors.numpy import save
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
-    table, frames = read_frames(Path(block.frames))
-    rows = features(load_backbone(block.backbone, block.weights), frames, block.size)
+    table, frames = read_labels(Path(block.frames))
+    backbone = load_backbone(block.backbone, block.weights, device)
+    rows = features(backbone, frames, block.size)
     truth = (table.label == "histology").to_numpy()
-    model = LogisticRegression(C=block.c, class_weight="balanced", max_iter=2000, random_state=seed)
-    splits = StratifiedGroupKFold(block.folds, shuffle=True, random_state=seed)
-    unseen = cross_val_predict(model, rows, truth, groups=table.source, cv=splits, method="predict_proba")[:, 1]
-    threshold = best_threshold(truth, unseen)
-    model.fit(rows, truth)
-    spec = {"backbone": block.backbone, "weights": block.weights, "size": block.size, "threshold": threshold}
-    write_json(out / SPEC, spec)
-    head = {"coefficients": model.coef_[0].astype(np.float32), "intercept": model.intercept_.astype(np.float32)}
-    write_bytes(out / HEAD, save(head))
-    write_json(metrics, measure(table, truth, unseen >= threshold, threshold, seed))
+    varied = np.stack([features(backbone, images, block.size) for images in variations(frames, truth, block, seed)])
+    weights = even_weights(truth, table.source.str.split("_").str[0].to_numpy())
+    trainer = _Trainer(rows, varied, truth, weights, block.c, seed)
+    unseen = trainer.cross_validate(table.source.to_numpy(), block.folds)
+    threshold = best_threshold(truth, unseen, weights)
+    heads = {HISTOLOGY: trainer.head(np.ones(len(rows), bool))}
+    found = measure(table, truth, unseen >= threshold, threshold, seed)
+    found["leave_one_source_out"] = trainer.leave_out(table.source, block.leave_out, threshold)
+    found["flags"] = {}
+    for flag in FLAGS:
+        if known := _taught(table, flag):
+            shown = table[flag].to_numpy()[known] == 1
+            none = np.zeros((0, 0, 0), np.float32)  # another part of the frame may not show it
+            own = _Trainer(rows[known], none, shown, even_weights(shown, shown), block.c, seed)
+            heads[flag] = own.head(np.ones(len(known), bool))
+            found["flags"][flag] = own.score(table.source.to_numpy()[known], block.folds)
+    spec = {"kind": "logistic", "backbone": block.backbone, "weights": block.weights, "size": block.size}
+    write_json(out / SPEC, spec | {"threshold": threshold})
+    write_bytes(out / HEADS, save(heads))
+    write_json(metrics, found)
     return {"items": len(table), "sources": int(table.source.nunique()), "threshold": round(threshold, 3)}
 
 
-def read_frames(folder: Path) -> tuple[pd.DataFrame, list[NDArray[np.uint8]]]:
-    """Return labels.csv (file, label, source) of `folder` and its frames as RGB, in the table's order."""
-    path = folder / "labels.csv"
-    if not path.exists():
-        raise StageError(f"{path} not found: list each frame there as file,label,source")
-    table = pd.read_csv(path, dtype=str)
-    if missing := {"file", "label", "source"} - set(table.columns):
-        raise StageError(f"{path}: column '{min(missing)}' is missing")
-    frames = []
-    for number, (file, label) in enumerate(zip(table.file, table.label, strict=True), start=2):
-        if label not in ("histology", "other"):
-            raise StageError(f"{path} row {number}: label is '{label}', expected histology or other")
-        frame = cv2.imread(str(folder / file), cv2.IMREAD_COLOR_RGB)
-        if frame is None:
-            raise StageError(f"{path} row {number}: {file} is missing or not an image")
-        frames.append(frame)
-    return table, frames
+def variations(frames: list[Picture], truth: Truth, block: Params, seed: int) -> list[list[Picture]]:
+    """`block.variations` lists with one variation of each frame."""
+    rng = np.random.default_rng(seed)
+    return [
+        [vary(frame, bool(label), rng) for frame, label in zip(frames, truth, strict=True)]
+        for _ in range(block.variations)
+    ]
 
 
-def best_threshold(truth: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """The middle of the scores between which balanced accuracy is highest."""
+def _taught(table: pd.DataFrame, flag: str) -> list[int]:
+    """Rows that say something of `flag`, if they say yes and no in at least two sources each."""
+    known = table[table[flag].notna()]
+    enough = known.groupby(flag).source.nunique()
+    return list(known.index) if len(enough) == 2 and enough.min() >= 2 else []
+
+
+class _Trainer:
+    """Logistic regression on rows and their variations; scores are always of rows, never of variations."""
+
+    def __init__(self, rows: Rows, varied: Rows, truth: Truth, weights: Weights, c: float, seed: int) -> None:
+        self.rows, self.varied, self.truth, self.weights = rows, varied, truth, weights
+        self.c, self.seed = c, seed
+
+    def fit(self, chosen: Truth) -> Any:
+        from sklearn.linear_model import LogisticRegression
+
+        model = LogisticRegression(C=self.c, max_iter=3000, random_state=self.seed)
+        rows = np.concatenate([self.rows[chosen], *(part[chosen] for part in self.varied)])
+        truth, weights = (np.tile(column[chosen], len(self.varied) + 1) for column in (self.truth, self.weights))
+        return model.fit(rows, truth, sample_weight=weights)
+
+    def head(self, chosen: Truth) -> Rows:
+        """Coefficients and, last, the intercept of a fit on the `chosen` rows."""
+        model = self.fit(chosen)
+        return np.append(model.coef_[0], model.intercept_).astype(np.float32)
+
+    def cross_validate(self, groups: NDArray[Any], folds: int) -> NDArray[np.float64]:
+        """Probability for each row by a fit on other groups."""
+        from sklearn.model_selection import StratifiedGroupKFold
+
+        unseen = np.zeros(len(self.rows))
+        splits = StratifiedGroupKFold(folds, shuffle=True, random_state=self.seed)
+        for train, test in splits.split(self.rows, self.truth, groups):
+            chosen = np.isin(np.arange(len(self.rows)), train)
+            unseen[test] = self.fit(chosen).predict_proba(self.rows[test])[:, 1]
+        return unseen
+
+    def leave_out(self, sources: pd.Series, prefix: str, threshold: float) -> dict[str, float]:
+        """Share of right decisions on each source called `prefix`..., by a fit without it; and their mean."""
+        right = {}
+        for source in sorted(set(sources)) if prefix else []:
+            if source.startswith(prefix):
+                own = (sources == source).to_numpy()
+                scores = self.fit(~own).predict_proba(self.rows[own])[:, 1]
+                right[source] = float(((scores >= threshold) == self.truth[own]).mean())
+        return right | ({"mean": float(np.mean(list(right.values())))} if right else {})
+
+    def score(self, groups: NDArray[Any], folds: int) -> dict[str, Any]:
+        """Cross-validated area under the ROC curve, average precision, and the share of rows that are true."""
+        from sklearn.metrics import average_precision_score, roc_auc_score
+
+        unseen = self.cross_validate(groups, folds)
+        found = {"auroc": roc_auc_score(self.truth, unseen), "ap": average_precision_score(self.truth, unseen)}
+        low, high = bootstrap(
+            lambda i: float(roc_auc_score(self.truth[i], unseen[i])) if 0 < self.truth[i].mean() < 1 else np.nan,
+            len(unseen),
+            rounds=200,
+            seed=self.seed,
+            groups=pd.factorize(groups)[0],
+        )
+        return found | {"auroc_low": low, "auroc_high": high, "share": float(self.truth.mean())}
+
+
+def even_weights(truth: Truth, kinds: NDArray[Any]) -> Weights:
+    """Weights, 1 on average, by which both labels count the same, and within a label all its kinds.
+
+    A few real slides then weigh as much as any number of drawn ones.
+    """
+    table = pd.DataFrame({"truth": truth, "kind": kinds})
+    sizes = table.groupby(["truth", "kind"]).kind.transform("size")
+    shares = table.groupby("truth").kind.transform("nunique") * table.truth.nunique()
+    return (len(table) / (sizes * shares)).to_numpy()
+
+
+def best_threshold(truth: Truth, scores: NDArray[np.float64], weights: Weights) -> float:
+    """The middle of the scores between which weighted balanced accuracy is highest."""
     from sklearn.metrics import balanced_accuracy_score
 
     cuts = np.unique(np.concatenate([[0.0], scores, [1.0]]))
     middles = (cuts[1:] + cuts[:-1]) / 2
-    marks = [balanced_accuracy_score(truth, scores >= middle) for middle in middles]
+    marks = [balanced_accuracy_score(truth, scores >= middle, sample_weight=weights) for middle in middles]
     best = np.nonzero(np.isclose(marks, max(marks)))[0]
     return float(middles[best[len(best) // 2]])
 
 
-def measure(
-    table: pd.DataFrame, truth: NDArray[np.bool_], found: NDArray[np.bool_], threshold: float, seed: int
-) -> dict[str, Any]:
-    """Metrics of out-of-fold decisions; the interval resamples sources, not frames."""
+def measure(table: pd.DataFrame, truth: Truth, found: Truth, threshold: float, seed: int) -> dict[str, Any]:
+    """Metrics of decisions on unseen sources; the interval resamples sources, not frames."""
     from sklearn.metrics import balanced_accuracy_score
 
     groups = pd.factorize(table.source)[0]

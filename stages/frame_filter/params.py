@@ -13,4 +13,7 @@ class Params(Block):
     weights: str
     size: int = Field(ge=32, le=1024)
     c: float = Field(gt=0)
+    variations: int = Field(ge=0, le=50)
     folds: int = Field(ge=2)
+    leave_out: str
+    published: str

@@ -1,5 +1,9 @@
-"""Cut videos into holds and keep one clean image of each that shows histology: data/videos in, data/keyframes out."""
+"""Cut videos into holds and keep one clean image of each that shows histology: data/videos in, data/keyframes out.
 
+Contact sheets for eyes go to reports/keyframes.
+"""
+
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -8,41 +12,63 @@ from stages.common.params import Base
 from stages.keyframes.params import Params
 
 VIDEOS, OUT, MODEL = Path("data/videos"), Path("data/keyframes"), Path("models/frame_filter")
+SHEETS = Path("reports/keyframes")
 
 
 def make(block: Params, base: Base) -> dict[str, Any]:
     """Scan every downloaded video."""
-    import pandas as pd
-
+    from stages.common.device import pick_device
     from stages.common.files import write_json
     from stages.common.histology import filter_digest
     from stages.common.itemwise import Item, counts, finished, run
-    from stages.keyframes.work import worker
+    from stages.keyframes.sheet import sheet
+    from stages.keyframes.work import keyframes
 
+    device = pick_device(base.device)
     items = [
         Item(row.id, row.digest, {"path": str(VIDEOS / "media" / f"{row.id}.mp4")})
         for row in finished(VIDEOS).itertuples()
     ]
     manifest, done = run(
         items,
-        worker(block, MODEL, base.jobs),
+        functools.partial(keyframes, block=block, model=MODEL, jobs=base.jobs, device=device),
         package="stages.keyframes",
         out=OUT,
         files=("{id}.parquet", "{id}.tar"),
         params=block,
         base=base,
-        revision=filter_digest(MODEL),
+        revision=f"{filter_digest(MODEL)} {device}",
     )
-    tables = [pd.read_parquet(OUT / f"{name}.parquet") for name in manifest[manifest.status == "ok"].id]
-    holds = pd.concat(tables) if tables else pd.DataFrame({"start_s": [], "end_s": [], "magnification": []})
-    sizes = holds.magnification.value_counts().sort_index()
-    metrics = counts(manifest) | {
-        "holds": len(holds),
-        "hold_seconds": float((holds.end_s - holds.start_s).sum()),
-        "magnification": {str(k): int(v) for k, v in sizes.items()},
-    }
+    kept = [
+        Item(row.id, row.digest, {"holds": str(OUT / f"{row.id}.parquet"), "images": str(OUT / f"{row.id}.tar")})
+        for row in finished(OUT).itertuples()
+    ]
+    run(kept, sheet, package="stages.keyframes", out=SHEETS, files=("{id}.png",), params={}, base=base)
+    metrics = counts(manifest) | _metrics([item.data["holds"] for item in kept])
     write_json(Path("reports/metrics/keyframes.json"), metrics)
-    return {"items": done, "videos": len(items), "holds": len(holds)}
+    return {"items": done, "videos": len(items), "holds": metrics["holds"]}
+
+
+def _metrics(tables: list[str]) -> dict[str, Any]:
+    """Counts over all holds; the share of their images that each flag spoils is at probability 0.5."""
+    import pandas as pd
+
+    from stages.common.histology import FLAGS
+
+    if not tables:
+        return {"holds": 0}
+    holds = pd.concat(pd.read_parquet(path).assign(video=path) for path in tables)
+    images = holds.drop_duplicates(["video", "image"])
+    flags = {flag: float((images[f"flag_{flag}"] >= 0.5).mean()) for flag in FLAGS}
+    return {
+        "holds": len(holds),
+        "images": len(images),
+        "hold_seconds": float((holds.end_s - holds.start_s).sum()),
+        "magnification": {str(k): int(v) for k, v in holds.magnification.value_counts().sort_index().items()},
+        "flags": flags,
+        "blur": float(images.blur.mean()),
+        "glass": float(images.glass.mean()),
+    }
 
 
 if __name__ == "__main__":

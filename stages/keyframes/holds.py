@@ -1,79 +1,121 @@
-"""Find the stretches in which the camera holds still, from small grey frames."""
+"""Find the stretches in which the camera holds still."""
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.uint8]
-GRID = (16, 9)
-TEXTURED = 3.0  # grey levels of deviation that make a block worth watching: blank glass never moves
+from stages.keyframes.motion import Anchor, Grey, Shift
+
+AT_REST = 0.2  # pixels of the grey frames from the resting place that count as there, in a picture without noise
+CREEP_S = 0.5  # at most so long does a slow movement go unseen
 
 T = TypeVar("T")
 
 
 @dataclass
 class Hold(Generic[T]):
-    """A still stretch, in seconds, with a bounded, evenly spread sample of its frames."""
+    """A still stretch: when it begins, when the next view begins (seconds), and an even sample of what it shows."""
 
     start: float
     end: float
-    frames: list[T] = field(default_factory=list)
+    samples: list[T]
+
+
+@dataclass
+class _Run(Generic[T]):
+    """Frames within `tolerance` of the anchor so far."""
+
+    anchor: Anchor
+    times: "array[float]" = field(default_factory=lambda: array("d"))
+    shifts: "array[float]" = field(default_factory=lambda: array("f"))
+    samples: list[tuple[float, T]] = field(default_factory=list)
+    stride: int = 1
+    seen: int = 0
+
+    def add(self, time: float, shift: Shift, sample: T | None, keep: int) -> None:
+        self.times.append(time)
+        self.shifts.extend((shift.x, shift.y, shift.zoom))
+        if sample is None:
+            return
+        if self.seen % self.stride == 0:
+            self.samples.append((time, sample))
+        self.seen += 1
+        if len(self.samples) > keep:
+            self.samples = self.samples[::2]
+            self.stride *= 2
 
 
 class HoldFinder(Generic[T]):
-    """Feed frames in time order; get each hold when it ends.
+    """Feed grey frames in time order; get each hold when it has ended.
 
-    A frame is still when, compared with the frame `lag` samples before, fewer than `motion_share` of the textured
-    blocks of a 16 x 9 grid changed by more than `motion_level` grey levels. A cursor covers one or two blocks; a pan
-    or zoom, however slow, changes most. Memory is bounded: of a long hold every second kept frame is dropped again.
+    A hold is a run of frames that stay within `tolerance` pixels of its first one. Where it truly begins and ends is
+    told afterwards, from the place at which most of its frames rest. A pan or zoom, however slow, carries the picture
+    past the tolerance; a run that spent its time on the way there is no hold. Memory is bounded: of a long hold every
+    second kept sample is dropped again.
     """
 
-    def __init__(self, min_hold_s: float, motion_level: float, motion_share: float, keep: int, lag: int = 2) -> None:
+    def __init__(self, min_hold_s: float, tolerance: float, moving_share: float, keep: int) -> None:
         self.min_hold_s = min_hold_s
-        self.motion_level = motion_level
-        self.motion_share = motion_share
+        self.tolerance = tolerance
+        self.moving_share = moving_share
         self.keep = keep
-        self.lag = lag
-        self._past: list[tuple[float, Grey]] = []
-        self._hold: Hold[T] | None = None
-        self._stride = 1
-        self._count = 0
+        self._run: _Run[T] | None = None
 
-    def feed(self, time: float, grey: Grey, frame: T) -> Iterator[Hold[T]]:
-        """Take one sampled frame; `frame` is what a hold should keep of it. Yields a hold that has just ended."""
-        self._past.append((time, grey))
-        if len(self._past) <= self.lag:
+    def shift(self, grey: Grey) -> Shift | None:
+        """Movement since the current run began, or None when `grey` is no part of it."""
+        shift = self._run.anchor.shift(grey) if self._run else None
+        return shift if shift is not None and shift.size <= self.tolerance else None
+
+    def feed(self, time: float, grey: Grey, shift: Shift | None, sample: T | None = None) -> Iterator[Hold[T]]:
+        """Take one frame and its `shift`, as the method of that name gave it; `sample` is what a hold may keep of it.
+
+        The first frame of a run must come with one. Yields a hold that has just ended.
+        """
+        if shift is None:
+            yield from self.finish(time)
+            self._run, shift = _Run(Anchor(grey, self.moving_share)), Shift(0.0, 0.0, 0.0)
+        assert self._run is not None
+        self._run.add(time, shift, sample, self.keep)
+
+    def finish(self, time: float) -> Iterator[Hold[T]]:
+        """End the current run at `time`, when the next view appears; yields it when it is a hold."""
+        run, self._run = self._run, None
+        if run is None or time - run.times[0] < self.min_hold_s:
             return
-        before, earlier = self._past.pop(0)
-        if self.moved(earlier, grey):
-            yield from self.finish()
-            return
-        if self._hold is None:
-            self._hold, self._stride, self._count = Hold(before, time), 1, 0
-        self._hold.end = time
-        if self._count % self._stride == 0:
-            self._hold.frames.append(frame)
-            if len(self._hold.frames) > self.keep:
-                self._hold.frames = self._hold.frames[::2]
-                self._stride *= 2
-        self._count += 1
+        times = np.append(np.frombuffer(run.times), time)
+        start, end = _rest(times, np.frombuffer(run.shifts, np.float32).reshape(-1, 3), self.tolerance)
+        if end - start >= self.min_hold_s:
+            inside = [sample for when, sample in run.samples if start <= when < end]
+            yield Hold(start, end, inside or [run.samples[len(run.samples) // 2][1]])
 
-    def finish(self) -> Iterator[Hold[T]]:
-        """End the current hold, if any; yields it when it is long enough."""
-        hold, self._hold = self._hold, None
-        if hold is not None and hold.end - hold.start >= self.min_hold_s:
-            yield hold
 
-    def moved(self, before: Grey, now: Grey) -> bool:
-        """Whether the picture as a whole moved between two grey frames of one size."""
-        change = cv2.resize(cv2.absdiff(before, now), GRID, interpolation=cv2.INTER_AREA).astype(np.float32)
-        level = now.astype(np.float32)
-        mean = cv2.resize(level, GRID, interpolation=cv2.INTER_AREA)
-        square = cv2.resize(level * level, GRID, interpolation=cv2.INTER_AREA)
-        textured = np.sqrt(np.maximum(square - mean * mean, 0)) > TEXTURED
-        watched = change[textured] if textured.mean() > 0.05 else change.ravel()
-        return bool((watched > self.motion_level).mean() > self.motion_share)
+def _rest(times: NDArray[np.float64], shifts: NDArray[np.float32], tolerance: float) -> tuple[float, float]:
+    """When the picture comes to rest and when it leaves; (0, 0) when it crept all the time.
+
+    `times` has one entry more than `shifts`: when the run was over.
+    """
+    third = max(1, len(shifts) // 3)
+    crept = np.abs(np.median(shifts[:third], axis=0) - np.median(shifts[-third:], axis=0))
+    if crept.max() > tolerance / 2:
+        return 0.0, 0.0
+    away = np.linalg.norm(shifts - np.median(shifts, axis=0), axis=1)
+    near = np.nonzero(away <= AT_REST + 3 * np.median(away))[0]
+    first, last = int(near[0]), int(near[-1])
+    start = _turn(times[:first], away[:first], float(times[first]))
+    end = _turn(times[last + 1 : -1], away[last + 1 :], float(times[last + 1]))
+    return start, end
+
+
+def _turn(times: NDArray[np.float64], away: NDArray[np.float32], seen: float) -> float:
+    """When a slow movement began or ended: its distances from the resting place, on a line, followed back to none.
+
+    Without at least three distances it is `seen`, the first time at which it showed.
+    """
+    if len(away) < 3 or np.ptp(away) < 1e-3:
+        return seen
+    speed, crossing = np.polyfit(away, times, 1)
+    return float(np.clip(crossing, seen - CREEP_S, seen + CREEP_S)) if np.isfinite(speed) else seen

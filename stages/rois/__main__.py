@@ -1,4 +1,4 @@
-"""Follow the cursor and box what it circles: keyframes and videos in, data/rois out."""
+"""Follow the cursor and box what it circles: data/keyframes in, data/rois out."""
 
 import functools
 from pathlib import Path
@@ -8,7 +8,7 @@ from stages.common.cli import run_stage
 from stages.common.params import Base
 from stages.rois.params import Params
 
-VIDEOS, KEYFRAMES, OUT = Path("data/videos"), Path("data/keyframes"), Path("data/rois")
+KEYFRAMES, OUT = Path("data/keyframes"), Path("data/rois")
 
 
 def make(block: Params, base: Base) -> dict[str, Any]:
@@ -20,20 +20,12 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     from stages.rois.work import rois
 
     items = [
-        Item(
-            row.id,
-            row.digest,
-            {
-                "video": str(VIDEOS / "media" / f"{row.id}.mp4"),
-                "holds": str(KEYFRAMES / f"{row.id}.parquet"),
-                "images": str(KEYFRAMES / f"{row.id}.tar"),
-            },
-        )
+        Item(row.id, row.digest, {"keyframes": str(KEYFRAMES / f"{row.id}.tar")})
         for row in finished(KEYFRAMES).itertuples()
     ]
     manifest, done = run(
         items,
-        functools.partial(rois, block=block, jobs=base.jobs),
+        functools.partial(rois, block=block),
         package="stages.rois",
         out=OUT,
         files=("{id}.parquet", "{id}.trace.parquet"),

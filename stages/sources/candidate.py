@@ -79,6 +79,6 @@ def _gate(candidate: Candidate, judge: Any, min_side: int, min_words: int) -> tu
     height, width = pixels.shape[:2]
     if min(height, width) < min_side:
         return "image_too_small", (height, width)
-    if not judge.keeps(float(judge.probabilities(judge.features([pixels]))[0])):
+    if not judge.keeps(float(judge.judge([pixels]).histology[0])):
         return "not_histology", (height, width)
     return "", (height, width)

@@ -1,4 +1,4 @@
-"""The frame filter: threshold, labels, and a real fit."""
+"""The frame filter: weights, threshold, variations, and a real fit."""
 
 import cv2
 import numpy as np
@@ -6,41 +6,42 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from stages.common.errors import StageError
 from stages.common.files import read_json
-from stages.common.histology import FrameFilter
+from stages.common.histology import FrameFilter, load_filter
+from stages.common.screening import Screening
 from stages.demo.real import photograph
+from stages.demo.spoil import SPOILERS
 from stages.demo.tissue import paint
-from stages.frame_filter.fit import best_threshold, fit, measure, read_frames
+from stages.frame_filter.augment import vary
+from stages.frame_filter.fit import best_threshold, even_weights, fit, measure
 
 
 def test_threshold_is_as_good_as_any():
     rng = np.random.default_rng(0)
     truth = rng.random(200) < 0.4
     scores = np.clip(rng.normal(0.35 + 0.3 * truth, 0.2), 0, 1)
-    found = balanced_accuracy_score(truth, scores >= best_threshold(truth, scores))
+    found = balanced_accuracy_score(truth, scores >= best_threshold(truth, scores, np.ones(200)))
     assert found == max(balanced_accuracy_score(truth, scores >= t) for t in np.linspace(0, 1, 2001))
 
 
-def write_frames(folder, rows):
-    folder.mkdir()
-    for file, _, _, image in rows:
-        if image is not None:
-            cv2.imwrite(str(folder / file), image[..., ::-1])
-    table = pd.DataFrame([row[:3] for row in rows], columns=["file", "label", "source"])
-    table.to_csv(folder / "labels.csv", index=False)
+def test_weights_make_labels_and_kinds_count_the_same():
+    truth = np.array([True] * 7 + [False] * 3)
+    kinds = np.array(["drawn"] * 6 + ["real"] + ["photo"] * 2 + ["title"])
+    weights = even_weights(truth, kinds)
+    assert weights.mean() == pytest.approx(1)
+    sums = pd.Series(weights).groupby([truth, kinds]).sum()
+    assert sums.nunique() == 1
 
 
-def test_bad_labels_and_files_are_named_with_their_row(tmp_path):
-    with pytest.raises(StageError, match="labels.csv not found"):
-        read_frames(tmp_path)
-    image = np.zeros((8, 8, 3), np.uint8)
-    write_frames(tmp_path / "a", [("x.png", "histology", "s", image), ("y.png", "cat", "s", image)])
-    with pytest.raises(StageError, match=r"row 3: label is 'cat'"):
-        read_frames(tmp_path / "a")
-    write_frames(tmp_path / "b", [("x.png", "histology", "s", None)])
-    with pytest.raises(StageError, match=r"row 2: x.png is missing"):
-        read_frames(tmp_path / "b")
+def test_variations_keep_type_and_change_tissue_more_than_photographs():
+    image = paint("stroma", 120, 200, np.random.default_rng(0))
+    whole = lambda histology, seed: vary(image, histology, np.random.default_rng(seed)).mean((0, 1))  # noqa: E731
+    tissue, photo = (np.std([whole(label, seed) for seed in range(30)], axis=0).mean() for label in (True, False))
+    assert tissue > 1.5 * photo
+    part = vary(image, True, np.random.default_rng(1))
+    assert part.dtype == np.uint8
+    assert part.shape[0] >= 60
+    assert (vary(image, True, np.random.default_rng(1)) == part).all()
 
 
 def test_intervals_resample_sources():
@@ -52,27 +53,49 @@ def test_intervals_resample_sources():
     assert metrics["recall"] == {"histology": 1.0, "other": 1.0}
 
 
+def write_frames(folder, rows):
+    folder.mkdir()
+    for row, image in rows:
+        cv2.imwrite(str(folder / row["file"]), image[..., ::-1])
+    pd.DataFrame([row for row, _ in rows]).to_csv(folder / "labels.csv", index=False)
+
+
 @pytest.mark.slow
-def test_a_fitted_filter_knows_tissue_it_never_saw(tmp_path, params):
+def test_a_fitted_filter_knows_tissue_and_flags_it_never_saw(tmp_path, params):
     rng = np.random.default_rng(0)
     seen = ["adipose", "stroma", "naevus", "cribriform", "lymphocytes", "smooth_muscle"]
-    rows = [(f"{t}{n}.png", "histology", t, paint(t, 180, 240, rng)) for t in seen for n in range(3)]
-    photos = ["astronaut", "cat", "coffee", "rocket", "page", "china"]
-    for name in photos:
+    rows = []
+    for tissue in seen:
+        for n in range(4):
+            image, panels = paint(tissue, 180, 240, rng), int(n % 2)
+            row = {"file": f"{tissue}{n}.png", "label": "histology", "source": f"drawn_{tissue}", "panels": panels}
+            rows.append((row, SPOILERS["panels"](image, rng) if panels else image))
+    for name in ("astronaut", "cat", "coffee", "rocket", "page", "china"):
         image = cv2.resize(photograph(name), (240, 180))
-        rows += [(f"{name}{n}.png", "other", name, np.roll(image, 40 * n, 1)) for n in range(3)]
+        row = {"label": "other", "source": f"photo_{name}", "panels": 0}
+        rows += [(row | {"file": f"{name}{n}.png"}, np.roll(image, 40 * n, 1)) for n in range(3)]
     write_frames(tmp_path / "frames", rows)
-    block = params("frame_filter", frames=str(tmp_path / "frames"), folds=3)
-    fit(block, tmp_path / "model", tmp_path / "metrics.json", seed=0)
-    judge = FrameFilter(tmp_path / "model")
+    block = params("frame_filter", frames=str(tmp_path / "frames"), folds=3, leave_out="drawn_a", variations=1)
+    fit(block, tmp_path / "model", tmp_path / "metrics.json", 0, "cpu")
+    judge = load_filter(tmp_path / "model")
+    assert isinstance(judge, FrameFilter)
     unseen = [paint(t, 180, 240, rng) for t in ("epidermis", "isolated_cells", "colorectal_cancer")]
     other = [cv2.resize(photograph(name), (240, 180)) for name in ("flower", "motorcycle", "camera")]
-    scores = judge.probabilities(judge.features(unseen + other))
-    assert all(judge.keeps(score) for score in scores[:3])
-    assert sum(judge.keeps(score) for score in scores[3:]) <= 1
-    assert read_json(tmp_path / "metrics.json")["frames"] == 36
-    again = fit(block, tmp_path / "again", tmp_path / "m2.json", seed=0)
-    assert again["sources"] == 12
-    assert (tmp_path / "again" / "head.safetensors").read_bytes() == (
-        tmp_path / "model" / "head.safetensors"
-    ).read_bytes()
+    judged = judge.judge(unseen + other)
+    assert all(judge.keeps(score) for score in judged.histology[:3])
+    assert sum(judge.keeps(score) for score in judged.histology[3:]) <= 1
+    spoilt = judge.judge([SPOILERS["panels"](image.copy(), rng) for image in unseen]).flags["panels"]
+    assert (spoilt > judged.flags["panels"][:3]).all()
+    assert set(judged.flags) == {"panels"}, "a flag nobody labelled is not guessed"
+    metrics = read_json(tmp_path / "metrics.json")
+    assert metrics["frames"] == 42
+    assert set(metrics["leave_one_source_out"]) == {"drawn_adipose", "mean"}
+    assert metrics["flags"]["panels"]["auroc"] > 0.8
+    fit(block, tmp_path / "again", tmp_path / "m2.json", 0, "cpu")
+    heads = [(tmp_path / name / "heads.safetensors").read_bytes() for name in ("model", "again")]
+    assert heads[0] == heads[1]
+    assert judge.judge([]).histology.shape == (0,)
+    screening = Screening(judge)
+    for image in unseen:
+        screening.add(image)
+    assert screening.shares(params("keyframes").screening)[0] == 1

@@ -1,43 +1,38 @@
-"""The cursor is found, followed and boxed."""
+"""The cursor is followed from moment to moment."""
 
-import cv2
 import numpy as np
 import pandas as pd
-import pytest
 
-from stages.demo.film import cursor
-from stages.demo.tissue import paint
-from stages.rois.trace import box, find_cursor, gestures
+from stages.rois.trace import trace
 
-
-@pytest.fixture(scope="module")
-def view():
-    return paint("epidermis", 720, 1280, np.random.default_rng(2))
+COLUMNS = ["chunk_id", "t_s", "x", "y", "x0", "y0", "x1", "y1", "area", "changed"]
 
 
-def small(image):
-    return cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (640, 360), interpolation=cv2.INTER_AREA)
+def marks(*rows):
+    table = [(chunk, t, x, y, x, y, x + 0.01, y + 0.01, 0.001, changed) for chunk, t, x, y, changed in rows]
+    return pd.DataFrame(table, columns=COLUMNS)
 
 
-@pytest.mark.parametrize(("x", "y"), [(200, 100), (640, 360), (1200, 650)])
-def test_the_tip_is_found_within_a_hundredth_of_the_frame(view, x, y):
-    found = find_cursor(small(cursor(view, x, y)), small(view), 30)
-    assert found == pytest.approx((x / 1280, y / 720), abs=0.01)
+def test_a_moving_cursor_is_followed_past_marks_that_rest():
+    drawing = [("a", n / 10, 0.9, 0.9, 0.0) for n in range(10)]
+    cursor = [("a", n / 10, 0.2 + n / 50, 0.3, 1.0) for n in range(10)]
+    found = trace(marks(*drawing, *cursor))
+    assert np.allclose(found.x, [0.2 + n / 50 for n in range(10)])
 
 
-def test_no_cursor_and_a_changed_scene_give_nothing(view):
-    assert find_cursor(small(view), small(view), 30) is None
-    assert find_cursor(255 - small(view), small(view), 30) is None
+def test_a_cursor_that_stops_stays_and_a_drawing_alone_is_none():
+    found = trace(marks(("a", 0.0, 0.2, 0.3, 1.0), ("a", 0.1, 0.2, 0.3, 0.0), ("a", 0.2, 0.7, 0.7, 0.0)))
+    assert list(found.t_s) == [0.0, 0.1]
+    assert trace(marks(("a", 0.0, 0.2, 0.3, 0.0), ("a", 0.1, 0.2, 0.3, 0.0))).empty
 
 
-def test_gestures_split_at_gaps_and_short_ones_go():
-    points = pd.DataFrame({"t_s": [0.0, 0.5, 1.0, 1.5, 3.0, 3.2, 5.0, 5.5, 6.0, 6.5]})
-    assert [list(piece.t_s) for piece in gestures(points, 0.6, 1.0)] == [[0.0, 0.5, 1.0, 1.5], [5.0, 5.5, 6.0, 6.5]]
+def test_of_two_that_move_the_nearer_is_taken():
+    rows = [("a", 0.0, 0.2, 0.2, 1.0), ("a", 0.1, 0.8, 0.8, 1.0), ("a", 0.1, 0.22, 0.2, 0.5)]
+    assert list(trace(marks(*rows)).x) == [0.2, 0.22]
 
 
-def test_a_box_leaves_outliers_out():
-    turn = np.linspace(0, 2 * np.pi, 40)
-    points = pd.DataFrame({"x": 0.5 + 0.1 * np.cos(turn), "y": 0.4 + 0.2 * np.sin(turn)})
-    assert box(points) == pytest.approx((0.4, 0.2, 0.6, 0.6), abs=0.005)
-    stray = pd.concat([points, pd.DataFrame({"x": [0.99], "y": [0.4]})])
-    assert box(stray) == pytest.approx((0.4, 0.2, 0.6, 0.6), abs=0.005)
+def test_holds_are_followed_one_by_one():
+    found = trace(marks(("a", 0.0, 0.2, 0.2, 1.0), ("b", 9.0, 0.2, 0.2, 0.0), ("b", 9.1, 0.4, 0.4, 1.0)))
+    assert list(found.chunk_id) == ["a", "b"]
+    assert list(found.t_s) == [0.0, 9.1]
+    assert trace(marks()).empty

@@ -1,0 +1,44 @@
+"""Labelled frames: a folder with labels.csv and the images."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.common.errors import StageError
+from stages.common.histology import FLAGS
+
+Picture = NDArray[np.uint8]
+
+
+def read_labels(folder: Path) -> tuple[pd.DataFrame, list[Picture]]:
+    """Return labels.csv of `folder` and its frames as RGB, in the table's order.
+
+    Columns: file, label (histology or other), source, and any of FLAGS with 1, 0 or nothing where nobody looked; flags
+    come back as floats, NaN for nothing. Raises StageError naming the row and what to do.
+    """
+    path = folder / "labels.csv"
+    if not path.exists():
+        raise StageError(f"{path} not found: list each frame there as file,label,source")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if missing := {"file", "label", "source"} - set(table.columns):
+        raise StageError(f"{path}: column '{min(missing)}' is missing")
+    if unknown := set(table.columns) - {"file", "label", "source", *FLAGS}:
+        raise StageError(f"{path}: column '{min(unknown)}' is none of file, label, source, {', '.join(FLAGS)}")
+    frames = []
+    for number, row in enumerate(table.to_dict("records"), start=2):
+        where = f"{path} row {number}"
+        if row["label"] not in ("histology", "other"):
+            raise StageError(f"{where}: label is '{row['label']}', expected histology or other")
+        for flag in FLAGS:
+            if row.get(flag, "") not in ("", "0", "1"):
+                raise StageError(f"{where}: {flag} is '{row[flag]}', expected 1, 0 or nothing")
+        frame = cv2.imread(str(folder / row["file"]), cv2.IMREAD_COLOR_RGB)
+        if frame is None:
+            raise StageError(f"{where}: {row['file']} is missing or not an image")
+        frames.append(frame)
+    for flag in FLAGS:
+        table[flag] = pd.to_numeric(table[flag]) if flag in table else np.nan
+    return table, frames

@@ -1,0 +1,108 @@
+"""What lies over the still picture for a moment: the cursor, and strokes as they are drawn."""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.keyframes.film import median, upright_point
+
+Grey = NDArray[np.uint8]
+Mask = NDArray[np.uint8]
+
+COLUMNS = ("t_s", "x", "y", "x0", "y0", "x1", "y1", "area", "changed")
+WINDOW_S = 30.0  # seconds of grey pictures that are kept at once
+STILLS = 15  # pictures of a window that its still picture is the median of
+SMALLEST, LARGEST = 6, 0.02  # pixels of the grey picture, and share of it, that one mark can cover
+CROWD = 12  # more marks than this at once are noise, not pointers
+CURSOR = 0.09  # of the picture's long side: a longer mark is a stroke, and what changed of it is the pen
+SYMMETRIC = 0.7  # overlap with itself turned around from which a cursor points with its middle
+EACH = 3  # marks kept of one picture
+
+
+@dataclass
+class Marks:
+    """Feed the grey pictures of one still stretch; get the marks on them as a table.
+
+    A mark is a small region that differs by more than `residue` grey levels from everything within a pixel of it in
+    the still picture (median) of its half minute, so that edges that tremble are none. Source: Quilt-LLaVA (arXiv
+    2312.04746) subtracts the median frame and thresholds.
+    """
+
+    residue: int
+    rotation: int = 0
+    _window: list[tuple[float, Grey]] = field(default_factory=list)
+    _rows: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def add(self, time: float, grey: Grey) -> None:
+        """Take one picture."""
+        if self._window and time - self._window[0][0] > WINDOW_S:
+            self._look()
+        self._window.append((time, grey))
+
+    def table(self, start: float, end: float) -> pd.DataFrame:
+        """Marks from `start` to `end` seconds, in time order; see `marks_of` for the columns."""
+        self._look()
+        rows = np.concatenate(self._rows) if self._rows else np.zeros((0, len(COLUMNS)), np.float32)
+        rows = rows[(rows[:, 0] >= start) & (rows[:, 0] < end)]
+        for x, y in ((1, 2), (3, 4), (5, 6)):
+            rows[:, x], rows[:, y] = upright_point(rows[:, x], rows[:, y], self.rotation)
+        rows[:, 3:7] = np.sort(rows[:, 3:7].reshape(-1, 2, 2), axis=1).reshape(-1, 4)
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def _look(self) -> None:
+        """Turn the window into rows and empty it."""
+        greys = [grey for _, grey in self._window]
+        if len(greys) > 2:
+            still = median([greys[i] for i in np.unique(np.linspace(0, len(greys) - 1, STILLS).astype(int))])
+            near = np.ones((3, 3), np.uint8)
+            low, high = cv2.erode(still, near), cv2.dilate(still, near)
+            before = None
+            for time, grey in self._window:
+                over = cv2.max(cv2.subtract(grey, high), cv2.subtract(low, grey))
+                mask = (over > self.residue).view(np.uint8)
+                moved = mask if before is None else (cv2.absdiff(grey, before) > self.residue).view(np.uint8)
+                if cv2.countNonZero(mask):
+                    self._rows += marks_of(time, mask, moved)
+                before = grey
+        self._window.clear()
+
+
+def marks_of(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
+    """Rows of COLUMNS for the marks in `mask`, those that moved most first, then the largest.
+
+    (x, y) is where a mark points, (x0, y0, x1, y1) the box around it, both in 0..1 of the picture; `area` is its share
+    of the picture, `changed` the share of its pixels that differ from the picture before.
+    """
+    joined = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    height, width = mask.shape
+    found = []
+    for left, top, across, down, _ in stats[1:] if count <= CROWD else []:
+        window = slice(top, top + down), slice(left, left + across)
+        own = mask[window] & (labels[window] == labels[window].max())
+        area = cv2.countNonZero(own)
+        if not SMALLEST <= area <= LARGEST * mask.size:
+            continue
+        fresh = own & moved[window]
+        changed = cv2.countNonZero(fresh) / area
+        x, y = _points_at(own, fresh, max(across, down) > CURSOR * max(height, width))
+        box = (left / width, top / height, (left + across) / width, (top + down) / height)
+        found.append((time, (left + x) / width, (top + y) / height, *box, area / mask.size, changed))
+    found.sort(key=lambda row: (-row[-1] * row[-2], -row[-2]))
+    return [np.array([row], np.float32) for row in found[:EACH]]
+
+
+def _points_at(own: Mask, fresh: Mask, stroke: bool) -> tuple[float, float]:
+    """Where in its box a mark points: a stroke at what is new of it, a cursor with its middle or its upper left."""
+    if stroke and fresh.any():
+        ys, xs = np.nonzero(fresh)
+        return float(xs.mean()), float(ys.mean())
+    ys, xs = np.nonzero(own)
+    tight = own[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+    turned = tight[::-1, ::-1]
+    if (tight & turned).sum() >= SYMMETRIC * (tight | turned).sum():
+        return float(xs.mean() + 0.5), float(ys.mean() + 0.5)
+    return float(xs.min()), float(ys.min())

@@ -1,0 +1,89 @@
+"""How far the picture has moved since an earlier frame: least squares over a grid of blocks."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]
+Grid = NDArray[np.float32]
+Rows = NDArray[np.float32]
+
+GRID = (16, 9)  # blocks across and down; a cursor covers one or two
+NOISE = 2.0  # grey levels that compression may change a block of the small picture by
+TEXTURE = 3.0  # grey levels of deviation that make a block worth watching: blank glass never moves
+UNEXPLAINED = 0.4  # share of a block's variance that a small shift leaves over when the block shows something else
+ROUNDS = 2  # of reweighting, so that blocks under a cursor do not count
+RIDGE = np.eye(3, dtype=np.float32) * 1e-3  # keeps a picture of lines in one direction solvable
+PY, PX = np.meshgrid(*(np.linspace(-1, 1, count, dtype=np.float32) for count in GRID[::-1]), indexing="ij")
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Movement since an earlier frame, in pixels of the grey frames: sideways, down, and outwards at the corners."""
+
+    x: float
+    y: float
+    zoom: float
+
+    @property
+    def size(self) -> float:
+        """Length of the movement in pixels."""
+        return float(np.sqrt(self.x**2 + self.y**2 + self.zoom**2 / 2))
+
+
+class Anchor:
+    """A grey frame, prepared so that later frames can be compared with it cheaply.
+
+    The model is a small shift and zoom, solved by Lucas and Kanade's equations (1981) summed over all blocks, each
+    block free in brightness and weighted by how well it fits. Shifts beyond about one pixel are told by blocks that no
+    small shift explains. A cursor disturbs few blocks, flicker none.
+    """
+
+    def __init__(self, grey: Grey, moving_share: float) -> None:
+        self.moving_share = moving_share
+        self._grey = grey.astype(np.float32)
+        self._mean = _blocks(self._grey)
+        self._gx = cv2.Sobel(self._grey, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
+        self._gy = cv2.Sobel(self._grey, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
+        self._variance = _blocks(self._grey * self._grey) - self._mean**2
+        self._means = mx, my = _blocks(self._gx), _blocks(self._gy)
+        products = (self._gx * self._gx, self._gx * self._gy, self._gy * self._gy)
+        means = (mx * mx, mx * my, my * my)
+        hxx, hxy, hyy = (_blocks(p) - m for p, m in zip(products, means, strict=True))
+        self.textured = self._variance > TEXTURE**2
+        zx, zy = hxx * PX + hxy * PY, hxy * PX + hyy * PY
+        # Each block's Hessian for (x, y, zoom): a zoom moves a block by its place on the grid.
+        rows = (hxx, hxy, zx, hxy, hyy, zy, zx, zy, zx * PX + zy * PY)
+        self._hessian = np.stack([row.ravel() for row in rows], axis=1)
+
+    def shift(self, grey: Grey) -> Shift | None:
+        """Return the movement from the anchor to `grey`, or None when it is not small or the scene is another."""
+        change = cv2.subtract(grey, self._grey, dtype=cv2.CV_32F)
+        mean = _blocks(change)
+        energy = _blocks(change * change) - mean**2
+        if self.textured.mean() < 0.03:
+            flat = np.maximum(np.abs(mean - np.median(mean)), np.sqrt(np.maximum(energy, 0)))
+            return None if (flat > 2 * NOISE).mean() > self.moving_share else Shift(0.0, 0.0, 0.0)
+        bx = mean * self._means[0] - _blocks(change * self._gx)
+        by = mean * self._means[1] - _blocks(change * self._gy)
+        targets = np.stack([bx.ravel(), by.ravel(), (bx * PX + by * PY).ravel()], axis=1)
+        found, left = self._solve(targets, energy.ravel())
+        moving = left > (UNEXPLAINED * self._variance + NOISE**2).ravel()
+        return None if moving[self.textured.ravel()].mean() > self.moving_share else Shift(*found.tolist())
+
+    def _solve(self, targets: Rows, energy: Rows) -> tuple[Rows, Rows]:
+        """Reweighted least squares for (x, y, zoom); also returns what each block's change leaves unexplained."""
+        weight = self.textured.ravel().astype(np.float32)
+        for _ in range(ROUNDS):
+            matrix = (weight @ self._hessian).reshape(3, 3)
+            found = np.linalg.solve(matrix + RIDGE, weight @ targets)
+            left = energy - 2 * targets @ found + self._hessian @ np.outer(found, found).ravel()
+            weight = self.textured.ravel() / (np.maximum(left, 0) + NOISE**2)
+        return found, left
+
+
+def _blocks(values: NDArray[np.float32]) -> Grid:
+    """Mean of each block of GRID."""
+    return cv2.resize(values, GRID, interpolation=cv2.INTER_AREA)

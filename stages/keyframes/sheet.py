@@ -1,0 +1,38 @@
+"""Contact sheets: all clean images of a video on one picture, for eyes."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image, ImageDraw
+
+from stages.common.files import read_tar, write_bytes
+from stages.common.histology import FLAGS
+from stages.common.itemwise import Item
+
+ACROSS, WIDTH, TEXT = 4, 320, 34  # images in a row, pixels of each, pixels of the lines under it
+SPOILT = 0.5  # probability from which a flag is named
+
+
+def sheet(item: Item, scratch: Path) -> None:
+    """Write ID.png: each hold's image with its times, magnification class, probability and flags."""
+    holds = pd.read_parquet(item.data["holds"])
+    images = read_tar(Path(item.data["images"]), holds.image)
+    height = round(WIDTH * holds.height.iloc[0] / holds.width.iloc[0])
+    rows = -(-len(holds) // ACROSS)
+    page = Image.new("RGB", (ACROSS * WIDTH, rows * (height + TEXT)), "white")
+    pen = ImageDraw.Draw(page)
+    for place, hold in enumerate(holds.to_dict("records")):
+        left, top = place % ACROSS * WIDTH, place // ACROSS * (height + TEXT)
+        image = Image.open(io.BytesIO(images[hold["image"]]))
+        image.thumbnail((WIDTH - 4, height - 4))
+        page.paste(image, (left + 2, top + 2))
+        flags = ", ".join(flag for flag in FLAGS if hold[f"flag_{flag}"] >= SPOILT)
+        times = f"{hold['start_s']:.1f} to {hold['end_s']:.1f} s"
+        size = ("up to 10x", "up to 20x", "over 20x")[hold["magnification"]]
+        pen.text((left + 4, top + height), f"{times}, {size}, p {hold['histology_prob']:.2f}", fill="black")
+        pen.text(
+            (left + 4, top + height + 14), flags or f"blur {hold['blur']:.2f}, glass {hold['glass']:.2f}", fill="grey"
+        )
+    page.save(buffer := io.BytesIO(), "PNG")
+    write_bytes(scratch / f"{item.id}.png", buffer.getvalue())

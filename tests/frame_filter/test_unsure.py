@@ -1,0 +1,39 @@
+"""Frames are asked about where the filter is least sure."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from recording import record
+
+from stages.common.errors import StageError
+from stages.common.histology import FLAGS, Judgement
+from stages.frame_filter import unsure
+
+
+class Judge:
+    threshold = 0.5
+
+    def judge(self, images):
+        scores = np.array([image.mean() / 255 for image in images], np.float32)
+        return Judgement(scores[:, None], scores, {})
+
+
+def test_the_least_sure_frames_of_many_videos_are_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(unsure, "load_filter", lambda model, device: Judge())
+    for n, levels in enumerate([(20, 120, 230), (140, 250, 10)]):
+        frames = [np.full((48, 64, 3), level, np.uint8) for level in levels for _ in range(5)]
+        record(tmp_path / "media" / f"v{n}.mp4", frames, fps=1)
+    (tmp_path / "media" / "bad.mp4").write_bytes(b"junk")
+    done = unsure.write_unsure(tmp_path / "media", tmp_path, tmp_path / "out", 2, 1, "cpu")
+    assert done["frames"] == 2
+    table = pd.read_csv(tmp_path / "out" / "labels.csv", keep_default_na=False)
+    assert list(table.columns) == ["file", "label", "source", *FLAGS]
+    assert set(table.source) == {"v0", "v1"}
+    assert (table.label == "").all()
+    assert sorted(table.file) == sorted(path.name for path in (tmp_path / "out").glob("*.jpg"))
+    assert set(table.file) == {"v0_00005000.jpg", "v1_00000000.jpg"}, "grey is nearest to the threshold"
+
+
+def test_no_videos_says_what_to_run(tmp_path):
+    with pytest.raises(StageError, match="holds no video: run `dvc repro videos`"):
+        unsure.write_unsure(tmp_path, tmp_path, tmp_path, 2, 1, "cpu")

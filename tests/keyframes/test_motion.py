@@ -1,0 +1,58 @@
+"""How far the picture has moved, against movements made with OpenCV."""
+
+import cv2
+import numpy as np
+import pytest
+
+from stages.demo import film as camera
+from stages.demo.tissue import paint
+from stages.keyframes.motion import Anchor
+
+
+@pytest.fixture(scope="module")
+def slide():
+    return paint("colorectal_cancer", 900, 1500, np.random.default_rng(5))
+
+
+def view(slide, x=100.0, y=80.0, scale=1.0, pointer=None):
+    """What a camera sees at (x, y), as a grey picture of 320 x 180."""
+    move = np.array([[scale, 0, x + 640 * (1 - scale)], [0, scale, y + 360 * (1 - scale)]])
+    seen = cv2.warpAffine(slide, move, (1280, 720), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    seen = camera.arrow(seen, *pointer) if pointer else seen
+    return cv2.resize(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), (320, 180), interpolation=cv2.INTER_AREA)
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(0, 0), (1, 0), (0, -2), (2.5, 1.5), (-3, 2)])
+def test_small_shifts_are_measured_to_a_fraction_of_a_pixel(slide, dx, dy):
+    shift = Anchor(view(slide), 0.25).shift(view(slide, 100 - dx, 80 - dy))
+    assert (shift.x, shift.y) == pytest.approx((dx / 4, dy / 4), abs=0.12)
+    assert shift.zoom == pytest.approx(0, abs=0.1)
+
+
+def test_a_zoom_is_told_from_a_shift(slide):
+    shift = Anchor(view(slide), 0.25).shift(view(slide, scale=0.995))
+    assert shift.zoom == pytest.approx(0.005 * 160 * 15 / 16, abs=0.15)  # at the middle of the outermost blocks
+    assert (shift.x, shift.y) == pytest.approx((0, 0), abs=0.1)
+
+
+def test_a_cursor_and_a_flickering_lamp_are_no_movement(slide):
+    still = Anchor(view(slide), 0.25)
+    assert still.shift(view(slide, pointer=(600, 300))).size < 0.1
+    assert still.shift(cv2.convertScaleAbs(view(slide), alpha=1.06)).size < 0.15
+    noisy = view(slide) + np.random.default_rng(0).normal(0, 3, (180, 320))
+    assert still.shift(noisy.clip(0, 255).astype(np.uint8)).size < 0.1
+
+
+def test_far_moves_and_other_scenes_are_none(slide):
+    still = Anchor(view(slide), 0.25)
+    assert still.shift(view(slide, 160, 80)) is None
+    assert still.shift(view(slide, scale=0.8)) is None
+    assert still.shift(np.full((180, 320), 200, np.uint8)) is None
+    other = cv2.cvtColor(paint("stroma", 180, 320, np.random.default_rng(1)), cv2.COLOR_RGB2GRAY)
+    assert still.shift(other) is None
+
+
+def test_blank_pictures_are_compared_by_brightness():
+    blank = Anchor(np.full((180, 320), 240, np.uint8), 0.25)
+    assert blank.shift(np.full((180, 320), 236, np.uint8)).size == 0
+    assert blank.shift(np.random.default_rng(0).integers(0, 255, (180, 320), dtype=np.uint8)) is None

@@ -1,0 +1,170 @@
+"""A whole video's keyframes, and small pieces of them."""
+
+import io
+import json
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from recording import record
+
+from stages.common.errors import Rejected
+from stages.common.files import read_tar
+from stages.common.histology import Judgement
+from stages.common.itemwise import Item
+from stages.demo import film as camera
+from stages.demo import script
+from stages.demo.tissue import paint
+from stages.keyframes import work
+from stages.keyframes.magnification import level, magnification
+from stages.keyframes.prefetch import prefetch
+from stages.keyframes.quality import blur, glass
+from stages.keyframes.scan import Cut, StillView, View, scan
+from stages.keyframes.sheet import sheet
+
+
+class Judge:
+    """Takes coloured pictures for histology; features are a small picture."""
+
+    threshold, long_side = 0.5, 160
+
+    def judge(self, images):
+        small = [cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA).ravel() for image in images]
+        rows = np.array(small, np.float32).reshape(len(images), -1)
+        colour = np.array([np.ptp(image.reshape(-1, 3).mean(0)) > 20 for image in images], np.float32)
+        return Judgement(rows, colour, {"arrow": np.full(len(images), 0.75, np.float32)})
+
+    def keeps(self, probability):
+        return probability >= self.threshold
+
+
+@pytest.fixture
+def tissue():
+    slide = paint("colorectal_cancer", 400, 900, np.random.default_rng(5))
+    return lambda x: np.ascontiguousarray(slide[:180, x : x + 320])
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch, params):
+    """Record frames and return their table, the members of the tar and the sheet's size."""
+    monkeypatch.setattr(work, "load_filter", lambda model, device: Judge())
+
+    def run(frames, **changes):
+        path = record(tmp_path / "v.mp4", frames, fps=10)
+        block = params("keyframes", min_hold_s=1.0, **changes)
+        work.keyframes(Item("v", "d", {"path": str(path)}), tmp_path, block, tmp_path, 1, "cpu")
+        return pd.read_parquet(tmp_path / "v.parquet"), read_tar(tmp_path / "v.tar")
+
+    return run
+
+
+def test_a_video_becomes_holds_images_cuts_and_marks(make, tissue, tmp_path):
+    grey = np.full((180, 320, 3), 128, np.uint8)
+    pointing = [camera.arrow(tissue(300), 100 + 4 * n, 60) for n in range(30)]
+    table, members = make([tissue(0)] * 20 + pointing + [grey] * 20)
+    assert list(table.columns) == [*work.COLUMNS, *work.QUALITY]
+    assert list(table.chunk_id) == ["v_0000", "v_0001"], "the grey hold is no histology"
+    assert list(table.start_s) == pytest.approx([0, 2], abs=0.11)
+    assert list(table.end_s) == pytest.approx([2, 5], abs=0.11)
+    assert (table.flag_arrow == 0.75).all()
+    assert table.flag_person.isna().all(), "what was not taught is not known"
+    assert json.loads(members["cuts.json"]) == pytest.approx([2, 5], abs=0.11)
+    marks = pd.read_parquet(io.BytesIO(members["marks.parquet"]))
+    assert set(marks.chunk_id) == {"v_0001"}
+    sheet(Item("v", "d", {"holds": str(tmp_path / "v.parquet"), "images": str(tmp_path / "v.tar")}), tmp_path)
+    assert cv2.imread(str(tmp_path / "v.png")).shape[1] == 1280
+
+
+def test_a_view_that_comes_back_shares_its_image(make, tissue):
+    table, members = make([tissue(0)] * 20 + [tissue(400)] * 20 + [tissue(0)] * 20)
+    assert list(table.image) == ["0000.jpg", "0001.jpg", "0000.jpg"]
+    assert sorted(name for name in members if name.endswith("jpg")) == ["0000.jpg", "0001.jpg"]
+
+
+def test_a_view_disturbed_for_a_moment_is_one_hold(make, tissue):
+    table, _ = make([tissue(0)] * 20 + [tissue(500)] * 3 + [tissue(0)] * 20)
+    assert len(table) == 1
+    assert (table.start_s[0], table.end_s[0]) == pytest.approx((0, 4.3), abs=0.11)
+
+
+def test_videos_that_are_no_lecture_are_rejected_with_their_reason(make, tissue, params):
+    grey = [np.full((180, 320, 3), level, np.uint8) for level in (90, 200)]
+    with pytest.raises(Rejected, match="no_histology"):
+        make([grey[0]] * 20 + [grey[1]] * 20)
+    rules = params("keyframes").screening
+    jumps = [tissue(40 * n) for n in range(12) for _ in range(10)]
+    with pytest.raises(Rejected, match="not_narrative"):
+        make(jumps, screening=rules.model_copy(update={"narrative_cosine": 0.9999999}))
+    moving = [tissue(7 * n) for n in range(60)]
+    with pytest.raises(Rejected, match="no_histology_hold"):
+        make(moving, screening=rules.model_copy(update={"min_narrative": 0.0}))
+
+
+def test_magnification_follows_the_size_of_nuclei():
+    slide = paint("colorectal_cancer", 1000, 1600, np.random.default_rng(5))
+    double = cv2.resize(slide[:500, :800], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    half = cv2.resize(slide, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    small, middle, large = (magnification(image, 7.0) for image in (half, slide, double))
+    assert small < middle < large
+    assert large / middle == pytest.approx(2, rel=0.35)
+    assert magnification(np.full((64, 64, 3), 240, np.uint8), 7.0) == 0
+    assert [level(value) for value in (5, 10, 10.1, 20, 20.1, 60)] == [0, 0, 1, 1, 2, 2]
+
+
+def test_haematoxylin_is_separated_as_scikit_image_does():
+    from skimage.color import rgb2hed
+
+    from stages.keyframes.magnification import HAEMATOXYLIN
+
+    image = paint("stroma", 60, 80, np.random.default_rng(0))
+    ours = np.maximum(-np.log10(np.maximum(image / 255, 1e-6)) @ HAEMATOXYLIN, 0)
+    theirs = rgb2hed(image)[..., 0]
+    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.9999
+
+
+def test_blur_and_glass():
+    image = paint("cribriform", 360, 640, np.random.default_rng(0))
+    assert blur(image) < blur(cv2.GaussianBlur(image, (0, 0), 2)) < blur(cv2.GaussianBlur(image, (0, 0), 5))
+    assert glass(np.full((10, 10, 3), 245, np.uint8)) == 1
+    half = np.concatenate([np.full((10, 10, 3), 245, np.uint8), np.full((10, 10, 3), (200, 80, 160), np.uint8)])
+    assert glass(half) == 0.5
+
+
+def test_prefetch_keeps_order_raises_and_stops():
+    assert list(prefetch(range(100), 3)) == list(range(100))
+
+    def broken():
+        yield 1
+        raise ValueError("late")
+
+    with pytest.raises(ValueError, match="late"):
+        list(prefetch(broken(), 2))
+    made = []
+    for item in prefetch((made.append(n) or n for n in range(1000)), 2):
+        if item == 3:
+            break
+    assert len(made) < 10, "nothing is made once nobody asks"
+
+
+@pytest.mark.slow
+def test_a_scan_of_a_lecture_finds_its_shots(tmp_path, params):
+    row = next(row for row in script.cast("tiny") if not row[3])
+    plan = script.write(*row, seed=3, holds=1)
+    camera.shoot(plan, tmp_path / "film.mp4")
+    found = list(scan(tmp_path / "film.mp4", params("keyframes"), 2, 320))
+    holds = [one for one in found if isinstance(one, StillView)]
+    for shot in (s for s in plan.shots if s.kind == "hold" and s.end - s.start >= 3):
+        near = [h for h in holds if abs(h.start - shot.start) < 0.1 and abs(h.end - shot.end) < 0.1]
+        assert near, shot
+        assert near[0].image.shape == (720, 1280, 3), "the clean image has the video's own size"
+    scenes = zip(plan.shots, plan.shots[1:], strict=False)
+    cuts = [
+        b.start
+        for a, b in scenes
+        if (a.view and a.view.slide) != (b.view and b.view.slide) or a.kind != b.kind == "title"
+    ]
+    assert [cut.time for cut in found if isinstance(cut, Cut)] == pytest.approx(cuts, abs=0.05)
+    views = [one for one in found if isinstance(one, View)]
+    assert len(views) == pytest.approx(plan.now, abs=2)
+    assert sum(view.picture is not None for view in views) < len(views) / 1.5, "a still view is looked at once"
