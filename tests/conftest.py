@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from loopback import Site
+from recording import noise, record
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
@@ -28,3 +30,43 @@ def base():
     from stages.common.params import load
 
     return load("base", ROOT / "params.yaml")[1].model_copy(update={"jobs": 1})
+
+
+@pytest.fixture
+def site(tmp_path):
+    (tmp_path / "site").mkdir()
+    site = Site(tmp_path / "site")
+    yield site
+    site.server.shutdown()
+    site.server.server_close()
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Write a short film with sound below the site's folder, or anywhere."""
+
+    def write(path, seconds=3.0, sound=True):
+        return record(tmp_path / path, noise(int(seconds * 25)), sound=sound)
+
+    return write
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    """Write a catalog: name of the list (FIELD lists with a slash) to its lines."""
+
+    def write(**lists):
+        folder = tmp_path / "catalog"
+        for name, lines in lists.items():
+            path = folder / f"{name.replace('__', '/')}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(lines))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def block(params):
+    """The block `videos`, for short films and quick retries."""
+    return params("videos", min_duration_s=1.0, retries=2, backoff_s=0.01, timeout_s=5.0)

@@ -18,7 +18,15 @@ class Failed(Exception):
 
 
 class Rejected(Exception):
-    """An item was looked at and is not wanted; the message is its reason, a short snake_case word.
+    """An item was looked at and is not wanted; `reason` is a short snake_case word, `message` what there is to add.
 
     Rejected items are not tried again until their input, the parameters or the code change.
     """
+
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(reason, message)
+        self.reason = reason
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.reason

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,7 @@ def run(
     params: Any,
     base: Base,
     revision: str = "",
+    again: Collection[str] = (),
 ) -> tuple[pd.DataFrame, int]:
     """Bring the folder `out` up to date with `items`; return its manifest and how many items were processed.
 
@@ -76,6 +77,7 @@ def run(
         params: whatever the result depends on, as a pydantic block or JSON value.
         base: jobs, backend and the share of failures that is tolerated.
         revision: identity of a model or table used for all items.
+        again: reasons of rejection that are looked into at each run, because they rest on more than the key.
 
     Raises StageError when an id repeats, when the disk is full, or when more than `base.max_failed` of the items
     failed; finished items are kept in every case.
@@ -90,7 +92,7 @@ def run(
     keys = {item.id: _key(item, params, code, revision) for item in items}
     rows = folder.recorded()
     folder.prune(set(rows) - set(keys))
-    todo = [item for item in items if not folder.stands(rows.get(item.id), keys[item.id])]
+    todo = [item for item in items if not folder.stands(rows.get(item.id), keys[item.id], again)]
     standing = {name: row for name, row in rows.items() if name in keys}
     for item in todo:
         standing.pop(item.id, None)
@@ -170,11 +172,13 @@ class _Folder:
         """Paths of the item's files, below the output folder."""
         return [template.format(id=name) for template in self.files]
 
-    def stands(self, row: Row | None, key: str) -> bool:
+    def stands(self, row: Row | None, key: str, again: Collection[str]) -> bool:
         """True when the recorded row is final, made under this key, and its files are there."""
         if row is None or row.key != key or row.status == "failed":
             return False
-        return row.status == "rejected" or all((self.out / path).exists() for path in self.paths(row.id))
+        if row.status == "rejected":
+            return row.reason not in again
+        return all((self.out / path).exists() for path in self.paths(row.id))
 
     def prune(self, gone: set[str]) -> None:
         """Remove the files of items that left the input."""
@@ -272,15 +276,19 @@ def _attempt(item: Item, work: Work, key: str, out: Path, files: Sequence[str]) 
         digest_of_files = digest(*(scratch / template.format(id=item.id) for template in files))
         return Row(item.id, "ok", "", "", key, digest_of_files)
     except Rejected as rejected:
-        return Row(item.id, "rejected", str(rejected), "", key, "")
+        return Row(item.id, "rejected", rejected.reason, _line(rejected.message, scratch), key, "")
     except StageError:
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
         reason = error.reason if isinstance(error, Failed) else type(error).__name__
-        message = " ".join(str(error).replace(str(scratch), ".").split())[:300]
-        return Row(item.id, "failed", reason, message, key, "")
+        return Row(item.id, "failed", reason, _line(str(error), scratch), key, "")
+
+
+def _line(message: str, scratch: Path) -> str:
+    """`message` on one line of bounded length, without this machine's path."""
+    return " ".join(message.replace(str(scratch), ".").split())[:300]
 
 
 def _check_failures(manifest: pd.DataFrame, out: Path, base: Base) -> None:

@@ -1,65 +1,106 @@
-"""The catalog: a folder of plain text files that says where to look for videos.
+"""The catalog: a folder of plain text files that says where to look for videos, and which to leave out.
 
-searches.txt, channels.txt and videos.txt hold one entry a line ('#' starts a comment): search terms, addresses of
-channels or playlists, and addresses, files or folders of single videos. Paths are relative to the catalog. A file may
-have a sidecar ID.info.json beside it, as yt-dlp writes them.
+One entry a line; a line that begins with '#' is a comment.
+
+    searches.txt, searches/FIELD.txt   search terms, of a sub-pathology where the file is called so
+    channels.txt                       addresses of channels or playlists
+    videos.txt                         addresses, files or folders of single videos; paths are relative to the catalog
+    withdrawn.txt                      ids or channel ids whose videos are not to be used
+
+A file may have a sidecar ID.info.json beside it, as yt-dlp writes them.
 """
 
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
-from stages.common.errors import StageError
+from tqdm import tqdm
+
+from stages.common.errors import Failed, Rejected, StageError
 from stages.common.files import SAFE_ID, digest, read_json
 from stages.common.itemwise import Item
 from stages.videos.params import Params
+from stages.videos.site import attempt, downloader
 
-MEDIA = {".mp4", ".mkv", ".webm", ".mov", ".avi"}
+MEDIA = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".ts"}
+LISTS = ("Tab", "Playlist", "Channel", "User")  # ends of the names of yt-dlp's extractors of lists
+
+Entry = dict[str, Any]
+Listings = dict[str, list[Entry]]
 
 
-def read_catalog(folder: Path, block: Params) -> list[Item]:
+def read_catalog(folder: Path, block: Params, listings: Listings) -> list[Item]:
     """Return one item per video that the catalog leads to, sorted by id; the first entry of an id wins.
 
-    Raises StageError when the catalog is missing or empty, or when a line leads nowhere.
+    `listings` (address to the entries found there) is brought up to date: an address that cannot be listed now keeps
+    what was found there before, so that a site in trouble removes no video. Raises StageError when the catalog is
+    missing or empty, or when a line leads nowhere.
     """
     if not folder.is_dir():
         raise StageError(
             f"videos.catalog: {folder} is not a folder: make one with videos.txt, channels.txt or searches.txt"
         )
+    local = [item for place in _files(folder) for item in place]
+    sought = dict(_addresses(folder, block))
+    for gone in set(listings) - set(sought):
+        del listings[gone]
+    for address in tqdm(sought, desc="listings", unit="list", disable=not sought):
+        _update(listings, address, block)
     items: dict[str, Item] = {}
-    for entry in _entries(folder, block):
-        items.setdefault(entry.id, entry)
+    for item in local:
+        items.setdefault(item.id, item)
+    links: set[str] = set()
+    for address, field in sought.items():
+        for entry in listings.get(address, []):
+            if entry["url"] not in links:
+                items.setdefault(entry["id"], _remote(entry, field))
+                links.add(entry["url"])
     if not items:
         raise StageError(
-            f"videos.catalog: {folder} lists no video: add a line to videos.txt, channels.txt or searches.txt"
+            f"videos.catalog: {folder} leads to no video: add a line to videos.txt, channels.txt or searches.txt"
         )
     return [items[name] for name in sorted(items)]
+
+
+def read_withdrawn(folder: Path) -> set[str]:
+    """Ids of videos and channels that withdrawn.txt lists."""
+    return {text for _, text in _lines(folder / "withdrawn.txt")}
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     if path.exists():
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            if text := line.partition("#")[0].strip() if line.lstrip().startswith("#") else line.strip():
-                yield number, text
+            if line.strip() and not line.lstrip().startswith("#"):
+                yield number, line.strip()
 
 
-def _entries(folder: Path, block: Params) -> Iterator[Item]:
-    for _, terms in _lines(folder / "searches.txt"):
-        yield from _listed(f"ytsearch{block.max_results}:{terms}", block)
-    for _, address in _lines(folder / "channels.txt"):
-        yield from _listed(address, block)
+def _addresses(folder: Path, block: Params) -> Iterator[tuple[str, str]]:
+    """(address for yt-dlp, field or "") of every search, channel and single video."""
+    for path in (folder / "searches.txt", *sorted((folder / "searches").glob("*.txt"))):
+        for _, terms in _lines(path):
+            quoted = terms if block.search.startswith("ytsearch") else quote_plus(terms)
+            yield block.search.format(count=block.max_results, terms=quoted), path.stem if path.parent != folder else ""
+    for name in ("channels.txt", "videos.txt"):
+        for _, entry in _lines(folder / name):
+            if "://" in entry:
+                yield entry, ""
+
+
+def _files(folder: Path) -> Iterator[list[Item]]:
+    """Items of the files and folders that videos.txt names, a list for each line."""
     path = folder / "videos.txt"
     for number, entry in _lines(path):
+        place, where = folder / entry, f"{path} line {number}"
         if "://" in entry:
-            yield from _listed(entry, block)
-        elif (place := folder / entry).is_dir():
-            for file in sorted(p for p in place.iterdir() if p.suffix.lower() in MEDIA):
-                yield _local(file, folder, f"{path} line {number}")
+            continue
+        if place.is_dir():
+            yield [_local(file, folder, where) for file in sorted(place.iterdir()) if file.suffix.lower() in MEDIA]
         elif place.is_file():
-            yield _local(place, folder, f"{path} line {number}")
+            yield [_local(place, folder, where)]
         else:
-            raise StageError(f"{path} line {number}: {entry} does not exist: correct the path or remove the line")
+            raise StageError(f"{where}: {entry} does not exist: correct the path or remove the line")
 
 
 def _local(file: Path, folder: Path, where: str) -> Item:
@@ -74,19 +115,40 @@ def _local(file: Path, folder: Path, where: str) -> Item:
     return Item(name, digest(*both), {"info": info | {"id": name}, "place": place, "file": str(file)})
 
 
-def _listed(address: str, block: Params) -> Iterator[Item]:
-    """Items for what yt-dlp lists at `address`, without visiting each video."""
-    import yt_dlp
+def _remote(entry: Entry, field: str) -> Item:
+    link = str(entry["url"])
+    facts = {key: entry[key] for key in ("channel_id", "duration") if entry.get(key) is not None}
+    return Item(entry["id"], hashlib.sha256(link.encode()).hexdigest(), {"info": facts, "place": link, "field": field})
 
-    from stages.videos.fetch import downloader
 
+def _update(listings: Listings, address: str, block: Params) -> None:
+    """List `address` anew; what cannot be listed is said, and keeps its earlier entries."""
     try:
-        with downloader(block, extract_flat="in_playlist", playlistend=block.max_results) as site:
-            found: Any = site.extract_info(address, download=False)
-    except yt_dlp.utils.DownloadError as error:
-        raise StageError(f"videos.catalog: {address} cannot be listed: {' '.join(str(error).split())[:200]}") from None
-    for entry in found.get("entries") or [found]:
-        name = str(entry.get("id", ""))
-        name = name if SAFE_ID.fullmatch(name) else hashlib.sha256(str(entry.get("url")).encode()).hexdigest()[:16]
-        link = entry.get("webpage_url") or entry.get("url")
-        yield Item(name, hashlib.sha256(str(link).encode()).hexdigest(), {"info": {}, "place": link})
+        listings[address] = sorted(_listed(address, block, 2), key=lambda entry: str(entry["id"]))
+    except (Failed, Rejected) as trouble:
+        reason = trouble.reason
+        tqdm.write(
+            f"videos: {address[:200]} cannot be listed: {reason}: {trouble.message[:200]}; "
+            f"{len(listings.get(address, []))} earlier entries stand"
+        )
+
+
+def _listed(address: str, block: Params, depth: int) -> list[Entry]:
+    """Entries (id, url, channel_id, duration) that yt-dlp lists at `address`, without visiting each video.
+
+    Lists within a list (the channels that a search finds, a channel's tabs) are followed `depth` levels down.
+    """
+    with downloader(block, extract_flat="in_playlist", playlistend=block.max_results) as site:
+        found: Any = attempt(lambda: site.extract_info(address, download=False), block)
+    entries: list[Entry] = []
+    # What is no list is one video: its own page is where to get it.
+    for entry in found["entries"] if "entries" in found else [found | {"url": found.get("webpage_url") or address}]:
+        link = str(entry.get("webpage_url") or entry.get("url"))
+        if depth and str(entry.get("ie_key", "")).endswith(LISTS):
+            entries += _listed(link, block, depth - 1)
+            continue
+        name = str(entry.get("id") or "")
+        name = name if SAFE_ID.fullmatch(name) else hashlib.sha256(link.encode()).hexdigest()[:16]
+        facts = {"channel_id": entry.get("channel_id"), "duration": entry.get("duration")}
+        entries.append({"id": name, "url": link, **facts})
+    return entries

@@ -1,151 +1,78 @@
-"""Fetch one video: what its site says, the screening rules, the download, and a look at the file that arrived."""
+"""Fetch one video in full: the download, its final name and container, a look to its end, and its record."""
 
-from collections.abc import Mapping
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
-from stages.common.errors import Failed, Rejected
+from stages.common.errors import Failed
 from stages.common.files import sha256, write_json
 from stages.common.itemwise import Item
 from stages.videos.params import Params
+from stages.videos.rules import look, screen_facts, screen_file
+from stages.videos.site import attempt, downloader
 
 FIELDS = ("title", "channel", "channel_id", "channel_follower_count", "language", "license", "upload_date", "format_id")
+UNFINISHED = {".part", ".ytdl", ".json"}
 
 
-def downloader(block: Params, **more: Any) -> Any:
-    """Return a quiet yt-dlp with this block's limits; `more` are yt-dlp options."""
-    import imageio_ffmpeg
+def fetch(item: Item, scratch: Path, block: Params, withdrawn: set[str], partial: Path) -> None:
+    """Write media/ID.mp4 and media/ID.json below `scratch`.
+
+    What has arrived of a download stays in `partial`/ID when it breaks off, and the next run goes on from there. Raises
+    Rejected with the rule that a video breaks, Failed for what went wrong.
+    """
     import yt_dlp
 
-    options = {
-        "quiet": True,
-        "no_warnings": True,
-        "noprogress": True,
-        "logger": _Silent(),
-        "ffmpeg_location": imageio_ffmpeg.get_ffmpeg_exe(),
-        "format": f"bv*[height<={block.max_height}]+ba/b[height<={block.max_height}]/b",
-        "merge_output_format": "mp4",
-        "retries": block.retries,
-        "fragment_retries": block.retries,
-        "extractor_retries": block.retries,
-        "sleep_interval_requests": block.sleep_s,
-        "ratelimit": block.rate_limit or None,
-        "cookiefile": block.cookies or None,
-        "cachedir": False,
-    }
-    return yt_dlp.YoutubeDL(options | more)
-
-
-class _Silent:
-    """yt-dlp's messages reach us as exceptions; its log stays quiet."""
-
-    def debug(self, _: str) -> None: ...
-    def info(self, _: str) -> None: ...
-    def warning(self, _: str) -> None: ...
-    def error(self, _: str) -> None: ...
-
-
-def fetch(item: Item, scratch: Path, block: Params) -> None:
-    """Write media/ID.mp4 and media/ID.json below `scratch`; raises Rejected with the rule that a video breaks."""
     target = scratch / "media" / f"{item.id}.mp4"
+    folder = partial / item.id
     local = item.data.get("file")
-    with downloader(block, outtmpl=str(target.with_suffix(".%(ext)s")), enable_file_urls=bool(local)) as site:
-        if local:
-            info = {"title": item.id, **item.data["info"], "extractor": "file", "extractor_key": "Generic"}
-            info |= {
-                "url": Path(local).resolve().as_uri(),
-                "ext": Path(local).suffix[1:],
-                "webpage_url": item.data["place"],
-            }
-        else:
-            info = site.extract_info(item.data["place"], download=False)
-        screen(info, block)
-        done = site.process_ie_result(info, download=True)
-    _settle(target)
-    record = {"video_id": item.id, "url": item.data["place"]}
+    if local:
+        shutil.rmtree(folder, ignore_errors=True)
+    height = block.max_height
+    wanted = f"bv*[height<={height}]+ba/b[height<={height}]/bv*+ba/b"
+    with downloader(
+        block, format=wanted, outtmpl=str(folder / f"{item.id}.%(ext)s"), enable_file_urls=bool(local)
+    ) as site:
+        info = _about(item) if local else attempt(lambda: site.extract_info(item.data["place"], download=False), block)
+        screen_facts(info, block, withdrawn)
+        done = attempt(lambda: site.process_ie_result(info, download=True), block)
+    _settle(folder, target)
+    shutil.rmtree(folder)
+    record = {"video_id": item.id, "url": item.data["place"], "field": item.data.get("field", "")}
     record |= {name: done.get(name) for name in FIELDS}
     record |= look(target)
     screen_file(record, block)
-    record["digest"] = sha256(target)
+    record |= {"yt_dlp": yt_dlp.version.__version__, "digest": sha256(target)}
     write_json(target.with_suffix(".json"), record)
 
 
-def screen(info: Mapping[str, Any], block: Params) -> None:
-    """Apply the rules that need no download (paper section 3); what a site does not say passes."""
-    if (info.get("channel_follower_count") or 0) >= block.max_subscribers:
-        raise Rejected("channel_too_big")
-    language = (info.get("language") or "").split("-")[0]
-    if language and block.languages and language not in block.languages:
-        raise Rejected("language")
-    if info.get("duration") is not None and info["duration"] < block.min_duration_s:
-        raise Rejected("too_short")
+def _about(item: Item) -> dict[str, Any]:
+    """What yt-dlp would have found out about a file on this machine: its sidecar."""
+    file = Path(item.data["file"])
+    info = {"title": item.id, **item.data["info"], "extractor": "file", "extractor_key": "Generic"}
+    return info | {"url": file.resolve().as_uri(), "ext": file.suffix[1:], "webpage_url": item.data["place"]}
 
 
-def screen_file(record: Mapping[str, Any], block: Params) -> None:
-    """Apply the rules that the file itself answers."""
-    if record["duration_s"] < block.min_duration_s:
-        raise Rejected("too_short")
-    if not record["has_audio"]:
-        raise Rejected("no_audio")
-
-
-def look(path: Path) -> dict[str, Any]:
-    """Return duration_s, width, height, fps and has_audio of a file, after reading all its packets.
-
-    Raises Failed when the file cannot be opened or ends before its header says it should.
-    """
+def _settle(folder: Path, target: Path) -> None:
+    """Give the downloaded file its final name; what is no mp4 is re-wrapped without touching the streams."""
     import av
-
-    try:
-        with av.open(str(path)) as container:
-            video = container.streams.video[0]
-            said = float(container.duration or 0) / av.time_base
-            last = max((float(p.pts * p.time_base) for p in container.demux(video) if p.pts is not None), default=0.0)
-            return _checked(
-                path,
-                said,
-                last,
-                {
-                    "duration_s": round(said, 3),
-                    "width": video.width,
-                    "height": video.height,
-                    "fps": float(video.average_rate or 0),
-                    "has_audio": bool(container.streams.audio),
-                },
-            )
-    except (av.FFmpegError, IndexError) as error:
-        raise Failed("unreadable", f"{path.name} is not a readable video: {error}") from None
-
-
-def _checked(path: Path, said: float, last: float, facts: dict[str, Any]) -> dict[str, Any]:
-    if last < said - 1.5:
-        raise Failed("truncated", f"{path.name} is truncated: it ends at {last:.1f} s of {said:.1f} s; fetch it again")
-    return facts
-
-
-def _settle(target: Path) -> None:
-    """Give the downloaded file its final name; other containers are re-wrapped as mp4 without touching the streams."""
-    if target.exists():
-        return
-    import subprocess
-
     import imageio_ffmpeg
 
-    found = [p for p in target.parent.glob(f"{target.stem}.*") if p.suffix not in (".part", ".json")]
+    found = [path for path in folder.iterdir() if path.suffix not in UNFINISHED]
     if len(found) != 1:
-        raise Failed("download", f"{target.name}: yt-dlp left {len(found)} files")
-    command = [
-        imageio_ffmpeg.get_ffmpeg_exe(),
-        "-v",
-        "error",
-        "-i",
-        str(found[0]),
-        "-c",
-        "copy",
-        "-fflags",
-        "+bitexact",
-        str(target),
-    ]
+        raise Failed("download", f"{target.name}: yt-dlp left {len(found)} files, expected one")
+    try:
+        with av.open(str(found[0])) as container:
+            is_mp4 = "mp4" in container.format.name.split(",")
+    except av.FFmpegError as error:
+        shutil.rmtree(folder)
+        raise Failed("unreadable", f"{target.name} is not a readable video: {error}") from None
+    if is_mp4:
+        found[0].replace(target)
+        return
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(found[0]), "-map", "0:v:0", "-map", "0:a:0?"]
+    command += ["-c", "copy", "-fflags", "+bitexact", str(target)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise Failed("container", f"{found[0].name} cannot be re-wrapped as mp4: {done.stderr.strip()[:200]}")

@@ -9,12 +9,17 @@ class Params(Block):
     """Where videos come from and which are wanted."""
 
     catalog: str
+    search: str
     min_duration_s: float = Field(ge=0)
     max_subscribers: int = Field(gt=0)
     languages: list[str]
+    screen_height: int = Field(ge=100)
     max_height: int = Field(ge=144)
     max_results: int = Field(ge=1)
     retries: int = Field(ge=0)
+    backoff_s: float = Field(ge=0)
+    timeout_s: float = Field(gt=0)
     sleep_s: float = Field(ge=0)
     rate_limit: int = Field(ge=0)
+    proxy: str
     cookies: str

@@ -1,0 +1,66 @@
+"""Which videos are wanted: what the site says of them, what a small copy shows, what the file holds."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stages.common.errors import Failed, Rejected
+from stages.videos.params import Params
+
+END_S = 1.5  # seconds by which a file's streams may end before its header says
+TAIL_S = 10.0  # seconds at the end that are decoded, not only read
+
+
+def screen_facts(info: Mapping[str, Any], block: Params, withdrawn: set[str]) -> None:
+    """Apply the rules that need no download (paper section 3); what a site does not say passes. Raises Rejected."""
+    if withdrawn & {str(info.get(key)) for key in ("id", "channel_id", "uploader_id")}:
+        raise Rejected("withdrawn")
+    if (info.get("channel_follower_count") or 0) >= block.max_subscribers:
+        raise Rejected("channel_too_big")
+    language = (info.get("language") or "").split("-")[0]
+    if language and block.languages and language not in block.languages:
+        raise Rejected("language", f"the site says {language}")
+    if info.get("duration") is not None and info["duration"] < block.min_duration_s:
+        raise Rejected("too_short")
+
+
+def screen_file(record: Mapping[str, Any], block: Params) -> None:
+    """Apply the rules that the file itself answers. Raises Rejected."""
+    if record["duration_s"] < block.min_duration_s:
+        raise Rejected("too_short")
+    if not record["has_audio"]:
+        raise Rejected("no_audio")
+
+
+def look(path: Path) -> dict[str, Any]:
+    """Return duration_s, width, height, fps and has_audio of a file, after reading all its packets.
+
+    The last TAIL_S seconds are decoded. Raises Failed when the file cannot be opened or ends before its header says.
+    """
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            video = container.streams.video[0]
+            said = float(container.duration or 0) / av.time_base
+            begin = float(container.start_time or 0) / av.time_base
+            last = max((float(p.pts * p.time_base) for p in container.demux(video) if p.pts is not None), default=0.0)
+            if last - begin < said - END_S:
+                raise _short(path, last - begin, said)
+            container.seek(max(0, round((last - TAIL_S) * av.time_base)), backward=True)
+            shown = max((frame.time for frame in container.decode(video) if frame.time is not None), default=0.0)
+            if shown < last - END_S:
+                raise _short(path, shown - begin, said)
+            return {
+                "duration_s": round(said, 3),
+                "width": video.width,
+                "height": video.height,
+                "fps": float(video.average_rate or 0),
+                "has_audio": bool(container.streams.audio),
+            }
+    except (av.FFmpegError, IndexError) as error:
+        raise Failed("unreadable", f"{path.name} is not a readable video: {error}") from None
+
+
+def _short(path: Path, last: float, said: float) -> Failed:
+    return Failed("truncated", f"{path.name} is truncated: it ends at {last:.1f} s of {said:.1f} s; fetch it again")

@@ -1,0 +1,139 @@
+"""yt-dlp with this project's limits, and its errors in the manifest's words."""
+
+import errno
+import io
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from stages.common.errors import Failed, Rejected, StageError
+from stages.videos.params import Params
+
+T = TypeVar("T")
+
+# What sites say of a video that will not come back, and of one that may. The first pattern that fits counts.
+SAYINGS = (
+    (r"not a bot|captcha", "bot_check", False),
+    (r"rate.?limit|too many requests|try again later", "rate_limited", False),
+    (r"private video|video is private|members.only|join this channel", "private", True),
+    (r"in your country|geo.?restrict|your location", "geo_blocked", True),
+    (r"age.?restrict|confirm your age|sign in|log in|login required", "login_required", True),
+    (r"premieres in|live event will begin|is upcoming", "not_yet", False),
+    (r"removed|terminated|no longer available|does not exist|video unavailable|copyright", "removed", True),
+    (r"unsupported url|no video formats|requested format is not available|drm protected", "unsupported", True),
+    (r"timed out|timeout", "timeout", False),
+)
+STATUSES = {401: ("login_required", True), 403: ("forbidden", False), 404: ("removed", True), 408: ("timeout", False)}
+STATUSES |= {410: ("removed", True), 429: ("rate_limited", False), 451: ("geo_blocked", True)}
+
+
+def downloader(block: Params, **more: Any) -> Any:
+    """Return a quiet yt-dlp with this block's limits; `more` are yt-dlp options. Raises StageError for bad cookies."""
+    import imageio_ffmpeg
+    import yt_dlp
+
+    wait = {kind: lambda n: block.backoff_s * 2**n for kind in ("http", "fragment", "extractor", "file_access")}
+    options = {
+        "quiet": True,
+        "no_warnings": True,
+        "noprogress": True,
+        "logger": _Silent(),
+        "ffmpeg_location": imageio_ffmpeg.get_ffmpeg_exe(),
+        "merge_output_format": "mp4",
+        "retries": block.retries,
+        "fragment_retries": block.retries,
+        "extractor_retries": block.retries,
+        "retry_sleep_functions": wait,
+        "skip_unavailable_fragments": False,
+        "socket_timeout": block.timeout_s,
+        "sleep_interval_requests": block.sleep_s,
+        "ratelimit": block.rate_limit or None,
+        "proxy": block.proxy or None,
+        "cookiefile": _cookies(block.cookies),
+        "cachedir": False,
+    }
+    site = yt_dlp.YoutubeDL(options | more)
+    try:
+        _ = site.cookiejar  # loaded when first asked for
+    except (yt_dlp.cookies.CookieLoadError, yt_dlp.utils.DownloadError):
+        message = f"videos.cookies: {block.cookies} is no cookies.txt in Netscape's format: export it anew"
+        raise StageError(message) from None
+    return site
+
+
+class _Silent:
+    """yt-dlp's messages reach us as exceptions; its log stays quiet."""
+
+    def debug(self, _: str) -> None: ...
+    def info(self, _: str) -> None: ...
+    def warning(self, _: str) -> None: ...
+    def error(self, _: str) -> None: ...
+
+
+def _cookies(path: str) -> io.StringIO | None:
+    """The file's text: given a path, yt-dlp would write to it, from every worker."""
+    if not path:
+        return None
+    if not Path(path).is_file():
+        raise StageError(f"videos.cookies: {path} not found: export cookies.txt from a browser, or leave it empty")
+    return io.StringIO(Path(path).read_text(encoding="utf-8"))
+
+
+def attempt(task: Callable[[], T], block: Params) -> T:
+    """Return what `task` does, tried again with back-off when what went wrong may pass.
+
+    Raises Rejected for what will not pass (removed, private, geo-blocked, ...), Failed for what may but did not in
+    1 + `block.retries` tries, and OSError when the disk is full.
+    """
+    import yt_dlp
+
+    for number in range(block.retries + 1):
+        try:
+            return task()
+        except yt_dlp.utils.YoutubeDLError as error:
+            reason, permanent = classify(error)
+            message = " ".join(re.sub(r"\x1b\[[0-9;]*m|ERROR: |; please report .*", "", str(error)).split())
+            if permanent:
+                raise Rejected(reason, message) from None
+            if number == block.retries:
+                raise Failed(reason, f"{message} (tried {number + 1} times)") from None
+            time.sleep(block.backoff_s * 2**number)
+    raise AssertionError("unreachable")
+
+
+def classify(error: BaseException) -> tuple[str, bool]:
+    """Return (reason, whether it is permanent) for an error of yt-dlp; raises the OSError behind a full disk."""
+    from yt_dlp.networking.exceptions import HTTPError, TransportError
+    from yt_dlp.utils import ContentTooShortError, GeoRestrictedError, UnsupportedError
+
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+            raise cause
+        if isinstance(cause, HTTPError):
+            default = ("server_error", False) if cause.status >= 500 else ("refused", True)
+            return STATUSES.get(cause.status, default)
+        if isinstance(cause, GeoRestrictedError):
+            return "geo_blocked", True
+        if isinstance(cause, UnsupportedError):
+            return "unsupported", True
+    text = " ".join(str(cause) for cause in causes).lower()
+    for pattern, reason, permanent in SAYINGS:
+        if re.search(pattern, text):
+            return reason, permanent
+    network = any(isinstance(cause, TransportError | ContentTooShortError) for cause in causes)
+    return "network" if network else "download", False
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and all that it wraps, each once."""
+    queue, seen = [error], set()
+    while queue:
+        one = queue.pop(0)
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            inner = getattr(one, "exc_info", None) or (None, None)
+            queue += [inner[1], getattr(one, "cause", None), one.__cause__, one.__context__]

@@ -1,0 +1,87 @@
+"""Catalogs lead to videos, through files, pages and searches."""
+
+import json
+
+import pytest
+
+from stages.common.errors import StageError
+from stages.videos.catalog import read_catalog, read_withdrawn
+
+
+def test_a_catalog_lists_files_and_folders_once_each(catalog, block, film):
+    film("catalog/media/one.mp4")
+    film("catalog/media/two.mp4")
+    folder = catalog(videos=["# a comment", "", "media/one.mp4", "media"])
+    sidecar = folder / "media" / "two.info.json"
+    sidecar.write_text(json.dumps({"id": "TWO", "title": "t"}))
+    items = read_catalog(folder, block, {})
+    assert [item.id for item in items] == ["TWO", "one"]
+    assert items[0].data["info"]["title"] == "t"
+    before = items[0].digest
+    sidecar.write_text(json.dumps({"id": "TWO", "title": "changed"}))
+    assert read_catalog(folder, block, {})[0].digest != before
+
+
+def test_empty_missing_and_wrong_catalogs_say_what_to_do(tmp_path, catalog, block, film):
+    with pytest.raises(StageError, match="is not a folder: make one with videos.txt"):
+        read_catalog(tmp_path / "none", block, {})
+    with pytest.raises(StageError, match="leads to no video: add a line"):
+        read_catalog(catalog(videos=["# nothing"]), block, {})
+    with pytest.raises(StageError, match=r"videos.txt line 2: gone.mp4 does not exist"):
+        read_catalog(catalog(videos=["# x", "gone.mp4"]), block, {})
+    film("catalog/a b.mp4")
+    with pytest.raises(StageError, match=r"'a b' cannot be an id: rename the file"):
+        read_catalog(catalog(videos=["a b.mp4"]), block, {})
+
+
+def test_playlists_searches_and_single_addresses_are_listed_by_yt_dlp(catalog, block, film, site):
+    for name in ("one", "two", "three"):
+        film(f"site/{name}.mp4")
+    site.playlist("page.xml", ["one.mp4", "two.mp4"])
+    site.playlist("skin.xml", ["three.mp4"])
+    folder = catalog(
+        channels=[f"{site.url}/page.xml"], searches__dermatopathology=["skin"], videos=[f"{site.url}/one.mp4"]
+    )
+    search = block.model_copy(update={"search": f"{site.url}/{{terms}}.xml"})
+    listings = {"an address that left the catalog": []}
+    items = read_catalog(folder, search, listings)
+    links = {item.data["place"].rsplit("/", 1)[1]: item.data["field"] for item in items}
+    assert links == {"one.mp4": "", "two.mp4": "", "three.mp4": "dermatopathology"}
+    assert sorted(listings) == sorted([f"{site.url}/page.xml", f"{site.url}/skin.xml", f"{site.url}/one.mp4"])
+    assert len({item.digest for item in items}) == len(items)
+
+
+def test_a_site_in_trouble_removes_no_video(catalog, block, film, site, capsys):
+    film("site/one.mp4")
+    page = site.playlist("page.xml", ["one.mp4"])
+    folder, listings = catalog(channels=[page, f"{site.url}/gone.xml"]), {}
+    first = read_catalog(folder, block, listings)
+    assert "gone.xml cannot be listed: removed" in capsys.readouterr().out
+    site.trouble["/page.xml"] = [503] * 9
+    assert read_catalog(folder, block, listings) == first
+    assert "cannot be listed: server_error" in capsys.readouterr().out
+    site.trouble.clear()
+    site.playlist("page.xml", ["one.mp4", "two.mp4"])
+    assert len(read_catalog(folder, block, listings)) == 2
+
+
+def test_hostile_ids_become_harmless_names(catalog, block, film, site):
+    film("site/one.mp4")
+    links = ["one.mp4?v=../../etc/passwd", "one.mp4?v=%3Cscript%3E"]
+    items = read_catalog(catalog(channels=[site.playlist("page.xml", links)]), block, {})
+    assert items
+    assert all(item.id.replace("-", "").replace("_", "").isalnum() for item in items)
+
+
+def test_withdrawn_ids_are_read(catalog):
+    folder = catalog(withdrawn=["# asked by mail", "abc", " UCx "])
+    assert read_withdrawn(folder) == {"abc", "UCx"}
+    assert read_withdrawn(folder / "none") == set()
+
+
+def test_the_paper_s_catalog_covers_its_fields():
+    from conftest import ROOT
+
+    fields = sorted((ROOT / "catalogs" / "quilt1m" / "searches").glob("*.txt"))
+    assert len(fields) == 18
+    assert all(path.read_text().strip() for path in fields)
