@@ -1,46 +1,138 @@
-"""Keyframes and cursor traces of one lecture, against decoding its film once with PyAV."""
+"""Keyframes and rois: speed against decoding, the published way and PySceneDetect; memory; growth with length."""
 
-import io
+import resource
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 import av
-import pandas as pd
-from PIL import Image
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import report, seconds
+from benchmarks.lectures import frame_filter, long_film
+from stages.common.histology import load_filter
+from stages.common.itemwise import Item
 from stages.common.params import load
-from stages.demo import film, script
-from stages.keyframes.params import Params as KeyframesParams
-from stages.keyframes.scan import scan
-from stages.rois.params import Params as RoisParams
-from stages.rois.trace import trace
+from stages.demo.film import arrow
+from stages.demo.tissue import paint
+from stages.keyframes.film import Film, clean_image
+from stages.keyframes.scan import StillView, scan
+from stages.keyframes.work import keyframes
+from stages.rois.work import rois
+
+HOLD_S, FPS = 8, 30
 
 
-def decode(path: Path) -> None:
-    """Decode every frame of a video with FFmpeg's default threads."""
+def decode(path: Path, threads: str = "SLICE") -> None:
+    """Decode every frame of a video; SLICE is what PyAV does unless told otherwise."""
     with av.open(str(path)) as container:
+        container.streams.video[0].thread_type = threads
         for _ in container.decode(video=0):
             pass
 
 
-def look(path: Path, holds_block: KeyframesParams, cursor_block: RoisParams) -> None:
-    """Find the holds of a video and follow the cursor in them, models left out."""
-    found = scan(path, holds_block)
-    names = [f"{n}.png" for n in range(len(found.holds))]
-    holds = pd.DataFrame([(n, start, end) for n, (start, end, _) in zip(names, found.holds, strict=True)])
-    images = {}
-    for name, (_, _, image) in zip(names, found.holds, strict=True):
-        Image.fromarray(image).save(buffer := io.BytesIO(), "BMP")
-        images[name] = buffer.getvalue()
-    holds = holds.set_axis(["chunk_id", "start_s", "end_s"], axis=1).assign(image=names)
-    trace(path, holds, images, cursor_block.sample_fps, cursor_block.residue)
+def stages(path: Path, out: Path, model: Path) -> None:
+    """The two stages' work on one video: cuts, holds, screening, clean images, cursor, boxes, files."""
+    keyframes(Item("v", "", {"path": str(path)}), out, load("keyframes")[0], model, 1, "cpu")
+    rois(Item("v", "", {"keyframes": str(out / "v.tar")}), out, load("rois")[0])
+
+
+def published(path: Path) -> NDArray[np.uint8]:
+    """The released script's way with one hold (quilt1m, data_utils.py): SSIM of neighbours, median of all frames."""
+    from skimage.metrics import structural_similarity
+
+    rng = np.random.default_rng(0)
+    capture = cv2.VideoCapture(str(path))
+    kept: list[Any] = []
+    before = None
+    while True:
+        more, frame = capture.read()
+        if not more:
+            break
+        if before is not None:
+            y, x = int(rng.integers(frame.shape[0] // 2 - 64)), int(rng.integers(frame.shape[1] // 2 - 64))
+            crops = (image[y : y + 64, x : x + 64] for image in (before, frame))
+            if structural_similarity(*crops, channel_axis=2) > 0.98:
+                kept.append(frame)
+        before = frame
+    return np.median(np.stack(kept), axis=0).astype(np.uint8)[..., ::-1]
+
+
+def one_hold(folder: Path) -> Path:
+    """An 8 s hold at 720p with a circling cursor."""
+    scene = paint("colorectal_cancer", 720, 1280, np.random.default_rng(3))
+    path = folder / "hold.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=FPS, options={"crf": "23"})
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        for n in range(HOLD_S * FPS):
+            turn = 2 * np.pi * n / 60
+            seen = arrow(scene, 640 + 150 * np.cos(turn), 360 + 150 * np.sin(turn))
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(seen, format="rgb24")))
+        out.mux(stream.encode(None))
+    return path
+
+
+def against_published(folder: Path) -> None:
+    """One hold: time, and how near the bounded median comes to that of all frames."""
+    block, path = load("keyframes")[0], one_hold(folder)
+    found: list[StillView] = []
+
+    def ours() -> None:
+        found[:] = [one for one in scan(path, block, 2, 320) if isinstance(one, StillView)]
+
+    mine, theirs = seconds(ours), seconds(lambda: published(path), rounds=1)
+    report("one hold, published way", theirs, mine, 50, "an 8 s hold at 720p; times as fast", at_least=True)
+    exact = clean_image([frame.picture for frame in Film(path, 2)])
+    report("clean image, exact median", cv2.PSNR(found[0].image, exact), None, 40, "PSNR", unit="dB", at_least=True)
+
+
+def peak_mb(path: Path, model: Path) -> None:
+    """Print the megabytes by which one video raises the peak above the imported libraries and the model."""
+    load_filter(model).judge([np.zeros((64, 64, 3), np.uint8)])
+    with tempfile.TemporaryDirectory() as folder:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        stages(path, Path(folder), model)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def measure(folder: Path) -> None:
+    """Print every figure."""
+    model = frame_filter()
+    load_filter(model).judge([np.zeros((64, 64, 3), np.uint8)])
+    film = long_film(folder, 120)
+    stages(film, folder, model)  # libraries are imported now
+    ours, plain, threaded = (
+        seconds(task)
+        for task in (lambda: stages(film, folder, model), lambda: decode(film), lambda: decode(film, "AUTO"))
+    )
+    report("keyframes and rois, decode", ours, plain, 2.0, "120 s at 720p against PyAV decoding it once")
+    report("keyframes and rois, threaded decode", ours, threaded, 2.0, "the same against PyAV with frame threads")
+    from scenedetect import AdaptiveDetector, detect
+
+    theirs = seconds(lambda: detect(str(film), AdaptiveDetector()), rounds=1)
+    report("keyframes and rois, AdaptiveDetector", ours, theirs, 1.0, "the same file; PySceneDetect finds cuts alone")
+    against_published(folder)
+    command = [sys.executable, "-m", "benchmarks.keyframes", "peak", str(long_film(folder, 600, 1080)), str(model)]
+    peak = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
+    report("peak memory", peak, None, 1024, "10 minutes at 1080p, above libraries and model", unit="MiB")
+    minutes = {}
+    for length in (5, 60):
+        path = long_film(folder, 60 * length)
+        start = time.perf_counter()
+        stages(path, folder, model)
+        minutes[length] = (time.perf_counter() - start) / length
+    report("growth", minutes[60], minutes[5], 1.1, "seconds a minute of video, 60 minutes against 5")
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        movie = Path(folder) / "lecture.mp4"
-        film.shoot(script.write(*script.cast("small")[0], seed=7, holds=2), movie)
-        blocks = load("keyframes")[0], load("rois")[0]
-        ours = seconds(lambda: look(movie, *blocks))
-        report("keyframes and rois", ours, seconds(lambda: decode(movie)), 2.0, "against PyAV decoding the film once")
+    if sys.argv[1:2] == ["peak"]:
+        peak_mb(Path(sys.argv[2]), Path(sys.argv[3]))
+    else:
+        with tempfile.TemporaryDirectory() as place:
+            measure(Path(place))

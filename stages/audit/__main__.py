@@ -49,6 +49,7 @@ def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
         name: json.loads(read_tar(DATA / "keyframes" / f"{name}.tar", ["cuts.json"])["cuts.json"])
         for name in names["keyframes"]
     }
+    videos = pd.read_parquet(DATA / "videos" / "videos.parquet").set_index("video_id")
     boxes = {name: pd.read_parquet(DATA / "rois" / f"{name}.parquet") for name in names["rois"]}
     heard = {name: read_json(DATA / "transcripts" / f"{name}.json") for name in names["captions"]}
     captions = {name: read_json(DATA / "captions" / f"{name}.json") for name in names["captions"]}
@@ -56,7 +57,7 @@ def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
     return {
         **text_metrics(gold, heard, captions, load_lexicon(Path("models/lexicon"))),
         **hold_metrics(gold, holds, keyframes.min_hold_s, block.tolerance_s),
-        **cut_metrics(gold, cuts, block.tolerance_s),
+        **cut_metrics(gold, cuts, videos.fps.to_dict()),
         **roi_metrics(gold, boxes, block.min_iou),
         **pair_metrics(gold, pairs, holds),
         **copy_metrics(read_json(Path(block.gold) / "exports.json"), dataset),

@@ -16,7 +16,7 @@ def frame_metrics(gold: dict[str, Any], media: Path, model: Path, jobs: int, see
     from sklearn.metrics import balanced_accuracy_score
 
     names = [name for name in sorted(gold) if (media / f"{name}.mp4").exists()]
-    calls = (delayed(_judge)(media / f"{name}.mp4", gold[name]["shots"], model, jobs) for name in names)
+    calls = (delayed(judged_shots)(media / f"{name}.mp4", gold[name]["shots"], model, jobs) for name in names)
     rows = [(number, *pair) for number, pairs in enumerate(Parallel(n_jobs=jobs)(calls)) for pair in pairs]
     video, truth, found = (np.array(column) for column in zip(*rows, strict=True))
     low, high = bootstrap(
@@ -33,7 +33,7 @@ def frame_metrics(gold: dict[str, Any], media: Path, model: Path, jobs: int, see
     }
 
 
-def _judge(path: Path, shots: list[dict[str, Any]], model: Path, jobs: int) -> list[tuple[bool, bool]]:
+def judged_shots(path: Path, shots: list[dict[str, Any]], model: Path, jobs: int) -> list[tuple[bool, bool]]:
     """Return (is histology, judged histology) for the middle of each shot, decoding in order."""
     import av
 

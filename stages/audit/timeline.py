@@ -6,6 +6,8 @@ import pandas as pd
 
 Span = tuple[float, float]
 
+CUT_FRAMES = 2  # by which a cut may be off
+
 
 def matched(found: list[Span], gold: list[Span], tolerance: float) -> list[tuple[int, int]]:
     """Pair spans whose starts and ends both agree within `tolerance` seconds; each span is used once."""
@@ -69,11 +71,11 @@ def hold_metrics(
     }
 
 
-def cut_metrics(gold: dict[str, Any], cuts: dict[str, list[float]], tolerance: float) -> dict[str, Any]:
-    """Metric cuts over the videos that were scanned and kept."""
+def cut_metrics(gold: dict[str, Any], cuts: dict[str, list[float]], fps: dict[str, float]) -> dict[str, Any]:
+    """Metric cuts over the videos that were scanned and kept; a cut is right within CUT_FRAMES frames."""
     right = found = wanted = 0
     for name, times in cuts.items():
-        truth = gold[name]["cuts"]
+        truth, tolerance = gold[name]["cuts"], (CUT_FRAMES + 0.01) / fps[name]
         right += len(matched([(t, t) for t in times], [(t, t) for t in truth], tolerance))
         found, wanted = found + len(times), wanted + len(truth)
     return {"cuts": f1(right, found, wanted)}

@@ -31,7 +31,7 @@ def _make_one(row: tuple[str, str, list[str], str], out: Path, seed: int, holds:
     if script.decoy == "truncated":
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     write_json(path.with_suffix(".info.json"), _sidecar(script))
-    return script.video_id, _label(script, digest(path))
+    return script.video_id, label_of(script, digest(path))
 
 
 def _sidecar(script: Script) -> dict[str, Any]:
@@ -52,7 +52,8 @@ def _sidecar(script: Script) -> dict[str, Any]:
     }
 
 
-def _label(script: Script, sha256: str) -> dict[str, Any]:
+def label_of(script: Script, sha256: str) -> dict[str, Any]:
+    """The gold label of the video made from `script`; `sha256` is its file's."""
     pairs = zip(script.shots, script.shots[1:], strict=False)
     return {
         "field": script.field_name,

@@ -22,8 +22,10 @@ OUT, MODEL = Path("data/videos"), Path("models/frame_filter")
 SCREENED, PARTIAL, LISTINGS = OUT / "screened", OUT / ".partial", OUT / "listings.json"
 RULES = {"min_duration_s", "max_subscribers", "languages"}
 AGAIN = ("withdrawn",)  # rests on withdrawn.txt, which is in no key: an entry more must not fetch everything anew
-COLUMNS = ("video_id", "url", "field", "channel", "channel_id", "title", "duration_s", "width", "height", "fps")
-COLUMNS += ("has_audio", "language", "license", "upload_date", "format_id", "yt_dlp", "digest")
+COLUMNS = (
+    *("video_id", "url", "field", "channel", "channel_id", "title", "duration_s", "width", "height", "fps"),
+    *("has_audio", "language", "license", "upload_date", "format_id", "yt_dlp", "digest"),
+)
 
 
 def make(block: Params, base: Base) -> dict[str, Any]:

@@ -25,6 +25,11 @@ from stages.videos.params import Params
 from stages.videos.site import attempt, downloader
 
 MEDIA = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".ts"}
+# YouTube by name: yt-dlp's search for videos, and the site's own result page with its filter for channels.
+SEARCHES = {
+    "videos": "ytsearch{count}:{terms}",
+    "channels": "https://www.youtube.com/results?search_query={quoted}&sp=EgIQAg%3D%3D",
+}
 LISTS = ("Tab", "Playlist", "Channel", "User")  # ends of the names of yt-dlp's extractors of lists
 
 Entry = dict[str, Any]
@@ -80,8 +85,8 @@ def _addresses(folder: Path, block: Params) -> Iterator[tuple[str, str]]:
     """(address for yt-dlp, field or "") of every search, channel and single video."""
     for path in (folder / "searches.txt", *sorted((folder / "searches").glob("*.txt"))):
         for _, terms in _lines(path):
-            quoted = terms if block.search.startswith("ytsearch") else quote_plus(terms)
-            yield block.search.format(count=block.max_results, terms=quoted), path.stem if path.parent != folder else ""
+            address = SEARCHES[block.search].format(count=block.max_results, terms=terms, quoted=quote_plus(terms))
+            yield address, path.stem if path.parent != folder else ""
     for name in ("channels.txt", "videos.txt"):
         for _, entry in _lines(folder / name):
             if "://" in entry:

@@ -1,5 +1,7 @@
 """The block `videos` of params.yaml."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from stages.common.params import Block
@@ -9,7 +11,7 @@ class Params(Block):
     """Where videos come from and which are wanted."""
 
     catalog: str
-    search: str
+    search: Literal["videos", "channels"]
     min_duration_s: float = Field(ge=0)
     max_subscribers: int = Field(gt=0)
     languages: list[str]

@@ -48,7 +48,7 @@ def test_holds_cuts_boxes_and_pairs_are_scored_against_the_script():
     found = hold_metrics(gold, holds, 3.0, 0.5)
     assert found["holds"] == {"precision": 0.5, "recall": 0.5, "f1": pytest.approx(0.5), "found": 2, "gold": 2}
     assert found["magnification"]["accuracy"] == 1
-    assert cut_metrics(gold, {"v": [4.8, 7.0]}, 0.5)["cuts"]["precision"] == 0.5
+    assert cut_metrics(gold, {"v": [4.93, 5.2]}, {"v": 25.0})["cuts"]["precision"] == 0.5
     box = pd.DataFrame({"start_s": [6.1], "end_s": [7.9], "x0": [0.1], "y0": [0.1], "x1": [0.3], "y1": [0.3]})
     assert roi_metrics(gold, {"v": box}, 0.5)["rois"]["covered"] == 1
     pairs = pd.DataFrame({"video_id": ["v", "v"], "chunk_id": ["a", "a"], "start_s": [1.0, 6.0], "end_s": [3.0, 8.0]})

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from stages.common.errors import StageError
-from stages.videos.catalog import read_catalog, read_withdrawn
+from stages.videos.catalog import SEARCHES, read_catalog, read_withdrawn
 
 
 def test_a_catalog_lists_files_and_folders_once_each(catalog, block, film):
@@ -34,7 +34,7 @@ def test_empty_missing_and_wrong_catalogs_say_what_to_do(tmp_path, catalog, bloc
         read_catalog(catalog(videos=["a b.mp4"]), block, {})
 
 
-def test_playlists_searches_and_single_addresses_are_listed_by_yt_dlp(catalog, block, film, site):
+def test_playlists_searches_and_single_addresses_are_listed_by_yt_dlp(catalog, block, film, site, monkeypatch):
     for name in ("one", "two", "three"):
         film(f"site/{name}.mp4")
     site.playlist("page.xml", ["one.mp4", "two.mp4"])
@@ -42,7 +42,8 @@ def test_playlists_searches_and_single_addresses_are_listed_by_yt_dlp(catalog, b
     folder = catalog(
         channels=[f"{site.url}/page.xml"], searches__dermatopathology=["skin"], videos=[f"{site.url}/one.mp4"]
     )
-    search = block.model_copy(update={"search": f"{site.url}/{{terms}}.xml"})
+    monkeypatch.setitem(SEARCHES, "channels", site.url + "/{quoted}.xml")
+    search = block.model_copy(update={"search": "channels"})
     listings = {"an address that left the catalog": []}
     items = read_catalog(folder, search, listings)
     links = {item.data["place"].rsplit("/", 1)[1]: item.data["field"] for item in items}
