@@ -34,12 +34,17 @@ class Frame:
         """Brightness as the file stores it, unrotated, shrunk so that the longer side has `long_side` pixels."""
         name = self.picture.format.name
         if name.startswith(LUMA_FIRST) and not name.endswith(WIDE_SAMPLES):
-            plane = self.picture.planes[0]
-            luma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-            luma = luma[: self.picture.height, : self.picture.width]
+            luma = _plane(self.picture, 0)
         else:
             luma = self.picture.reformat(format="gray").to_ndarray()
         return shrink(luma, long_side)
+
+    def hue(self, long_side: int) -> Grey:
+        """Red against blue and green (half of Cr - Cb, from 128), unrotated, shrunk like `grey`."""
+        planes = self.picture if self.picture.format.name == "yuv420p" else self.picture.reformat(format="yuv420p")
+        shape = shrunk(self.picture.width, self.picture.height, long_side)
+        blue, red = (cv2.resize(_plane(planes, n), shape, interpolation=cv2.INTER_AREA) for n in (1, 2))
+        return cv2.addWeighted(red, 0.5, blue, -0.5, 128)
 
     def rgb(self, long_side: int) -> Picture:
         """The frame in colour as a viewer sees it, shrunk like `grey`."""
@@ -90,6 +95,12 @@ class Film:
             raise Failed(
                 "undecodable", f"{self._path.name} cannot be decoded after {self.end:.1f} s: {error}"
             ) from None
+
+
+def _plane(picture: Any, number: int) -> Grey:
+    """One plane of 8-bit samples, not copied."""
+    plane = picture.planes[number]
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
 
 
 def _length(picture: Any, fps: float) -> float:

@@ -24,23 +24,23 @@ EACH = 3  # marks kept of one picture
 
 @dataclass
 class Marks:
-    """Feed the grey pictures of one still stretch; get the marks on them as a table.
+    """Feed the pictures of one still stretch; get the marks on them as a table.
 
-    A mark is a small region that differs by more than `residue` grey levels from everything within a pixel of it in
-    the still picture (median) of its half minute, so that edges that tremble are none. Source: Quilt-LLaVA (arXiv
-    2312.04746) subtracts the median frame and thresholds.
+    A mark is a small region that differs by more than `residue` levels, in brightness or in hue, from everything within
+    a pixel of it in the still picture (median) of its half minute, so that edges that tremble are none. Source:
+    Quilt-LLaVA (arXiv 2312.04746) subtracts the median frame and thresholds.
     """
 
     residue: int
     rotation: int = 0
-    _window: list[tuple[float, Grey]] = field(default_factory=list)
+    _window: list[tuple[float, Grey, Grey]] = field(default_factory=list)
     _rows: list[NDArray[np.float32]] = field(default_factory=list)
 
-    def add(self, time: float, grey: Grey) -> None:
-        """Take one picture."""
+    def add(self, time: float, grey: Grey, hue: Grey) -> None:
+        """Take one picture: its brightness, and its hue at the same or a smaller size."""
         if self._window and time - self._window[0][0] > WINDOW_S:
             self._look()
-        self._window.append((time, grey))
+        self._window.append((time, grey, hue))
 
     def table(self, start: float, end: float) -> pd.DataFrame:
         """Marks from `start` to `end` seconds, in time order; see `marks_of` for the columns."""
@@ -54,20 +54,45 @@ class Marks:
 
     def _look(self) -> None:
         """Turn the window into rows and empty it."""
-        greys = [grey for _, grey in self._window]
-        if len(greys) > 2:
-            still = median([greys[i] for i in np.unique(np.linspace(0, len(greys) - 1, STILLS).astype(int))])
+        if len(self._window) > 2:
+            times, *channels = zip(*self._window, strict=True)
+            over, moved = ([self._union(masks) for masks in zip(*kind, strict=True)] for kind in self._masks(channels))
+            for time, mask, change in zip(times, over, moved, strict=True):
+                if cv2.countNonZero(mask):
+                    self._rows += marks_of(time, mask, change)
+        self._window.clear()
+
+    def _masks(self, channels: list[tuple[Grey, ...]]) -> tuple[list[list[Mask]], list[list[Mask]]]:
+        """For each channel, what lies over the still picture, and what has moved since the picture before."""
+        over, moved = [], []
+        for pictures in channels:
+            still = median([pictures[i] for i in np.unique(np.linspace(0, len(pictures) - 1, STILLS).astype(int))])
+            pictures = tuple(_as_bright(picture, still) for picture in pictures)
             near = np.ones((3, 3), np.uint8)
             low, high = cv2.erode(still, near), cv2.dilate(still, near)
-            before = None
-            for time, grey in self._window:
-                over = cv2.max(cv2.subtract(grey, high), cv2.subtract(low, grey))
-                mask = (over > self.residue).view(np.uint8)
-                moved = mask if before is None else (cv2.absdiff(grey, before) > self.residue).view(np.uint8)
-                if cv2.countNonZero(mask):
-                    self._rows += marks_of(time, mask, moved)
-                before = grey
-        self._window.clear()
+            beyond = [cv2.max(cv2.subtract(picture, high), cv2.subtract(low, picture)) for picture in pictures]
+            steps = [cv2.absdiff(a, b) for a, b in zip(pictures, pictures[:1] + pictures[:-1], strict=True)]
+            steps[0] = beyond[0]  # nothing came before: what is there has just come
+            over.append([self._mask(picture) for picture in beyond])
+            moved.append([self._mask(picture) for picture in steps])
+        return over, moved
+
+    def _mask(self, difference: Grey) -> Mask:
+        return (difference > self.residue).view(np.uint8)
+
+    @staticmethod
+    def _union(masks: tuple[Mask, ...]) -> Mask:
+        """Masks of one picture, of any size, joined at the size of the first."""
+        whole = masks[0]
+        for mask in masks[1:]:
+            if cv2.countNonZero(mask):
+                whole = whole | cv2.resize(mask, whole.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        return whole
+
+
+def _as_bright(picture: Grey, still: Grey) -> Grey:
+    """`picture` under the light of `still`: a lamp that flickers moves nothing."""
+    return cv2.convertScaleAbs(picture, alpha=float(still.mean()) / max(1.0, float(picture.mean())))
 
 
 def marks_of(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
@@ -76,13 +101,15 @@ def marks_of(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
     (x, y) is where a mark points, (x0, y0, x1, y1) the box around it, both in 0..1 of the picture; `area` is its share
     of the picture, `changed` the share of its pixels that differ from the picture before.
     """
-    joined = cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    joined = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
     height, width = mask.shape
     found = []
-    for left, top, across, down, _ in stats[1:] if count <= CROWD else []:
+    large = [number for number in range(1, len(stats)) if stats[number, cv2.CC_STAT_AREA] >= SMALLEST]
+    for number in large if len(large) <= CROWD else []:
+        left, top, across, down, _ = stats[number]
         window = slice(top, top + down), slice(left, left + across)
-        own = mask[window] & (labels[window] == labels[window].max())
+        own = mask[window] & (labels[window] == number)
         area = cv2.countNonZero(own)
         if not SMALLEST <= area <= LARGEST * mask.size:
             continue

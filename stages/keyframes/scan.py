@@ -97,7 +97,7 @@ class _Scan:
             self.marks = Marks(self.block.residue, frame.picture.rotation)
             self.seen_in_run = False
         if detail is not None:
-            self.marks.add(frame.time, detail)
+            self.marks.add(frame.time, detail, frame.hue(SMALL))
 
     def still_views(self, holds: Iterator[Hold[Frame]]) -> Iterator[StillView]:
         for hold in holds:
