@@ -19,6 +19,7 @@ def load_backbone(name: str, weights: str, device: str = "cpu") -> Any:
     weights_only; their tensors are matched to the model's by name or, where names differ, by order and shape.
     """
     import timm
+    import torch
 
     try:
         model = timm.create_model(name, pretrained=weights == "hub", num_classes=0)
@@ -29,7 +30,8 @@ def load_backbone(name: str, weights: str, device: str = "cpu") -> Any:
         model.pixel_mean, model.pixel_std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
     else:
         load_matching(model, weights)
-    return model.eval().to(device)
+    # Frames come with their colours last; a convolution takes them so, and is faster.
+    return model.eval().to(device, memory_format=torch.channels_last)
 
 
 def load_matching(model: Any, weights: str) -> None:

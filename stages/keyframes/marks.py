@@ -78,7 +78,7 @@ class Marks:
         return over, moved
 
     def _mask(self, difference: Grey) -> Mask:
-        return (difference > self.residue).view(np.uint8)
+        return cv2.threshold(difference, self.residue, 1, cv2.THRESH_BINARY)[1]
 
     @staticmethod
     def _union(masks: tuple[Mask, ...]) -> Mask:
@@ -92,7 +92,7 @@ class Marks:
 
 def _as_bright(picture: Grey, still: Grey) -> Grey:
     """`picture` under the light of `still`: a lamp that flickers moves nothing."""
-    return cv2.convertScaleAbs(picture, alpha=float(still.mean()) / max(1.0, float(picture.mean())))
+    return cv2.convertScaleAbs(picture, alpha=cv2.mean(still)[0] / max(1.0, cv2.mean(picture)[0]))
 
 
 def marks_of(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
@@ -101,23 +101,26 @@ def marks_of(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
     (x, y) is where a mark points, (x0, y0, x1, y1) the box around it, both in 0..1 of the picture; `area` is its share
     of the picture, `changed` the share of its pixels that differ from the picture before.
     """
-    joined = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    # Nearly all of a mask is empty: only the box around what is there is looked at.
+    left, top, across, down = cv2.boundingRect(mask)
+    part = slice(top, top + down), slice(left, left + across)
+    own, fresh = (np.ascontiguousarray(whole[part]) for whole in (mask, moved))
+    joined = cv2.morphologyEx(own, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
-    height, width = mask.shape
-    found = []
     large = [number for number in range(1, len(stats)) if stats[number, cv2.CC_STAT_AREA] >= SMALLEST]
+    found = []
     for number in large if len(large) <= CROWD else []:
-        left, top, across, down, _ = stats[number]
-        window = slice(top, top + down), slice(left, left + across)
-        own = mask[window] & (labels[window] == number)
-        area = cv2.countNonZero(own)
+        x0, y0, wide, high, _ = (int(value) for value in stats[number])
+        window = slice(y0, y0 + high), slice(x0, x0 + wide)
+        shape = own[window] & (labels[window] == number)
+        area = cv2.countNonZero(shape)
         if not SMALLEST <= area <= LARGEST * mask.size:
             continue
-        fresh = own & moved[window]
-        changed = cv2.countNonZero(fresh) / area
-        x, y = _points_at(own, fresh, max(across, down) > CURSOR * max(height, width))
-        box = (left / width, top / height, (left + across) / width, (top + down) / height)
-        found.append((time, (left + x) / width, (top + y) / height, *box, area / mask.size, changed))
+        new = shape & fresh[window]
+        x, y = _points_at(shape, new, max(wide, high) > CURSOR * max(mask.shape))
+        xs, ys = np.array([x0 + x, x0, x0 + wide]) + left, np.array([y0 + y, y0, y0 + high]) + top
+        (x, x0, x1), (y, y0, y1) = xs / mask.shape[1], ys / mask.shape[0]
+        found.append((time, x, y, x0, y0, x1, y1, area / mask.size, cv2.countNonZero(new) / area))
     found.sort(key=lambda row: (-row[-1] * row[-2], -row[-2]))
     return [np.array([row], np.float32) for row in found[:EACH]]
 
