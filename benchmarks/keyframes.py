@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import report, seconds
-from benchmarks.lectures import frame_filter, long_film
+from benchmarks.lectures import as_served, frame_filter, long_film
 from stages.common.histology import load_filter
 from stages.common.itemwise import Item
 from stages.common.params import load
@@ -66,15 +66,16 @@ def published(path: Path) -> NDArray[np.uint8]:
 def one_hold(folder: Path) -> Path:
     """An 8 s hold at 720p with a circling cursor."""
     scene = paint("colorectal_cancer", 720, 1280, np.random.default_rng(3))
-    path = folder / "hold.mp4"
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=FPS, options={"crf": "23"})
+    source, path = folder / "drawn.mp4", folder / "hold.mp4"
+    with av.open(str(source), "w") as out:
+        stream = out.add_stream("libx264", rate=FPS, options={"crf": "10"})
         stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
         for n in range(HOLD_S * FPS):
             turn = 2 * np.pi * n / 60
             seen = arrow(scene, 640 + 150 * np.cos(turn), 360 + 150 * np.sin(turn))
             out.mux(stream.encode(av.VideoFrame.from_ndarray(seen, format="rgb24")))
         out.mux(stream.encode(None))
+    as_served(source, path)
     return path
 
 

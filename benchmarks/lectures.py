@@ -66,14 +66,20 @@ def long_film(folder: Path, seconds: int, height: int = 720) -> Path:
     source, part = folder / "source.mp4", folder / f"{height}.mp4"
     if not part.exists():
         shoot(script, source, Take(rate=Fraction(30), crf=18))
-        encode = ["-vf", f"scale=-2:{height}", "-c:v", "libx264", "-preset", "medium", "-crf", "23", "-an"]
-        _ffmpeg("-i", source, *encode, part)
+        as_served(source, part, height)
     path = folder / f"{height}_{seconds}.mp4"
-    _ffmpeg("-stream_loop", "-1", "-i", part, "-t", seconds, "-c", "copy", path)
+    ffmpeg("-stream_loop", "-1", "-i", part, "-t", seconds, "-c", "copy", path)
     return path
 
 
-def _ffmpeg(*arguments: object) -> None:
+def as_served(source: Path, target: Path, height: int = 720) -> None:
+    """Encode a film as sites do: H.264, medium preset, crf 23."""
+    encode = ["-vf", f"scale=-2:{height}", "-c:v", "libx264", "-preset", "medium", "-crf", "23", "-an"]
+    ffmpeg("-i", source, *encode, target)
+
+
+def ffmpeg(*arguments: object) -> None:
+    """Run ffmpeg, quietly."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *(str(one) for one in arguments)]
     subprocess.run(command, check=True)
 

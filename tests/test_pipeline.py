@@ -198,6 +198,11 @@ class TestRun:
         for stage in PER_VIDEO:
             done = int(re.search(rf"^{stage}: (\d+) items", out, re.M).group(1))
             assert done == 1 + retried.get(stage, 0), stage
+        (mine / "withdrawn.txt").write_text("zz_new\n")
+        scratch.ran("dvc", "repro", "captions", "rois")
+        assert scratch.metrics("videos")["reasons"]["withdrawn"] == 1
+        left = [path for path in (scratch.folder / "data").rglob("zz_new*") if "demo" not in path.parts]
+        assert left == [], "a withdrawn video is gone everywhere"
         scratch.edit("catalog: catalogs/mine ", "catalog: data/demo/catalog ")
         scratch.ran("dvc", "repro", "captions", "rois")
         assert not (scratch.folder / "data/keyframes/zz_new.parquet").exists()

@@ -82,30 +82,27 @@ class Film:
         """Frames in the order of their times; a frame without a time, or out of order, is left out."""
         import av
 
-        last = -np.inf
+        time, shown = -np.inf, None
         try:
             with self._container as container:
                 for number, picture in enumerate(container.decode(self._stream)):
                     if number == 0 and picture.color_trc in HDR_TRANSFERS:
                         raise Rejected("hdr")
-                    time = np.nan if picture.pts is None else picture.time - self._origin
-                    if time > last:
-                        last, self.end = time, time + _length(picture, self.fps)
+                    if picture.pts is not None and picture.time - self._origin > time:
+                        time, shown = picture.time - self._origin, picture
                         yield Frame(number, time, picture)
         except av.FFmpegError as error:
-            raise Failed(
-                "undecodable", f"{self._path.name} cannot be decoded after {self.end:.1f} s: {error}"
-            ) from None
+            reached = f"after {max(0.0, time):.1f} s" if shown else "at all"
+            message = f"{self._path.name} cannot be decoded {reached}: {error}"
+            raise Failed("undecodable", message) from None
+        if shown is not None:
+            self.end = time + (float(shown.duration * shown.time_base) if shown.duration else 1 / self.fps)
 
 
 def _plane(picture: Any, number: int) -> Grey:
     """One plane of 8-bit samples, not copied."""
     plane = picture.planes[number]
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
-
-
-def _length(picture: Any, fps: float) -> float:
-    return float(picture.duration * picture.time_base) if picture.duration else 1 / fps
 
 
 def shrunk(width: int, height: int, long_side: int) -> tuple[int, int]:

@@ -140,6 +140,16 @@ def test_failed_items_are_rows_and_are_tried_again_rejected_ones_are_not(tmp_pat
     assert (manifest.status == "ok").sum() == 3
 
 
+def test_rejections_that_rest_on_more_than_the_key_are_looked_into_anew(tmp_path, base, package):
+    work = Work({"a": Rejected("withdrawn", "asked\n by mail"), "b": Rejected("too_short")})
+    manifest, _ = go(tmp_path, base, items("a", "b"), work, again=("withdrawn",))
+    assert manifest.error.tolist() == ["asked by mail", ""]
+    later = Work()
+    manifest, _ = go(tmp_path, base, items("a", "b"), later, again=("withdrawn",))
+    assert later.asked == ["a"]
+    assert manifest.status.tolist() == ["ok", "rejected"]
+
+
 def test_an_item_that_turns_bad_loses_its_old_files(tmp_path, base, package):
     go(tmp_path, base, items("a", "b"), Work())
     go(tmp_path, base, [*items("a", digest="x"), *items("b")], Work({"a": Rejected("gone_bad")}))

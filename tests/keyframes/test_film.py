@@ -146,7 +146,7 @@ def test_a_gap_in_the_bytes_does_not_end_the_film(clip, tmp_path):
         assert times == sorted(set(times))
     except Failed as error:
         assert error.reason == "undecodable"
-        assert "gap.mp4 cannot be decoded after" in str(error)
+        assert "gap.mp4 cannot be decoded" in str(error)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 11])
