@@ -86,6 +86,7 @@ class Scratch:
                 shutil.copy(ROOT / name, folder / name)
         self.edit("size: small ", "size: tiny ")
         self.edit("epochs: 6", "epochs: 1")
+        self.edit("variations: 3 ", "variations: 1 ")
         self.edit("bootstrap: 1000 ", "bootstrap: 50 ")
         self.edit("gallery: 24 ", "gallery: 4 ")
         self.call("git", "init", "-q")

@@ -1,14 +1,15 @@
 """The demo world repeats from its seed, is labelled rightly, and keeps its sides apart."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from stages.common.files import sha256
+from stages.common.histology import FLAGS
 from stages.demo import evalsets, frames, script
 from stages.demo.captioned import make, resaved, tissues
 from stages.demo.film import CANVAS, look, shoot
 from stages.demo.tissue import PAINTERS, paint
+from stages.frame_filter.labels import read_labels
 
 
 def rng(seed=0):
@@ -80,10 +81,12 @@ def test_zooming_out_shows_more_of_the_slide():
 
 def test_labelled_frames_have_both_labels_and_many_sources(tmp_path):
     frames.make_frames(tmp_path, "tiny", seed=0, jobs=2)
-    table = pd.read_csv(tmp_path / "labels.csv")
+    table, images = read_labels(tmp_path)
+    assert len(images) == len(table)
     assert set(table.label) == {"histology", "other"}
     assert table.groupby("source").label.nunique().max() == 1
-    assert all((tmp_path / file).exists() for file in table.file)
+    taught = table.groupby("label")[list(FLAGS)].max().max()
+    assert (taught == 1).all(), "each flag is shown by some frame"
 
 
 def test_evalsets_repeat_and_no_tile_is_in_both_sides(tmp_path):

@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 
 from stages.common.errors import StageError
@@ -50,13 +49,3 @@ def test_mistakes_are_named(folder, text, message):
 def test_a_missing_table_says_what_to_write(tmp_path):
     with pytest.raises(StageError, match=r"labels.csv not found: list each frame there as file,label,source"):
         read_labels(tmp_path)
-
-
-def test_the_demo_s_labels_read(tmp_path):
-    from stages.demo.frames import make_frames
-
-    make_frames(tmp_path, "tiny", seed=1, jobs=2)
-    table, frames = read_labels(tmp_path)
-    assert len(frames) == len(table)
-    assert table.groupby("label").source.nunique().min() > 5
-    assert isinstance(table, pd.DataFrame)

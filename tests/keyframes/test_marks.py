@@ -48,7 +48,7 @@ def test_a_still_picture_has_no_marks_even_when_it_trembles_or_is_noisy(view):
     rng = np.random.default_rng(0)
     moves = [np.array([[1, 0, dx], [0, 1, dy]]) for dx, dy in rng.uniform(-1, 1, (20, 2))]
     shaken = [cv2.warpAffine(view, move, (1280, 720), borderMode=cv2.BORDER_REFLECT) for move in moves]
-    assert watch(shaken).t_s.nunique() <= 5
+    assert len(watch(shaken)) <= 2
     noisy = [(view + rng.normal(0, 4, view.shape)).clip(0, 255).astype(np.uint8) for _ in range(20)]
     assert len(watch(noisy)) <= 2
 
