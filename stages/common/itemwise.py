@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,8 @@ def run(
     params: Any,
     base: Base,
     revision: str = "",
-    again: Collection[str] = (),
+    rules: Any = None,
+    version: str | None = None,
 ) -> tuple[pd.DataFrame, int]:
     """Bring the folder `out` up to date with `items`; return its manifest and how many items were processed.
 
@@ -77,7 +78,10 @@ def run(
         params: whatever the result depends on, as a pydantic block or JSON value.
         base: jobs, backend and the share of failures that is tolerated.
         revision: identity of a model or table used for all items.
-        again: reasons of rejection that are looked into at each run, because they rest on more than the key.
+        rules: what only rejections rest on, as a JSON value: when it changes, rejected items are looked at anew and
+            finished ones stand.
+        version: stands for the code in keys where given, for what costs too much to make anew for each edit; to be
+            raised by hand when the code makes other files of the same input.
 
     Raises StageError when an id repeats, when the disk is full, or when more than `base.max_failed` of the items
     failed; finished items are kept in every case.
@@ -88,15 +92,17 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
     folder = _Folder(out, files)
-    code = code_digest(package)
+    code = code_digest(package) if version is None else version
     keys = {item.id: _key(item, params, code, revision) for item in items}
+    bar = json.dumps(rules, sort_keys=True)
+    bars = {name: hashlib.sha256(f"{key} {bar}".encode()).hexdigest() for name, key in keys.items()}
     rows = folder.recorded()
     folder.prune(set(rows) - set(keys))
-    todo = [item for item in items if not folder.stands(rows.get(item.id), keys[item.id], again)]
+    todo = [item for item in items if not folder.stands(rows.get(item.id), keys[item.id], bars[item.id])]
     standing = {name: row for name, row in rows.items() if name in keys}
     for item in todo:
         standing.pop(item.id, None)
-    for result in _results(todo, work, keys, folder, base, package):
+    for result in _results(todo, work, keys, bars, folder, base, package):
         standing[result.id] = folder.accept(result)
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
     manifest = folder.close(standing)
@@ -172,13 +178,13 @@ class _Folder:
         """Paths of the item's files, below the output folder."""
         return [template.format(id=name) for template in self.files]
 
-    def stands(self, row: Row | None, key: str, again: Collection[str]) -> bool:
+    def stands(self, row: Row | None, key: str, bar: str) -> bool:
         """True when the recorded row is final, made under this key, and its files are there."""
-        if row is None or row.key != key or row.status == "failed":
+        if row is None or row.status == "failed":
             return False
         if row.status == "rejected":
-            return row.reason not in again
-        return all((self.out / path).exists() for path in self.paths(row.id))
+            return row.key == bar
+        return row.key == key and all((self.out / path).exists() for path in self.paths(row.id))
 
     def prune(self, gone: set[str]) -> None:
         """Remove the files of items that left the input."""
@@ -228,7 +234,13 @@ class _Folder:
 
 
 def _results(
-    todo: list[Item], work: Work, keys: dict[str, str], folder: _Folder, base: Base, package: str
+    todo: list[Item],
+    work: Work,
+    keys: dict[str, str],
+    bars: dict[str, str],
+    folder: _Folder,
+    base: Base,
+    package: str,
 ) -> Iterator[Row]:
     """Yield each item's row as its worker ends, under a progress bar."""
     from joblib import Parallel, delayed, parallel_config
@@ -241,7 +253,7 @@ def _results(
         parallel_config(backend=base.backend, n_jobs=base.jobs),
         tqdm(total=len(todo), desc=package.removeprefix("stages."), unit="item") as bar,
     ):
-        calls = (delayed(_attempt)(item, work, keys[item.id], folder.out, folder.files) for item in todo)
+        calls = (delayed(_attempt)(item, work, keys[item.id], bars[item.id], folder.out, folder.files) for item in todo)
         for row in Parallel(return_as="generator_unordered", batch_size=1)(calls):
             bar.update()
             if row.status != "ok":
@@ -264,7 +276,7 @@ def _register(backend: str) -> None:
         raise StageError(f"base.backend is '{backend}' but it is not installed: pip install '{backend}'") from None
 
 
-def _attempt(item: Item, work: Work, key: str, out: Path, files: Sequence[str]) -> Row:
+def _attempt(item: Item, work: Work, key: str, bar: str, out: Path, files: Sequence[str]) -> Row:
     """Do one item in a worker. An error becomes a row, except what would spoil every item after it: a StageError (the
     stage cannot go on) and a full disk."""
     scratch = out / SCRATCH / safe_id(item.id)
@@ -276,7 +288,7 @@ def _attempt(item: Item, work: Work, key: str, out: Path, files: Sequence[str]) 
         digest_of_files = digest(*(scratch / template.format(id=item.id) for template in files))
         return Row(item.id, "ok", "", "", key, digest_of_files)
     except Rejected as rejected:
-        return Row(item.id, "rejected", rejected.reason, _line(rejected.message, scratch), key, "")
+        return Row(item.id, "rejected", rejected.reason, _line(rejected.message, scratch), bar, "")
     except StageError:
         raise
     except Exception as error:

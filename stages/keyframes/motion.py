@@ -14,6 +14,7 @@ GRID = (16, 9)  # blocks across and down; a cursor covers one or two
 NOISE = 2.0  # grey levels that compression may change a block of the small picture by
 TEXTURE = 3.0  # grey levels of deviation that make a block worth watching: blank glass never moves
 UNEXPLAINED = 0.4  # share of a block's variance that a small shift leaves over when the block shows something else
+FAR = 0.9  # of the deviation of a picture: a change that is larger is no small shift, whatever the texture
 ROUNDS = 2  # of reweighting, so that blocks under a cursor do not count
 RIDGE = np.eye(3, dtype=np.float32) * 1e-3  # keeps a picture of lines in one direction solvable
 PY, PX = np.meshgrid(*(np.linspace(-1, 1, count, dtype=np.float32) for count in GRID[::-1]), indexing="ij")
@@ -43,7 +44,14 @@ class Anchor:
 
     def __init__(self, grey: Grey, moving_share: float) -> None:
         self.moving_share = moving_share
-        self._grey = grey.astype(np.float32)
+        self._small = grey
+        self._deviation = float(cv2.meanStdDev(grey)[1][0, 0])
+        self._ready = False
+
+    def _prepare(self) -> None:
+        """What later frames are compared by; left until one comes that may be near."""
+        self._ready = True
+        self._grey = self._small.astype(np.float32)
         self._mean = _blocks(self._grey)
         self._gx = cv2.Sobel(self._grey, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
         self._gy = cv2.Sobel(self._grey, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
@@ -60,7 +68,11 @@ class Anchor:
 
     def shift(self, grey: Grey) -> Shift | None:
         """Return the movement from the anchor to `grey`, or None when it is not small or the scene is another."""
-        change = cv2.subtract(grey, self._grey, dtype=cv2.CV_32F)
+        change = cv2.subtract(grey, self._small, dtype=cv2.CV_32F)
+        if float(cv2.meanStdDev(change)[1][0, 0]) > FAR * max(self._deviation, TEXTURE):
+            return None
+        if not self._ready:
+            self._prepare()
         mean = _blocks(change)
         energy = _blocks(change * change) - mean**2
         if self.textured.mean() < 0.03:

@@ -56,7 +56,7 @@ def screened(
     judged_by = filter_digest(model)[:12]
     if reason := reason_against(histology, narrative, rules):
         raise Rejected(reason, f"histology {histology:.3f}, narrative {narrative:.3f}, filter {judged_by}")
-    shares = {"copy": info.get("format_id"), "histology": histology, "narrative": narrative, "filter": judged_by}
+    shares = {"copy": str(info.get("format_id")), "histology": histology, "narrative": narrative, "filter": judged_by}
     write_json(scratch / f"{item.id}.json", shares)
 
 

@@ -140,14 +140,25 @@ def test_failed_items_are_rows_and_are_tried_again_rejected_ones_are_not(tmp_pat
     assert (manifest.status == "ok").sum() == 3
 
 
-def test_rejections_that_rest_on_more_than_the_key_are_looked_into_anew(tmp_path, base, package):
-    work = Work({"a": Rejected("withdrawn", "asked\n by mail"), "b": Rejected("too_short")})
-    manifest, _ = go(tmp_path, base, items("a", "b"), work, again=("withdrawn",))
-    assert manifest.error.tolist() == ["asked by mail", ""]
-    later = Work()
-    manifest, _ = go(tmp_path, base, items("a", "b"), later, again=("withdrawn",))
-    assert later.asked == ["a"]
-    assert manifest.status.tolist() == ["ok", "rejected"]
+def test_changed_rules_look_at_rejected_items_and_leave_finished_ones(tmp_path, base, package):
+    work = Work({"a": Rejected("too_short", "by\n far")})
+    manifest, _ = go(tmp_path, base, items("a", "b"), work, rules={"min": 5})
+    assert manifest.error.tolist() == ["by far", ""]
+    same, looser = Work(), Work()
+    go(tmp_path, base, items("a", "b"), same, rules={"min": 5})
+    assert same.asked == []
+    manifest, _ = go(tmp_path, base, items("a", "b"), looser, rules={"min": 1})
+    assert looser.asked == ["a"]
+    assert manifest.status.tolist() == ["ok", "ok"]
+
+
+def test_a_version_stands_for_the_code(tmp_path, base, package):
+    go(tmp_path, base, items("a"), Work(), version="1")
+    (package / "work.py").write_text("def f():\n    return 2\n")
+    same, raised = Work(), Work()
+    go(tmp_path, base, items("a"), same, version="1")
+    go(tmp_path, base, items("a"), raised, version="2")
+    assert (same.asked, raised.asked) == ([], ["a"])
 
 
 def test_an_item_that_turns_bad_loses_its_old_files(tmp_path, base, package):

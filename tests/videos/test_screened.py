@@ -28,9 +28,10 @@ def run_stage(tmp_path, monkeypatch, params, base, block):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(screened, "load_filter", lambda model, device: Judge())
     model = {"digest": "a" * 64}
-    for place in ("stages.videos.screened.filter_digest", "stages.common.histology.filter_digest"):
+    for place in ("stages.videos.screened.filter_digest", "stages.videos.verdicts.filter_digest"):
         monkeypatch.setattr(place, lambda folder: model["digest"])
-    monkeypatch.setattr("stages.common.params.load", lambda name: (params(name), base))
+    rules = {"keyframes": params("keyframes")}
+    monkeypatch.setattr("stages.videos.verdicts.load", lambda name: (rules[name], base))
 
     def go(folder, **changes):
         rules = block.model_copy(update={"catalog": str(folder), "screen_height": 200, **changes})
@@ -41,7 +42,7 @@ def run_stage(tmp_path, monkeypatch, params, base, block):
             summary,
         )
 
-    go.model = model
+    go.model, go.rules = model, rules
     return go
 
 
@@ -120,9 +121,36 @@ def test_a_channel_that_only_the_site_knows_is_withdrawn_too(run_stage, catalog,
     assert site.asked["/one.mp4"] <= 2, "it was listed, never fetched"
 
 
-def test_changed_rules_look_again(run_stage, catalog, site, tissue):
-    folder = catalog(videos=[site.two_copies("lecture", tissue)])
-    assert len(run_stage(folder)[1]) == 1
-    metrics, table, _ = run_stage(folder, min_duration_s=60.0)
-    assert table.empty
+def test_changed_rules_fetch_nothing_anew_that_still_passes(run_stage, catalog, site, tissue, film):
+    film("site/brief.mp4", seconds=2)
+    folder = catalog(videos=[site.two_copies("lecture", tissue), f"{site.url}/brief.mp4"])
+    assert len(run_stage(folder)[1]) == 2
+    site.asked.clear()
+    metrics, table, summary = run_stage(folder, min_duration_s=5.0)
+    assert table.video_id.tolist() == ["lecture"]
     assert metrics["reasons"] == {"too_short": 1}
+    assert summary["items"] == 0
+    assert not [path for path in site.asked if path.endswith(".ts")]
+    status = pd.read_parquet("data/videos/status.parquet").set_index("id")
+    assert status.loc["brief", ["status", "reason"]].tolist() == ["rejected", "too_short"]
+    assert len(run_stage(folder)[1]) == 2, "a looser rule lets it in again"
+
+
+def test_a_higher_bar_on_what_small_copies_show_asks_no_site(run_stage, catalog, site, tissue):
+    folder = catalog(videos=[site.two_copies("lecture", tissue)])
+    run_stage(folder)
+    site.asked.clear()
+    old = run_stage.rules["keyframes"]
+    strict = old.screening.model_copy(update={"min_narrative": 1.1})
+    run_stage.rules["keyframes"] = old.model_copy(update={"screening": strict})
+    metrics, table, _ = run_stage(folder)
+    assert table.empty
+    assert metrics["reasons"] == {"not_narrative": 1}
+    assert not [path for path in site.asked if path.endswith(".ts")]
+
+
+def test_what_was_fetched_stays_while_the_site_is_in_trouble(run_stage, catalog, site, tissue):
+    folder = catalog(videos=[site.two_copies("lecture", tissue)])
+    before = run_stage(folder)[1]
+    site.trouble["/lecture/small.m3u8"] = [503] * 99
+    assert run_stage(folder, screen_height=150)[1].equals(before)
