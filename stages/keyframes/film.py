@@ -19,7 +19,7 @@ MAX_PIXELS = 8192 * 4320  # a frame larger than 8K is refused: some dozen of the
 AHEAD_PIXELS = 16 * 1920 * 1080  # of frames that are decoded in advance
 HDR_TRANSFERS = {16, 18}  # ITU-T H.273 codes of PQ and HLG
 LUMA_FIRST = ("yuv4", "yuvj4", "nv12", "nv21", "gray")
-WIDE_SAMPLES = ("p9", "p10", "p12", "p14", "p16", "10", "12", "16", "le", "be")
+WIDE_SAMPLES = ("le", "be")  # how formats of more than 8 bits end
 
 
 @dataclass(frozen=True)

@@ -52,10 +52,9 @@ class Anchor:
         """What later frames are compared by; left until one comes that may be near."""
         self._ready = True
         self._grey = self._small.astype(np.float32)
-        self._mean = _blocks(self._grey)
         self._gx = cv2.Sobel(self._grey, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
         self._gy = cv2.Sobel(self._grey, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
-        self._variance = _blocks(self._grey * self._grey) - self._mean**2
+        self._variance = _blocks(self._grey * self._grey) - _blocks(self._grey) ** 2
         self._means = mx, my = _blocks(self._gx), _blocks(self._gy)
         products = (self._gx * self._gx, self._gx * self._gy, self._gy * self._gy)
         means = (mx * mx, mx * my, my * my)
