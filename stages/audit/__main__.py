@@ -37,8 +37,8 @@ def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
     from stages.audit.text import text_metrics
     from stages.audit.timeline import cut_metrics, hold_metrics, pair_metrics, roi_metrics
     from stages.common.files import read_json, read_tar
-    from stages.common.itemwise import finished
     from stages.common.lexicon import load_lexicon
+    from stages.common.manifest import finished
     from stages.common.params import load
 
     gold = read_json(Path(block.gold) / "videos.json")

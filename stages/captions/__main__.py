@@ -23,8 +23,9 @@ def make(block: Params, base: Base) -> dict[str, Any]:
 
     from stages.captions.work import captions
     from stages.common.files import read_json, write_json
-    from stages.common.itemwise import Item, counts, finished, run
+    from stages.common.itemwise import Item, run
     from stages.common.lexicon import lexicon_digest
+    from stages.common.manifest import counts, finished
 
     titles = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id").title.fillna("")
     items = [

@@ -20,7 +20,8 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     from stages.common.device import pick_device
     from stages.common.files import write_json
     from stages.common.histology import filter_digest
-    from stages.common.itemwise import Item, counts, finished, run
+    from stages.common.itemwise import Item, run
+    from stages.common.manifest import counts, finished
     from stages.keyframes.sheet import sheet
     from stages.keyframes.work import keyframes
 

@@ -17,7 +17,7 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     import pandas as pd
 
     from stages.common.files import write_json, write_table
-    from stages.common.itemwise import finished
+    from stages.common.manifest import finished
     from stages.common.pairs import pairs_table
 
     videos = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id")

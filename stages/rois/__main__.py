@@ -16,7 +16,8 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     import pandas as pd
 
     from stages.common.files import write_json
-    from stages.common.itemwise import Item, counts, finished, run
+    from stages.common.itemwise import Item, run
+    from stages.common.manifest import counts, finished
     from stages.rois.work import rois
 
     items = [

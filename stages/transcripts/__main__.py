@@ -15,7 +15,8 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     """Transcribe every video that has keyframes."""
     from stages.common.device import pick_device
     from stages.common.files import read_json, write_json
-    from stages.common.itemwise import Item, counts, finished, run
+    from stages.common.itemwise import Item, run
+    from stages.common.manifest import counts, finished
     from stages.transcripts.work import transcript
 
     sounds = finished(VIDEOS).set_index("id").digest

@@ -26,7 +26,8 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     import pandas as pd
 
     from stages.common.files import read_json, write_json, write_table
-    from stages.common.itemwise import counts, run
+    from stages.common.itemwise import run
+    from stages.common.manifest import counts
     from stages.videos.catalog import read_catalog, read_withdrawn
     from stages.videos.fetch import fetch
     from stages.videos.verdicts import RULES, VERSION, against, screen

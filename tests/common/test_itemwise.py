@@ -13,7 +13,8 @@ import pytest
 
 from stages.common import code
 from stages.common.errors import Failed, Rejected, StageError
-from stages.common.itemwise import JOURNAL, MANIFEST, SCRATCH, Item, counts, finished, read_manifest, run
+from stages.common.itemwise import Item, run
+from stages.common.manifest import JOURNAL, MANIFEST, SCRATCH, counts, finished, read_manifest
 
 FILES = ("{id}.txt", "sub/{id}.bin")
 
