@@ -37,12 +37,12 @@ class FrameFilter:
     def __init__(self, folder: Path, spec: dict[str, Any], device: str) -> None:
         from safetensors.numpy import load_file
 
-        from stages.common.backbone import load_backbone
+        from stages.common.backbone import Backbone
 
         self.size: int = spec["size"]
         self.threshold: float = spec["threshold"]
         self._heads = load_file(folder / HEADS)
-        self._backbone = load_backbone(spec["backbone"], spec["weights"], device)
+        self._backbone = Backbone(spec["backbone"], spec["weights"], self.size, device)
 
     @property
     def long_side(self) -> int:
@@ -51,9 +51,7 @@ class FrameFilter:
 
     def judge(self, images: Sequence[Picture]) -> Judgement:
         """Judge RGB images of any size."""
-        from stages.common.backbone import features
-
-        rows = features(self._backbone, images, self.size)
+        rows = self._backbone.features(images)
         scores = {name: sigmoid(rows @ head[:-1] + head[-1]) for name, head in self._heads.items()}
         return Judgement(rows, scores.pop(HISTOLOGY), scores)
 

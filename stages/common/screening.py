@@ -8,7 +8,7 @@ from pydantic import Field
 
 from stages.common.params import Block
 
-BATCH = 32  # frames judged at once
+BATCH = 8  # frames judged at once: few, so that what decodes them does not wait long
 
 
 class Rules(Block):

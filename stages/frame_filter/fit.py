@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.common.backbone import features, load_backbone
+from stages.common.backbone import Backbone
 from stages.common.files import write_bytes, write_json
 from stages.common.histology import FLAGS, HEADS, HISTOLOGY, SPEC
 from stages.common.stats import bootstrap
@@ -25,10 +25,10 @@ def fit(block: Params, out: Path, metrics: Path, seed: int, device: str) -> dict
     from safetensors.numpy import save
 
     table, frames = read_labels(Path(block.frames))
-    backbone = load_backbone(block.backbone, block.weights, device)
-    rows = features(backbone, frames, block.size)
+    backbone = Backbone(block.backbone, block.weights, block.size, device)
+    rows = backbone.features(frames)
     truth = (table.label == "histology").to_numpy()
-    varied = np.stack([features(backbone, images, block.size) for images in variations(frames, truth, block, seed)])
+    varied = np.stack([backbone.features(images) for images in variations(frames, truth, block, seed)])
     weights = even_weights(truth, table.source.str.split("_").str[0].to_numpy())
     trainer = _Trainer(rows, varied, truth, weights, block.c, seed)
     unseen = trainer.cross_validate(table.source.to_numpy(), block.folds)

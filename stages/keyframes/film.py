@@ -16,7 +16,7 @@ Picture = NDArray[np.uint8]
 
 DETAIL, SMALL = 640, 320  # long side, in pixels, of the grey pictures for cursors and for motion
 MAX_PIXELS = 8192 * 4320  # a frame larger than 8K is refused: some dozen of them would not fit into memory
-AHEAD_PIXELS = 16 * 1920 * 1080  # of frames that are decoded in advance
+AHEAD_PIXELS = 64 * 1920 * 1080  # of frames that are decoded in advance
 HDR_TRANSFERS = {16, 18}  # ITU-T H.273 codes of PQ and HLG
 LUMA_FIRST = ("yuv4", "yuvj4", "nv12", "nv21", "gray")
 WIDE_SAMPLES = ("le", "be")  # how formats of more than 8 bits end
@@ -73,7 +73,7 @@ class Film:
         context.thread_type, context.thread_count = "FRAME" if threads > 1 else "SLICE", threads
         if context.width * context.height > MAX_PIXELS:
             raise Rejected("too_large")
-        self.ahead = max(2, min(32, AHEAD_PIXELS // max(1, context.width * context.height)))
+        self.ahead = max(2, min(128, AHEAD_PIXELS // max(1, context.width * context.height)))
         self.fps = float(self._stream.average_rate or 25)
         self._origin = (self._container.start_time or 0) / av.time_base
         self.end = 0.0  # when the last frame goes, once all were read

@@ -35,7 +35,7 @@ def keyframes(item: Item, scratch: Path, block: Params, model: Path, jobs: int, 
     Raises Rejected("no_histology"), Rejected("not_narrative") or Rejected("no_histology_hold") for a video that is no
     lecture over histology, and what Film raises.
     """
-    threads = limit_threads(jobs)
+    threads = limit_threads(jobs, at_once=2)  # decoding goes on beside the rest
     judge = load_filter(model, device)
     screening = Screening(judge)
     album = _Album(item.id, block, judge)
