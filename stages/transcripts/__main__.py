@@ -1,6 +1,8 @@
 """Turn English speech into timed words: videos that keyframes kept in, data/transcripts out."""
 
 import functools
+import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +26,25 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         Item(name, sounds[name], {"path": str(VIDEOS / "media" / f"{name}.mp4")}) for name in finished(KEYFRAMES).id
     ]
     work = functools.partial(transcript, block=block, device=pick_device(base.device), jobs=base.jobs)
+    began = time.perf_counter()
     manifest, done = run(
         items, work, package="stages.transcripts", out=OUT, files=("{id}.json",), params=block, base=base
     )
+    took = time.perf_counter() - began
     heard = [read_json(OUT / f"{name}.json") for name in manifest[manifest.status == "ok"].id]
     segments = [segment for one in heard for segment in one["segments"]]
     metrics = counts(manifest) | {
         "words": sum(len(segment["words"]) for segment in segments),
         "speech_s": float(sum(segment["end"] - segment["start"] for segment in segments)),
         "audio_s": float(sum(one["audio_s"] for one in heard)),
+        "interpolated": sum(bool(word.get("interpolated")) for segment in segments for word in segment["words"]),
+        "dropped": dict(sorted(Counter(part["reason"] for one in heard for part in one["dropped"]).items())),
     }
     write_json(Path("reports/metrics/transcripts.json"), metrics)
-    return {"items": done, "videos": len(items), "words": metrics["words"]}
+    summary = {"items": done, "videos": len(items), "words": metrics["words"]}
+    if done == len(items) and metrics["audio_s"]:
+        summary["real_time_factor"] = round(took / metrics["audio_s"], 4)  # of a whole run only
+    return summary
 
 
 if __name__ == "__main__":

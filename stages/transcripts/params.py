@@ -17,6 +17,8 @@ class Params(Block):
     compute_type: Literal["int8", "float16", "float32", "int8_float16"]
     batch_size: int = Field(ge=1)
     beam_size: int = Field(ge=1)
-    language: str
+    language: Literal["", "en"]
     prompt: str
+    max_compression: float = Field(gt=1)
+    min_logprob: float = Field(lt=0)
     min_words: int = Field(ge=0)

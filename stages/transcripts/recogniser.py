@@ -1,17 +1,23 @@
 """whisperx, loaded once per worker: voice activity, Whisper, and a time for every word."""
 
 import functools
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stages.common.errors import StageError
+from stages.common.errors import Rejected, StageError
 from stages.common.weights import is_local, locate
+from stages.transcripts.doubts import doubt
 from stages.transcripts.params import Params
+from stages.transcripts.sound import SAMPLE_RATE, Samples
+from stages.transcripts.words import by_alignment, by_attention
 
-SAMPLE_RATE = 16000
-FRAME_S = 0.02  # one position of Whisper's encoder
+ENGLISH = "en"
+VAD_STEP_S = 2.5  # between the 5 s that the voice-activity model hears at once; whisperx's 0.5 s takes 5 times longer
+LISTENED = 4  # half minutes from which the language is told
+SURE = 0.5  # probability from which a language is believed (faster-whisper's own threshold)
 
 
 @functools.cache
@@ -21,6 +27,18 @@ def load(block: Params, device: str, threads: int) -> Any:
     A packaged or local model is a folder in CTranslate2 form; its model.bin must have `block.sha256`, where given.
     """
     import whisperx
+    from whisperx.asr import WhisperModel
+
+    class Model(WhisperModel):
+        """Keeps what its encoder made of each batch, so that words can be timed without encoding again."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.encoded: list[Any] = []
+
+        def encode(self, features: Any) -> Any:
+            self.encoded.append(super().encode(features))
+            return self.encoded[-1]
 
     whisperx.setup_logging(level="error")
     place = block.model
@@ -29,103 +47,104 @@ def load(block: Params, device: str, threads: int) -> Any:
         locate(f"{place}/model.bin", block.sha256 or None)
         place = str(folder)
     try:
-        return whisperx.load_model(
+        model = Model(place, device=device, compute_type=block.compute_type, cpu_threads=threads)
+        pipeline = whisperx.load_model(
             place,
             device,
-            compute_type=block.compute_type,
             language=block.language or None,
-            threads=threads,
+            model=model,
             asr_options={"beam_size": block.beam_size, "initial_prompt": block.prompt or None},
         )
     except (ValueError, RuntimeError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise StageError(f"transcripts.model '{block.model}' cannot be loaded: {reason}") from None
+    pipeline.vad_model.vad_pipeline._segmentation.step = VAD_STEP_S
+    return pipeline
 
 
-def transcribe(pipeline: Any, audio: NDArray[np.float32], block: Params, device: str) -> dict[str, Any]:
-    """Return {language, segments: [{start, end, text, words: [{word, start, end, score}]}]}, times in seconds.
+def transcribe(pipeline: Any, windows: Iterable[Samples], block: Params, device: str) -> dict[str, Any]:
+    """Return {language, audio_s, segments: [{start, end, text, words}], dropped: [{start, end, text, reason}]}.
 
-    `audio` is mono at SAMPLE_RATE. Words come from wav2vec2 alignment (`block.words` = align) or from Whisper's
-    cross-attention over each segment (attention).
+    `windows` are pieces of mono sound at SAMPLE_RATE, one after the other; two are held at once. What is being said
+    when a piece ends is heard again, from its beginning, with the next. A word is {word, start, end, score}, times in
+    seconds, from wav2vec2 alignment (`block.words` = align) or from Whisper's cross-attention (attention);
+    `interpolated` is true where alignment had to leave it to its neighbours. Raises Rejected("language").
     """
-    heard = pipeline.transcribe(audio, batch_size=block.batch_size)
-    if block.words == "align":
-        return _aligned(heard, audio, block, device)
-    segments = [_with_words(pipeline, audio, segment, heard["language"]) for segment in heard["segments"]]
-    return {"language": heard["language"], "segments": [segment for segment in segments if segment["words"]]}
+    listener = _Listener(pipeline, block, device)
+    held: Samples | None = None
+    for window in windows:
+        if held is None:
+            check_language(pipeline, window)
+            held = window
+            continue
+        held = np.concatenate([listener.hear(held, last=False), window])
+    rest = listener.hear(held if held is not None else np.zeros(0, np.float32), last=True)
+    length = round(listener.begin + len(rest) / SAMPLE_RATE, 3)
+    return {"language": ENGLISH, "audio_s": length, "segments": listener.segments, "dropped": listener.dropped}
 
 
-def _with_words(pipeline: Any, audio: NDArray[np.float32], segment: dict[str, Any], language: str) -> dict[str, Any]:
-    """Time the words of one segment by dynamic time warping over the decoder's attention (Radford et al. 2022)."""
-    from faster_whisper.tokenizer import Tokenizer
-    from whisperx.audio import N_SAMPLES, log_mel_spectrogram
+def check_language(pipeline: Any, audio: Samples) -> None:
+    """Raise Rejected("language") when a multilingual model is sure that `audio` begins in another language.
 
-    model = pipeline.model
-    tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
-    part = audio[int(segment["start"] * SAMPLE_RATE) : int(segment["end"] * SAMPLE_RATE)]
-    mels = model.feat_kwargs.get("feature_size") or 80
-    encoded = model.encode(log_mel_spectrogram(part, n_mels=mels, padding=max(0, N_SAMPLES - len(part))))
-    tokens = tokenizer.encode(segment["text"])
-    found = model.find_alignment(tokenizer, [tokens], encoded, int(len(part) / SAMPLE_RATE / FRAME_S * 2))[0]
-    words = [
-        {
-            "word": word["word"].strip(),
-            "start": round(float(segment["start"] + word["start"]), 3),
-            "end": round(float(segment["start"] + word["end"]), 3),
-            "score": round(float(word["probability"]), 3),
-        }
-        for word in found
-        if word["word"].strip()
-    ]
-    return {"start": segment["start"], "end": segment["end"], "text": segment["text"].strip(), "words": _joined(words)}
+    Two minutes are listened to; silence and music are no language. A model or parameter for English only knows nothing
+    else.
+    """
+    if pipeline.preset_language or not pipeline.model.model.is_multilingual or not len(audio):
+        return
+    language, probability, _ = pipeline.model.detect_language(
+        audio, language_detection_segments=LISTENED, language_detection_threshold=SURE
+    )
+    if language != ENGLISH and probability >= SURE:
+        raise Rejected("language", f"{language}, probability {probability:.2f}")
 
 
-def _joined(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Attach a lone punctuation mark to the word before it, and parts after a hyphen or apostrophe too."""
-    out: list[dict[str, Any]] = []
-    for word in words:
-        if out and not any(c.isalnum() for c in word["word"]):
-            out[-1] = out[-1] | {"word": out[-1]["word"] + word["word"]}
-        else:
-            out.append(word)
-    return out
+@dataclass
+class _Listener:
+    """What was heard so far; `begin` is where in the film, in seconds, the next sound belongs."""
 
+    pipeline: Any
+    block: Params
+    device: str
+    begin: float = 0.0
+    segments: list[dict[str, Any]] = field(default_factory=list)
+    dropped: list[dict[str, Any]] = field(default_factory=list)
 
-@functools.cache
-def _aligner(language: str, name: str, device: str) -> Any:
-    import whisperx
+    def hear(self, audio: Samples, last: bool) -> Samples:
+        """Take in `audio`; return its end, where somebody may still be speaking, to be heard again with more."""
+        if not len(audio):
+            return audio
+        self.pipeline.model.encoded.clear()
+        heard = self.pipeline.transcribe(audio, batch_size=self.block.batch_size, language=ENGLISH)["segments"]
+        whole = heard if last else heard[:-1]
+        doubts = [doubt(segment, before, self.block) for before, segment in zip([None, *whole], whole, strict=False)]
+        self.dropped += [
+            self._moved(segment | {"reason": reason}, "text", "reason")
+            for segment, reason in zip(whole, doubts, strict=True)
+            if reason
+        ]
+        timed = self._timed(heard, [not reason for reason in doubts], audio)
+        self.segments += [self._moved(segment, "text", "words") for segment in timed if segment["words"]]
+        if last:
+            return audio
+        cut = int(heard[-1]["start"] * SAMPLE_RATE) if heard else len(audio)
+        self.begin = round(self.begin + cut / SAMPLE_RATE, 6)
+        return audio[cut:]
 
-    try:
-        return whisperx.load_align_model(language, device, model_name=name or None)
-    except (ValueError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise StageError(
-            f"transcripts.align_model '{name}' cannot be loaded ({reason}): use transcripts.words=attention"
-        ) from None
+    def _timed(self, heard: list[dict[str, Any]], believed: list[bool], audio: Samples) -> list[dict[str, Any]]:
+        """The segments that are believed, with their words."""
+        if self.block.words == "align":
+            kept = [segment for segment, good in zip(heard, believed, strict=False) if good]
+            return by_alignment(kept, audio, ENGLISH, self.block.align_model, self.device) if kept else []
+        model = self.pipeline.model
+        timed = by_attention(model, model.encoded, heard, ENGLISH)
+        return [segment for segment, good in zip(timed, believed, strict=False) if good]
 
+    def _moved(self, segment: dict[str, Any], *fields: str) -> dict[str, Any]:
+        """`segment` in the film's time, with its times and `fields` only."""
+        moved = self._later(segment) | {name: segment[name] for name in fields}
+        if "words" in fields:
+            moved["words"] = [word | self._later(word) for word in segment["words"]]
+        return moved | {"text": segment["text"].strip()}
 
-def _aligned(heard: dict[str, Any], audio: NDArray[np.float32], block: Params, device: str) -> dict[str, Any]:
-    """Time words by wav2vec2; words it cannot time (digits, symbols) take a share of the gap between neighbours."""
-    import whisperx
-
-    model, metadata = _aligner(heard["language"], block.align_model, device)
-    timed = whisperx.align(heard["segments"], model, metadata, audio, device)["segments"]
-    segments = []
-    for segment in timed:
-        words = _interpolated(segment["words"], segment["start"], segment["end"])
-        segments.append(
-            {"start": segment["start"], "end": segment["end"], "text": segment["text"].strip(), "words": words}
-        )
-    return {"language": heard["language"], "segments": segments}
-
-
-def _interpolated(words: list[dict[str, Any]], start: float, end: float) -> list[dict[str, Any]]:
-    import pandas as pd
-
-    table = pd.DataFrame(words).reindex(columns=["word", "start", "end", "score"])
-    for column, edge in (("start", start), ("end", end)):
-        series = table[column].astype(float)
-        table[column] = series.interpolate().fillna(edge).round(3)
-    table["score"] = table.score.astype(float).fillna(0.0).round(3)
-    records: list[dict[str, Any]] = table.to_dict("records")
-    return records
+    def _later(self, span: dict[str, Any]) -> dict[str, float]:
+        return {key: round(self.begin + span[key], 3) for key in ("start", "end")}

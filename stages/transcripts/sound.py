@@ -1,0 +1,61 @@
+"""The sound of a video, in the time of its pictures."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.common.errors import Failed, Rejected
+
+SAMPLE_RATE = 16000
+GAP_S = 0.05  # sound missing for longer is silence of that length; less is rounding of time stamps
+
+Samples = NDArray[np.float32]
+
+
+def sound(path: Path) -> Iterator[Samples]:
+    """Yield the first sound track of `path`, piece by piece, as mono samples in -1..1 at SAMPLE_RATE.
+
+    The first sample is at the file's start, as in keyframes: a track that begins late, or has holes, is filled with
+    silence. Nothing is written to disk. Raises Rejected("no_audio") and Failed("undecodable").
+    """
+    import av
+
+    done = 0
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise Rejected("no_audio")
+            origin = (container.start_time or 0) / av.time_base
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+            for frame in container.decode(audio=0):
+                due = done if frame.pts is None else round((frame.time - origin) * SAMPLE_RATE)
+                if due - done > GAP_S * SAMPLE_RATE:
+                    yield np.zeros(due - done, np.float32)
+                    done = due
+                for part in _parts(resampler, frame):
+                    done += len(part)
+                    yield part
+            yield from _parts(resampler, None)
+    except av.FFmpegError as error:
+        raise Failed(
+            "undecodable", f"{path.name}: sound breaks off after {done / SAMPLE_RATE:.1f} s: {error}"
+        ) from None
+
+
+def windows(parts: Iterator[Samples], seconds: float) -> Iterator[Samples]:
+    """Join parts to pieces of at least `seconds`, the last one of what is left."""
+    held: list[Samples] = []
+    for part in parts:
+        held.append(part)
+        if sum(map(len, held)) >= seconds * SAMPLE_RATE:
+            yield np.concatenate(held)
+            held = []
+    if held:
+        yield np.concatenate(held)
+
+
+def _parts(resampler: Any, frame: Any) -> list[Samples]:
+    return [part.to_ndarray()[0] for part in resampler.resample(frame)]
