@@ -21,18 +21,19 @@ def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> flo
 
 
 def term_scores(lexicon: Lexicon, references: Sequence[str], hypotheses: Sequence[str]) -> tuple[float, float]:
-    """Return (recall, precision) of the terms in each reference among those in its hypothesis, as multisets."""
+    """Return (recall, precision) of the concepts in each reference among those in its hypothesis, as multisets."""
     right = said = heard = 0
     for reference, hypothesis in zip(references, hypotheses, strict=True):
-        gold, found = (_terms(lexicon, text) for text in (reference, hypothesis))
+        gold, found = (concepts(lexicon, text) for text in (reference, hypothesis))
         right += sum((gold & found).values())
         said += sum(gold.values())
         heard += sum(found.values())
     return right / max(said, 1), right / max(heard, 1)
 
 
-def _terms(lexicon: Lexicon, text: str) -> Counter[str]:
-    return Counter(entity.term for entity in lexicon.entities(normalise(text)))
+def concepts(lexicon: Lexicon, text: str) -> Counter[str]:
+    """How often each concept is mentioned in a text."""
+    return Counter(entity.id for entity in lexicon.entities(normalise(text)))
 
 
 def text_metrics(

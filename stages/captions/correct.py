@@ -1,19 +1,27 @@
 """Repair misheard medical terms with a lexicon, in the paper's four steps (section 5b)."""
 
-import functools
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
+from stages.captions.candidates import SHORTEST, Candidates, Likeness, letters, likeness, sound
 from stages.captions.params import Params
-from stages.common.english import common
+from stages.captions.phrases import keyphrases, stopwords
+from stages.common.english import common, usual_pairs
 from stages.common.lexicon import Lexicon
-from stages.common.weights import locate
 
-WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
-SHORTEST = 5  # letters: shorter words sound like too many others
-USUAL = 5  # terms a word occurs in before it is offered as a replacement: keeps acronyms and rarities out
+WORD = re.compile(r"[A-Za-z][A-Za-z']*")
+STOP = re.compile(r"[.,;:?!]")
+ARTICLES = ("a", "an")
+LONGEST = 3  # words that one term may have been heard as
+CONSONANTS = 5  # that must all be right for everyday words to have been a term
+WIDER = 0.05  # likeness that a find may lack for each word more that it explains
+SURE_CONSONANTS = 7  # the same where one of the words is a term itself
+NEARLY = 0.9  # likeness of a term in another form, as villus for villous
+RARE_TERMS = 40  # terms of the whole lexicon that a word may occur in and still tell which one is meant
+EVERYDAY = 20000  # most common words: after an article they are likely to be what was said
 
 
 @dataclass(frozen=True)
@@ -31,38 +39,63 @@ class Correction:
         return {"from": values.pop("from_"), **values}
 
 
+@dataclass(frozen=True)
+class _Find:
+    """Words begin to begin + count - 1 were meant to be `term`."""
+
+    score: float
+    count: int
+    begin: int
+    term: str
+
+
 class Corrector:
     """Finds phrases that are no English and no term, and the term that sounds and looks most like them."""
 
     def __init__(self, lexicon: Lexicon, block: Params) -> None:
-        import jellyfish
-
         self.lexicon = lexicon
         self.block = block
-        words = lexicon.words
-        glossary = lexicon.terms[(lexicon.terms.source == "glossary") & (lexicon.terms.term.str.len() >= SHORTEST)]
-        self._known = frozenset(words.word)
-        usual = words.word[(words.word.str.len() >= SHORTEST) & (words.terms >= USUAL)]
-        self._candidates = list(dict.fromkeys([*glossary.term, *usual]))
-        self._plain = [term.replace(" ", "").replace("-", "") for term in self._candidates]
-        self._sounds = [jellyfish.metaphone(term) for term in self._plain]
-        self._glossary = frozenset(glossary.term)
+        self.candidates = Candidates(lexicon, block.min_similarity)
+        self._terms_with = dict(zip(lexicon.words.word, lexicon.words.terms, strict=True))
 
     def correct(self, text: str) -> tuple[str, list[Correction]]:
         """Return `text` with replacements made, and the replacements in order."""
         words = list(WORD.finditer(text))
         taken: set[int] = set()
-        chosen: dict[int, tuple[int, Correction]] = {}
-        for begin, count, correction in sorted(self._windows(text, words), key=lambda w: (-w[2].score, w[1], w[0])):
-            if taken.isdisjoint(range(begin, begin + count)):
-                taken.update(range(begin, begin + count))
-                chosen[begin] = (count, correction)
-        out, position = "", 0
-        for begin in sorted(chosen):
-            count, correction = chosen[begin]
-            out += text[position : words[begin].start()] + correction.to
-            position = words[begin + count - 1].end()
-        return out + text[position:], [chosen[begin][1] for begin in sorted(chosen)]
+        chosen: dict[int, _Find] = {}
+        for find in sorted(self._finds(text, words), key=lambda one: (-one.score - WIDER * one.count, one.begin)):
+            if taken.isdisjoint(range(find.begin, find.begin + find.count)):
+                taken.update(range(find.begin, find.begin + find.count))
+                chosen[find.begin] = find
+        out, position, made = "", 0, []
+        for begin, find in sorted(chosen.items()):
+            first, last = words[begin].start(), words[begin + find.count - 1].end()
+            out += text[position:first] + find.term
+            made.append(Correction(text[first:last], find.term, "lexicon", round(find.score, 3)))
+            position = last
+        return out + text[position:], made
+
+    def _finds(self, text: str, words: list[re.Match[str]]) -> Iterator[_Find]:
+        """Every run of words that may have been a term, by each of the ways to tell."""
+        suspects = self._suspects(text)
+        heard = [match.group().lower() for match in words]
+        closed = self._closed(text, words)
+        for begin in range(len(words)):
+            for count in range(1, LONGEST + 1):
+                if begin + count > len(words) or any(closed[begin : begin + count]):
+                    break
+                window = heard[begin : begin + count]
+                found = self._unknown(window, suspects) or self._split(window)
+                if found is not None:
+                    yield _Find(found.score, count, begin, found.term)
+                if STOP.search(text[words[begin + count - 1].end() :][:1]):
+                    break
+            yield from self._anchored(heard, closed, begin)
+
+    def _closed(self, text: str, words: list[re.Match[str]]) -> list[bool]:
+        """For each word whether it is part of a term of several words that was heard right."""
+        terms = [entity for entity in self.lexicon.entities(text) if re.search(r"[ -]", entity.term)]
+        return [any(term.start <= word.start() < term.end for term in terms) for word in words]
 
     def _suspects(self, text: str) -> set[str]:
         """Words of RAKE phrases that are neither in the lexicon nor everyday English."""
@@ -70,64 +103,64 @@ class Corrector:
             word
             for phrase in keyphrases(text, self.block.nltk_data, self.block.rake_words)
             if phrase not in self.lexicon
-            for word in phrase.split()
-            if len(word) >= SHORTEST and word not in self._known and not common(word, self.block.common_words)
+            for word in re.split(r"[\s-]+", phrase)
+            if len(word) >= SHORTEST and word not in self._terms_with and not common(word, self.block.common_words)
         }
 
-    def _windows(self, text: str, words: list[re.Match[str]]) -> Iterator[tuple[int, int, Correction]]:
-        """Yield (first word, number of words, replacement) for every run of 1 to 3 words that holds a suspect, is not
-        edged by a stop word, and is like enough to a term."""
-        suspects = self._suspects(text)
-        stops = _stopwords(self.block.nltk_data)
-        for begin in range(len(words)):
-            for count in range(1, min(3, len(words) - begin) + 1):
-                window = [match.group().lower() for match in words[begin : begin + count]]
-                if suspects.isdisjoint(window) or window[0] in stops or window[-1] in stops:
-                    continue
-                found = self._closest("".join(window))
-                if found is not None:
-                    heard = text[words[begin].start() : words[begin + count - 1].end()]
-                    yield begin, count, Correction(heard, found[0], "lexicon", round(found[1], 3))
-
-    def _closest(self, heard: str) -> tuple[str, float] | None:
-        """The candidate most like `heard`: half spelling, half sound; the glossary wins near ties."""
-        import jellyfish
-        import numpy as np
-        from rapidfuzz import fuzz, process
-
-        spelling = process.cdist([heard], self._plain, scorer=fuzz.ratio)[0]
-        sound = process.cdist([jellyfish.metaphone(heard)], self._sounds, scorer=fuzz.ratio)[0]
-        scores = (spelling + sound) / 200
-        order = np.argsort(-scores, kind="stable")[:5]
-        ranked = sorted((-(scores[i] + (0.04 if self._candidates[i] in self._glossary else 0)), int(i)) for i in order)
-        best = ranked[0][1]
-        if scores[best] < self.block.min_similarity or self._plain[best] == heard:
+    def _unknown(self, window: list[str], suspects: set[str]) -> Likeness | None:
+        """A window with a word that is neither English nor medical, not edged by stop words, by its likeness."""
+        stops = stopwords(self.block.nltk_data)
+        if suspects.isdisjoint(window) or window[0] in stops or window[-1] in stops:
             return None
-        return self._candidates[best], float(scores[best])
+        heard = letters(" ".join(window))
+        found = self.candidates.closest(heard)
+        # A window that holds the term already has nothing to be repaired but the words beside it.
+        return None if found is None or letters(found.term) == heard or found.term in window else found
 
+    def _split(self, window: list[str]) -> Likeness | None:
+        """A term that was heard as several everyday words: spelt like it, or with every consonant like it."""
+        stops = stopwords(self.block.nltk_data)
+        if len(window) == 1 or window[-1] in stops:
+            return None
+        if window[0] in stops and (window[0] not in ARTICLES or common(window[1], EVERYDAY)):
+            return None
+        if any(pair in usual_pairs() for pair in pairwise(window)):
+            return None
+        heard = "".join(window)
+        if term := self.candidates.spelt.get(heard):
+            return Likeness(term, 1.0, 1.0)
+        key = sound(heard)
+        known = any(word in self.candidates.glossary for word in window)
+        if len(key) < (SURE_CONSONANTS if known else CONSONANTS):
+            return None
+        near = [likeness(heard, term) for term in self.candidates.sounding.get(key, ())]
+        best = max(near, key=lambda one: (one.spelling, one.term), default=None)
+        return best if best is not None and best.score >= self.block.min_similarity else None
 
-@functools.cache
-def _stopwords(nltk_data: str) -> frozenset[str]:
-    import nltk
+    def _anchored(self, heard: list[str], closed: list[bool], place: int) -> Iterator[_Find]:
+        """Terms of several words of which the word at `place` was heard right, and the others nearly so."""
+        for parts in self.candidates.with_word.get(heard[place], ()):
+            where = parts.index(heard[place])
+            behind = len(parts) - where - 1
+            for before in (where, where + 1) if where else (0,):
+                for after in (behind, behind + 1) if behind else (0,):
+                    begin, end = place - before, place + after + 1
+                    if begin < 0 or end > len(heard) or any(closed[begin:end]):
+                        continue
+                    if score := self._completes(heard[begin:end], parts):
+                        yield _Find(score, end - begin, begin, " ".join(parts))
 
-    place = str(locate(nltk_data))
-    if place not in nltk.data.path:
-        nltk.data.path.insert(0, place)
-    return frozenset(nltk.corpus.stopwords.words("english"))
-
-
-def keyphrases(text: str, nltk_data: str, longest: int) -> list[str]:
-    """Candidate phrases as RAKE forms them (Rose et al. 2010): runs of words between stop words and punctuation, in
-    lower case, at most `longest` words each; longer runs are given in overlapping parts."""
-    stops = _stopwords(nltk_data)
-    phrases: list[str] = []
-    for clause in re.split(r"[^\w\s'-]", text.lower()):
-        run: list[str] = []
-        for word in [*clause.split(), ""]:
-            if word and word not in stops:
-                run.append(word)
-                continue
-            if run:
-                phrases += [" ".join(run[i : i + longest]) for i in range(max(1, len(run) - longest + 1))]
-            run = []
-    return phrases
+    def _completes(self, window: list[str], parts: tuple[str, ...]) -> float:
+        """How sure it is that `window` was meant to be the term `parts`, or 0."""
+        right = [word for word in window if word in parts]
+        heard, meant = ([word for word in side if word not in right] for side in (window, parts))
+        stops = stopwords(self.block.nltk_data)
+        edged = window[-1] in stops or (window[0] in stops and not (window[0] in ARTICLES and parts[0][0] == "a"))
+        if not heard or not meant or edged:
+            return 0.0
+        near = likeness(" ".join(heard), " ".join(meant))
+        if near.score < NEARLY and any(self._terms_with.get(word, 0) > RARE_TERMS for word in heard):
+            return 0.0
+        rare = min(self._terms_with.get(word, 0) for word in right) <= RARE_TERMS
+        telling = near.score >= self.block.min_anchored if rare or len(right) > 1 else near.sound == 1
+        return likeness(" ".join(window), " ".join(parts)).score if telling else 0.0

@@ -14,5 +14,6 @@ class Params(Block):
     nltk_data: str
     rake_words: int = Field(ge=1, le=8)
     min_similarity: float = Field(ge=0, le=1)
+    min_anchored: float = Field(ge=0, le=1)
     common_words: int = Field(ge=0)
     cues: list[str]

@@ -4,6 +4,7 @@ import functools
 
 from stages.common.weights import locate
 
+PAIRS = "package:symspellpy/frequency_bigramdictionary_en_243_342.txt"
 FREQUENCIES = "package:symspellpy/frequency_dictionary_en_82_765.txt"
 
 
@@ -18,3 +19,10 @@ def ranks() -> dict[str, int]:
 def common(word: str, first: int) -> bool:
     """Whether `word`, in lower case, is among the `first` most common words; plurals count as their singular."""
     return any(ranks().get(form, first) < first for form in (word, word.removesuffix("s"), word.removesuffix("es")))
+
+
+@functools.cache
+def usual_pairs() -> frozenset[tuple[str, str]]:
+    """The 243,342 pairs of words that follow each other most often in English."""
+    lines = locate(PAIRS).read_text(encoding="utf-8-sig").splitlines()
+    return frozenset((first, second) for first, second, _ in (line.split() for line in lines))

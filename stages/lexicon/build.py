@@ -49,10 +49,19 @@ def _wanted(term: str) -> bool:
 
 def _glossary(path: Path) -> Iterator[Term]:
     """The hand-made glossary: every synonym and its regular plural, under one concept id."""
-    for number, row in enumerate(pd.read_csv(path, keep_default_na=False).itertuples(), start=1):
+    for row in pd.read_csv(path, keep_default_na=False).itertuples():
         for term in [row.term, *filter(None, str(row.synonyms).split(";"))]:
-            for form in (term,) if term.endswith("s") else (term, f"{term}s"):
-                yield _clean(form), f"GLOSSARY:{number:04d}", row.semantic_type, "glossary"
+            for form in (term, plural(term)):
+                yield _clean(form), f"GLOSSARY:{_clean(row.term).replace(' ', '_')}", row.semantic_type, "glossary"
+
+
+def plural(term: str) -> str:
+    """The regular English plural of a term; one that ends in s is taken for a plural or a mass noun and stays."""
+    if term.endswith("s"):
+        return term
+    if re.search(r"[^aeiou]y$", term):
+        return f"{term[:-1]}ies"
+    return f"{term}es" if term.endswith(("x", "ch", "sh")) else f"{term}s"
 
 
 def _mesh(path: Path) -> Iterator[Term]:
