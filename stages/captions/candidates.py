@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stages.common.lexicon import Lexicon
 
 SHORTEST = 5  # letters: shorter words sound like too many others
-USUAL = 5  # terms a word occurs in before it is offered as a replacement: keeps acronyms and rarities out
+USUAL = 5  # concepts a word occurs in before it is offered as a replacement: keeps acronyms and rarities out
 GLOSSARY = "glossary"
 FAVOUR = 0.08  # likeness that a term needs more when it is not in the glossary, which is about what microscopes show
 APART = 0.4  # share of its length that a term may be longer or shorter than what was heard
@@ -54,7 +54,7 @@ class Candidates:
         own = lexicon.terms.term[lexicon.terms.source == GLOSSARY]
         own = own[own.str.len() >= SHORTEST]
         words = lexicon.words
-        usual = words.word[(words.word.str.len() >= SHORTEST) & (words.terms >= USUAL)]
+        usual = words.word[(words.word.str.len() >= SHORTEST) & (words.concepts >= USUAL)]
         terms = sorted(dict.fromkeys([*own, *usual]), key=lambda term: (len(plain(letters(term))), term))
         self.glossary = frozenset(own)
         self._terms = terms

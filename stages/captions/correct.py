@@ -20,7 +20,7 @@ CONSONANTS = 5  # that must all be right for everyday words to have been a term
 WIDER = 0.05  # likeness that a find may lack for each word more that it explains
 SURE_CONSONANTS = 7  # the same where one of the words is a term itself
 NEARLY = 0.9  # likeness of a term in another form, as villus for villous
-RARE_TERMS = 40  # terms of the whole lexicon that a word may occur in and still tell which one is meant
+RARE = 40  # concepts of the whole lexicon that a word may occur in and still tell which one is meant
 EVERYDAY = 20000  # most common words: after an article they are likely to be what was said
 
 
@@ -56,7 +56,7 @@ class Corrector:
         self.lexicon = lexicon
         self.block = block
         self.candidates = Candidates(lexicon, block.min_similarity)
-        self._terms_with = dict(zip(lexicon.words.word, lexicon.words.terms, strict=True))
+        self._concepts_with = dict(zip(lexicon.words.word, lexicon.words.concepts, strict=True))
 
     def correct(self, text: str) -> tuple[str, list[Correction]]:
         """Return `text` with replacements made, and the replacements in order."""
@@ -104,7 +104,7 @@ class Corrector:
             for phrase in keyphrases(text, self.block.nltk_data, self.block.rake_words)
             if phrase not in self.lexicon
             for word in re.split(r"[\s-]+", phrase)
-            if len(word) >= SHORTEST and word not in self._terms_with and not common(word, self.block.common_words)
+            if len(word) >= SHORTEST and word not in self._concepts_with and not common(word, self.block.common_words)
         }
 
     def _unknown(self, window: list[str], suspects: set[str]) -> Likeness | None:
@@ -159,8 +159,8 @@ class Corrector:
         if not heard or not meant or edged:
             return 0.0
         near = likeness(" ".join(heard), " ".join(meant))
-        if near.score < NEARLY and any(self._terms_with.get(word, 0) > RARE_TERMS for word in heard):
-            return 0.0
-        rare = min(self._terms_with.get(word, 0) for word in right) <= RARE_TERMS
+        if near.score < NEARLY and len(heard) == 1 and self._concepts_with.get(heard[0], 0) > RARE:
+            return 0.0  # a word that many terms have was probably heard right
+        rare = min(self._concepts_with.get(word, 0) for word in right) <= RARE
         telling = near.score >= self.block.min_anchored if rare or len(right) > 1 else near.sound == 1
         return likeness(" ".join(window), " ".join(parts)).score if telling else 0.0

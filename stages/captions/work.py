@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.captions.correct import Corrector
+from stages.captions.negation import negated
 from stages.captions.params import Params
 from stages.captions.sentences import Sentence, sentences
 from stages.captions.sort import kind, sub_pathology
@@ -41,5 +42,8 @@ def _record(sentence: Sentence, corrector: Corrector, cues: tuple[str, ...]) -> 
         "text": text,
         "corrections": [correction.record() for correction in corrections],
         "kind": kind(text, entities, cues),
-        "entities": [{"term": e.term, "id": e.id, "semantic_type": e.semantic_type} for e in entities],
+        "entities": [
+            {"term": e.term, "id": e.id, "semantic_type": e.semantic_type, "negated": negated(text, e)}
+            for e in entities
+        ],
     }

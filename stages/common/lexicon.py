@@ -11,6 +11,7 @@ from stages.common.errors import StageError
 from stages.common.files import digest
 
 TERMS, WORDS = "terms.parquet", "words.parquet"
+SPACES = str.maketrans("-_", "  ")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Entity:
 
 
 class Lexicon:
-    """terms.parquet (term, id, semantic_type, source) and words.parquet (word, terms) of a folder."""
+    """The index in a folder: terms.parquet (term, id, semantic_type, source, abbreviation) and words.parquet (word,
+    concepts)."""
 
     def __init__(self, folder: Path) -> None:
         import ahocorasick
@@ -35,25 +37,37 @@ class Lexicon:
         self.terms = pd.read_parquet(folder / TERMS)
         self.words = pd.read_parquet(folder / WORDS)
         self._index: Any = ahocorasick.Automaton()
-        for row in self.terms.itertuples():
-            self._index.add_word(row.term, (row.term, row.id, row.semantic_type))
+        columns = (self.terms[name] for name in ("term", "id", "semantic_type", "abbreviation"))
+        for term, concept, kind, abbreviation in zip(*columns, strict=True):
+            self._index.add_word(term, (len(term), concept, kind, abbreviation))
         self._index.make_automaton()
 
     def __contains__(self, term: str) -> bool:
-        return term in self._index
+        return normal(term) in self._index
 
     def entities(self, text: str) -> list[Entity]:
-        """Terms in `text` on word boundaries, longest match, left to right; case does not count."""
-        lower = text.lower()
-        spans = [
-            (end - len(term) + 1, end + 1, concept, kind) for end, (term, concept, kind) in self._index.iter(lower)
-        ]
-        whole = [span for span in spans if _edge(lower, span[0] - 1) and _edge(lower, span[1])]
+        """Terms in `text` on word boundaries, longest match, left to right.
+
+        Case does not count, but for abbreviations, which must be in capitals; a hyphen is as good as a space.
+        """
+        plain = normal(text)
         found: list[Entity] = []
-        for start, end, concept, kind in sorted(whole, key=lambda span: (span[0], -span[1])):
-            if not found or start >= found[-1].end:
+        for start, end, concept, kind, abbreviation in self._spans(plain):
+            if (not found or start >= found[-1].end) and (not abbreviation or text[start:end].isupper()):
                 found.append(Entity(start, end, text[start:end], concept, kind))
         return found
+
+    def _spans(self, plain: str) -> list[tuple[int, int, str, str, bool]]:
+        """(start, end, concept, type, abbreviation) of every term on word boundaries, by start, the longest first."""
+        spans = [(end + 1 - length, end + 1, *what) for end, (length, *what) in self._index.iter(plain)]
+        whole = [span for span in spans if _edge(plain, span[0] - 1) and _edge(plain, span[1])]
+        return sorted(whole, key=lambda span: (span[0], -span[1]))
+
+
+def normal(text: str) -> str:
+    """`text` as terms are matched: in lower case, a space for each hyphen or underscore; no longer, no shorter."""
+    lower = text.lower()
+    return (lower if len(lower) == len(text) else text).translate(SPACES)
 
 
 def lexicon_digest(folder: Path) -> str:

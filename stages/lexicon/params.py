@@ -9,4 +9,5 @@ class Params(Block):
     glossary: str
     mesh: str
     mondo: str
+    hpo: str
     umls: str

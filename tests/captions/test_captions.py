@@ -7,6 +7,7 @@ import pytest
 from conftest import ROOT
 
 from stages.captions.correct import Corrector
+from stages.captions.negation import negated
 from stages.captions.phrases import keyphrases
 from stages.captions.sentences import sentences
 from stages.captions.sort import fields, kind, sub_pathology
@@ -119,6 +120,35 @@ def test_kinds(text, types, expected):
     assert kind(text, entities, ("here", "look at")) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        ("There are no mitotic figures.", ["mitotic figures"]),
+        ("I do not see any necrosis, but there is atypia.", ["necrosis"]),
+        ("Necrosis is not seen.", ["Necrosis"]),
+        ("This is a granuloma without necrosis.", ["necrosis"]),
+        ("Not only that; there is necrosis.", []),
+        ("The stroma shows edema.", []),
+    ],
+)
+def test_what_is_said_to_be_absent_is_marked(lexicon, text, denied):
+    assert [entity.term for entity in lexicon.entities(text) if negated(text, entity)] == denied
+
+
+def test_entities_are_whole_longest_and_in_any_form(lexicon):
+    def found(text):
+        return [(entity.term, entity.id) for entity in lexicon.entities(text)]
+
+    pearl = ("GLOSSARY:keratin_pearl",)
+    assert found("keratin pearls, Keratin-pearl and a keratin pearl")[0][1:] == pearl
+    assert [concept for _, concept in found("keratin pearls, Keratin-pearl and a keratin pearl")] == list(pearl * 3)
+    assert found("strands of stromal tissue")[0] == ("stromal", "GLOSSARY:stroma")
+    assert found("glandsome") == []
+    assert [concept for _, concept in found("DCIS or dcis")] == ["GLOSSARY:ductal_carcinoma_in_situ"] * 2
+    assert [term for term, _ in found("AIDS patients; this aids the diagnosis")] == ["AIDS"]
+    assert found("İ necrosis \U0001f52c \x00")[0][1] == "GLOSSARY:necrosis"
+
+
 def test_there_are_18_fields_and_a_title_decides():
     assert len(fields()) == 18
     top = sub_pathology("Prostate biopsy", "glands of the prostate, some in the colon")
@@ -131,7 +161,7 @@ def test_the_lexicon_has_ids_types_and_no_everyday_words(lexicon):
     terms = lexicon.terms.set_index("term")
     assert terms.loc["keratin pearl", "semantic_type"] == "Finding"
     assert terms.loc["keratin pearls", "id"] == terms.loc["keratin pearl", "id"]
-    assert terms.id.str.match(r"(GLOSSARY|MESH|UMLS|MONDO):").all()
+    assert terms.id.str.match(r"(GLOSSARY|MESH|UMLS|MONDO|HP):").all()
     assert terms.id.str.startswith("UMLS:").sum() > 10_000
     assert not {"back", "hand", "water", "channel"} & set(terms.index)
 
