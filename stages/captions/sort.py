@@ -1,6 +1,7 @@
 """Medical text, region text or neither; and the field of pathology a video belongs to."""
 
 import functools
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import yaml
 from stages.common.lexicon import Entity
 
 FIELDS = Path(__file__).parent / "sub_pathologies.yaml"
+WEIGHTS = {"names": 3.0, "signs": 1.0}
+FLOOR = 0.1  # what speaks for any field before a word is said
 MEDICAL = frozenset({"Anatomy", "Cell", "Disease", "Finding", "Neoplasm", "Stain", "Substance", "Tissue"})
 
 
@@ -25,22 +28,28 @@ def kind(text: str, entities: list[Entity], cues: tuple[str, ...]) -> str:
 
 
 @functools.cache
-def fields() -> dict[str, list[str]]:
-    """The 18 sub-pathology fields of the paper (section 3) and words that speak for each."""
-    tree: dict[str, list[str]] = yaml.safe_load(FIELDS.read_text(encoding="utf-8"))
+def fields() -> dict[str, dict[str, list[str]]]:
+    """The 18 sub-pathology fields of the paper (section 3), each with words that speak for it: names and signs."""
+    tree: dict[str, dict[str, list[str]]] = yaml.safe_load(FIELDS.read_text(encoding="utf-8"))
     return tree
 
 
 def sub_pathology(title: str, text: str, top: int = 3) -> list[dict[str, Any]]:
-    """Return the `top` fields with a probability each: the share of keyword hits, the title counting five times."""
-    hits = {
-        field: 0.1 + sum(5 * len(_hits(word, title)) + len(_hits(word, text)) for word in words)
+    """Return the `top` fields with a probability each: their shares of what speaks for any.
+
+    A word counts by the logarithm of how often it is said, so that many different words beat one that is repeated; the
+    title counts five times, a name three times as much as a sign.
+    """
+    said, heading = text.lower(), title.lower()
+    weights = {
+        field: FLOOR + sum(WEIGHTS[kind] * _weight(word, said, heading) for kind in WEIGHTS for word in words[kind])
         for field, words in fields().items()
     }
-    total = sum(hits.values())
-    ranked = sorted(hits.items(), key=lambda pair: (-pair[1], pair[0]))[:top]
+    total = sum(weights.values())
+    ranked = sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))[:top]
     return [{"field": field, "probability": round(value / total, 3)} for field, value in ranked]
 
 
-def _hits(word: str, text: str) -> list[str]:
-    return re.findall(rf"\b{re.escape(word)}", text.lower())
+def _weight(word: str, said: str, heading: str) -> float:
+    pattern = rf"\b{re.escape(word)}"
+    return math.log2(1 + len(re.findall(pattern, said)) + 5 * len(re.findall(pattern, heading)))

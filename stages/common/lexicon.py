@@ -1,9 +1,8 @@
 """The term index that the stage lexicon makes: look-up of terms in running text, and its vocabulary."""
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -14,8 +13,7 @@ TERMS, WORDS = "terms.parquet", "words.parquet"
 SPACES = str.maketrans("-_", "  ")
 
 
-@dataclass(frozen=True)
-class Entity:
+class Entity(NamedTuple):
     """A term found in a text: its characters, its concept and semantic type."""
 
     start: int
@@ -50,18 +48,18 @@ class Lexicon:
 
         Case does not count, but for abbreviations, which must be in capitals; a hyphen is as good as a space.
         """
-        plain = normal(text)
-        found: list[Entity] = []
-        for start, end, concept, kind, abbreviation in self._spans(plain):
-            if (not found or start >= found[-1].end) and (not abbreviation or text[start:end].isupper()):
-                found.append(Entity(start, end, text[start:end], concept, kind))
+        plain = f" {normal(text)} "
+        spans = [
+            (end - length, -end, concept, kind, abbreviation)
+            for end, (length, concept, kind, abbreviation) in self._index.iter(plain)
+            if not plain[end - length].isalnum() and not plain[end + 1].isalnum()
+        ]
+        found, last = [], 0
+        for start, end, concept, kind, abbreviation in sorted(spans):
+            if start >= last and (not abbreviation or text[start:-end].isupper()):
+                last = -end
+                found.append(Entity(start, last, text[start:last], concept, kind))
         return found
-
-    def _spans(self, plain: str) -> list[tuple[int, int, str, str, bool]]:
-        """(start, end, concept, type, abbreviation) of every term on word boundaries, by start, the longest first."""
-        spans = [(end + 1 - length, end + 1, *what) for end, (length, *what) in self._index.iter(plain)]
-        whole = [span for span in spans if _edge(plain, span[0] - 1) and _edge(plain, span[1])]
-        return sorted(whole, key=lambda span: (span[0], -span[1]))
 
 
 def normal(text: str) -> str:
@@ -81,8 +79,3 @@ def lexicon_digest(folder: Path) -> str:
 def load_lexicon(folder: Path) -> Lexicon:
     """The lexicon in `folder`, loaded once per process."""
     return Lexicon(folder)
-
-
-def _edge(text: str, position: int) -> bool:
-    """True where `position` is outside a word."""
-    return position < 0 or position >= len(text) or not text[position].isalnum()

@@ -1,0 +1,175 @@
+"""Term correction and entity linking: quality on speech of unseen seeds and on mishearings kept aside, and speed."""
+
+import os
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy.signal import resample_poly
+
+from benchmarks import report, seconds
+from benchmarks.narration import sentences
+from stages.audit.text import concepts, normalise, term_scores, word_error_rate
+from stages.captions.correct import Corrector
+from stages.captions.sentences import sentences as cut
+from stages.captions.sort import sub_pathology
+from stages.common.lexicon import TERMS, Lexicon
+from stages.common.params import load
+from stages.common.threads import cores
+from stages.demo.script import Script, cast, write
+from stages.demo.voice import SAMPLE_RATE as SPOKEN_RATE
+from stages.lexicon.build import build
+from stages.transcripts import recogniser
+from stages.transcripts.sound import SAMPLE_RATE, Samples
+
+SEEDS = (101, 102)
+MANY, SAMPLE = 1_000_000, 100_000
+MISHEARINGS = Path(__file__).parent / "mishearings.csv"
+
+
+def sound_of(script: Script) -> Samples:
+    """What a script's narrator says, each line at its time."""
+    out = np.zeros(round(script.now * SAMPLE_RATE), np.float32)
+    for line in script.lines:
+        spoken = resample_poly(line.speech.samples, SAMPLE_RATE, SPOKEN_RATE).astype(np.float32)
+        begin = round(line.start * SAMPLE_RATE)
+        out[begin : begin + len(spoken)] = spoken[: len(out) - begin]
+    return out
+
+
+def unseen(corrector: Corrector) -> None:
+    """Lectures of other seeds, spoken and recognised: word errors, terms, damage, sub-pathology."""
+    block, captions = load("transcripts")[0], load("captions")[0]
+    pipeline = recogniser.load(block, "cpu", cores())
+    said, raw, clean, ranks = [], [], [], []
+    for seed in SEEDS:
+        for row in (row for row in cast("small") if not row[3]):
+            script = write(*row, seed=seed, holds=3)
+            heard = recogniser.transcribe(pipeline, [sound_of(script)], block, "cpu")
+            words = [word for part in heard["segments"] for word in part["words"]]
+            lines = [sentence.text for sentence in cut(words, captions.nltk_data)]
+            said.append(" ".join(line.text for line in script.lines))
+            raw.append(" ".join(lines))
+            clean.append(" ".join(corrector.correct(line)[0] for line in lines))
+            fields = [one["field"] for one in sub_pathology("", clean[-1], top=3)]
+            ranks.append(fields.index(script.field_name) if script.field_name in fields else 99)
+    before, after = word_error_rate(said, raw), word_error_rate(said, clean)
+    report("word errors, cleaned", after, before, 0.8, f"{len(said)} lectures of unseen seeds, against raw", unit="WER")
+    recall_raw, _ = term_scores(corrector.lexicon, said, raw)
+    recall, precision = term_scores(corrector.lexicon, said, clean)
+    report("terms, recall", recall, None, 0.95, f"raw {recall_raw:.3f}", unit="", at_least=True)
+    report("terms, precision", precision, None, 0.95, "concepts", unit="", at_least=True)
+    words = sum(len(text.split()) for text in said)
+    hurt = sum(damaged(*texts) for texts in zip(said, raw, clean, strict=True))
+    report("damaged words", hurt / words, None, 0.001, f"{hurt} of {words} words", unit="share")
+    note = "without titles, from what was said alone"
+    report("sub-pathology, top 1", np.mean([rank == 0 for rank in ranks]), None, 0.87, note, unit="", at_least=True)
+    report("sub-pathology, top 3", np.mean([rank < 3 for rank in ranks]), None, 0.95, note, unit="", at_least=True)
+
+
+def damaged(said: str, raw: str, clean: str) -> int:
+    """How many words were said and heard and then lost, as multisets."""
+    gold, before, after = (Counter(normalise(text).split()) for text in (said, raw, clean))
+    return sum(((gold & before) - after).values())
+
+
+def mishearings(corrector: Corrector) -> None:
+    """Terms that Whisper missed in the sentences kept aside, and sentences that need no repair."""
+    table = pd.read_csv(MISHEARINGS, keep_default_na=False)
+    aside = table[table.split == "test"]
+    missed = repaired = 0
+    for said, heard in zip(aside.said, aside.heard, strict=True):
+        gold, before, after = (concepts(corrector.lexicon, text) for text in (said, heard, corrector.correct(heard)[0]))
+        missed += sum((gold - before).values())
+        repaired += sum(((gold - before) - (gold - after)).values())
+    share, note = repaired / missed, f"{repaired} of {missed} mentions in {len(aside)} sentences kept aside"
+    report("mishearings repaired", share, None, 0.7, note, unit="share", at_least=True)
+    right = sentences(500, seed=99)
+    changed = [text for text in right if corrector.correct(text)[0] != text]
+    report("correct sentences changed", len(changed), None, 0, f"of {len(right)}", unit="sentences")
+
+
+def linking(lexicon: Lexicon) -> None:
+    """Entities a second, against spaCy's PhraseMatcher over the same names."""
+    import spacy
+    from spacy.matcher import PhraseMatcher
+    from spacy.util import filter_spans
+
+    text = sentences(2000, seed=5)
+    language = spacy.blank("en")
+    matcher = PhraseMatcher(language.vocab, attr="LOWER")
+    plain = lexicon.terms[~lexicon.terms.abbreviation]
+    matcher.add("term", list(language.pipe(plain.term)))
+
+    def theirs() -> list[set[str]]:
+        return [
+            {span.text.lower() for span in filter_spans(matcher(doc, as_spans=True))} for doc in language.pipe(text)
+        ]
+
+    def ours() -> list[set[str]]:
+        return [{entity.term.lower() for entity in lexicon.entities(line)} for line in text]
+
+    rate, peer = len(text) / seconds(ours), len(text) / seconds(theirs)
+    note = f"sentences a second over {len(plain)} names, against spaCy's PhraseMatcher"
+    report("entity linking", rate, peer, 5, note, unit="1/s", at_least=True)
+    same = float(np.mean([a == b for a, b in zip(ours(), theirs(), strict=True)]))
+    report("entity linking, same matches", same, None, 0.99, "share of sentences", unit="", at_least=True)
+
+
+def index(folder: Path) -> None:
+    """Seconds to build the index, and to load it."""
+    took = seconds(lambda: build(load("lexicon")[0], folder, folder / "metrics.json"), rounds=1)
+    report("index built", took, None, 30, f"{len(pd.read_parquet(folder / TERMS))} names", unit="s")
+    report("index loaded", seconds(lambda: Lexicon(folder), rounds=1), None, 30, "once per process", unit="s")
+
+
+def correct_all(folder: Path, part: list[str]) -> tuple[float, float]:
+    """Correct sentences; return megabytes held after a tenth of them and at the end."""
+    import psutil
+
+    corrector = Corrector(Lexicon(folder), load("captions")[0])
+    early = 0.0
+    for number, text in enumerate(part):
+        corrector.lexicon.entities(corrector.correct(text)[0])
+        if number == len(part) // 10:
+            early = psutil.Process().memory_info().rss / 2**20
+    return early, psutil.Process().memory_info().rss / 2**20
+
+
+def many(folder: Path) -> None:
+    """A sample of the sentences of a whole run, misspelt at random so that no cache helps too much."""
+    rng = np.random.default_rng(0)
+    lines = [misspelt(line, rng) for line in sentences(SAMPLE // 10, seed=8) for _ in range(10)]
+    parts = [lines[n :: cores()] for n in range(cores())]
+    began = time.perf_counter()
+    held = Parallel(n_jobs=cores())(delayed(correct_all)(folder, part) for part in parts)
+    took = (time.perf_counter() - began) / SAMPLE * MANY
+    report("a million sentences", took, None, 900, f"scaled from {SAMPLE} on {os.cpu_count()} cores", unit="s")
+    growth = max(late / early for early, late in held)
+    report("memory of a million sentences", growth, None, 1.2, "at the end against a tenth of the way", unit="x")
+
+
+def misspelt(line: str, rng: np.random.Generator) -> str:
+    """`line`; one of its words, chosen at random, has two letters exchanged in every third."""
+    words = line.split()
+    n = int(rng.integers(len(words)))
+    if len(words[n]) > 5 and rng.random() < 0.33:
+        k = int(rng.integers(1, len(words[n]) - 2))
+        words[n] = words[n][:k] + words[n][k + 1] + words[n][k] + words[n][k + 2 :]
+    return " ".join(words)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        home = Path(place)
+        index(home)
+        terms = Lexicon(home)
+        mender = Corrector(terms, load("captions")[0])
+        mishearings(mender)
+        unseen(mender)
+        linking(terms)
+        many(home)
