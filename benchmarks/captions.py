@@ -54,7 +54,7 @@ def unseen(corrector: Corrector) -> None:
             lines = [sentence.text for sentence in cut(words, captions.nltk_data)]
             said.append(" ".join(line.text for line in script.lines))
             raw.append(" ".join(lines))
-            clean.append(" ".join(corrector.correct(line)[0] for line in lines))
+            clean.append(" ".join(corrector.correct(line).text for line in lines))
             fields = [one["field"] for one in sub_pathology("", clean[-1], top=3)]
             ranks.append(fields.index(script.field_name) if script.field_name in fields else 99)
     before, after = word_error_rate(said, raw), word_error_rate(said, clean)
@@ -63,12 +63,13 @@ def unseen(corrector: Corrector) -> None:
     recall, precision = term_scores(corrector.lexicon, said, clean)
     report("terms, recall", recall, None, 0.95, f"raw {recall_raw:.3f}", unit="", at_least=True)
     report("terms, precision", precision, None, 0.95, "concepts", unit="", at_least=True)
-    words = sum(len(text.split()) for text in said)
+    total = sum(len(text.split()) for text in said)
     hurt = sum(damaged(*texts) for texts in zip(said, raw, clean, strict=True))
-    report("damaged words", hurt / words, None, 0.001, f"{hurt} of {words} words", unit="share")
+    report("damaged words", hurt / total, None, 0.001, f"{hurt} of {total} words", unit="share")
     note = "without titles, from what was said alone"
-    report("sub-pathology, top 1", np.mean([rank == 0 for rank in ranks]), None, 0.87, note, unit="", at_least=True)
-    report("sub-pathology, top 3", np.mean([rank < 3 for rank in ranks]), None, 0.95, note, unit="", at_least=True)
+    first, three = (sum(rank < top for rank in ranks) / len(ranks) for top in (1, 3))
+    report("sub-pathology, top 1", first, None, 0.87, note, unit="", at_least=True)
+    report("sub-pathology, top 3", three, None, 0.95, note, unit="", at_least=True)
 
 
 def damaged(said: str, raw: str, clean: str) -> int:
@@ -83,13 +84,15 @@ def mishearings(corrector: Corrector) -> None:
     aside = table[table.split == "test"]
     missed = repaired = 0
     for said, heard in zip(aside.said, aside.heard, strict=True):
-        gold, before, after = (concepts(corrector.lexicon, text) for text in (said, heard, corrector.correct(heard)[0]))
+        gold, before, after = (
+            concepts(corrector.lexicon, text) for text in (said, heard, corrector.correct(heard).text)
+        )
         missed += sum((gold - before).values())
         repaired += sum(((gold - before) - (gold - after)).values())
     share, note = repaired / missed, f"{repaired} of {missed} mentions in {len(aside)} sentences kept aside"
     report("mishearings repaired", share, None, 0.7, note, unit="share", at_least=True)
     right = sentences(500, seed=99)
-    changed = [text for text in right if corrector.correct(text)[0] != text]
+    changed = [text for text in right if corrector.correct(text).text != text]
     report("correct sentences changed", len(changed), None, 0, f"of {len(right)}", unit="sentences")
 
 
@@ -134,7 +137,7 @@ def correct_all(folder: Path, part: list[str]) -> tuple[float, float]:
     corrector = Corrector(Lexicon(folder), load("captions")[0])
     early = 0.0
     for number, text in enumerate(part):
-        corrector.lexicon.entities(corrector.correct(text)[0])
+        corrector.lexicon.entities(corrector.correct(text).text)
         if number == len(part) // 10:
             early = psutil.Process().memory_info().rss / 2**20
     return early, psutil.Process().memory_info().rss / 2**20

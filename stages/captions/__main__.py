@@ -9,12 +9,8 @@ from stages.captions.params import Params
 from stages.common.cli import run_stage
 from stages.common.params import Base
 
-VIDEOS, TRANSCRIPTS, OUT, MODEL = (
-    Path("data/videos"),
-    Path("data/transcripts"),
-    Path("data/captions"),
-    Path("models/lexicon"),
-)
+VIDEOS, TRANSCRIPTS, OUT = Path("data/videos"), Path("data/transcripts"), Path("data/captions")
+MODEL, REPLIES = Path("models/lexicon"), OUT / "replies"
 
 
 def make(block: Params, base: Base) -> dict[str, Any]:
@@ -36,9 +32,14 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         )
         for row in finished(TRANSCRIPTS).itertuples()
     ]
+    for path in REPLIES.glob("*.jsonl"):
+        if path.stem not in {item.id for item in items}:
+            path.unlink()  # of a video that is no longer there
     manifest, done = run(
         items,
-        functools.partial(captions, block=block, model=MODEL),
+        functools.partial(
+            captions, block=block, model=MODEL, replies=REPLIES, budget=block.llm.max_cost / max(1, len(items))
+        ),
         package="stages.captions",
         out=OUT,
         files=("{id}.json",),
@@ -55,12 +56,23 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         "by_kind": dict(sorted(Counter(row["kind"] for row in rows).items())),
         "words": words,
         "words_replaced_share": replaced / words if words else 0.0,
+        "corrections": _corrections(rows, made),
+        "personal": dict(sorted(Counter(kind for row in rows for kind in row["personal"]).items())),
         "entities": sum(len(row["entities"]) for row in rows),
         "concepts": len({entity["id"] for row in rows for entity in row["entities"]}),
         "sub_pathology": dict(sorted(Counter(one["sub_pathology"][0]["field"] for one in made).items())),
     }
     write_json(Path("reports/metrics/captions.json"), metrics)
     return {"items": done, "videos": len(items), "sentences": len(rows)}
+
+
+def _corrections(rows: list[dict[str, Any]], made: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """For each way of finding errors, how many corrections were proposed and how many the lexicon confirmed."""
+    kept = Counter(fix["by"] for row in rows for fix in row["corrections"])
+    proposed = kept.copy()
+    for one in made:
+        proposed.update(one["refused"])
+    return {by: {"proposed": proposed[by], "confirmed": kept[by]} for by in sorted(proposed)}
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -40,6 +40,15 @@ class Correction:
 
 
 @dataclass(frozen=True)
+class Repair:
+    """A sentence with its replacements made, in order, and how many more were proposed than were made, by whom."""
+
+    text: str
+    made: list[Correction]
+    refused: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class _Find:
     """Words begin to begin + count - 1 were meant to be `term`."""
 
@@ -58,8 +67,8 @@ class Corrector:
         self.candidates = Candidates(lexicon, block.min_similarity)
         self._concepts_with = dict(zip(lexicon.words.word, lexicon.words.concepts, strict=True))
 
-    def correct(self, text: str) -> tuple[str, list[Correction]]:
-        """Return `text` with replacements made, and the replacements in order."""
+    def correct(self, text: str) -> Repair:
+        """Return `text` repaired."""
         words = list(WORD.finditer(text))
         taken: set[int] = set()
         chosen: dict[int, _Find] = {}
@@ -73,11 +82,11 @@ class Corrector:
             out += text[position:first] + find.term
             made.append(Correction(text[first:last], find.term, "lexicon", round(find.score, 3)))
             position = last
-        return out + text[position:], made
+        return Repair(out + text[position:], made)
 
     def _finds(self, text: str, words: list[re.Match[str]]) -> Iterator[_Find]:
         """Every run of words that may have been a term, by each of the ways to tell."""
-        suspects = self._suspects(text)
+        suspects = self.suspects(text)
         heard = [match.group().lower() for match in words]
         closed = self._closed(text, words)
         for begin in range(len(words)):
@@ -97,7 +106,7 @@ class Corrector:
         terms = [entity for entity in self.lexicon.entities(text) if re.search(r"[ -]", entity.term)]
         return [any(term.start <= word.start() < term.end for term in terms) for word in words]
 
-    def _suspects(self, text: str) -> set[str]:
+    def suspects(self, text: str) -> set[str]:
         """Words of RAKE phrases that are neither in the lexicon nor everyday English."""
         return {
             word

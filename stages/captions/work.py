@@ -4,14 +4,17 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from stages.captions.correct import Corrector
+from stages.captions.correct import Corrector, Repair
+from stages.captions.engines import engine
 from stages.captions.negation import negated
 from stages.captions.params import Params
+from stages.captions.personal import personal
 from stages.captions.sentences import Sentence, sentences
-from stages.captions.sort import kind, sub_pathology
 from stages.common.files import read_json, write_json
 from stages.common.itemwise import Item
-from stages.common.lexicon import load_lexicon
+from stages.common.lexicon import Entity, load_lexicon
+
+OTHER = "other"
 
 
 @functools.cache
@@ -19,31 +22,53 @@ def _corrector(model: Path, block: str) -> Corrector:
     return Corrector(load_lexicon(model), Params.model_validate_json(block))
 
 
-def captions(item: Item, scratch: Path, block: Params, model: Path) -> None:
-    """Write ID.json below `scratch`: {sentences, sub_pathology}."""
+def captions(item: Item, scratch: Path, block: Params, model: Path, replies: Path, budget: float) -> None:
+    """Write ID.json below `scratch`: {sentences, sub_pathology, refused}.
+
+    A sentence with personal data keeps its times and nothing else. `replies` is the folder of what a language model
+    has said, `budget` what it may cost. Raises as Chat does.
+    """
     corrector = _corrector(model, block.model_dump_json())
+    mind = engine(block, corrector, replies / f"{item.id}.jsonl", budget)
     heard = read_json(Path(item.data["transcript"]))
     words = [word for segment in heard["segments"] for word in segment["words"]]
-    records = [_record(sentence, corrector, tuple(block.cues)) for sentence in sentences(words, block.nltk_data)]
-    medical = " ".join(record["text"] for record in records if record["kind"] != "other")
-    write_json(
-        scratch / f"{item.id}.json",
-        {"sentences": records, "sub_pathology": sub_pathology(item.data["title"], medical)},
-    )
+    said = sentences(words, block.nltk_data)
+    private = [personal(sentence.text) for sentence in said]
+    public = [sentence for sentence, found in zip(said, private, strict=True) if not found]
+    repairs = mind.correct([sentence.text for sentence in public])
+    entities = [corrector.lexicon.entities(repair.text) for repair in repairs]
+    kinds = mind.kinds([repair.text for repair in repairs], entities)
+    records = [_record(*all_of) for all_of in zip(public, repairs, entities, kinds, strict=True)]
+    records += [_silent(sentence, found) for sentence, found in zip(said, private, strict=True) if found]
+    records.sort(key=lambda record: (record["start"], record["end"]))
+    medical = " ".join(record["text"] for record in records if record["kind"] != OTHER)
+    made = {"sentences": records, "sub_pathology": mind.sub_pathology(item.data["title"], medical)}
+    write_json(scratch / f"{item.id}.json", made | {"refused": _refused(repairs)})
 
 
-def _record(sentence: Sentence, corrector: Corrector, cues: tuple[str, ...]) -> dict[str, Any]:
-    text, corrections = corrector.correct(sentence.text)
-    entities = corrector.lexicon.entities(text)
+def _record(sentence: Sentence, repair: Repair, entities: list[Entity], kind: str) -> dict[str, Any]:
     return {
         "start": sentence.start,
         "end": sentence.end,
         "raw": sentence.text,
-        "text": text,
-        "corrections": [correction.record() for correction in corrections],
-        "kind": kind(text, entities, cues),
+        "text": repair.text,
+        "corrections": [correction.record() for correction in repair.made],
+        "kind": kind,
         "entities": [
-            {"term": e.term, "id": e.id, "semantic_type": e.semantic_type, "negated": negated(text, e)}
+            {"term": e.term, "id": e.id, "semantic_type": e.semantic_type, "negated": negated(repair.text, e)}
             for e in entities
         ],
+        "personal": [],
     }
+
+
+def _silent(sentence: Sentence, found: list[str]) -> dict[str, Any]:
+    """The record of a sentence that is not passed on, with the kinds of personal data in it."""
+    empty = Sentence("", sentence.start, sentence.end)
+    return _record(empty, Repair("", []), [], OTHER) | {"personal": found}
+
+
+def _refused(repairs: list[Repair]) -> dict[str, int]:
+    """Proposals that were not made, by who proposed them."""
+    names = sorted({name for repair in repairs for name in repair.refused})
+    return {name: sum(repair.refused.get(name, 0) for repair in repairs) for name in names}

@@ -1,0 +1,51 @@
+"""Two ways to correct and sort what was said, behind one face."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from stages.captions.chat import Chat
+from stages.captions.correct import Corrector, Repair
+from stages.captions.llm import LlmEngine
+from stages.captions.params import Params
+from stages.captions.sort import kind, sub_pathology
+from stages.common.lexicon import Entity
+
+
+class Engine(Protocol):
+    """Corrects and sorts the sentences of one video."""
+
+    def correct(self, texts: list[str]) -> list[Repair]:
+        """Return each sentence with its misheard terms repaired."""
+
+    def kinds(self, texts: list[str], entities: list[list[Entity]]) -> list[str]:
+        """Return medical, roi or other for each sentence with its `entities`."""
+
+    def sub_pathology(self, title: str, text: str) -> list[dict[str, Any]]:
+        """Return up to three fields of pathology, each with a probability, the likeliest first."""
+
+
+class LexiconEngine:
+    """By the lexicon and lists of words alone: offline, and the same every time."""
+
+    def __init__(self, corrector: Corrector, cues: list[str]) -> None:
+        self.corrector = corrector
+        self.cues = tuple(cues)
+
+    def correct(self, texts: list[str]) -> list[Repair]:
+        """Repair each sentence on its own."""
+        return [self.corrector.correct(text) for text in texts]
+
+    def kinds(self, texts: list[str], entities: list[list[Entity]]) -> list[str]:
+        """By medical terms and pointing words."""
+        return [kind(text, own, self.cues) for text, own in zip(texts, entities, strict=True)]
+
+    def sub_pathology(self, title: str, text: str) -> list[dict[str, Any]]:
+        """By words that speak for each field."""
+        return sub_pathology(title, text)
+
+
+def engine(block: Params, corrector: Corrector, replies: Path, budget: float) -> Engine:
+    """The engine that `block` names; `replies` and `budget` are for Chat."""
+    if block.engine == "lexicon":
+        return LexiconEngine(corrector, block.cues)
+    return LlmEngine(corrector, Chat(block.llm, replies, budget))
