@@ -190,11 +190,12 @@ def test_a_sentence_with_personal_data_does_not_leave_the_stage(tmp_path, lexico
 
 def test_captions_hold_nothing_but_what_was_said_and_confirmed_terms(corrector):
     heard = pd.read_csv(ROOT / "benchmarks" / "mishearings.csv", keep_default_na=False).heard.head(250)
+    words = set(corrector.lexicon.words.word)
     for text in heard:
         repair = corrector.correct(text)
         said = Counter(normalise(text).split())
         for fix in repair.made:
-            assert fix.to in corrector.lexicon
+            assert fix.to in corrector.lexicon or fix.to in words
             said += Counter(normalise(fix.to).split())
         assert not Counter(normalise(repair.text).split()) - said
 
