@@ -11,11 +11,12 @@ PAUSE_S = 1.5  # a silence this long ends a sentence even where the recogniser s
 
 @dataclass(frozen=True)
 class Sentence:
-    """Words said without a stop; times in seconds."""
+    """Words said without a stop; `times` has the beginning and end of each, in seconds."""
 
     text: str
     start: float
     end: float
+    times: list[tuple[float, float]]
 
 
 @functools.cache
@@ -36,7 +37,9 @@ def sentences(words: list[dict[str, Any]], nltk_data: str) -> list[Sentence]:
         for text in _splitter(nltk_data).tokenize(" ".join(word["word"] for word in run)):
             count = len(text.split())
             part = run[begin : begin + count]
-            found.append(Sentence(text, part[0]["start"], part[-1]["end"]))
+            found.append(
+                Sentence(text, part[0]["start"], part[-1]["end"], [(word["start"], word["end"]) for word in part])
+            )
             begin += count
     return found
 

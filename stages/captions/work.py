@@ -1,6 +1,7 @@
 """One video's captions."""
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def captions(item: Item, scratch: Path, block: Params, model: Path, replies: Pat
     heard = read_json(Path(item.data["transcript"]))
     words = [word for segment in heard["segments"] for word in segment["words"]]
     said = sentences(words, block.nltk_data)
-    private = [personal(sentence.text) for sentence in said]
+    private = [personal(sentence.text, corrector.lexicon) for sentence in said]
     public = [sentence for sentence, found in zip(said, private, strict=True) if not found]
     repairs = mind.correct([sentence.text for sentence in public])
     entities = [corrector.lexicon.entities(repair.text) for repair in repairs]
@@ -50,6 +51,7 @@ def _record(sentence: Sentence, repair: Repair, entities: list[Entity], kind: st
     return {
         "start": sentence.start,
         "end": sentence.end,
+        "times": sentence.times,
         "raw": sentence.text,
         "text": repair.text,
         "corrections": [correction.record() for correction in repair.made],
@@ -64,7 +66,7 @@ def _record(sentence: Sentence, repair: Repair, entities: list[Entity], kind: st
 
 def _silent(sentence: Sentence, found: list[str]) -> dict[str, Any]:
     """The record of a sentence that is not passed on, with the kinds of personal data in it."""
-    empty = Sentence("", sentence.start, sentence.end)
+    empty = replace(sentence, text="", times=[])
     return _record(empty, Repair("", []), [], OTHER) | {"personal": found}
 
 

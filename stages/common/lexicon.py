@@ -40,8 +40,8 @@ class Lexicon:
             self._index.add_word(term, (len(term), concept, kind, abbreviation))
         self._index.make_automaton()
 
-    def __contains__(self, term: str) -> bool:
-        return normal(term) in self._index
+    def __contains__(self, term: object) -> bool:
+        return isinstance(term, str) and normal(term) in self._index
 
     def entities(self, text: str) -> list[Entity]:
         """Terms in `text` on word boundaries, longest match, left to right.

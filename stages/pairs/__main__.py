@@ -9,14 +9,14 @@ from stages.common.params import Base
 from stages.pairs.params import Params
 
 VIDEOS, KEYFRAMES, ROIS, CAPTIONS = (Path("data") / name for name in ("videos", "keyframes", "rois", "captions"))
-OUT = Path("data/pairs/pairs.parquet")
+OUT, QUILT = Path("data/pairs/pairs.parquet"), Path("data/pairs/quilt.csv")
 
 
 def make(block: Params, base: Base) -> dict[str, Any]:
     """Pair every captioned video."""
     import pandas as pd
 
-    from stages.common.files import write_json, write_table
+    from stages.common.files import write_bytes, write_json, write_table
     from stages.common.manifest import finished
     from stages.common.pairs import pairs_table
 
@@ -24,6 +24,8 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     names = finished(CAPTIONS).id
     table = pairs_table([row for name in names for row in _video(name, videos.loc[name], block)])
     write_table(OUT, table)
+    if len(table):
+        write_bytes(QUILT, _export(table).to_csv(index=False).encode())
     metrics = {
         "pairs": len(table),
         "images": int(table.image.nunique()),
@@ -38,18 +40,33 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     return {"items": len(names), "pairs": len(table), "images": metrics["images"]}
 
 
+def _export(table: Any) -> Any:
+    """The pairs as QUILT's users know them."""
+    import pandas as pd
+
+    from stages.common.files import read_json
+    from stages.pairs.quilt import quilt_table
+
+    names = sorted(table.video_id.unique())
+    holds = pd.concat([pd.read_parquet(KEYFRAMES / f"{name}.parquet") for name in names]).set_index("chunk_id")
+    return quilt_table(table, holds, {name: read_json(CAPTIONS / f"{name}.json")["sentences"] for name in names})
+
+
 def _video(name: str, video: Any, block: Params) -> list[dict[str, Any]]:
     import pandas as pd
 
     from stages.common.files import read_json
     from stages.pairs.align import align, box_for
+    from stages.pairs.lengths import counter, in_parts
 
     holds = pd.read_parquet(KEYFRAMES / f"{name}.parquet")
     boxes = pd.read_parquet(ROIS / f"{name}.parquet")
     captions = read_json(CAPTIONS / f"{name}.json")
+    count = counter(block.tokenizer)
+    sentences = [part for whole in captions["sentences"] for part in in_parts(whole, count, block.max_tokens)]
     rows = []
-    for number, match in enumerate(align(holds, captions["sentences"], block)):
-        sentence, hold = captions["sentences"][match.sentence], holds.loc[match.hold]
+    for number, match in enumerate(align(holds, sentences, block, boxes)):
+        sentence, hold = sentences[match.sentence], holds.loc[match.hold]
         rows.append(
             {
                 "pair_id": f"{hold.chunk_id}_{number:03d}",

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stages.pairs.params import Params
+
+NO_GESTURES = pd.DataFrame({"chunk_id": [], "start_s": [], "end_s": []})
 
 
 @dataclass(frozen=True)
@@ -18,41 +22,69 @@ class Match:
     reason: str
 
 
-def align(holds: pd.DataFrame, sentences: list[dict[str, Any]], block: Params) -> list[Match]:
-    """Match medical and region sentences ({start, end, kind}) to `holds` (start_s, end_s), in time order of both."""
+def align(
+    holds: pd.DataFrame, sentences: list[dict[str, Any]], block: Params, gestures: pd.DataFrame = NO_GESTURES
+) -> list[Match]:
+    """Match medical and region sentences ({start, end, times, kind}) to `holds` (chunk_id, start_s, end_s), in order.
+
+    `gestures` (chunk_id, start_s, end_s) are the cursor's, and tell which of two holds a sentence speaks of.
+    """
     rule = _by_words if block.rule == "words" else _by_chunks
     return [
         match
         for number, sentence in enumerate(sentences)
         if sentence["kind"] != "other"
-        for match in rule(holds, number, sentence, block)
+        for match in rule(holds, number, sentence, block, gestures)
     ]
 
 
-def _by_chunks(holds: pd.DataFrame, number: int, sentence: dict[str, Any], block: Params) -> list[Match]:
+def _by_chunks(
+    holds: pd.DataFrame, number: int, sentence: dict[str, Any], block: Params, _: pd.DataFrame
+) -> list[Match]:
     """The paper's rule (section 7): every hold whose span, padded by pair_chunk_time, has the sentence's middle."""
     middle = (sentence["start"] + sentence["end"]) / 2
     near = (holds.start_s - block.pair_chunk_time <= middle) & (middle <= holds.end_s + block.pair_chunk_time)
     return [Match(int(hold), number, 1.0, "in_padded_chunk") for hold in holds.index[near]]
 
 
-def _by_words(holds: pd.DataFrame, number: int, sentence: dict[str, Any], block: Params) -> list[Match]:
-    """The hold on screen for most of the sentence; one that comes up within `ahead_s` when the camera still travels.
+def _by_words(
+    holds: pd.DataFrame, number: int, sentence: dict[str, Any], block: Params, gestures: pd.DataFrame
+) -> list[Match]:
+    """The hold on screen for most words of the sentence, or for some of them while the cursor points into it; one that
+    comes up within `ahead_s` when the camera still travels.
 
-    Confidence is the share of the sentence said over the hold, halved for a hold that is only coming up.
+    Confidence is the share of words said over the hold. Pointing takes away half of the doubt, a hold that is only
+    coming up halves the confidence.
     """
-    length = max(sentence["end"] - sentence["start"], 1e-3)
-    shares = (holds.end_s.clip(upper=sentence["end"]) - holds.start_s.clip(lower=sentence["start"])).clip(
-        lower=0
-    ) / length
-    if len(shares) and shares.max() >= block.min_overlap:
-        return [Match(int(shares.idxmax()), number, round(float(shares.max()), 3), "said_over_hold")]
-    wait = holds.start_s - sentence["end"]
-    coming = wait[(wait >= -length) & (wait <= block.ahead_s)]
-    if len(coming):
-        hold = int(coming.abs().idxmin())
-        return [Match(hold, number, round(0.5 * max(float(shares[hold]), 0.5), 3), "hold_coming_up")]
-    return []
+    if not len(holds):
+        return []
+    shares = _shares(holds, sentence)
+    pointed = holds.chunk_id.isin(gestures.chunk_id[_meanwhile(gestures, sentence)]).to_numpy() & (shares > 0)
+    best = int(np.argmax(shares + pointed))
+    share = float(shares[best])
+    if pointed[best]:
+        return [Match(int(holds.index[best]), number, round((1 + share) / 2, 3), "pointed_at")]
+    if share >= block.min_overlap:
+        return [Match(int(holds.index[best]), number, round(share, 3), "said_over_hold")]
+    wait = (holds.start_s - sentence["end"]).to_numpy()
+    coming = (wait >= sentence["start"] - sentence["end"]) & (wait <= block.ahead_s)
+    if not coming.any():
+        return []
+    best = int(np.argmin(np.where(coming, np.abs(wait), np.inf)))
+    return [Match(int(holds.index[best]), number, round(0.5 * max(float(shares[best]), 0.5), 3), "hold_coming_up")]
+
+
+def _shares(holds: pd.DataFrame, sentence: dict[str, Any]) -> NDArray[np.float64]:
+    """For each hold the share of the sentence's words whose middle falls into it."""
+    middles = np.asarray(sentence["times"], float).mean(axis=1)
+    inside = (middles >= holds.start_s.to_numpy()[:, None]) & (middles < holds.end_s.to_numpy()[:, None])
+    shares: NDArray[np.float64] = inside.mean(axis=1)
+    return shares
+
+
+def _meanwhile(spans: pd.DataFrame, sentence: dict[str, Any]) -> "pd.Series[bool]":
+    """Which spans overlap the sentence."""
+    return (spans.start_s < sentence["end"]) & (spans.end_s > sentence["start"])
 
 
 def box_for(boxes: pd.DataFrame, chunk: str, sentence: dict[str, Any]) -> list[float]:

@@ -14,3 +14,5 @@ class Params(Block):
     pair_chunk_time: float = Field(ge=0)
     min_overlap: float = Field(gt=0, le=1)
     ahead_s: float = Field(ge=0)
+    tokenizer: str
+    max_tokens: int = Field(ge=8)

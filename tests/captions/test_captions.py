@@ -105,6 +105,7 @@ def test_sentences_keep_the_times_of_their_words(params):
     ]
     words = [{"word": word, "start": start, "end": start + 0.1} for word, start in said]
     found = sentences(words, params("captions").nltk_data)
+    assert [len(s.times) for s in found] == [4, 2, 2]
     assert [(s.text, s.start, round(s.end, 1)) for s in found] == [
         ("This is Dr. Lee.", 0.0, 0.7),
         ("Look here.", 1.0, 1.3),
@@ -172,6 +173,11 @@ def test_entities_are_whole_longest_and_in_any_form(lexicon):
 )
 def test_personal_data_is_recognised(text, kinds):
     assert personal(text) == kinds
+
+
+def test_a_term_is_no_name(lexicon):
+    assert personal("This is a Doctor Carcinoma in situ.", lexicon) == []
+    assert personal("This is Doctor Miller, a carcinoma expert.", lexicon) == ["name"]
 
 
 def test_a_sentence_with_personal_data_does_not_leave_the_stage(tmp_path, lexicon, params):

@@ -1,15 +1,22 @@
 """Sentences find the hold they speak of."""
 
+from itertools import pairwise
+
+import numpy as np
+import open_clip
 import pandas as pd
 import pytest
 
 from stages.pairs.align import align, box_for
+from stages.pairs.lengths import counter, in_parts
 
-HOLDS = pd.DataFrame({"start_s": [0.0, 10.0, 30.0], "end_s": [8.0, 20.0, 40.0]})
+HOLDS = pd.DataFrame({"chunk_id": ["a", "b", "c"], "start_s": [0.0, 10.0, 30.0], "end_s": [8.0, 20.0, 40.0]})
 
 
 def said(start, end, kind="medical"):
-    return {"start": start, "end": end, "kind": kind}
+    """A sentence of ten even words."""
+    edges = np.linspace(start, end, 11)
+    return {"start": start, "end": end, "kind": kind, "times": list(pairwise(edges))}
 
 
 @pytest.mark.parametrize(
@@ -37,6 +44,42 @@ def test_the_papers_rule_pads_holds_and_is_many_to_many(params):
     block = params("pairs", rule="paper", pair_chunk_time=3.0)
     sentences = [said(8.5, 9.5), said(24, 26), said(41, 44)]
     assert [(m.hold, m.sentence) for m in align(HOLDS, sentences, block)] == [(0, 0), (1, 0), (2, 2)]
+
+
+def test_pointing_decides_between_two_holds(params):
+    sentence, near = said(5, 13), HOLDS.assign(start_s=[0.0, 8.0, 30.0])
+    (plain,) = align(near, [sentence], params("pairs"))
+    assert (plain.hold, plain.reason) == (1, "said_over_hold")
+    gesture = pd.DataFrame({"chunk_id": ["a"], "start_s": [5.0], "end_s": [7.0]})
+    (pointed,) = align(near, [sentence], params("pairs"), gesture)
+    assert (pointed.hold, pointed.reason) == (0, "pointed_at")
+    assert pointed.confidence == pytest.approx((1 + 0.4) / 2)
+    elsewhere = gesture.assign(chunk_id="c")  # a gesture over a hold in which nothing of this is said
+    assert align(near, [sentence], params("pairs"), elsewhere) == [plain]
+
+
+def test_a_long_sentence_is_cut_where_a_clause_ends_and_never_in_a_word():
+    text = "Here the glands are crowded, and the nuclei are dark; the stroma shows necrosis"
+    times = [(float(n), n + 1.0) for n in range(14)]
+    entities = [{"term": "glands"}, {"term": "necrosis"}]
+    whole = {"text": text, "start": 0.0, "end": 14.0, "times": times, "entities": entities, "kind": "medical"}
+    assert in_parts(whole, lambda t: len(t.split()), 14) == [whole]
+    parts = in_parts(whole, lambda t: len(t.split()), 6)
+    assert [part["text"] for part in parts] == [
+        "Here the glands are crowded,",
+        "and the nuclei are dark;",
+        "the stroma shows necrosis",
+    ]
+    assert [part["entities"] for part in parts] == [[{"term": "glands"}], [], [{"term": "necrosis"}]]
+    assert all(a["end"] == b["start"] for a, b in pairwise(parts))
+    single = in_parts(whole, lambda t: len(t.split()), 1)
+    assert " ".join(part["text"] for part in single) == text
+
+
+def test_tokens_are_those_that_open_clip_counts():
+    text = "karyorrhectic debris"
+    ids = open_clip.get_tokenizer("ViT-B-32")([text])[0]
+    assert counter("ViT-B-32")(text) == int((ids != 0).sum())
 
 
 def test_a_box_is_taken_from_the_gesture_made_meanwhile():

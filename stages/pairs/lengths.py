@@ -1,0 +1,51 @@
+"""Sentences that are too long for a model's tokenizer, in parts that are not."""
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+
+BREAKS = (r"(?<=[.!?;:])\s+", r"(?<=,)\s+", r"\s+(?=(?:and|but|which|because|so|while|with)\b)", r"\s+")
+
+
+@functools.cache
+def counter(name: str) -> Callable[[str], int]:
+    """Return what counts the tokens of a text for the open_clip model `name`, with those that begin and end it."""
+    import open_clip
+
+    tokenizer = open_clip.get_tokenizer(name)
+    return lambda text: len(tokenizer.encode(text)) + 2
+
+
+def in_parts(sentence: dict[str, Any], count: Callable[[str], int], limit: int) -> list[dict[str, Any]]:
+    """Return `sentence` ({text, start, end, times, entities, ...}) as parts of at most `limit` tokens.
+
+    It is cut where a clause ends, failing that between words, never inside one. Parts share its time by their letters;
+    an entity goes to the part that has its words.
+    """
+    texts = _cut(sentence["text"], count, limit, 0)
+    if len(texts) == 1:
+        return [sentence]
+    length, total, begun = sentence["end"] - sentence["start"], sum(map(len, texts)), 0
+    parts = []
+    for text in texts:
+        start, end = (sentence["start"] + length * place / total for place in (begun, begun + len(text)))
+        begun += len(text)
+        times = [time for time in sentence["times"] if start <= sum(time) / 2 < end] or [(start, end)]
+        entities = [entity for entity in sentence["entities"] if entity["term"] in text]
+        own = {"text": text, "start": round(start, 3), "end": round(end, 3), "times": times, "entities": entities}
+        parts.append(sentence | own)
+    return parts
+
+
+def _cut(text: str, count: Callable[[str], int], limit: int, level: int) -> list[str]:
+    """`text` in as few parts as fit, cut at the best of BREAKS that is fine enough."""
+    if count(text) <= limit or level == len(BREAKS):
+        return [text]
+    parts: list[str] = []
+    for piece in re.split(BREAKS[level], text):
+        if parts and count(f"{parts[-1]} {piece}") <= limit:
+            parts[-1] = f"{parts[-1]} {piece}"
+        else:
+            parts.append(piece)
+    return [small for part in parts for small in _cut(part, count, limit, level + 1)]

@@ -1,0 +1,55 @@
+"""The pairs under the column names of the released QUILT table, for those who come from it."""
+
+from typing import Any
+
+import pandas as pd
+
+COLUMNS = (
+    "caption",
+    "image_path",
+    "subset",
+    "split",
+    "pathology",
+    "roi_text",
+    "noisy_text",
+    "corrected_text",
+    "med_umls_ids",
+    "magnification",
+    "height",
+    "width",
+    "single_wsi",
+    "not_histology",
+)
+
+
+def quilt_table(pairs: pd.DataFrame, holds: pd.DataFrame, sentences: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
+    """Return one row a pair, in the order of `pairs`, with COLUMNS.
+
+    `holds` are all videos' keyframes by chunk_id, `sentences` the captions of each video. roi_text, noisy_text and
+    corrected_text are those of all that is said over the hold. The split is empty: it is told by the stage dataset,
+    for every source alike. single_wsi is 0 where the frame filter sees several panels (unknown: 1).
+    """
+    own = holds.loc[pairs.chunk_id]
+    said = [
+        [line for line in sentences[row.video_id] if hold.start_s <= line["start"] < hold.end_s]
+        for row, hold in zip(pairs.itertuples(), own.itertuples(), strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "caption": pairs.text.to_numpy(),
+            "image_path": pairs.image.to_numpy(),
+            "subset": "quilt",
+            "split": "",
+            "pathology": pairs.sub_pathology.to_numpy(),
+            "roi_text": [str([line["text"] for line in lines if line["kind"] == "roi"]) for lines in said],
+            "noisy_text": [" ".join(line["raw"] for line in lines) for lines in said],
+            "corrected_text": [" ".join(line["text"] for line in lines) for lines in said],
+            "med_umls_ids": pairs.entities.to_numpy(),
+            "magnification": pairs.magnification.to_numpy(),
+            "height": pairs.height.to_numpy(),
+            "width": pairs.width.to_numpy(),
+            "single_wsi": (~(own.flag_panels.fillna(0) >= 0.5)).astype(int).to_numpy(),
+            "not_histology": 0,
+        },
+        columns=list(COLUMNS),
+    )
