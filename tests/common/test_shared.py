@@ -16,19 +16,22 @@ from stages.common.stats import bootstrap
 @pytest.fixture
 def lexicon(tmp_path):
     rows = [
-        ("necrosis", "G:1", "Finding"),
-        ("coagulative necrosis", "G:2", "Finding"),
-        ("cell", "G:3", "Cell"),
-        ("h&e", "G:4", "Stain"),
+        ("necrosis", "G:1", "Finding", False),
+        ("coagulative necrosis", "G:2", "Finding", False),
+        ("cell", "G:3", "Cell", False),
+        ("h&e", "G:4", "Stain", False),
+        ("all", "G:5", "Neoplasm", True),
     ]
-    write_table(tmp_path / "terms.parquet", pd.DataFrame(rows, columns=["term", "id", "semantic_type"]))
-    write_table(tmp_path / "words.parquet", pd.DataFrame({"word": ["necrosis"], "terms": [2]}))
+    columns = ["term", "id", "semantic_type", "abbreviation"]
+    write_table(tmp_path / "terms.parquet", pd.DataFrame(rows, columns=columns))
+    write_table(tmp_path / "words.parquet", pd.DataFrame({"word": ["necrosis"], "concepts": [2]}))
     return Lexicon(tmp_path)
 
 
 def test_the_longest_term_on_word_boundaries_is_found(lexicon):
     found = lexicon.entities("Coagulative necrosis; unicellular, one cell. H&E")
     assert [(e.term, e.id) for e in found] == [("Coagulative necrosis", "G:2"), ("cell", "G:3"), ("H&E", "G:4")]
+    assert [e.id for e in lexicon.entities("all of it, ALL; Coagulative-necrosis")] == ["G:5", "G:2"]
     assert "necrosis" in lexicon
     assert "necros" not in lexicon
 
