@@ -10,7 +10,7 @@ from stages.captions.candidates import SHORTEST, Candidates, Likeness, letters, 
 from stages.captions.params import Params
 from stages.captions.phrases import keyphrases, stopwords
 from stages.common.english import common, usual_pairs
-from stages.common.lexicon import Lexicon
+from stages.common.lexicon import Lexicon, normal
 
 WORD = re.compile(r"[A-Za-z][A-Za-z']*")
 STOP = re.compile(r"[.,;:?!]")
@@ -102,8 +102,14 @@ class Corrector:
             yield from self._anchored(heard, closed, begin)
 
     def _closed(self, text: str, words: list[re.Match[str]]) -> list[bool]:
-        """For each word whether it is part of a term of several words that was heard right."""
-        terms = [entity for entity in self.lexicon.entities(text) if re.search(r"[ -]", entity.term)]
+        """For each word whether it is part of a term of several words that was heard right.
+
+        One with stop words ("carcinoma of the ovary") may begin in the middle of another, and closes nothing unless it
+        is in the glossary.
+        """
+        stops, own = stopwords(self.block.nltk_data), self.candidates.glossary
+        found = ((entity, normal(entity.term)) for entity in self.lexicon.entities(text))
+        terms = [one for one, name in found if " " in name and (name in own or stops.isdisjoint(name.split()))]
         return [any(term.start <= word.start() < term.end for term in terms) for word in words]
 
     def suspects(self, text: str) -> set[str]:

@@ -43,11 +43,12 @@ def _with_words(segment: dict[str, Any], found: list[dict[str, Any]]) -> dict[st
 
 
 def joined(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Attach a lone punctuation mark to the word before it, and parts after a hyphen or apostrophe too."""
+    """Attach to the word before it a lone punctuation mark, and a part that begins with a hyphen or an apostrophe."""
     out: list[dict[str, Any]] = []
     for word in words:
-        if out and not any(c.isalnum() for c in word["word"]):
-            out[-1] = out[-1] | {"word": out[-1]["word"] + word["word"]}
+        text = word["word"]
+        if out and (text[0] in "-'’" or not any(c.isalnum() for c in text)):
+            out[-1] = out[-1] | {"word": out[-1]["word"] + text, "end": word["end"]}
         else:
             out.append(word)
     return out

@@ -178,5 +178,9 @@ def test_words_that_alignment_cannot_time_share_the_gap_and_are_marked():
     assert interpolated([{"word": "7"}], 4.0, 5.0)[0]["start"] == 4.0
 
 
-def test_lone_marks_join_the_word_before():
-    assert joined([{"word": "H"}, {"word": "&"}, {"word": "E"}, {"word": "."}]) == [{"word": "H&"}, {"word": "E."}]
+def test_marks_and_parts_after_a_hyphen_join_the_word_before():
+    said = ["H", "&", "E", ".", "high", "-grade", "it", "'s"]
+    words = [{"word": word, "start": float(n), "end": n + 0.5} for n, word in enumerate(said)]
+    found = joined(words)
+    assert [word["word"] for word in found] == ["H&", "E.", "high-grade", "it's"]
+    assert [(word["start"], word["end"]) for word in found] == [(0.0, 1.5), (2.0, 3.5), (4.0, 5.5), (6.0, 7.5)]
