@@ -68,7 +68,7 @@ class Candidates:
         self.with_word: dict[str, list[tuple[str, ...]]] = defaultdict(list)
         for term in own:
             self.sounding[sound(letters(term))].append(term)
-            parts = tuple(re.split(r"[ -]", term))
+            parts = tuple(term.split())
             for part in dict.fromkeys(parts) if len(parts) > 1 else ():
                 self.with_word[part].append(parts)
         self.closest = functools.lru_cache(1 << 16)(self._closest)

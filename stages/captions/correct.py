@@ -89,6 +89,7 @@ class Corrector:
         suspects = self.suspects(text)
         heard = [match.group().lower() for match in words]
         closed = self._closed(text, words)
+        stopped = [STOP.match(text, word.end()) is not None for word in words]
         for begin in range(len(words)):
             for count in range(1, LONGEST + 1):
                 if begin + count > len(words) or any(closed[begin : begin + count]):
@@ -97,9 +98,9 @@ class Corrector:
                 found = self._unknown(window, suspects) or self._split(window)
                 if found is not None:
                     yield _Find(found.score, count, begin, found.term)
-                if STOP.search(text[words[begin + count - 1].end() :][:1]):
+                if stopped[begin + count - 1]:
                     break
-            yield from self._anchored(heard, closed, begin)
+            yield from self._anchored(heard, closed, stopped, begin)
 
     def _closed(self, text: str, words: list[re.Match[str]]) -> list[bool]:
         """For each word whether it is part of a term of several words that was heard right.
@@ -152,7 +153,7 @@ class Corrector:
         best = max(near, key=lambda one: (one.spelling, one.term), default=None)
         return best if best is not None and best.score >= self.block.min_similarity else None
 
-    def _anchored(self, heard: list[str], closed: list[bool], place: int) -> Iterator[_Find]:
+    def _anchored(self, heard: list[str], closed: list[bool], stopped: list[bool], place: int) -> Iterator[_Find]:
         """Terms of several words of which the word at `place` was heard right, and the others nearly so."""
         for parts in self.candidates.with_word.get(heard[place], ()):
             where = parts.index(heard[place])
@@ -160,7 +161,7 @@ class Corrector:
             for before in (where, where + 1) if where else (0,):
                 for after in (behind, behind + 1) if behind else (0,):
                     begin, end = place - before, place + after + 1
-                    if begin < 0 or end > len(heard) or any(closed[begin:end]):
+                    if begin < 0 or end > len(heard) or any(closed[begin:end]) or any(stopped[begin : end - 1]):
                         continue
                     if score := self._completes(heard[begin:end], parts):
                         yield _Find(score, end - begin, begin, " ".join(parts))

@@ -3,18 +3,13 @@
 import functools
 import re
 
-from stages.common.weights import locate
+from stages.captions.corpora import nltk_with
 
 
 @functools.cache
 def stopwords(nltk_data: str) -> frozenset[str]:
     """NLTK's English stop words, from the folder or package `nltk_data`."""
-    import nltk
-
-    place = str(locate(nltk_data))
-    if place not in nltk.data.path:
-        nltk.data.path.insert(0, place)
-    return frozenset(nltk.corpus.stopwords.words("english"))
+    return frozenset(nltk_with(nltk_data).corpus.stopwords.words("english"))
 
 
 def keyphrases(text: str, nltk_data: str, longest: int) -> list[str]:

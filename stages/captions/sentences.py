@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from stages.common.weights import locate
+from stages.captions.corpora import nltk_with
 
 PAUSE_S = 1.5  # a silence this long ends a sentence even where the recogniser set no full stop
 
@@ -21,12 +21,7 @@ class Sentence:
 
 @functools.cache
 def _splitter(nltk_data: str) -> Any:
-    import nltk
-
-    place = str(locate(nltk_data))
-    if place not in nltk.data.path:
-        nltk.data.path.insert(0, place)
-    return nltk.tokenize.PunktTokenizer("english")
+    return nltk_with(nltk_data).tokenize.PunktTokenizer("english")
 
 
 def sentences(words: list[dict[str, Any]], nltk_data: str) -> list[Sentence]:

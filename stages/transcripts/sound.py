@@ -48,11 +48,13 @@ def sound(path: Path) -> Iterator[Samples]:
 def windows(parts: Iterator[Samples], seconds: float) -> Iterator[Samples]:
     """Join parts to pieces of at least `seconds`, the last one of what is left."""
     held: list[Samples] = []
+    length = 0
     for part in parts:
         held.append(part)
-        if sum(map(len, held)) >= seconds * SAMPLE_RATE:
+        length += len(part)
+        if length >= seconds * SAMPLE_RATE:
             yield np.concatenate(held)
-            held = []
+            held, length = [], 0
     if held:
         yield np.concatenate(held)
 

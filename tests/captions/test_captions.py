@@ -68,6 +68,7 @@ def test_misheard_terms_are_repaired_over_word_boundaries(corrector, heard, mean
         "This is a colorectal adenocarcinoma with crowded irregular glands.",
         "Thank you for watching and please subscribe to the channel.",
         "The keratin pearls show concentric layers of eosinophilic keratin.",
+        "Look at the lamina, property of this patient.",
         "A typical single cell layer is seen next to the vessel.",
         "The cuboidal keratinocytes and the renal cell carcinoma are in the next section.",
     ],
