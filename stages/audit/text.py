@@ -47,14 +47,6 @@ def text_metrics(
     recall_raw, precision_raw = term_scores(lexicon, said, raw)
     recall_clean, precision_clean = term_scores(lexicon, said, clean)
     top = [captions[name]["sub_pathology"][0]["field"] == gold[name]["field"] for name in names]
-    fixes = [fix for name in names for line in captions[name]["sentences"] for fix in line["corrections"]]
-    spoken = {name: f" {normalise(text)} " for name, text in zip(names, said, strict=True)}
-    good = sum(
-        f" {normalise(fix['to'])} " in spoken[name]
-        for name in names
-        for line in captions[name]["sentences"]
-        for fix in line["corrections"]
-    )
     return {
         "asr": {"wer_raw": word_error_rate(said, raw), "wer_clean": word_error_rate(said, clean)},
         "terms": {
@@ -63,6 +55,18 @@ def text_metrics(
             "precision_raw": precision_raw,
             "precision_clean": precision_clean,
         },
-        "corrections": {"made": len(fixes), "precision": good / len(fixes) if fixes else None},
+        "corrections": correction_scores(dict(zip(names, said, strict=True)), captions),
         "sub_pathology": {"top1": sum(top) / len(top)},
     }
+
+
+def correction_scores(said: dict[str, str], captions: dict[str, Any]) -> dict[str, Any]:
+    """For each way of finding errors (paper 5b: conditioned or not) the corrections made, and the share of them that
+    put in what was said in the video."""
+    spoken = {name: f" {normalise(text)} " for name, text in said.items()}
+    made, right = Counter[str](), Counter[str]()
+    for name, text in spoken.items():
+        for fix in (fix for line in captions[name]["sentences"] for fix in line["corrections"]):
+            made[fix["by"]] += 1
+            right[fix["by"]] += f" {normalise(fix['to'])} " in text
+    return {by: {"made": made[by], "precision": right[by] / made[by]} for by in sorted(made)}

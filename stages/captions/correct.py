@@ -14,6 +14,7 @@ from stages.common.lexicon import Lexicon, normal
 
 WORD = re.compile(r"[A-Za-z][A-Za-z']*")
 STOP = re.compile(r"[.,;:?!]")
+NAME = re.compile(r"(?<=[a-z,] )(?<!\b(?:[Dd]r|[Mm]r|[Mm]s) )(?<!\b[Mm]rs )(?<!octor )(?<!rofessor )[A-Z][a-z]+")
 ARTICLES = ("a", "an")
 LONGEST = 3  # words that one term may have been heard as
 CONSONANTS = 5  # that must all be right for everyday words to have been a term
@@ -37,6 +38,12 @@ class Correction:
         """As stored in captions: {from, to, by, score}."""
         values = asdict(self)
         return {"from": values.pop("from_"), **values}
+
+
+def proposer(engine: str, words: str, suspects: set[str]) -> str:
+    """`engine`, with _unconditioned added where none of the `words` was suspected: the paper's two kinds of errors."""
+    suspected = not suspects.isdisjoint(word.lower() for word in WORD.findall(words))
+    return engine if suspected else f"{engine}_unconditioned"
 
 
 @dataclass(frozen=True)
@@ -69,10 +76,10 @@ class Corrector:
 
     def correct(self, text: str) -> Repair:
         """Return `text` repaired."""
-        words = list(WORD.finditer(text))
+        words, suspects = list(WORD.finditer(text)), self.suspects(text)
         taken: set[int] = set()
         chosen: dict[int, _Find] = {}
-        for find in sorted(self._finds(text, words), key=lambda one: (-one.score - WIDER * one.count, one.begin)):
+        for find in sorted(self._finds(text, words, suspects), key=lambda one: (-one.score - WIDER * one.count, one.begin)):
             if taken.isdisjoint(range(find.begin, find.begin + find.count)):
                 taken.update(range(find.begin, find.begin + find.count))
                 chosen[find.begin] = find
@@ -80,13 +87,13 @@ class Corrector:
         for begin, find in sorted(chosen.items()):
             first, last = words[begin].start(), words[begin + find.count - 1].end()
             out += text[position:first] + find.term
-            made.append(Correction(text[first:last], find.term, "lexicon", round(find.score, 3)))
+            by = proposer("lexicon", text[first:last], suspects)
+            made.append(Correction(text[first:last], find.term, by, round(find.score, 3)))
             position = last
         return Repair(out + text[position:], made)
 
-    def _finds(self, text: str, words: list[re.Match[str]]) -> Iterator[_Find]:
+    def _finds(self, text: str, words: list[re.Match[str]], suspects: set[str]) -> Iterator[_Find]:
         """Every run of words that may have been a term, by each of the ways to tell."""
-        suspects = self.suspects(text)
         heard = [match.group().lower() for match in words]
         closed = self._closed(text, words)
         stopped = [STOP.match(text, word.end()) is not None for word in words]
@@ -114,13 +121,19 @@ class Corrector:
         return [any(term.start <= word.start() < term.end for term in terms) for word in words]
 
     def suspects(self, text: str) -> set[str]:
-        """Words of RAKE phrases that are neither in the lexicon nor everyday English."""
+        """Words of RAKE phrases that are neither in the lexicon nor everyday English.
+
+        A name within a sentence is suspect however common it is, unless a title says that it is a person's: narrators
+        speak of tissue, and a recogniser that never heard a term writes a name for it (Desmond for desmin).
+        """
+        names = {match.group().lower() for match in NAME.finditer(text)}
         return {
             word
             for phrase in keyphrases(text, self.block.nltk_data, self.block.rake_words)
             if phrase not in self.lexicon
             for word in re.split(r"[\s-]+", phrase)
-            if len(word) >= SHORTEST and word not in self._concepts_with and not common(word, self.block.common_words)
+            if len(word) >= SHORTEST and word not in self._concepts_with
+            if word in names or not common(word, self.block.common_words)
         }
 
     def _unknown(self, window: list[str], suspects: set[str]) -> Likeness | None:
@@ -130,8 +143,11 @@ class Corrector:
             return None
         heard = letters(" ".join(window))
         found = self.candidates.closest(heard)
-        # A window that holds the term already has nothing to be repaired but the words beside it.
-        return None if found is None or letters(found.term) == heard or found.term in window else found
+        if found is None or letters(found.term) == heard:
+            return None
+        # A window that holds the term already, in one form or another, has nothing to be repaired but what is beside it.
+        right = (word for word in window if word not in suspects)
+        return None if any(likeness(word, found.term).score >= NEARLY for word in right) else found
 
     def _split(self, window: list[str]) -> Likeness | None:
         """A term that was heard as several everyday words: spelt like it, or with every consonant like it."""

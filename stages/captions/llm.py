@@ -8,10 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stages.captions.candidates import likeness
 from stages.captions.chat import Chat
-from stages.captions.correct import Correction, Corrector, Repair
+from stages.captions.correct import Correction, Corrector, Repair, proposer
 from stages.captions.sort import fields
 
-UNASKED = "llm_unconditioned"  # a correction of words that were not suspected
 BATCH = 20  # sentences in one question
 PLAUSIBLE = 0.4  # likeness of spelling and sound that a replacement must have to what was heard
 DATA = (
@@ -104,7 +103,7 @@ class LlmEngine:
         made: list[Correction] = []
         refused: Counter[str] = Counter()
         for one in proposed:
-            by = "llm" if suspects & set(re.findall(r"[a-z']+", one.from_.lower())) else UNASKED
+            by = proposer("llm", one.from_, suspects)
             heard = re.search(rf"(?<!\w){re.escape(one.from_)}(?!\w)", text, re.IGNORECASE)
             likely = likeness(one.from_, one.to).score
             known = one.to in self.corrector.lexicon and one.from_.lower() != one.to.lower()

@@ -22,7 +22,7 @@ def make(block: Params, base: Base) -> dict[str, Any]:
 
     videos = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id")
     names = finished(CAPTIONS).id
-    table = pairs_table([row for name in names for row in _video(name, videos.loc[name], block)])
+    table = pairs_table([row for name in names for row in video_rows(name, videos.loc[name], block)])
     write_table(OUT, table)
     if len(table):
         write_bytes(QUILT, _export(table).to_csv(index=False).encode())
@@ -52,7 +52,8 @@ def _export(table: Any) -> Any:
     return quilt_table(table, holds, {name: read_json(CAPTIONS / f"{name}.json")["sentences"] for name in names})
 
 
-def _video(name: str, video: Any, block: Params) -> list[dict[str, Any]]:
+def video_rows(name: str, video: Any, block: Params) -> list[dict[str, Any]]:
+    """Rows of the pairs of one captioned video; `video` is its row of videos.parquet."""
     import pandas as pd
 
     from stages.common.files import read_json

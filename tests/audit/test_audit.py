@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from stages.audit.copies import copy_metrics
-from stages.audit.text import normalise, word_error_rate
+from stages.audit.text import correction_scores, normalise, word_error_rate
 from stages.audit.timeline import cut_metrics, f1, hold_metrics, iou, matched, pair_metrics, roi_metrics
 
 
@@ -12,6 +12,14 @@ def test_word_errors_by_hand():
     assert normalise("H&E-stain, Grade 3!") == "h e stain grade 3"
     assert word_error_rate(["one two three four"], ["one too three four five"]) == pytest.approx(0.5)
     assert word_error_rate(["A b-c."], ["a b c"]) == 0
+
+
+def test_a_correction_is_right_where_its_words_were_said():
+    fixes = [("lexicon", "fibrin"), ("lexicon", "mucin"), ("lexicon_unconditioned", "septa")]
+    line = {"corrections": [{"from": "x", "to": to, "by": by} for by, to in fixes]}
+    scores = correction_scores({"v": "Fibrin, and fibrous septa."}, {"v": {"sentences": [line]}})
+    assert scores["lexicon"] == {"made": 2, "precision": 0.5}
+    assert scores["lexicon_unconditioned"] == {"made": 1, "precision": 1}
 
 
 def test_spans_match_once_and_within_tolerance():

@@ -53,12 +53,18 @@ def corrector(lexicon):
         ("Notice the condor site in its lacuna.", "chondrocyte"),
         ("There is hyper granulosis and a trophic glands.", "hypergranulosis and atrophic glands"),
         ("A single macrophage with abundant site plasm.", "cytoplasm"),
+        ("Immunohistochemistry for Desmond is positive.", "Immunohistochemistry for desmin"),
     ],
 )
 def test_misheard_terms_are_repaired_over_word_boundaries(corrector, heard, meant):
     repair = corrector.correct(heard)
     assert meant in repair.text
-    assert all(fix.by == "lexicon" and 0.6 <= fix.score <= 1 for fix in repair.made)
+    assert all(fix.by.startswith("lexicon") and 0.6 <= fix.score <= 1 for fix in repair.made)
+
+
+def test_corrections_of_words_that_nobody_suspected_say_so(corrector):
+    by = {fix.to: fix.by for fix in corrector.correct("Karyorectic debris and fiber in deposition.").made}
+    assert by == {"karyorrhectic debris": "lexicon", "fibrin deposition": "lexicon_unconditioned"}
 
 
 @pytest.mark.parametrize(
@@ -70,6 +76,7 @@ def test_misheard_terms_are_repaired_over_word_boundaries(corrector, heard, mean
         "The keratin pearls show concentric layers of eosinophilic keratin.",
         "Look at the lamina, property of this patient.",
         "A typical single cell layer is seen next to the vessel.",
+        "Thanks to Dr. Desmond and to my colleague Mrs. Desmond in London.",
         "The cuboidal keratinocytes and the renal cell carcinoma are in the next section.",
     ],
 )

@@ -109,6 +109,18 @@ def test_sound_keeps_the_time_of_the_pictures(tmp_path):
     assert len(audio) / SAMPLE_RATE == pytest.approx(2.5, abs=0.02)
 
 
+@pytest.mark.slow
+def test_music_says_nothing(params):
+    block = params("transcripts")
+    time = np.arange(20 * SAMPLE_RATE) / SAMPLE_RATE
+    chords = [(261.6, 329.6, 392.0), (293.7, 370.0, 440.0), (196.0, 246.9, 293.7)]
+    chord = np.array(chords)[(time / 0.8).astype(int) % 3]
+    notes = sum(np.sin(2 * np.pi * chord[:, n] * k * time) / k for n in range(3) for k in (1, 2, 3))
+    music = (0.1 * notes * np.exp(-2 * (time % 0.8))).astype(np.float32)
+    heard = transcribe(load(block, "cpu", 2), [music], block, "cpu")
+    assert heard["segments"] == []
+
+
 def test_a_film_without_sound_is_rejected_and_a_broken_one_fails(tmp_path):
     with av.open(str(tmp_path / "mute.mp4"), "w") as out:
         film = out.add_stream("libx264", rate=25)
