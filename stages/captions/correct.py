@@ -79,7 +79,9 @@ class Corrector:
         words, suspects = list(WORD.finditer(text)), self.suspects(text)
         taken: set[int] = set()
         chosen: dict[int, _Find] = {}
-        for find in sorted(self._finds(text, words, suspects), key=lambda one: (-one.score - WIDER * one.count, one.begin)):
+        for find in sorted(
+            self._finds(text, words, suspects), key=lambda one: (-one.score - WIDER * one.count, one.begin)
+        ):
             if taken.isdisjoint(range(find.begin, find.begin + find.count)):
                 taken.update(range(find.begin, find.begin + find.count))
                 chosen[find.begin] = find
@@ -145,7 +147,7 @@ class Corrector:
         found = self.candidates.closest(heard)
         if found is None or letters(found.term) == heard:
             return None
-        # A window that holds the term already, in one form or another, has nothing to be repaired but what is beside it.
+        # A window that holds the term already, in whatever form, has nothing to be repaired but what is beside it.
         right = (word for word in window if word not in suspects)
         return None if any(likeness(word, found.term).score >= NEARLY for word in right) else found
 

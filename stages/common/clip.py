@@ -2,14 +2,20 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from stages.common.backbone import load_matching
 from stages.common.errors import StageError
 from stages.common.files import read_json, write_json
 from stages.common.weights import PACKAGE, locate
+
+Vectors = NDArray[np.float32]
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 TEXT_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
@@ -88,6 +94,18 @@ def save(clip: Clip, folder: Path) -> None:
     write_json(folder / CONFIG, {"model_cfg": config, "preprocess_cfg": clip.preprocess})
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in clip.model.state_dict().items()}
     save_file(weights, folder / WEIGHTS)
+
+
+def embed_texts(clip: Clip, texts: Sequence[str], batch_size: int, device: str) -> Vectors:
+    """Return one unit vector a row for texts."""
+    import torch
+
+    rows = []
+    with torch.inference_mode():
+        for begin in range(0, len(texts), batch_size):
+            tokens = clip.tokenizer(list(texts[begin : begin + batch_size])).to(device)
+            rows.append(clip.model.encode_text(tokens, normalize=True).float().cpu().numpy())
+    return np.concatenate(rows)
 
 
 def _from_file(path: Path, start: str) -> Clip:

@@ -2,91 +2,135 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.dataset.hashes import near
+from stages.dataset.links import Fingerprints, Verify, copies, leaks
 from stages.dataset.params import Params
+from stages.dataset.texts import text_groups
+
+SPLITS = ("train", "val", "test")
 
 
 def merge(
-    pairs: pd.DataFrame,
-    image_digest: dict[str, str],
-    hashes: dict[str, NDArray[np.uint8]],
-    evalsets: Sequence[tuple[str, NDArray[np.uint8]]],
-    block: Params,
-    seed: int,
+    pairs: pd.DataFrame, images: pd.DataFrame, tests: pd.DataFrame, block: Params, seed: int, verify: Verify
 ) -> pd.DataFrame:
-    """Return `pairs` with split, drop and duplicate_of.
+    """Return `pairs` with split, drop, duplicate_of and text_group, sorted by pair_id.
 
     Args:
-        pairs: rows of stages.common.pairs, those of earlier `block.sources` first wins a tie.
-        image_digest: sha256 of each image reference's bytes.
-        hashes: perceptual hash of each image reference.
-        evalsets: (name, hashes) of every test image's evalset.
+        pairs: rows of stages.common.pairs.
+        images, tests: rows of stages.fingerprints, of the pairs' images and of the evalsets' (column evalset).
+        verify: tells which of two images' references show the same place.
 
-    A row has a split (train, val, test) or a drop reason. Among images that are the same or nearly so, in different
-    groups, the one of the first source stays, then the larger, then the smaller pair_id; the pairs of the others
-    point to it. An image near an evalset's is a leak and goes.
+    A row has a split (train, val, test) or a drop reason. An image that is a copy of an evalset's is a leak and goes.
+    Among copies in different groups the one of the earliest of `block.sources` stays, then the larger, then the
+    smaller pair_id; the pairs of the others point to it in duplicate_of. Groups that share copies fall on one side of
+    the split. text_group is the pair_id of the first text that says nearly the same.
     """
-    table = pairs.copy()
-    order = {name: number for number, name in enumerate(block.sources)}
-    table["rank"] = table.source.map(order)
-    table["area"] = table.width * table.height
-    table = table.sort_values(["rank", "area", "pair_id"], ascending=[True, False, True], ignore_index=True)
+    table = _ordered(pairs, block.sources).merge(images.drop(columns=["width", "height"]), on="image", how="left")
     table["drop"], table["duplicate_of"] = "", ""
-    _drop(table, table.width.lt(block.min_side) | table.height.lt(block.min_side), "image_too_small")
-    _drop(table, table.text.str.split().str.len().lt(block.min_words), "text_too_short")
-    _drop(table, table.confidence.lt(block.min_confidence), "low_confidence")
-    _drop_leaks(table, hashes, evalsets, block.near_bits)
-    _drop_copies(table, image_digest, hashes, block.near_bits)
-    table["split"] = [_split(group, block, seed) for group in table.group]
-    table.loc[table["drop"] != "", "split"] = ""
-    return table.drop(columns=["rank", "area"]).sort_values("pair_id", ignore_index=True)
-
-
-def _drop(table: pd.DataFrame, rows: pd.Series, reason: str) -> None:
-    table.loc[rows & (table["drop"] == ""), "drop"] = reason
-
-
-def _drop_leaks(
-    table: pd.DataFrame,
-    hashes: dict[str, NDArray[np.uint8]],
-    evalsets: Sequence[tuple[str, NDArray[np.uint8]]],
-    bits: int,
-) -> None:
-    images = list(dict.fromkeys(table.image[table["drop"] == ""]))
-    own = np.stack([hashes[image] for image in images]) if images else np.zeros((0, 32), np.uint8)
-    for name, others in evalsets:
-        leaked = {images[i] for i, _ in near(own, others, bits)}
-        _drop(table, table.image.isin(leaked), f"leak_{name}")
-
-
-def _drop_copies(
-    table: pd.DataFrame, image_digest: dict[str, str], hashes: dict[str, NDArray[np.uint8]], bits: int
-) -> None:
-    """Keep one image of each set of copies; rows come in order of preference."""
+    for reason, rows in _faults(table, block).items():
+        _drop(table, rows, reason)
     alive = table[table["drop"] == ""].drop_duplicates("image")
-    images, groups, ids = alive.image.tolist(), alive.group.tolist(), alive.pair_id.tolist()
-    own = np.stack([hashes[image] for image in images]) if images else np.zeros((0, 32), np.uint8)
-    kept_by: dict[int, int] = {}
-    for i, j in near(own, own, bits):
-        if i < j and i not in kept_by and j not in kept_by and groups[i] != groups[j]:
-            kept_by[j] = i
-    for j, i in kept_by.items():
-        same = image_digest[images[i]] == image_digest[images[j]]
-        rows = (table.image == images[j]) & (table["drop"] == "")
-        table.loc[rows, "duplicate_of"] = ids[i]
-        _drop(table, rows, "exact_duplicate" if same else "near_duplicate")
-    repeated = table[table["drop"] == ""].duplicated(["image", "text"])
+    own = Fingerprints.of(alive)
+    usable = tests[tests.error == ""].reset_index(drop=True)
+    leaked = leaks(own, Fingerprints.of(usable), block.near_bits, block.near_cosine, verify)
+    for evalset, rows in leaked.groupby(usable.evalset[leaked.j].to_numpy()):
+        _drop(table, table.image.isin(own.images[rows.i]), f"leak_{evalset}")
+    groups, names = pd.factorize(alive.group)
+    found = copies(own, groups, block.near_bits, block.near_cosine, verify)
+    _drop_copies(table, alive, found)
+    firsts = text_groups(table.text.tolist(), block.near_text)
+    table["text_group"] = table.pair_id.to_numpy()[firsts]
+    repeated = table[table["drop"] == ""].duplicated(["image", "text_group"])
     _drop(table, table.index.isin(repeated[repeated].index), "same_image_and_text")
+    sides = _sides(groups, names.to_numpy(object), found, block, seed)
+    table["split"] = table.group.map(sides).fillna("")
+    table.loc[table["drop"] != "", "split"] = ""
+    kept = [*pairs.columns, "split", "drop", "duplicate_of", "text_group", "sha256", "blur", "glass"]
+    return table[kept].sort_values("pair_id", ignore_index=True)
 
 
-def _split(group: str, block: Params, seed: int) -> str:
-    """The side a group falls on: a hash of its name, so that new groups never move old ones."""
-    draw = int(hashlib.sha256(f"{seed} {group}".encode()).hexdigest()[:12], 16) / 16**12
+def _ordered(pairs: pd.DataFrame, sources: Sequence[str]) -> pd.DataFrame:
+    """`pairs` in order of preference."""
+    rank = pairs.source.map({name: number for number, name in enumerate(sources)})
+    table = pairs.assign(rank=rank, area=-pairs.width * pairs.height)
+    return table.sort_values(["rank", "area", "pair_id"], ignore_index=True).drop(columns=["rank", "area"])
+
+
+def _faults(table: pd.DataFrame, block: Params) -> dict[str, pd.Series]:
+    """Rows at fault, by reason, in the order in which reasons are given."""
+    words = table.text.str.count(r"\S+")
+    faults: dict[str, Any] = {
+        "unreadable_image": table.error.fillna("unknown") != "",
+        "image_too_small": table.width.lt(block.min_side) | table.height.lt(block.min_side),
+        "text_too_short": words.lt(block.min_words),
+        "text_too_long": words.gt(block.max_words),
+        "low_confidence": table.confidence.lt(block.min_confidence),
+        "blurred": table.blur.gt(block.max_blur),
+        "glass": table.glass.gt(block.max_glass),
+    }
+    return faults | {f"flag_{flag}": table[f"flag_{flag}"].ge(0.5) for flag in block.flags}
+
+
+def _drop(table: pd.DataFrame, rows: pd.Series | NDArray[np.bool_], reason: str) -> None:
+    table.loc[np.asarray(rows, bool) & (table["drop"] == "").to_numpy(), "drop"] = reason
+
+
+def _drop_copies(table: pd.DataFrame, alive: pd.DataFrame, found: pd.DataFrame) -> None:
+    """Keep one image of each set of copies; `alive` has one row an image, in order of preference."""
+    gone = set(table.image[table["drop"].str.startswith("leak_")])
+    images, ids = alive.image.to_numpy(object), alive.pair_id.to_numpy(object)
+    kept_by: dict[int, tuple[int, str]] = {}
+    for i, j, how in found.itertuples(index=False):
+        if i not in kept_by and j not in kept_by and images[i] not in gone and images[j] not in gone:
+            kept_by[j] = (i, how)
+    first = {images[j]: ids[i] for j, (i, _) in kept_by.items()}
+    ways = {images[j]: f"{how}_duplicate" for j, (_, how) in kept_by.items()}
+    rows = table.image.isin(list(first)) & (table["drop"] == "")
+    table.loc[rows, "duplicate_of"] = table.image[rows].map(first)
+    table.loc[rows, "drop"] = table.image[rows].map(ways)
+
+
+def _sides(
+    groups: NDArray[np.int64], names: NDArray[np.object_], found: pd.DataFrame, block: Params, seed: int
+) -> dict[str, str]:
+    """The split of each group: a hash of its name, or of the first name among the groups it shares copies with, so that
+    new groups move old ones only where they are copies of them."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    edges = (np.ones(len(found), bool), (groups[found.i], groups[found.j]))
+    _, component = connected_components(coo_matrix(edges, shape=(len(names), len(names))), directed=False)
+    first = pd.Series(names).groupby(component).min()
+    side = {number: _side(name, block, seed) for number, name in first.items()}
+    return {name: side[number] for name, number in zip(names, component, strict=True)}
+
+
+def _side(name: str, block: Params, seed: int) -> str:
+    draw = int(hashlib.sha256(f"{seed} {name}".encode()).hexdigest()[:12], 16) / 16**12
     if draw < block.test_share:
         return "test"
     return "val" if draw < block.test_share + block.val_share else "train"
+
+
+def leaks_left(table: pd.DataFrame, images: pd.DataFrame, tests: pd.DataFrame, bits: int) -> dict[str, int]:
+    """Count, with nothing but hashes, what may not be: images of train or val that are copies of an evalset's
+    (`evalsets`) or of the test split's (`test`), and groups on two sides (`groups`)."""
+    from stages.dataset.near import near
+
+    kept = table[table.split != ""].drop_duplicates("image").merge(images[["image", "hash"]], on="image")
+    learnt, held = (_hashes(kept[kept.split.isin(sides)]) for sides in (("train", "val"), ("test",)))
+    others = _hashes(tests[tests.error == ""])
+    return {
+        "evalsets": len(np.unique(near(learnt, others, bits)[:, 0])),
+        "test": len(np.unique(near(learnt, held, bits)[:, 0])),
+        "groups": int((table[table.split != ""].groupby("group").split.nunique() > 1).sum()),
+    }
+
+
+def _hashes(table: pd.DataFrame) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(table.hash), np.uint8).reshape(-1, 32)

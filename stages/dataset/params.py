@@ -1,19 +1,30 @@
 """The block `dataset` of params.yaml."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from stages.common.params import Block
+
+Flag = Literal["person", "desktop", "text", "arrow", "perspective", "overview", "controls", "panels"]
 
 
 class Params(Block):
     """What is merged, what is dropped, and how the rest is split and packed."""
 
-    sources: list[str]
+    sources: list[Literal["quilt", "pubmed", "openpath", "laion", "table"]]
     min_words: int = Field(ge=0)
+    max_words: int = Field(ge=1)
     min_side: int = Field(ge=1)
     min_confidence: float = Field(ge=0, le=1)
-    near_bits: int = Field(ge=0, le=256)
+    max_blur: float = Field(ge=0, le=1)
+    max_glass: float = Field(ge=0, le=1)
+    flags: list[Flag]
+    near_bits: int = Field(ge=0, le=64)
+    near_cosine: float = Field(ge=0, le=1)
+    near_text: float = Field(gt=0, le=1)
     val_share: float = Field(ge=0, lt=1)
     test_share: float = Field(ge=0, lt=1)
     max_side: int = Field(ge=32)
     shard_size: int = Field(ge=1)
+    min_shards: int = Field(ge=1)

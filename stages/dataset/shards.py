@@ -3,44 +3,74 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from PIL import Image
 
-from stages.common.files import jpeg, read_images, write_tar
+from stages.common.files import ImageReader, jpeg, write_tar
+from stages.dataset.merge import SPLITS
 
 
-def write_shards(table: pd.DataFrame, out: Path, max_side: int, shard_size: int, seed: int) -> dict[str, int]:
+def write_shards(
+    table: pd.DataFrame, out: Path, max_side: int, shard_size: int, min_shards: int, seed: int, jobs: int
+) -> dict[str, int]:
     """Pack the rows of `table` that have a split into `out`/SPLIT-NNNNNN.tar; return samples per split.
 
-    A sample is KEY.jpg (longest side at most `max_side` pixels), KEY.txt (its first text) and KEY.json (all texts,
-    pair ids, source). Samples are shuffled with `seed`.
+    A sample is KEY.jpg (longest side at most `max_side` pixels; a JPEG that is small enough keeps its bytes), KEY.txt
+    (its first text) and KEY.json (texts, pair_ids and text_groups, in one order, and source). Samples are shuffled
+    with `seed`; a split has at least `min_shards` shards where it has as many samples.
     """
-    for old in out.glob("*-*.tar"):
-        old.unlink()
-    counted = {}
-    for split in ("train", "val", "test"):
-        rows = table[table.split == split]
-        samples = [(str(image), group) for image, group in rows.groupby("image", sort=True)]
-        order = np.random.default_rng(seed).permutation(len(samples))
+    from tqdm import tqdm
+
+    kept = table[table.split != ""]
+    counted, plans, names = {}, [], set()
+    for split in SPLITS:
+        samples = _samples(kept[kept.split == split])
         counted[split] = len(samples)
-        for number, begin in enumerate(range(0, len(order), shard_size)):
-            part = [samples[i] for i in order[begin : begin + shard_size]]
-            encoded = read_images(image for image, _ in part)
-            members: dict[str, bytes] = {}
-            for image, group in part:
-                key = str(group.pair_id.iloc[0])
-                members[f"{key}.jpg"] = shrink(encoded[image], max_side)
-                members[f"{key}.txt"] = str(group.text.iloc[0]).encode()
-                record = {
-                    "texts": group.text.tolist(),
-                    "pair_ids": group.pair_id.tolist(),
-                    "source": group.source.iloc[0],
-                }
-                members[f"{key}.json"] = json.dumps(record, sort_keys=True).encode()
-            write_tar(out / f"{split}-{number:06d}.tar", members)
+        order = np.random.default_rng(seed).permutation(len(samples))
+        parts = max(-(-len(samples) // shard_size), min(min_shards, len(samples)))
+        for number, rows in enumerate(np.array_split(order, parts) if parts else []):
+            path = out / f"{split}-{number:06d}.tar"
+            names.add(path)
+            plans.append((path, [samples[row] for row in rows]))
+    pool = Parallel(n_jobs=jobs, return_as="generator_unordered")
+    done = pool(delayed(_write)(path, part, max_side) for path, part in plans)
+    for _ in tqdm(done, total=len(plans), desc="shards", unit="shard"):
+        pass
+    for old in set(out.glob("*-*.tar")) - names:
+        old.unlink()
     return counted
+
+
+Sample = tuple[str, str, dict[str, Any]]  # key, image reference, record
+
+
+def _samples(rows: pd.DataFrame) -> list[Sample]:
+    """One sample an image, in order of images."""
+    names = ["image", "pair_id", "text", "text_group", "source"]
+    columns = [rows.sort_values(["image", "pair_id"])[name].tolist() for name in names]
+    samples: list[Sample] = []
+    for image, pair_id, text, group, source in zip(*columns, strict=True):
+        if not samples or samples[-1][1] != image:
+            samples.append((pair_id, image, {"source": source, "texts": [], "pair_ids": [], "text_groups": []}))
+        record = samples[-1][2]
+        record["texts"].append(text)
+        record["pair_ids"].append(pair_id)
+        record["text_groups"].append(group)
+    return samples
+
+
+def _write(path: Path, part: list[Sample], max_side: int) -> None:
+    reader = ImageReader()
+    members: dict[str, bytes] = {}
+    for key, image, record in part:
+        members[f"{key}.jpg"] = shrink(reader.read(image), max_side)
+        members[f"{key}.txt"] = record["texts"][0].encode()
+        members[f"{key}.json"] = json.dumps(record, sort_keys=True).encode()
+    write_tar(path, members)
 
 
 def shrink(data: bytes, max_side: int) -> bytes:

@@ -13,6 +13,7 @@ from stages.demo.evalsets import field_of
 from stages.demo.script import narration
 
 COUNTS = {"small": (14, 110, 100), "tiny": (3, 12, 12)}  # articles, tweets, web images
+WAYS = ("exact", "rescaled", "recompressed", "cropped", "mirrored")  # in which images are copied around
 REAL = ("serous_carcinoma",)
 
 
@@ -54,10 +55,18 @@ def caption(tissue: str, rng: np.random.Generator) -> str:
     return forms[int(rng.integers(len(forms)))]
 
 
-def resaved(image: bytes, rng: np.random.Generator) -> bytes:
-    """A near duplicate: smaller, a little brighter, compressed again."""
+def copied(image: bytes, way: str, rng: np.random.Generator) -> bytes:
+    """A copy of an encoded image in one of WAYS."""
+    if way == "exact":
+        return image
     pixels: NDArray[np.uint8] = np.asarray(Image.open(io.BytesIO(image)).convert("RGB"))
-    scale = float(rng.uniform(0.6, 0.9))
-    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    bright = np.clip(small.astype(np.float32) * float(rng.uniform(0.96, 1.05)), 0, 255).astype(np.uint8)
-    return jpeg(Image.fromarray(bright), int(rng.integers(60, 85)))
+    height, width = pixels.shape[:2]
+    if way == "rescaled":
+        scale = float(np.exp(rng.uniform(np.log(0.5), np.log(2))))
+        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    elif way == "cropped":  # a tenth of each side is lost
+        top, left = int(rng.integers(height // 10 + 1)), int(rng.integers(width // 10 + 1))
+        pixels = pixels[top : top + round(0.9 * height), left : left + round(0.9 * width)]
+    elif way == "mirrored":
+        pixels = pixels[:, ::-1]
+    return jpeg(Image.fromarray(np.ascontiguousarray(pixels)), 50 if way == "recompressed" else 90)

@@ -1,4 +1,4 @@
-"""Exports of the three other sources in their real forms, with planted duplicates and test-set leaks."""
+"""Exports of the other sources in their real forms, with planted duplicates and test-set leaks."""
 
 import csv
 import gzip
@@ -16,20 +16,26 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stages.common.files import jpeg, write_bytes, write_json, write_table
-from stages.demo.captioned import COUNTS, Captioned, make, resaved
+from stages.demo.captioned import COUNTS, WAYS, Captioned, copied, make
 from stages.demo.real import PHOTOGRAPHS, photograph
 
-SHARES = {"exact": 0.06, "near": 0.08, "leak": 0.06}  # of the tweets and of the web images
+COPIED, LEAKED = 0.2, 0.1  # of the tweets and of the web images: planted besides
+TABLE = 4  # a table of one image for so many tweets
 MIRROR = "images.example.org"
 
 
 def make_exports(out: Path, evalsets: Path, gold: Path, size: str, seed: int, jobs: int) -> dict[str, Any]:
-    """Write `out`/pubmed, `out`/openpath and `out`/laion, and to `gold` what each image shows and what was planted."""
+    """Write `out`/pubmed, openpath, laion and table, and to `gold` what each image shows and what was planted."""
     articles, tweets, pages = COUNTS[size]
     rng = np.random.default_rng([seed, 4242])
     made = {
         name: Parallel(n_jobs=jobs)(delayed(make)(name, n, seed) for n in range(count))
-        for name, count in (("pubmed", articles * 3), ("openpath", tweets), ("laion", pages))
+        for name, count in (
+            ("pubmed", articles * 3),
+            ("openpath", tweets),
+            ("laion", pages),
+            ("table", tweets // TABLE),
+        )
     }
     tests = sorted((evalsets / "nct_crc" / "CRC-VAL-HE-7K").rglob("*.tif")) + sorted(
         (evalsets / "lc25000_lung").rglob("*.jpeg")
@@ -37,30 +43,26 @@ def make_exports(out: Path, evalsets: Path, gold: Path, size: str, seed: int, jo
     tests = [path for path in tests if "BACK" not in path.parts]
     labels: list[dict[str, str]] = []
     _pubmed(out / "pubmed", made["pubmed"], labels)
-    openpath = made["openpath"] + _planted(made["pubmed"], tests, tweets, "openpath", rng)
+    openpath = made["openpath"] + _planted(made["pubmed"], tests, tweets, rng)
     _openpath(out / "openpath", openpath, labels)
-    laion = made["laion"] + _planted(made["openpath"], tests[::-1], pages, "laion", rng)
+    laion = made["laion"] + _planted(made["openpath"], tests[::-1], pages, rng)
     _laion(out / "laion", laion, labels, rng)
+    _table(out / "table", made["table"], labels)
     write_json(gold, labels)
     return {"items": len(labels)}
 
 
-def _planted(
-    others: list[Captioned], tests: list[Path], count: int, name: str, rng: np.random.Generator
-) -> list[Captioned]:
-    """Copies of another source's images, exact or resaved, and of test images."""
-    chosen = rng.permutation(len(others))
-    exact, near, leak = (max(1, round(share * count)) for share in SHARES.values())
-    found = [Captioned(others[i].image, others[i].caption, others[i].tissue, "exact") for i in chosen[:exact]] + [
-        Captioned(resaved(others[i].image, rng), others[i].caption, others[i].tissue, "near")
-        for i in chosen[exact : exact + near]
-    ]
-    for number in rng.permutation(len(tests))[:leak]:
+def _planted(others: list[Captioned], tests: list[Path], count: int, rng: np.random.Generator) -> list[Captioned]:
+    """Copies of another source's images and of test images, in all of WAYS by turns."""
+    found = []
+    for turn, number in enumerate(rng.permutation(len(others))[: round(COPIED * count)]):
+        item, way = others[number], WAYS[turn % len(WAYS)]
+        found.append(Captioned(copied(item.image, way, rng), item.caption, item.tissue, way))
+    for turn, number in enumerate(rng.permutation(len(tests))[: max(1, round(LEAKED * count))]):
         pixels = np.asarray(Image.open(tests[number]).convert("RGB"))
-        image = jpeg(Image.fromarray(cv2.resize(pixels, (400, 400), interpolation=cv2.INTER_AREA)), 80)
-        found.append(
-            Captioned(image, f"Histology tile seen on the web, number {number}, H&E tissue section.", "", "leak")
-        )
+        tile = jpeg(Image.fromarray(cv2.resize(pixels, (400, 400), interpolation=cv2.INTER_AREA)), 90)
+        text = f"Histology tile seen on the web, number {number}, H&E tissue section."
+        found.append(Captioned(copied(tile, WAYS[turn % len(WAYS)], rng), text, "", "leak"))
     return found
 
 
@@ -185,7 +187,7 @@ def _laion(out: Path, items: list[Captioned], labels: list[dict[str, str]], rng:
             }
         )
         if item is not None:
-            _label(labels, "laion", f"{n:05d}", item)
+            _label(labels, "laion", f"{n:08d}", item)
     rows.append(
         {
             "URL": f"http://{MIRROR}/gone.jpg",
@@ -197,3 +199,15 @@ def _laion(out: Path, items: list[Captioned], labels: list[dict[str, str]], rng:
         }
     )
     write_table(out / "laion.parquet", pd.DataFrame(rows))
+
+
+# --- A table as users bring it: a CSV beside its images
+
+
+def _table(out: Path, items: list[Captioned], labels: list[dict[str, str]]) -> None:
+    rows = []
+    for n, item in enumerate(items):
+        write_bytes(out / "images" / f"{n:03d}.jpg", item.image)
+        rows.append({"image": f"images/{n:03d}.jpg", "text": item.caption, "group": f"slide{n // 2}", "licence": "CC0"})
+        _label(labels, "table", f"{n:08d}", item)
+    write_bytes(out / "pairs.csv", pd.DataFrame(rows).to_csv(index=False).encode())

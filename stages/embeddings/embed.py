@@ -7,12 +7,9 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from PIL import Image
 
-from stages.common.clip import Clip
-
-Vectors = NDArray[np.float32]
+from stages.common.clip import Clip, Vectors, embed_texts
 
 
 def embed_images(clip: Clip, images: Sequence[bytes], batch_size: int, device: str, jobs: int) -> Vectors:
@@ -29,18 +26,6 @@ def embed_images(clip: Clip, images: Sequence[bytes], batch_size: int, device: s
                 pixels.to(device).contiguous(memory_format=torch.channels_last), normalize=True
             )
             rows.append(vectors.float().cpu().numpy())
-    return np.concatenate(rows)
-
-
-def embed_texts(clip: Clip, texts: Sequence[str], batch_size: int, device: str) -> Vectors:
-    """Return one unit vector a row for texts."""
-    import torch
-
-    rows = []
-    with torch.inference_mode():
-        for begin in range(0, len(texts), batch_size):
-            tokens = clip.tokenizer(list(texts[begin : begin + batch_size])).to(device)
-            rows.append(clip.model.encode_text(tokens, normalize=True).float().cpu().numpy())
     return np.concatenate(rows)
 
 

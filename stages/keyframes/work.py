@@ -14,13 +14,13 @@ from stages.common.errors import Rejected
 from stages.common.files import jpeg, write_table, write_tar
 from stages.common.histology import FLAGS, load_filter
 from stages.common.itemwise import Item
+from stages.common.quality import blur, glass
 from stages.common.screening import Screening, reason_against
 from stages.common.threads import limit_threads
 from stages.keyframes.film import SMALL, shrink
 from stages.keyframes.magnification import level, magnification
 from stages.keyframes.motion import Anchor
 from stages.keyframes.params import Params
-from stages.keyframes.quality import blur, glass
 from stages.keyframes.scan import Cut, StillView, scan
 
 COLUMNS = ("chunk_id", "start_s", "end_s", "histology_prob", "magnification", "width", "height", "image")

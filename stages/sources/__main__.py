@@ -1,4 +1,7 @@
-"""Read one of the sources beside video: pubmed, openpath or laion in, data/sources/NAME out."""
+"""Read one of the sources beside video: pubmed, openpath, laion or table in, data/sources/NAME out.
+
+`search` fills the folder of pubmed with open-access articles from the network; it is no stage of the pipeline.
+"""
 
 import importlib
 from pathlib import Path
@@ -8,22 +11,27 @@ from stages.common.cli import run_stage
 from stages.common.params import Base
 from stages.sources.params import Params
 
+SOURCES = ("pubmed", "openpath", "laion", "table")
+SEARCH = "search"
+
 
 def make(block: Params, base: Base, name: str) -> dict[str, Any]:
     """Read, split, clean and screen one source."""
-    from stages.sources.candidate import collect
+    if name == SEARCH:
+        from stages.sources.search import search_and_fetch
 
-    module = importlib.import_module(f"stages.sources.{name}")
+        return search_and_fetch(block.pubmed.search, Path(block.pubmed.folder))
+    from stages.sources.collect import collect
+
     return collect(
-        module.candidates(getattr(block, name)),
+        importlib.import_module(f"stages.sources.{name}").candidates(block),
         name,
         Path("data/sources") / name,
         Path(f"reports/metrics/sources_{name}.json"),
         Path("models/frame_filter"),
-        block.min_side,
-        block.min_words,
+        block,
     )
 
 
 if __name__ == "__main__":
-    run_stage("sources", make, __doc__, choices=("pubmed", "openpath", "laion"))
+    run_stage("sources", make, __doc__, choices=(*SOURCES, SEARCH))

@@ -5,33 +5,76 @@ from pydantic import Field
 from stages.common.params import Block
 
 
+class Search(Block):
+    """What `python -m stages.sources search` looks for in PubMed Central."""
+
+    keywords: list[str]
+    first_year: int = Field(ge=1900)
+    last_year: int = Field(ge=1900)
+    per_keyword: int = Field(ge=1, le=10000)
+    email: str
+    key: str
+    entrez: str
+    articles: str
+
+
 class Pubmed(Block):
-    """A folder of PubMed Central open-access packages."""
+    """A folder of PubMed Central open-access articles, and how it is filled."""
 
     folder: str
     licences: list[str]
+    search: Search
 
 
 class Openpath(Block):
     """A folder with tweets.csv and the images it names."""
 
     folder: str
-    languages: list[str]
+
+
+class Queries(Block):
+    """What is looked for in an index of embeddings."""
+
+    index: str
+    model: str
+    pretrained: str
+    texts: list[str]
+    per_query: int = Field(ge=1)
+    expand: int = Field(ge=0)
 
 
 class Laion(Block):
     """A folder with laion.parquet and, for a machine without network, a mirror of its addresses."""
 
     folder: str
+    queries: Queries
     min_similarity: float = Field(ge=-1, le=1)
     max_unsafe: float = Field(ge=0, le=1)
+    threads: int = Field(ge=1)
+    retries: int = Field(ge=0)
+    timeout_s: float = Field(gt=0)
+    max_bytes: int = Field(ge=1)
+    private_addresses: bool
+
+
+class Table(Block):
+    """Any table of images and texts."""
+
+    folder: str
+    image: str
+    text: str
+    group: str
+    licence: str
 
 
 class Params(Block):
-    """The three sources beside video, and what every image must meet."""
+    """The sources beside video, and what every image and text must meet."""
 
     pubmed: Pubmed
     openpath: Openpath
     laion: Laion
+    table: Table
+    languages: list[str]
     min_side: int = Field(ge=1)
     min_words: int = Field(ge=0)
+    max_words: int = Field(ge=1)

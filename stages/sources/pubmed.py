@@ -1,103 +1,70 @@
-"""PubMed Central: figures and captions out of open-access packages, panels told apart."""
+"""PubMed Central: figures and captions out of open-access articles, panels told apart."""
 
 import re
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
 from lxml import etree
-from numpy.typing import NDArray
 from PIL import Image
 
-from stages.common.errors import StageError
-from stages.common.files import jpeg, read_tar
+from stages.common.errors import Rejected, StageError
+from stages.common.files import jpeg
+from stages.common.pictures import decode
 from stages.sources.candidate import Candidate
-from stages.sources.params import Pubmed
+from stages.sources.figures import Figure, read_article
+from stages.sources.packages import Package, PackageError, open_package
+from stages.sources.panels import split_caption, split_panels
+from stages.sources.params import Params
 
-LINK = "{http://www.w3.org/1999/xlink}href"
-LABEL = re.compile(r"\(([A-Z])\)\s*")
-WHITE, FLAT, GUTTER = 245, 4.0, 10  # a gutter: at least so many columns that are bright and all of one level
+PACKAGES = (".tar.gz", ".tgz", ".zip")
 
 
-def candidates(block: Pubmed) -> Iterator[Candidate]:
-    """Yield one candidate per figure panel of every *.tar.gz package in `block.folder`."""
-    folder = Path(block.folder)
-    packages = sorted(folder.glob("*.tar.gz"))
+def candidates(params: Params) -> Iterator[Candidate]:
+    """Yield one candidate per figure panel of every article in the folder: folders, .tar.gz or .zip, one an article."""
+    folder = Path(params.pubmed.folder)
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    packages = [path for path in found if path.is_dir() or path.name.endswith(PACKAGES)]
     if not packages:
-        raise StageError(f"sources.pubmed.folder: no *.tar.gz in {folder}: put open-access packages there")
+        raise StageError(f"sources.pubmed.folder: no articles in {folder}: put folders, .tar.gz or .zip there")
     for package in packages:
+        name = re.sub(r"\W", "", package.name.split(".")[0])
         try:
-            yield from _package(package, block)
-        except (tarfile.TarError, etree.XMLSyntaxError, EOFError, OSError) as error:
-            name = package.name.split(".")[0]
-            yield Candidate(name, name, b"", "", package.name, drop=f"broken_package_{type(error).__name__}")
+            with open_package(package) as opened:
+                yield from _article(opened, name, params.pubmed.licences)
+        except (PackageError, etree.XMLSyntaxError) as error:
+            yield Candidate(name, name, b"", "", package.name, drop="broken_package", detail=str(error))
 
 
-def _package(package: Path, block: Pubmed) -> Iterator[Candidate]:
-    files = read_tar(package)
-    articles = [data for name, data in files.items() if name.endswith(".nxml")]
-    if not articles:
-        raise tarfile.TarError("no .nxml file")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    article = etree.fromstring(articles[0], parser)
-    pmcid = "".join(article.xpath("//article-id[@pub-id-type='pmc' or @pub-id-type='pmcid']/text()")[:1])
-    pmcid = pmcid if pmcid.startswith("PMC") else f"PMC{pmcid}" if pmcid else package.name.split(".")[0]
-    licence = "".join(article.xpath("//license//@*[local-name()='href']")[:1])
-    drop = "" if not block.licences or any(part in licence for part in block.licences) else "licence"
-    for figure in article.iter("fig"):
-        yield from _figure(figure, files, pmcid, licence, drop)
+def _article(package: Package, name: str, licences: list[str]) -> Iterator[Candidate]:
+    article = read_article(package.article())
+    pmcid = article.pmcid or name
+    drop = "" if not licences or any(part in article.licence for part in licences) else "licence"
+    for number, figure in enumerate(article.figures):
+        label = re.sub(r"\W", "", figure.id) or str(number)
+        if not figure.graphics:
+            place = f"{pmcid} {label}"
+            yield Candidate(f"{pmcid}_{label}", pmcid, b"", figure.caption, place, article.licence, "no_graphic")
+        for count, reference in enumerate(figure.graphics):
+            key = label if count == 0 else f"{label}g{count + 1}"
+            for panel, image, text, gone in _panels(figure, package.graphic(reference)):
+                place = " ".join(part for part in (pmcid, key, panel) if part)
+                yield Candidate(
+                    f"{pmcid}_{key}{panel}", pmcid, image, text, place, article.licence, drop or gone, reference
+                )
 
 
-def _figure(figure: Any, files: dict[str, bytes], pmcid: str, licence: str, drop: str) -> Iterator[Candidate]:
-    label = re.sub(r"\W", "", figure.get("id") or "F")
-    caption = re.sub(r"\s+", " ", " ".join(figure.xpath("./caption//text()"))).strip()
-    graphic = figure.find(".//graphic")
-    stem = graphic.get(LINK, "") if graphic is not None else ""
-    data = next(
-        (
-            files[name]
-            for name in sorted(files)
-            if stem and Path(name).stem == Path(stem).stem and not name.endswith("xml")
-        ),
-        b"",
-    )
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
-    panels = split_panels(pixels) if pixels is not None else []
-    texts = split_caption(caption)
+def _panels(figure: Figure, data: bytes) -> Iterator[tuple[str, bytes, str, str]]:
+    """(letter, image, text, reason to go) of each panel; the whole figure where parts of image and text differ."""
+    if not data:
+        yield "", b"", figure.caption, "missing_graphic"
+        return
+    texts = split_caption(figure.caption)
+    try:
+        panels = split_panels(decode(data)) if texts else []
+    except Rejected:
+        panels = []
     if len(panels) < 2 or len(panels) != len(texts):
-        yield Candidate(f"{pmcid}_{label}", pmcid, data, caption, f"{pmcid} {label}", licence, drop)
+        yield "", data, figure.caption, ""
         return
     for (letter, text), panel in zip(texts, panels, strict=True):
-        key = f"{pmcid}_{label}{letter}"
-        yield Candidate(key, pmcid, jpeg(Image.fromarray(panel)), text, f"{pmcid} {label} {letter}", licence, drop)
-
-
-def split_caption(caption: str) -> list[tuple[str, str]]:
-    """Return (letter, text) for each part that "(A) ... (B) ..." marks; what stands before (A) goes with every part."""
-    pieces = LABEL.split(caption)
-    lead = pieces[0].strip()
-    return [(letter, f"{lead} {text.strip()}".strip()) for letter, text in zip(pieces[1::2], pieces[2::2], strict=True)]
-
-
-def split_panels(image: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """Return the panels of an RGB figure in reading order: parts between full-width or full-height white gutters."""
-    return [part for row in _bands(image, 1) for part in _bands(row, 0)]
-
-
-def _bands(image: NDArray[np.uint8], axis: int) -> list[NDArray[np.uint8]]:
-    """Cut `image` into rows (axis 1) or columns (axis 0) at its gutters; slivers are not panels."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    filled = ~((grey.mean(axis) > WHITE) & (grey.std(axis) < FLAT))
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], filled.astype(int), [0]])))
-    spans = [[int(a), int(b)] for a, b in zip(edges[::2], edges[1::2], strict=True)]
-    joined: list[list[int]] = []
-    for span in spans:
-        if joined and span[0] - joined[-1][1] < GUTTER:
-            joined[-1][1] = span[1]
-        else:
-            joined.append(span)
-    large = [span for span in joined if span[1] - span[0] >= 0.15 * len(filled)]
-    return [image[a:b] if axis == 1 else image[:, a:b] for a, b in large]
+        yield letter, jpeg(Image.fromarray(panel)), text, ""

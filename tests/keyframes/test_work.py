@@ -13,13 +13,13 @@ from stages.common.errors import Rejected
 from stages.common.files import read_tar
 from stages.common.histology import Judgement
 from stages.common.itemwise import Item
+from stages.common.quality import blur, glass
 from stages.demo import film as camera
 from stages.demo import script
 from stages.demo.tissue import paint
 from stages.keyframes import work
 from stages.keyframes.magnification import level, magnification
 from stages.keyframes.prefetch import prefetch
-from stages.keyframes.quality import blur, glass
 from stages.keyframes.scan import Cut, StillView, View, scan
 from stages.keyframes.sheet import sheet
 

@@ -1,0 +1,49 @@
+"""The dataset's own README.md."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.common.files import write_bytes
+
+MOST = 20  # rows of a table
+
+
+def write_card(folder: Path, table: pd.DataFrame, metrics: dict[str, Any], title: str, note: str) -> None:
+    """Write `folder`/README.md from the rows of pairs.parquet and the metrics of the stage."""
+    import jinja2
+
+    kept = table[table.split != ""]
+    words = kept.text.str.count(r"\S+")
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+    page = environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8")).render(
+        title=title,
+        note=" ".join(note.split()),
+        metrics=metrics,
+        tables={
+            "Source": _counts(kept.source),
+            "Licence": _counts(kept.licence.replace("", "not stated")),
+            "Sub-pathology": _counts(kept.sub_pathology.replace("", "not stated")),
+            "Magnification class": _counts(
+                kept.magnification.map(lambda level: f"{level:g}").replace("nan", "unknown")
+            ),
+            "Dropped because": _counts(table["drop"][table["drop"] != ""]),
+        },
+        lengths={name: int(words.quantile(q)) if len(kept) else 0 for name, q in (("median", 0.5), ("95 %", 0.95))},
+        entities=_entities(kept.entities),
+    )
+    write_bytes(folder / "README.md", page.encode())
+
+
+def _counts(values: pd.Series) -> list[tuple[str, int]]:
+    """The most frequent values, ties by name; licences and the like come from outside and may not break a table."""
+    counted = Counter(" ".join(str(value).replace("|", "/").split())[:80] for value in values)
+    return sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST]
+
+
+def _entities(column: pd.Series) -> dict[str, int]:
+    ids = [entity["id"] for text in column for entity in json.loads(text or "[]")]
+    return {"mentions": len(ids), "concepts": len(set(ids))}

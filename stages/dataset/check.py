@@ -1,0 +1,81 @@
+"""Is the dataset whole? Every pair has its image, every image decodes, nothing is left over, the counts agree."""
+
+import json
+import tarfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.common.errors import Rejected, StageError
+from stages.common.files import read_json
+from stages.common.pictures import decode
+from stages.dataset.merge import SPLITS
+
+MEMBERS = (".jpg", ".json", ".txt")
+SHOWN = 5  # problems that are told in full
+
+
+def check(folder: Path, metrics: Path) -> dict[str, Any]:
+    """Read every shard in `folder`. Raises StageError with the first problems where there are any."""
+    from tqdm import tqdm
+
+    table = pd.read_parquet(folder / "pairs.parquet", columns=["pair_id", "split"])
+    split_of = dict(zip(table.pair_id, table.split, strict=True))
+    problems: list[str] = []
+    seen: Counter[str] = Counter()
+    samples: Counter[str] = Counter()
+    shards = [path for split in SPLITS for path in sorted(folder.glob(f"{split}-*.tar"))]
+    for path in tqdm(shards, desc="shards", unit="shard"):
+        split = path.name.rsplit("-", 1)[0]
+        for key, members in _samples(path, problems):
+            samples[split] += 1
+            problems += [f"{path.name}: {key}{suffix} is missing" for suffix in MEMBERS if suffix not in members]
+            problems += _image(path, key, members.get(".jpg"))
+            for pair in json.loads(members.get(".json", b'{"pair_ids": []}'))["pair_ids"]:
+                seen[pair] += 1
+                if split_of.get(pair, "") != split:
+                    problems.append(f"{path.name}: {pair} is an orphan: pairs.parquet has it as {split_of.get(pair)!r}")
+    kept = {pair for pair, split in split_of.items() if split}
+    problems += [f"pairs.parquet: {pair} has no image in any shard" for pair in sorted(kept - seen.keys())]
+    problems += [f"{pair} is in {count} samples" for pair, count in sorted(seen.items()) if count > 1]
+    problems += _counts(read_json(metrics), table, samples)
+    if problems:
+        raise StageError(
+            f"{len(problems)} problems in {folder}: {'; '.join(problems[:SHOWN])}: run `dvc repro --force dataset`"
+        )
+    return {"items": sum(samples.values()), "pairs": len(kept), "shards": len(shards)}
+
+
+def _samples(path: Path, problems: list[str]) -> list[tuple[str, dict[str, bytes]]]:
+    found: dict[str, dict[str, bytes]] = {}
+    try:
+        with tarfile.open(path) as tar:
+            for info in tar:
+                member = tar.extractfile(info)
+                key, dot, suffix = info.name.partition(".")
+                found.setdefault(key, {})[dot + suffix] = member.read() if member else b""
+    except (tarfile.TarError, OSError) as error:
+        problems.append(f"{path.name}: {error}")
+    return list(found.items())
+
+
+def _image(path: Path, key: str, data: bytes | None) -> list[str]:
+    try:
+        decode(data or b"")
+    except Rejected as why:
+        return [f"{path.name}: {key}.jpg: {why.reason}"]
+    return []
+
+
+def _counts(metrics: dict[str, Any], table: pd.DataFrame, samples: Counter[str]) -> list[str]:
+    """Where the metrics say something else than the files."""
+    pairs = {split: int((table.split == split).sum()) for split in SPLITS}
+    images = {split: samples[split] for split in SPLITS}
+    said = {"per_split": pairs, "images_per_split": images}
+    return [
+        f"metrics say {name} {metrics[name]}, there are {found}"
+        for name, found in said.items()
+        if metrics[name] != found
+    ]

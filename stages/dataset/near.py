@@ -1,0 +1,127 @@
+"""Near duplicates among hashes and among embeddings, at a million rows."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint8]
+Links = NDArray[np.int64]
+Rows = NDArray[np.int64]
+Vectors = NDArray[np.float32]
+
+MOST_WIDTH = 20  # bits of a band: a table of 2 ** 20 places stays in the processor's cache
+PART = 1 << 18  # rows compared at a time
+FLAT = 20_000  # rows up to which every embedding is compared with every other
+PROBES = 4  # cells of an inverted file that are looked into
+BLOCK = 4096  # rows multiplied at a time
+
+
+def near(left: Hashes, right: Hashes, bits: int) -> Links:
+    """Return (n, 2) all (i, j), sorted, where rows i of `left` and j of `right` differ in at most `bits` bits.
+
+    Exact. Where `left` is `right`, only i < j. Multi-index hashing (Norouzi et al., CVPR 2012): of `bits` // 2 + 1
+    bands of two close hashes one differs in at most one bit, so only hashes that share such a band are compared.
+    """
+    if not len(left) or not len(right):
+        return np.zeros((0, 2), np.int64)
+    own = left is right
+    total = left.shape[1] * 8
+    count = max(bits // 2 + 1, -(-total // MOST_WIDTH))
+    width = total // count
+    left_words, right_words = (np.ascontiguousarray(side).view(np.uint64) for side in (left, right))
+    found = [np.zeros((0, 2), np.int64)]
+    for left_keys, right_keys in zip(_bands(left, count, width), _bands(right, count, width), strict=True):
+        for i, j in _sharing(left_keys, right_keys, width):
+            keep = i < j if own else np.ones(len(i), bool)
+            # One word tells most pairs apart before the whole hash is read.
+            keep &= np.bitwise_count(left_words[i, 0] ^ right_words[j, 0]) <= bits
+            i, j = i[keep], j[keep]
+            apart = np.bitwise_count(left_words[i] ^ right_words[j]).sum(1, dtype=np.int32)
+            found.append(np.stack([i[apart <= bits], j[apart <= bits]], axis=1).astype(np.int64))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _bands(hashes: Hashes, count: int, width: int) -> Iterator[NDArray[np.uint32]]:
+    """One integer a row for each of `count` bands of `width` bits."""
+    weights = 1 << np.arange(width, dtype=np.uint32)
+    for band in range(count):
+        first, last = band * width, (band + 1) * width
+        bits = np.unpackbits(hashes[:, first // 8 : -(-last // 8)], axis=1)[:, first % 8 :][:, :width]
+        yield (bits * weights).sum(1, dtype=np.uint32)
+
+
+def _sharing(left: NDArray[np.uint32], right: NDArray[np.uint32], width: int) -> Iterator[tuple[Links, Links]]:
+    """Rows (i, j), in parts, whose keys are equal or one bit apart."""
+    order = np.argsort(right, kind="stable").astype(np.int64)
+    place = np.zeros((1 << width) + 1, np.int64)
+    np.cumsum(np.bincount(right, minlength=1 << width), out=place[1:])
+    for flip in (0, *(1 << bit for bit in range(width))):
+        keys = left ^ np.uint32(flip)
+        for begin in range(0, len(keys), PART):
+            part = keys[begin : begin + PART]
+            first, size = place[part], place[part + 1] - place[part]
+            i = np.repeat(np.arange(begin, begin + len(part)), size)
+            within = np.arange(len(i)) - np.repeat(np.cumsum(size) - size, size)
+            yield i, order[np.repeat(first, size) + within]
+
+
+def alike(left: Vectors, right: Vectors, count: int, min_cosine: float) -> Links:
+    """Return (n, 2) pairs (i, j), sorted, of unit rows where j is among the `count` of `right` most like row i of
+    `left` and their cosine is at least `min_cosine`. Where `left` is `right`, only i < j, whoever found whom.
+
+    Exact up to FLAT rows. Beyond, an inverted file: rows are compared within the PROBES cells whose centres are nearest
+    to them, which finds nearly all. (faiss does the same faster, but its OpenMP runtime crashes beside torch's.)
+    """
+    if not len(left) or not len(right):
+        return np.zeros((0, 2), np.int64)
+    own = left is right
+    found = [_most_alike(left, right, *cell, count + own, min_cosine) for cell in _cells(left, right)]
+    table = pd.DataFrame(np.concatenate([pairs for pairs, _ in found]), columns=["i", "j"])
+    table["cosine"] = np.concatenate([cosines for _, cosines in found])
+    if own:
+        table = table[table.i != table.j]
+    table = table.sort_values(["i", "cosine", "j"], ascending=[True, False, True])
+    pairs = table.groupby("i").head(count)[["i", "j"]].to_numpy(np.int64)
+    return np.unique(np.sort(pairs, axis=1) if own else pairs, axis=0)
+
+
+def _cells(left: Vectors, right: Vectors) -> Iterator[tuple[Rows, Rows]]:
+    """Rows of `left` and of `right` that are to be compared, cell by cell."""
+    if len(right) <= FLAT:
+        for begin in range(0, len(left), BLOCK):
+            yield np.arange(begin, min(begin + BLOCK, len(left))), np.arange(len(right))
+        return
+    rng = np.random.default_rng(0)
+    centres = right[np.sort(rng.choice(len(right), int(len(right) ** 0.5), replace=False))]
+    nearest = _nearest(right, centres, 1)[:, 0]
+    members = np.argsort(nearest, kind="stable")
+    last = np.cumsum(np.bincount(nearest, minlength=len(centres)))
+    probes = _nearest(left, centres, PROBES)
+    askers = np.argsort(probes.ravel(), kind="stable") // PROBES
+    asked = np.cumsum(np.bincount(probes.ravel(), minlength=len(centres)))
+    for cell in range(len(centres)):
+        first, begin = (int(ends[cell - 1]) if cell else 0 for ends in (last, asked))
+        for part in range(begin, int(asked[cell]), BLOCK):
+            yield askers[part : min(part + BLOCK, int(asked[cell]))], members[first : int(last[cell])]
+
+
+def _nearest(rows: Vectors, centres: Vectors, count: int) -> NDArray[np.int64]:
+    """The `count` centres most like each row."""
+    parts = [rows[begin : begin + BLOCK] @ centres.T for begin in range(0, len(rows), BLOCK)]
+    return np.concatenate([np.argpartition(-part, count - 1, axis=1)[:, :count] for part in parts])
+
+
+def _most_alike(
+    left: Vectors, right: Vectors, rows: Rows, others: Rows, count: int, min_cosine: float
+) -> tuple[Links, NDArray[np.float32]]:
+    """Up to `count` of `others` for each of `rows`, and their cosines."""
+    cosine = left[rows] @ right[others].T
+    if cosine.shape[1] > count:
+        best = np.argpartition(-cosine, count - 1, axis=1)[:, :count]
+        cosine = np.take_along_axis(cosine, best, 1)
+    else:
+        best = np.broadcast_to(np.arange(cosine.shape[1]), cosine.shape)
+    at, place = np.nonzero(cosine >= min_cosine)
+    return np.stack([rows[at], others[best[at, place]]], axis=1), cosine[at, place]

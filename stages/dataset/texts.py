@@ -1,0 +1,48 @@
+"""Texts that say nearly the same."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+PERMUTATIONS, BANDS = 64, 16  # texts of Jaccard similarity 0.8 share one of 16 bands of 4 with probability 0.9998
+SEED = 1
+WORD = r"[^a-z0-9]+"
+
+
+def text_groups(texts: Sequence[str], min_jaccard: float) -> NDArray[np.int64]:
+    """Return for each text the row of the first one that is the same or nearly so: their sets of words have a Jaccard
+    similarity of at least `min_jaccard`. Found by MinHash (rensa) and banding, then measured.
+
+    A text is compared with the first of each band it shares: chains of ever so slightly different texts do not grow.
+    """
+    from rensa import RMinHash
+
+    plain = pd.Series(texts, dtype="string").str.lower().str.replace(WORD, " ", regex=True).str.strip()
+    codes, unique = pd.factorize(plain)
+    words = [sorted(set(text.split())) for text in unique]
+    digests = np.asarray(
+        RMinHash.digest_matrix_from_token_sets(words, num_perm=PERMUTATIONS, seed=SEED).to_rows(), np.uint32
+    )
+    leader = np.arange(len(words))
+    per_band = PERMUTATIONS // BANDS
+    sets = [frozenset(one) for one in words]
+    for band in range(BANDS):
+        keys = (
+            np.ascontiguousarray(digests[:, band * per_band : (band + 1) * per_band]).view(f"V{4 * per_band}").ravel()
+        )
+        first = pd.DataFrame({"key": pd.factorize(keys)[0]}).groupby("key").cumcount().to_numpy()
+        firsts = np.flatnonzero(first == 0)
+        owner = firsts[pd.factorize(keys)[0]]
+        for row in np.flatnonzero((first > 0) & (leader == np.arange(len(words)))):
+            other = leader[owner[row]]
+            if other < row and _jaccard(sets[row], sets[other]) >= min_jaccard:
+                leader[row] = other
+    first_row = np.full(len(unique), -1)
+    first_row[codes[::-1]] = np.arange(len(codes))[::-1]
+    return np.asarray(first_row[leader[codes]], np.int64)
+
+
+def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    return len(a & b) / max(1, len(a | b))

@@ -1,0 +1,11 @@
+"""The block `fingerprints` of params.yaml."""
+
+from pydantic import Field
+
+from stages.common.params import Block
+
+
+class Params(Block):
+    """What is noted of every image, so that the dataset can be cut in many ways without looking at pixels again."""
+
+    dims: int = Field(ge=8, le=2048)

@@ -1,0 +1,88 @@
+"""What there is to know of an image without looking at it again."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from stages.common.errors import Rejected
+from stages.common.files import read_images
+from stages.common.histology import FLAGS, load_filter
+from stages.common.pictures import Picture, decode
+from stages.common.quality import blur, glass
+from stages.common.threads import cores, limit_threads
+from stages.fingerprints.hashes import perceptual_hashes
+
+CHUNK = 64  # images a worker reads at once
+SEED = 17  # of the projection: embeddings of two runs are to be comparable
+
+
+def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int) -> pd.DataFrame:
+    """Return one row an image, in the order of `references` (`path/to.tar#member`, or paths of single files).
+
+    Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
+    width, height, blur, glass, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it), and
+    error, which is "" unless the image cannot be read.
+    """
+    from tqdm import tqdm
+
+    jobs = cores() if jobs < 0 else jobs
+    parts = [references[begin : begin + CHUNK] for begin in range(0, len(references), CHUNK)]
+    pool = Parallel(n_jobs=min(jobs, max(1, len(parts))), return_as="generator")
+    done = pool(delayed(_part)(part, model, dims, jobs) for part in parts)
+    rows = [row for part in tqdm(done, total=len(parts), desc="images", unit=f"x{CHUNK}") for row in part]
+    return pd.DataFrame(rows, columns=columns())
+
+
+def columns() -> list[str]:
+    """Names of the columns of `fingerprints`."""
+    known = ["image", "sha256", "hash", "mirrored", "embedding", "width", "height", "blur", "glass", "histology"]
+    return [*known, *(f"flag_{name}" for name in FLAGS), "error"]
+
+
+def _part(references: Sequence[str], model: Path, dims: int, jobs: int) -> list[dict[str, Any]]:
+    limit_threads(jobs)
+    inside = [reference for reference in references if "#" in reference]
+    encoded = read_images(inside) if inside else {}
+    rows: list[dict[str, Any]] = []
+    pictures: list[Picture] = []
+    for reference in references:
+        data = encoded[reference] if reference in encoded else Path(reference).read_bytes()
+        row: dict[str, Any] = {"image": reference, "sha256": hashlib.sha256(data).hexdigest(), "error": ""}
+        try:
+            picture = decode(data)
+            pictures.append(picture)
+            row |= _pixels(picture)
+        except Rejected as why:
+            row["error"] = why.reason
+        rows.append(row)
+    judged = iter(_judged(pictures, model, dims))
+    return [row if row["error"] else row | next(judged) for row in rows]
+
+
+def _pixels(picture: Picture) -> dict[str, Any]:
+    own, mirrored = perceptual_hashes(picture)
+    height, width = picture.shape[:2]
+    size = {"width": width, "height": height}
+    return {"hash": own, "mirrored": mirrored, "blur": blur(picture), "glass": glass(picture), **size}
+
+
+def _judged(pictures: list[Picture], model: Path, dims: int) -> Iterator[dict[str, Any]]:
+    if not pictures:
+        return
+    judged = load_filter(model).judge(pictures)
+    vectors = judged.features @ _projection(judged.features.shape[1], dims)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    for number, vector in enumerate(vectors.astype(np.float16)):
+        flags = {f"flag_{name}": float(scores[number]) for name, scores in judged.flags.items()}
+        yield {"embedding": vector.tobytes(), "histology": float(judged.histology[number]), **flags}
+
+
+def _projection(features: int, dims: int) -> NDArray[np.float32]:
+    """A random projection, which keeps angles well enough to find candidates by (Johnson and Lindenstrauss 1984)."""
+    return np.random.default_rng(SEED).standard_normal((features, dims)).astype(np.float32) / np.float32(dims**0.5)

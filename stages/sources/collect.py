@@ -1,0 +1,101 @@
+"""A source's candidates, screened and written."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from stages.common.errors import Rejected
+from stages.common.files import TarShards, write_json, write_table
+from stages.common.histology import load_filter
+from stages.common.pairs import pairs_table
+from stages.common.pictures import Picture
+from stages.sources.candidate import Candidate
+from stages.sources.gate import clean_text, pass_gate
+from stages.sources.params import Params
+
+BATCH = 64  # images judged at once
+PER_TAR = 2000
+DROPPED = ("key", "group", "reason", "detail", "provenance", "licence")
+
+Kept = tuple[Candidate, Picture, bytes]
+Gone = tuple[Candidate, Rejected]
+
+
+def collect(
+    candidates: Iterable[Candidate], source: str, out: Path, metrics: Path, model: Path, block: Params
+) -> dict[str, Any]:
+    """Write the candidates that show histology to `out`/pairs.parquet and `out`/images-NNNNNN.tar, the others with
+    their reasons to `out`/dropped.parquet, and the counts to `metrics`. Images pass through in batches."""
+    from tqdm import tqdm
+
+    judge = load_filter(model)
+    rows: list[dict[str, Any]] = []
+    dropped: list[dict[str, str]] = []
+    stream = iter(tqdm(candidates, desc=source, unit="image", mininterval=1))
+    with TarShards(out, "images", PER_TAR) as shards:
+        while part := list(islice(stream, BATCH)):
+            kept, gone = _screened(part, judge, block)
+            for candidate, picture, data in kept:
+                reference = shards.add(f"{candidate.key}.jpg", data)
+                rows.append(_row(candidate, source, reference, picture))
+            dropped += [_dropped(candidate, why) for candidate, why in gone]
+    write_table(out / "pairs.parquet", pairs_table(rows))
+    write_table(out / "dropped.parquet", _dropped_table(dropped))
+    reasons = Counter(row["reason"] for row in dropped)
+    seen = len(rows) + len(dropped)
+    write_json(metrics, {"candidates": seen, "pairs": len(rows), "dropped": dict(sorted(reasons.items()))})
+    return {"items": seen, "pairs": len(rows)}
+
+
+def _screened(part: Sequence[Candidate], judge: Any, block: Params) -> tuple[list[Kept], list[Gone]]:
+    """The candidates that pass the gate and show histology, and the others."""
+    passed: list[Kept] = []
+    gone: list[Gone] = []
+    for candidate in part:
+        try:
+            passed.append((candidate, *pass_gate(candidate, block)))
+        except Rejected as why:
+            gone.append((candidate, why))
+    judged = judge.judge([picture for _, picture, _ in passed]).histology if passed else []
+    kept = []
+    for one, probability in zip(passed, judged, strict=True):
+        if judge.keeps(float(probability)):
+            kept.append(one)
+        else:
+            gone.append((one[0], Rejected("not_histology", f"probability {probability:.2f}")))
+    return kept, gone
+
+
+def _row(candidate: Candidate, source: str, reference: str, picture: Picture) -> dict[str, Any]:
+    return {
+        "pair_id": f"{source}_{candidate.key}",
+        "source": source,
+        "group": f"{source}_{candidate.group}",
+        "image": reference,
+        "text": clean_text(candidate.text),
+        "kind": "medical",
+        "box": "[]",
+        "entities": "[]",
+        "width": picture.shape[1],
+        "height": picture.shape[0],
+        "confidence": 1.0,
+        "reason": "captioned",
+        "provenance": candidate.provenance,
+        "licence": candidate.licence,
+        **candidate.more,
+    }
+
+
+def _dropped(candidate: Candidate, why: Rejected) -> dict[str, str]:
+    detail = clean_text(why.message)[:200]
+    values = (candidate.key, candidate.group, why.reason, detail, candidate.provenance, candidate.licence)
+    return dict(zip(DROPPED, values, strict=True))
+
+
+def _dropped_table(rows: list[dict[str, str]]) -> Any:
+    import pandas as pd
+
+    table = pd.DataFrame(rows, columns=list(DROPPED)).astype("string")
+    return table.sort_values(["key", "reason"], ignore_index=True)

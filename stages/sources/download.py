@@ -1,0 +1,144 @@
+"""Images from addresses: bounded in size, time and reach, each with its status.
+
+img2dataset's conventions are kept (a row for every address, its opt-out headers), its downloader is not: that reads
+bodies of any length, follows redirects anywhere and has no limit of time for a whole image.
+"""
+
+import hashlib
+import ipaddress
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from stages.common.files import write_bytes
+from stages.sources.params import Laion
+
+REDIRECTS = 5
+CHUNK = 1 << 16
+WHOLE = 4  # times `timeout_s` that all of one image may take
+OPTED_OUT = {"noai", "noimageai", "noindex", "noimageindex"}
+AGAIN = (429, 500, 502, 503, 504)
+AGENT = "quilt1m-pipeline"
+
+
+@dataclass(frozen=True)
+class Download:
+    """The bytes that came, or the reason (snake_case) why none did and what there is to add."""
+
+    data: bytes
+    reason: str = ""
+    detail: str = ""
+
+
+class _Refused(Exception):
+    def __init__(self, reason: str, detail: str = "", passing: bool = False) -> None:
+        super().__init__(reason, detail)
+        self.reason, self.detail, self.passing = reason, detail, passing
+
+
+def download_all(urls: Iterable[tuple[str, str]], block: Laion, cache: Path, private: bool) -> Iterator[Download]:
+    """Yield, in order, a Download for each (name, address): `name` is what the address is kept under in `cache`, so
+    that a later run fetches only what is not there. `private` allows addresses of this machine and its network."""
+    ahead: deque[Future[Download]] = deque()
+    stored = threading.local()
+    with ThreadPoolExecutor(block.threads) as pool:
+        for name, url in urls:
+            ahead.append(pool.submit(_kept, name, url, block, cache, private, stored))
+            if len(ahead) > 4 * block.threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _kept(name: str, url: str, block: Laion, cache: Path, private: bool, stored: Any) -> Download:
+    path = cache / hashlib.sha256(name.encode(errors="replace")).hexdigest()[:32]
+    if path.exists():
+        return Download(path.read_bytes())
+    if not hasattr(stored, "session"):
+        import requests
+
+        stored.session = requests.Session()
+        stored.session.headers["User-Agent"] = AGENT
+    found = download(stored.session, url, block, private)
+    if not found.reason:
+        write_bytes(path, found.data)
+    return found
+
+
+def download(session: Any, url: str, block: Laion, private: bool) -> Download:
+    """Fetch one address, again with back-off where the failure may pass."""
+    for attempt in range(block.retries + 1):
+        try:
+            return Download(_fetch(session, url, block, private))
+        except _Refused as why:
+            last = Download(b"", why.reason, why.detail)
+            if not why.passing:
+                break
+            if attempt < block.retries:
+                time.sleep(min(30.0, 0.5 * 2**attempt))
+    return last
+
+
+def _fetch(session: Any, url: str, block: Laion, private: bool) -> bytes:
+    import requests
+
+    deadline = time.monotonic() + WHOLE * block.timeout_s
+    try:
+        for _ in range(REDIRECTS + 1):
+            _check(url, private)
+            with session.get(url, stream=True, timeout=block.timeout_s, allow_redirects=False) as answer:
+                if not answer.is_redirect:
+                    return _body(answer, block.max_bytes, deadline)
+                url = urljoin(url, answer.headers["Location"])
+        raise _Refused("too_many_redirects", url)
+    except requests.Timeout as error:
+        raise _Refused("timeout", str(error), passing=True) from None
+    except requests.exceptions.ChunkedEncodingError as error:
+        raise _Refused("cut_short", str(error), passing=True) from None
+    except requests.ConnectionError as error:
+        raise _Refused("connection_failed", str(error), passing=True) from None
+    except (requests.RequestException, ValueError) as error:  # addresses that are none
+        raise _Refused("bad_address", str(error)) from None
+
+
+def _check(url: str, private: bool) -> None:
+    """Raise _Refused unless `url` is a web address of a public machine."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _Refused("bad_address", url)
+    try:
+        found = _addresses(parts.hostname, parts.port or 80)
+    except (OSError, UnicodeError):
+        raise _Refused("unknown_host", parts.hostname, passing=True) from None
+    if not private and not all(ipaddress.ip_address(one.split("%")[0]).is_global for one in found):
+        raise _Refused("private_address", parts.hostname)
+
+
+def _addresses(host: str, port: int) -> set[str]:
+    """All internet addresses of a host."""
+    return {str(info[4][0]) for info in socket.getaddrinfo(host, port)}
+
+
+def _body(answer: Any, limit: int, deadline: float) -> bytes:
+    if answer.status_code != 200:
+        raise _Refused(f"http_{answer.status_code}", passing=answer.status_code in AGAIN)
+    rules = {word.strip().lower() for word in answer.headers.get("X-Robots-Tag", "").replace(":", ",").split(",")}
+    if rules & OPTED_OUT:
+        raise _Refused("opted_out", ", ".join(sorted(rules & OPTED_OUT)))
+    data = bytearray()
+    for part in answer.iter_content(CHUNK):
+        data += part
+        if len(data) > limit:
+            raise _Refused("too_large", f"over {limit} bytes")
+        if time.monotonic() > deadline:
+            raise _Refused("timeout", "the whole image took too long")
+    if not data:
+        raise _Refused("empty")
+    return bytes(data)

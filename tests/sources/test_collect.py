@@ -1,0 +1,112 @@
+"""What passes the gate is written, what does not is a row with its reason."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from articles import encoded, tile
+from PIL import Image
+
+from stages.common.files import read_images, read_json
+from stages.sources import collect as module
+from stages.sources.candidate import Candidate
+from stages.sources.gate import clean_text, foreign
+
+
+@pytest.fixture
+def collected(tmp_path, params, monkeypatch):
+    """Collect candidates with a filter that takes dark images for histology; return pairs, dropped, metrics."""
+
+    class Filter:
+        def judge(self, pictures):
+            return SimpleNamespace(histology=np.array([float(picture.mean() < 150) for picture in pictures]))
+
+        def keeps(self, probability):
+            return probability > 0.5
+
+    monkeypatch.setattr(module, "load_filter", lambda model: Filter())
+    monkeypatch.chdir(tmp_path)
+
+    def collect(candidates):
+        from pathlib import Path
+
+        out = Path("data/sources/x")
+        module.collect(iter(candidates), "x", out, Path("m.json"), Path("model"), params("sources"))
+        tables = (pd.read_parquet(out / f"{name}.parquet") for name in ("pairs", "dropped"))
+        return *tables, read_json(Path("m.json"))
+
+    return collect
+
+
+def one(key, image=None, text="three words here", **more):
+    return Candidate(key, f"g{key}", encoded(tile(1)) if image is None else image, text, f"place {key}", **more)
+
+
+def test_every_candidate_is_a_pair_or_has_a_reason(collected):
+    png = encoded(tile(2), "PNG")
+    rows = [
+        one("a"),
+        one("b", png, licence="CC0"),
+        one("c", drop="licence"),
+        one("d", text="two words"),
+        one("e", text="word " * 20_000),
+        one("f", text="Un viaje largo a la montaña con mis amigos"),
+        one("g", b"no image"),
+        one("h", encoded(tile(1, 60))),
+        one("i", encoded(np.full((200, 200, 3), 250, np.uint8))),
+        one("j", text="=HYPERLINK(1) \x00 with\u202e controls"),
+    ]
+    pairs, dropped, metrics = collected(rows)
+    assert pairs.pair_id.tolist() == ["x_a", "x_b", "x_j"]
+    assert dropped.set_index("key").reason.to_dict() == {
+        "c": "licence",
+        "d": "text_too_short",
+        "e": "text_too_long",
+        "f": "language",
+        "g": "unreadable_image",
+        "h": "image_too_small",
+        "i": "not_histology",
+    }
+    assert metrics["candidates"] == 10
+    assert metrics["dropped"]["language"] == 1
+    assert pairs.text.iloc[2] == "HYPERLINK(1) with controls"
+    stored = read_images(pairs.image)
+    assert stored[pairs.image.iloc[0]] == rows[0].image
+    back = np.asarray(Image.open(io.BytesIO(stored[pairs.image.iloc[1]])))
+    assert back.shape == tile(2).shape
+    assert (pairs.licence.iloc[1], pairs.provenance.iloc[1], pairs.group.iloc[1]) == ("CC0", "place b", "x_gb")
+
+
+def test_nothing_kept_is_an_empty_table_not_an_error(collected):
+    pairs, dropped, _ = collected([one("a", b"")])
+    assert len(pairs) == 0
+    assert dropped.reason.tolist() == ["unreadable_image"]
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("=1+1", "1+1"),
+        ("@cmd|x", "cmd|x"),
+        ("- a list", "a list"),
+        ("a\x00b\ufeff c\n\td", "a b c d"),
+        ("pH = 7", "pH = 7"),
+    ],
+)
+def test_text_is_one_plain_line(text, clean):
+    assert clean_text(text) == clean
+
+
+def test_medical_english_is_english():
+    for text in (
+        "Adenocarcinoma in situ of the cervix, p16 positive",
+        "Squamous epithelium. Keratin pearls and dyskeratosis.",
+        "Karyorrhexis in a lymph node, H&E x200",
+        "Naevus. The melanocytic naevus shows maturation with depth.",
+    ):
+        assert not foreign(text, ["en"])
+    assert foreign("Mikroskopisches Bild eines Karzinoms der Haut mit Nekrosen", ["en"])
+    assert not foreign("Mikroskopisches Bild eines Karzinoms der Haut mit Nekrosen", ["en", "de"])
+    assert not foreign("Un viaje largo a la montaña", [])

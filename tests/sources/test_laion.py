@@ -1,0 +1,203 @@
+"""Downloads, good and bad, and retrieval from an index of embeddings."""
+
+import http.server
+import socket
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from articles import encoded, tile
+
+from stages.common.errors import StageError
+from stages.common.files import write_table
+from stages.sources import laion
+from stages.sources.retrieval import search
+
+PICTURE = encoded(tile(5))
+
+
+class Bad(http.server.BaseHTTPRequestHandler):
+    """Answers /WAY in that way."""
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        way = self.path.strip("/").split("/")[0]
+        if way.isdigit():
+            return self.send_error(int(way))
+        if way == "slow":
+            time.sleep(1.5)
+        if way in ("loop", "inward"):
+            self.send_response(302)
+            self.send_header("Location", "/loop" if way == "loop" else "http://127.0.0.1:1/private")
+            return self.end_headers()
+        self.send_response(200)
+        if way == "noai":
+            self.send_header("X-Robots-Tag", "noai")
+        if way == "cut":
+            self.send_header("Content-Length", str(2 * len(PICTURE)))
+        self.end_headers()
+        try:
+            if way == "endless":
+                while True:
+                    self.wfile.write(b"x" * 65536)
+            self.wfile.write(b"" if way == "empty" else PICTURE)
+        except OSError:
+            pass
+        return None
+
+
+@pytest.fixture
+def bad():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bad)
+    server.handle_error = lambda *args: None
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def read(tmp_path, params):
+    def candidates(urls, folder=tmp_path, **changes):
+        rows = {"URL": urls, "TEXT": [f"text {n}" for n in range(len(urls))], "similarity": 0.4, "punsafe": 0.0}
+        write_table(folder / "laion.parquet", pd.DataFrame(rows))
+        block = params("sources")
+        quick = {"folder": str(folder), "private_addresses": True, "retries": 0, "timeout_s": 1.0, "max_bytes": 10**6}
+        place = block.laion.model_copy(update=quick | changes)
+        return list(laion.candidates(block.model_copy(update={"laion": place}), tmp_path / "cache"))
+
+    return candidates
+
+
+def test_every_way_of_failing_is_a_row_with_its_class(bad, read):
+    closed = socket.socket()
+    closed.bind(("127.0.0.1", 0))
+    ways = {
+        f"{bad}/ok": "",
+        f"{bad}/404": "http_404",
+        f"{bad}/503": "http_503",
+        f"{bad}/slow": "timeout",
+        f"{bad}/loop": "too_many_redirects",
+        f"{bad}/noai": "opted_out",
+        f"{bad}/cut": "cut_short",
+        f"{bad}/endless": "too_large",
+        f"{bad}/empty": "empty",
+        f"http://127.0.0.1:{closed.getsockname()[1]}/x": "connection_failed",
+        "http://no-such-host.invalid/x": "unknown_host",
+        "file:///etc/passwd": "bad_address",
+        "not an address": "bad_address",
+        "http://[::bad/": "bad_address",
+    }
+    found = read(list(ways))
+    assert {one.provenance: one.drop for one in found} == ways
+    assert found[0].image == PICTURE
+
+
+def test_addresses_of_this_network_are_refused_unless_allowed(bad, read):
+    inside = [f"{bad}/ok", "http://localhost/x", "http://10.0.0.1/x", "http://169.254.169.254/meta", "http://[::1]/x"]
+    assert {one.drop for one in read(inside, private_addresses=False)} == {"private_address"}
+
+
+def test_a_redirect_leads_nowhere_private(bad, monkeypatch, params):
+    from stages.sources import download
+
+    monkeypatch.setattr(download, "_addresses", lambda host, port: {"127.0.0.1" if port == 1 else "8.8.8.8"})
+    import requests
+
+    found = download.download(requests.Session(), f"{bad}/inward", params("sources").laion, private=False)
+    assert found.reason == "private_address"
+
+
+def test_what_came_is_not_fetched_again_and_what_did_not_is(bad, read):
+    assert [one.drop for one in read([f"{bad}/ok", f"{bad}/404"])] == ["", "http_404"]
+    again = read([f"{bad}/ok", f"{bad}/404"], private_addresses=False)
+    assert [one.drop for one in again] == ["", "private_address"]
+
+
+def test_a_passing_failure_is_tried_again(read, site):
+    (site.folder / "a.jpg").write_bytes(PICTURE)
+    site.trouble["/a.jpg"] = [503, 429]
+    (found,) = read([f"{site.url}/a.jpg"], retries=2)
+    assert (found.drop, found.image) == ("", PICTURE)
+    assert site.asked["/a.jpg"] == 3
+
+
+def test_a_mirror_stands_in_for_the_network(tmp_path, read):
+    host = tmp_path / "mirror" / "images.example.org" / "a"
+    host.mkdir(parents=True)
+    (host / "1.jpg").write_bytes(PICTURE)
+    found = read([f"http://images.example.org/a/{n}.jpg" for n in (1, 2)], private_addresses=False)
+    assert [(one.key, one.drop) for one in found] == [("00000000", ""), ("00000001", "http_404")]
+    assert found[0].provenance == "http://images.example.org/a/1.jpg"
+
+
+def test_rows_below_the_thresholds_are_not_fetched(tmp_path, bad, params):
+    rows = {
+        "URL": [f"{bad}/1", f"{bad}/2", f"{bad}/3"],
+        "TEXT": "t",
+        "similarity": [0.1, 0.4, np.nan],
+        "punsafe": [0, 0.9, 0],
+    }
+    write_table(tmp_path / "laion.parquet", pd.DataFrame(rows))
+    block = params("sources")
+    place = block.laion.model_copy(update={"folder": str(tmp_path)})
+    found = laion.candidates(block.model_copy(update={"laion": place}), tmp_path / "cache")
+    assert [one.drop for one in found] == ["low_similarity", "unsafe", "low_similarity"]
+
+
+def unit(rows):
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def index(tmp_path):
+    """An index in two parts, and its vectors."""
+    vectors = unit(np.random.default_rng(0).standard_normal((300, 16)))
+    (tmp_path / "img_emb").mkdir()
+    (tmp_path / "metadata").mkdir()
+    for number, rows in enumerate((range(200), range(200, 300))):
+        np.save(tmp_path / "img_emb" / f"img_emb_{number}.npy", vectors[list(rows)].astype(np.float16))
+        table = pd.DataFrame({"url": [f"http://x/{n}" for n in rows], "caption": [f"row {n}" for n in rows]})
+        write_table(tmp_path / "metadata" / f"metadata_{number}.parquet", table)
+    return tmp_path, vectors
+
+
+def test_queries_find_what_a_full_comparison_finds(index):
+    folder, vectors = index
+    from stages.sources.retrieval import _described, _parts
+
+    queries = unit(np.random.default_rng(1).standard_normal((3, 16)))
+    parts = list(_parts(folder))
+    table = _described(parts, search(parts, queries, 7))
+    best = {int(row) for query in queries for row in np.argsort(-(vectors @ query))[:7]}
+    assert {int(url.rsplit("/", 1)[1]) for url in table.URL} == best
+    assert table.similarity.is_monotonic_decreasing
+    with pytest.raises(StageError, match="use the model the index was made with"):
+        search(parts, np.zeros((1, 8), np.float32), 1)
+
+
+@pytest.mark.slow
+def test_texts_find_images_which_find_more(index, params):
+    from stages.common.clip import build, embed_texts
+    from stages.sources.retrieval import retrieve
+
+    folder, _ = index
+    model = "stages/quiltnet/configs/demo_towers.json"
+    texts = ["lung", "skin"]
+    vectors = embed_texts(build(model, "none", 0), texts, 2, "cpu")
+    own = unit(np.vstack([vectors, np.random.default_rng(2).standard_normal((48, vectors.shape[1]))]))
+    np.save(folder / "img_emb" / "img_emb_0.npy", own)
+    (folder / "img_emb" / "img_emb_1.npy").unlink()
+    queries = params("sources").laion.queries.model_copy(
+        update={"index": str(folder), "model": model, "pretrained": "none", "texts": texts, "per_query": 3, "expand": 1}
+    )
+    found = retrieve(queries)
+    assert set(found.URL[:2]) == {"http://x/0", "http://x/1"}
+    assert found.similarity[0] == pytest.approx(1, abs=1e-3)
+    assert found.URL.is_unique
+    alone = retrieve(queries.model_copy(update={"expand": 0}))
+    assert len(found) >= len(alone)
