@@ -31,7 +31,8 @@ class Fingerprints:
         hashes, mirrored = (
             np.frombuffer(b"".join(table[name]), np.uint8).reshape(-1, HASH_BYTES) for name in ("hash", "mirrored")
         )
-        vectors = np.frombuffer(b"".join(table.embedding), np.float16).reshape(len(table), -1).astype(np.float32)
+        vectors = np.frombuffer(b"".join(table.embedding), np.float16).astype(np.float32)
+        vectors = vectors.reshape(len(table), -1 if len(table) else 1)
         return cls(table.image.to_numpy(object), table.sha256.to_numpy(object), hashes, mirrored, vectors)
 
 

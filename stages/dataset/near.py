@@ -14,7 +14,7 @@ Vectors = NDArray[np.float32]
 MOST_WIDTH = 20  # bits of a band: a table of 2 ** 20 places stays in the processor's cache
 PART = 1 << 18  # rows compared at a time
 FLAT = 20_000  # rows up to which every embedding is compared with every other
-PROBES = 4  # cells of an inverted file that are looked into
+PROBES = 8  # cells of an inverted file that are looked into
 BLOCK = 4096  # rows multiplied at a time
 
 

@@ -19,6 +19,8 @@ def text_groups(texts: Sequence[str], min_jaccard: float) -> NDArray[np.int64]:
     """
     from rensa import RMinHash
 
+    if not len(texts):
+        return np.zeros(0, np.int64)
     plain = pd.Series(texts, dtype="string").str.lower().str.replace(WORD, " ", regex=True).str.strip()
     codes, unique = pd.factorize(plain)
     words = [sorted(set(text.split())) for text in unique]

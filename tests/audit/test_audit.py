@@ -65,7 +65,7 @@ def test_holds_cuts_boxes_and_pairs_are_scored_against_the_script():
 
 def test_copies_are_counted_among_candidates_only():
     labels = [
-        {"source": "laion", "key": "1", "planted": "near", "tissue": ""},
+        {"source": "laion", "key": "1", "planted": "mirrored", "tissue": ""},
         {"source": "laion", "key": "2", "planted": "leak", "tissue": ""},
         {"source": "laion", "key": "3", "planted": "exact", "tissue": ""},
         {"source": "laion", "key": "9", "planted": "exact", "tissue": ""},
@@ -77,5 +77,7 @@ def test_copies_are_counted_among_candidates_only():
         }
     )
     found = copy_metrics(labels, table)
-    assert found["duplicates"] == {"planted": 2, "found": 1, "precision": 0.5, "recall": 0.5}
+    ways = {"exact": 0.0, "mirrored": 1.0}
+    expected = {"planted": 2, "found": 1, "precision": 0.5, "recall": 0.5, "recall_by_way": ways}
+    assert found["duplicates"] == expected
     assert found["leaks"] == {"planted": 1, "found": 1, "flagged": 1}

@@ -1,0 +1,183 @@
+"""What stays, what goes and why; splits that leak nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.common.histology import FLAGS
+from stages.common.pairs import pairs_table
+from stages.dataset.merge import leaks_left, merge
+
+RNG = np.random.default_rng(0)
+
+
+def row(pair_id, source="quilt", group=None, image=None, **more):
+    values = {
+        "pair_id": pair_id,
+        "source": source,
+        "group": group or pair_id,
+        "image": image or f"t.tar#{pair_id}.jpg",
+        "text": f"three words {pair_id}",
+        "width": 512,
+        "height": 512,
+        "confidence": 1.0,
+    }
+    return values | more
+
+
+def bits(count, seed=0):
+    """A hash that differs in `count` bits from that of `seed` alone."""
+    base = np.unpackbits(np.random.default_rng(seed).integers(0, 256, 32, dtype=np.uint8))
+    base[:count] ^= 1
+    return np.packbits(base).tobytes()
+
+
+def prints(images, **special):
+    """Fingerprints of images, all far apart but for `special`: image to columns."""
+    rows = []
+    for image in images:
+        far = {"sha256": image, "hash": RNG.bytes(32), "mirrored": RNG.bytes(32)}
+        vector = RNG.standard_normal(64)
+        far["embedding"] = (vector / np.linalg.norm(vector)).astype(np.float16).tobytes()
+        quality = {"blur": 0.2, "glass": 0.1, "histology": 1.0, "error": "", "width": 9, "height": 9}
+        flags = {f"flag_{flag}": 0.0 for flag in FLAGS}
+        rows.append({"image": image} | far | quality | flags | special.get(image, {}))
+    return pd.DataFrame(rows)
+
+
+def merged(rows, params, special=None, tests=None, verify=lambda asked: [False] * len(asked), **changes):
+    table = pairs_table(rows)
+    images = prints(dict.fromkeys(table.image), **(special or {}))
+    tests = tests if tests is not None else prints(["nowhere.jpg"]).assign(evalset="far")
+    block = params("dataset", **changes)
+    found = merge(table, images, tests, block, 0, verify)
+    assert leaks_left(found, images, tests, block.near_bits)["groups"] == 0
+    return found.set_index("pair_id")
+
+
+def test_the_first_source_then_the_larger_image_stays(params):
+    rows = [
+        row("q", image="a#q"),
+        row("p", "pubmed", image="a#p", width=900.0),
+        row("o1", "openpath", image="a#o1"),
+        row("o2", "openpath", image="a#o2", width=800.0),
+    ]
+    special = {
+        "a#q": {"sha256": "same"},
+        "a#p": {"sha256": "same"},
+        "a#o1": {"hash": bits(0)},
+        "a#o2": {"hash": bits(20)},
+    }
+    table = merged(rows, params, special)
+    assert table.loc["p", ["drop", "duplicate_of"]].tolist() == ["exact_duplicate", "q"]
+    assert table.loc["o1", ["drop", "duplicate_of"]].tolist() == ["near_duplicate", "o2"]
+    assert table.loc[["q", "o2"], "drop"].tolist() == ["", ""]
+    turned = merged(rows, params, special, sources=["pubmed", "quilt", "openpath"])
+    assert turned.loc["q", "duplicate_of"] == "p"
+
+
+def test_mirrored_and_cut_images_are_copies_too(params):
+    rows = [row("a", image="t#a"), row("b", image="t#b"), row("c", image="t#c"), row("d", image="t#d")]
+    vector = (np.eye(64)[0]).astype(np.float16).tobytes()
+    special = {
+        "t#a": {"hash": bits(0), "mirrored": bits(0, 9)},
+        "t#b": {"hash": bits(3, 9), "mirrored": bits(3)},
+        "t#c": {"embedding": vector},
+        "t#d": {"embedding": vector},
+    }
+    asked = []
+    table = merged(rows, params, special, verify=lambda pairs: [asked.append(pair) or True for pair in pairs])
+    assert table["drop"].to_dict() == {"a": "", "b": "near_duplicate", "c": "", "d": "view_duplicate"}
+    assert asked == [("t#c", "t#d")]
+    assert merged(rows, params, special).loc["d", "drop"] == ""
+
+
+def test_one_groups_own_likenesses_stay_and_repeated_texts_go(params):
+    rows = [
+        row("v1", group="v", image="t#1", text="Keratin pearls, here."),
+        row("v2", group="v", image="t#2"),
+        row("v3", group="v", image="t#1", text="keratin pearls here"),
+    ]
+    table = merged(rows, params, {"t#1": {"hash": bits(0)}, "t#2": {"hash": bits(1)}})
+    assert table["drop"].to_dict() == {"v1": "", "v2": "", "v3": "same_image_and_text"}
+    assert table.text_group.tolist() == ["v1", "v2", "v1"]
+
+
+def test_every_fault_names_its_reason(params):
+    rows = [row(name) for name in "abcdefgh"]
+    rows[1]["width"], rows[2]["text"], rows[3]["confidence"], rows[7]["text"] = 10.0, "two words", 0.1, "word " * 50
+    special = {
+        "t.tar#e.jpg": {"blur": 0.9},
+        "t.tar#f.jpg": {"glass": 0.95},
+        "t.tar#g.jpg": {"flag_person": 0.8},
+        "t.tar#a.jpg": {"error": "unreadable_image"},
+    }
+    strict = {"max_blur": 0.8, "max_glass": 0.9, "flags": ["person"], "max_words": 40}
+    assert merged(rows, params, special, **strict)["drop"].to_dict() == {
+        "a": "unreadable_image",
+        "b": "image_too_small",
+        "c": "text_too_short",
+        "d": "low_confidence",
+        "e": "blurred",
+        "f": "glass",
+        "g": "flag_person",
+        "h": "text_too_long",
+    }
+    lenient = merged(rows[4:], params, special)
+    assert (lenient["drop"] == "").all()
+    assert (lenient.split != "").all()
+
+
+def test_planted_leaks_of_every_kind_are_all_found(params):
+    rows = [row(name, image=f"t#{name}") for name in ("exact", "near", "mirrored", "cut", "clean")]
+    vector = np.eye(64)[3].astype(np.float16).tobytes()
+    tests = prints(
+        ["e1", "e2", "e3", "e4", "bad"],
+        e1={"sha256": "one"},
+        e2={"hash": bits(0)},
+        e3={"hash": bits(0, 7)},
+        e4={"embedding": vector},
+        bad={"error": "unreadable_image", "hash": None},
+    ).assign(evalset=["nct", "nct", "mhist", "mhist", "nct"])
+    special = {
+        "t#exact": {"sha256": "one"},
+        "t#near": {"hash": bits(24)},
+        "t#mirrored": {"mirrored": bits(10, 7)},
+        "t#cut": {"embedding": vector},
+    }
+    table = merged(rows, params, special, tests, verify=lambda pairs: [right == "e4" for _, right in pairs])
+    assert table["drop"].to_dict() == {
+        "exact": "leak_nct",
+        "near": "leak_nct",
+        "mirrored": "leak_mhist",
+        "cut": "leak_mhist",
+        "clean": "",
+    }
+
+
+def test_the_second_search_counts_leaks_that_were_let_through():
+    images = prints(["t#a", "t#b", "t#c"], **{name: {"hash": bits(0)} for name in ("t#a", "t#b")})
+    table = pairs_table([row("a", image="t#a"), row("b", image="t#b"), row("c", image="t#c")])
+    table["split"] = ["train", "test", "train"]
+    tests = prints(["e"], e={"hash": images.hash[2]}).assign(evalset="nct")
+    assert leaks_left(table, images, tests, 24) == {"evalsets": 1, "test": 1, "groups": 0}
+
+
+def test_groups_stay_together_and_new_ones_move_no_old_ones(params):
+    rows = [row(f"g{n}_{k}", group=f"g{n}") for n in range(300) for k in range(2)]
+    table = merged(rows, params)
+    assert table.groupby("group").split.nunique().max() == 1
+    shares = table.split.value_counts(normalize=True)
+    assert shares["test"] == pytest.approx(0.12, abs=0.05)
+    assert shares["val"] == pytest.approx(0.08, abs=0.05)
+    fewer = merged(rows[:200], params)
+    assert (fewer.split == table.loc[fewer.index].split).all()
+
+
+def test_groups_that_share_a_copy_fall_on_one_side(params):
+    rows = [row(f"{side}{n}_{k}", group=f"{side}{n}") for n in range(60) for side in "ab" for k in range(2)]
+    special = {f"t.tar#{side}{n}_0.jpg": {"sha256": f"shared {n}"} for n in range(60) for side in "ab"}
+    table = merged(rows, params, special)
+    sides = table[table.split != ""].groupby("group").split.first()
+    assert all(sides[f"a{n}"] == sides[f"b{n}"] for n in range(60))
+    assert sides.nunique() > 1

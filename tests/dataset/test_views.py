@@ -1,0 +1,36 @@
+"""One place seen twice, and places that only look alike."""
+
+import cv2
+import numpy as np
+import pytest
+
+from stages.common.pictures import decode
+from stages.dataset.views import View, same_view
+from stages.demo.captioned import WAYS, copied, make
+
+
+def either(left, right):
+    return same_view(View.of(left), View.of(right)) or same_view(View.of(left), View.of(right, mirrored=True))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_copies_of_every_kind_show_the_same_place(way):
+    rng = np.random.default_rng(4)
+    found = [
+        either(decode(image.image), decode(copied(image.image, way, rng)))
+        for image in (make("pubmed", number, 5) for number in range(20))
+    ]
+    assert np.mean(found) >= 0.95
+
+
+def test_other_tissue_of_the_same_kind_does_not():
+    pictures = [decode(make("pubmed", number, 5).image) for number in range(30)]
+    views = [View.of(picture) for picture in pictures]
+    assert not any(same_view(views[a], views[b]) for a in range(30) for b in range(a))
+
+
+def test_a_blank_image_shows_no_place():
+    blank = View.of(np.full((200, 200, 3), 240, np.uint8))
+    assert not same_view(blank, blank)
+    turned = decode(make("pubmed", 1, 5).image)
+    assert either(turned, cv2.rotate(turned, cv2.ROTATE_90_CLOCKWISE))
