@@ -1,7 +1,9 @@
 """Webdataset shards: one sample an image, with all its texts."""
 
+import functools
 import io
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,10 @@ import pandas as pd
 from joblib import Parallel, delayed
 from PIL import Image
 
-from stages.common.files import ImageReader, jpeg, write_tar
+from stages.common.files import ImageReader, jpeg
 from stages.dataset.merge import SPLITS
+
+BUFFER = 1 << 22  # bytes that are written at once
 
 
 def write_shards(
@@ -63,14 +67,29 @@ def _samples(rows: pd.DataFrame) -> list[Sample]:
     return samples
 
 
+@functools.cache
+def _reader() -> ImageReader:
+    """One for all shards that a worker writes: samples are shuffled, so every shard reads from every tar."""
+    return ImageReader()
+
+
 def _write(path: Path, part: list[Sample], max_side: int) -> None:
-    reader = ImageReader()
-    members: dict[str, bytes] = {}
-    for key, image, record in part:
-        members[f"{key}.jpg"] = shrink(reader.read(image), max_side)
-        members[f"{key}.txt"] = record["texts"][0].encode()
-        members[f"{key}.json"] = json.dumps(record, sort_keys=True).encode()
-    write_tar(path, members)
+    """Write one shard, sample by sample, whole or not at all."""
+    reader = _reader()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    with tarfile.TarFile(unfinished, "w", format=tarfile.USTAR_FORMAT, copybufsize=BUFFER) as tar:
+        for key, image, record in part:
+            members = {
+                "jpg": shrink(reader.read(image), max_side),
+                "txt": record["texts"][0].encode(),
+                "json": json.dumps(record, sort_keys=True).encode(),
+            }
+            for suffix, data in members.items():
+                info = tarfile.TarInfo(f"{key}.{suffix}")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    unfinished.replace(path)
 
 
 def shrink(data: bytes, max_side: int) -> bytes:
