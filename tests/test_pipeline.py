@@ -134,7 +134,7 @@ def scratch(tmp_path_factory):
     """One full run at tiny size, shared by the tests below, which follow each other."""
     clone = Scratch(tmp_path_factory.mktemp("scratch"))
     ran, _ = clone.ran("dvc", "repro")
-    assert len(ran) == 23, ran
+    assert len(ran) == 25, ran
     return clone
 
 
