@@ -1,5 +1,6 @@
 """LAION: a parquet of addresses and captions, or what queries find in an index of them, fetched."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ def candidates(params: Params, cache: Path = CACHE) -> Iterator[Candidate]:
     table = _rows(block)
     wanted = [not _unwanted(row, block) for row in table.to_dict("records")]
     mirror = Path(block.folder) / "mirror"
-    with mirrored(mirror) as rewrite:
+    with mirrored(mirror) as rewrite, tempfile.TemporaryDirectory() as scratch:
+        # Another demo world has other images under the same addresses: what a mirror gives is not kept.
+        cache = Path(scratch) if mirror.is_dir() else cache
         urls = [(url, rewrite(url)) for url in table.URL[wanted]]
         fetched = download_all(urls, block, cache, block.private_addresses or mirror.is_dir())
         for number, row in enumerate(table.to_dict("records")):
