@@ -29,7 +29,7 @@ class Bad(http.server.BaseHTTPRequestHandler):
         if way.isdigit():
             return self.send_error(int(way))
         if way == "slow":
-            time.sleep(1.5)
+            time.sleep(6)
         if way in ("loop", "inward"):
             self.send_response(302)
             self.send_header("Location", "/loop" if way == "loop" else "http://127.0.0.1:1/private")
@@ -50,9 +50,15 @@ class Bad(http.server.BaseHTTPRequestHandler):
         return None
 
 
+class Many(http.server.ThreadingHTTPServer):
+    """Lets as many wait for an answer as there are downloads at once."""
+
+    request_queue_size = 128
+
+
 @pytest.fixture
 def bad():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Bad)
+    server = Many(("127.0.0.1", 0), Bad)
     server.handle_error = lambda *args: None
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -66,7 +72,7 @@ def read(tmp_path, params):
         rows = {"URL": urls, "TEXT": [f"text {n}" for n in range(len(urls))], "similarity": 0.4, "punsafe": 0.0}
         write_table(folder / "laion.parquet", pd.DataFrame(rows))
         block = params("sources")
-        quick = {"folder": str(folder), "private_addresses": True, "retries": 0, "timeout_s": 1.0, "max_bytes": 10**6}
+        quick = {"folder": str(folder), "private_addresses": True, "retries": 0, "timeout_s": 4.0, "max_bytes": 10**6}
         place = block.laion.model_copy(update=quick | changes)
         return list(laion.candidates(block.model_copy(update={"laion": place}), tmp_path / "cache"))
 
