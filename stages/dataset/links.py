@@ -28,12 +28,15 @@ class Fingerprints:
     @classmethod
     def of(cls, table: pd.DataFrame) -> "Fingerprints":
         """The rows of a table of stages.fingerprints, none of which may have an error."""
-        hashes, mirrored = (
-            np.frombuffer(b"".join(table[name]), np.uint8).reshape(-1, HASH_BYTES) for name in ("hash", "mirrored")
-        )
+        hashes, mirrored = hash_rows(table.hash), hash_rows(table.mirrored)
         vectors = np.frombuffer(b"".join(table.embedding), np.float16).astype(np.float32)
         vectors = vectors.reshape(len(table), -1 if len(table) else 1)
         return cls(table.image.to_numpy(object), table.sha256.to_numpy(object), hashes, mirrored, vectors)
+
+
+def hash_rows(column: pd.Series) -> NDArray[np.uint8]:
+    """(n, 32) bytes of a column of hashes."""
+    return np.frombuffer(b"".join(column), np.uint8).reshape(-1, HASH_BYTES)
 
 
 def copies(own: Fingerprints, groups: NDArray[np.int64], bits: int, cosine: float, verify: Verify) -> pd.DataFrame:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.dataset.links import Fingerprints, Verify, copies, leaks
+from stages.dataset.links import Fingerprints, Verify, copies, hash_rows, leaks
+from stages.dataset.near import near
 from stages.dataset.params import Params
 from stages.dataset.texts import text_groups
 
@@ -120,17 +121,11 @@ def _side(name: str, block: Params, seed: int) -> str:
 def leaks_left(table: pd.DataFrame, images: pd.DataFrame, tests: pd.DataFrame, bits: int) -> dict[str, int]:
     """Count, with nothing but hashes, what may not be: images of train or val that are copies of an evalset's
     (`evalsets`) or of the test split's (`test`), and groups on two sides (`groups`)."""
-    from stages.dataset.near import near
-
     kept = table[table.split != ""].drop_duplicates("image").merge(images[["image", "hash"]], on="image")
-    learnt, held = (_hashes(kept[kept.split.isin(sides)]) for sides in (("train", "val"), ("test",)))
-    others = _hashes(tests[tests.error == ""])
+    learnt, held = (hash_rows(kept[kept.split.isin(sides)].hash) for sides in (("train", "val"), ("test",)))
+    others = hash_rows(tests[tests.error == ""].hash)
     return {
         "evalsets": len(np.unique(near(learnt, others, bits)[:, 0])),
         "test": len(np.unique(near(learnt, held, bits)[:, 0])),
         "groups": int((table[table.split != ""].groupby("group").split.nunique() > 1).sum()),
     }
-
-
-def _hashes(table: pd.DataFrame) -> NDArray[np.uint8]:
-    return np.frombuffer(b"".join(table.hash), np.uint8).reshape(-1, 32)
