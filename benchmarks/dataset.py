@@ -106,6 +106,7 @@ def table_work(count: int) -> tuple[float, float, dict[str, int], int]:
     from stages.dataset.merge import leaks_left, merge
 
     pairs, images, tests = world(count)
+    pairs = pairs.assign(similarity=np.nan)
     block, base = load("dataset")
     began = time.perf_counter()
     table = merge(pairs, images, tests, block, base.seed, lambda asked: [True] * len(asked))

@@ -1,24 +1,19 @@
 """CLIP models through open_clip: built from its registry or from a config file, saved and loaded as `local-dir:`."""
 
+import contextlib
 import json
-import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from stages.common.backbone import load_matching
 from stages.common.errors import StageError
 from stages.common.files import read_json, write_json
 from stages.common.weights import PACKAGE, locate
 
-Vectors = NDArray[np.float32]
-
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
-TEXT_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 FROM_SCRATCH, FROM_TOWERS = "none", "towers"
 
 
@@ -30,7 +25,6 @@ class Clip:
     tokenizer: Any
     preprocess: dict[str, Any]
     config: dict[str, Any]
-    text_folder: Path | None = field(default=None)
 
     @property
     def image_size(self) -> int:
@@ -38,13 +32,13 @@ class Clip:
         size = self.model.visual.image_size
         return int(size[0] if isinstance(size, tuple | list) else size)
 
-    def transform(self, **augmentation: Any) -> Any:
-        """open_clip's transform: for training where augmentation options are given, for evaluation otherwise."""
+    def transform(self, *, squash: bool = False, **augmentation: Any) -> Any:
+        """open_clip's transform: for training where augmentation options are given, for evaluation otherwise;
+        `squash` looks at the whole picture, its aspect not kept."""
         from open_clip import image_transform
 
-        return image_transform(
-            self.image_size, is_train=bool(augmentation), aug_cfg=augmentation or None, **self.preprocess
-        )
+        steps = self.preprocess | ({"resize_mode": "squash"} if squash else {})
+        return image_transform(self.image_size, is_train=bool(augmentation), aug_cfg=augmentation or None, **steps)
 
 
 def build(model: str, start: str, seed: int) -> Clip:
@@ -53,10 +47,10 @@ def build(model: str, start: str, seed: int) -> Clip:
     Args:
         model: a name that open_clip knows (also `hf-hub:` and `local-dir:`), or a .json file with embed_dim,
             vision_cfg, text_cfg, preprocess_cfg and image_tower_weights; places may be `package:` ones.
-        start: none (from scratch), towers (a .json model's own pretrained towers, projections drawn from `seed`), or
-            an open_clip pretrained tag or checkpoint file.
+        start: none (from scratch), towers (a .json model's own pretrained towers, projections drawn from `seed`), ""
+            (what `hf-hub:` or `local-dir:` come with), or an open_clip pretrained tag or checkpoint file.
 
-    Raises StageError for a name or start that cannot be had.
+    Raises StageError for a name or start that cannot be had, and for a checkpoint that does not fit, naming its key.
     """
     import torch
 
@@ -64,48 +58,35 @@ def build(model: str, start: str, seed: int) -> Clip:
     return _from_file(Path(model), start) if model.endswith(".json") else _from_registry(model, start)
 
 
+def named(place: str) -> Clip:
+    """Return the pretrained model `MODEL@PRETRAINED` in open_clip's names, `hf-hub:NAME` or `local-dir:FOLDER`."""
+    model, _, pretrained = place.partition("@")
+    return build(model, pretrained, 0)
+
+
 def load(folder: Path) -> Clip:
     """Return the model that `save` wrote to `folder`."""
-    import open_clip
-
     if not (folder / WEIGHTS).exists():
         raise StageError(f"{folder / WEIGHTS} not found: run `dvc repro quiltnet`")
-    name = f"local-dir:{folder}"
-    stored = read_json(folder / CONFIG)
-    model, _, _ = open_clip.create_model_and_transforms(name)
-    return Clip(model.eval(), open_clip.get_tokenizer(name), stored["preprocess_cfg"], stored["model_cfg"])
+    return named(f"local-dir:{folder}")
 
 
 def save(clip: Clip, folder: Path) -> None:
     """Write `clip` to `folder` so that open_clip loads it as `local-dir:FOLDER` from the repository root."""
+    from open_clip.tokenizer import HFTokenizer
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     config = json.loads(json.dumps(clip.config))
-    if clip.text_folder is not None:
-        for name in TEXT_FILES:
-            if (clip.text_folder / name).exists():
-                shutil.copyfile(clip.text_folder / name, folder / name)
-        config["text_cfg"] |= {
-            "hf_model_name": folder.as_posix(),
-            "hf_tokenizer_name": folder.as_posix(),
-            "hf_model_pretrained": False,
-        }
+    if isinstance(clip.tokenizer, HFTokenizer):
+        clip.tokenizer.tokenizer.save_pretrained(folder)
+        config["text_cfg"]["hf_tokenizer_name"] = folder.as_posix()
+    if "hf_model_name" in config["text_cfg"]:
+        clip.model.text.config.save_pretrained(folder)
+        config["text_cfg"] |= {"hf_model_name": folder.as_posix(), "hf_model_pretrained": False}
     write_json(folder / CONFIG, {"model_cfg": config, "preprocess_cfg": clip.preprocess})
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in clip.model.state_dict().items()}
     save_file(weights, folder / WEIGHTS)
-
-
-def embed_texts(clip: Clip, texts: Sequence[str], batch_size: int, device: str) -> Vectors:
-    """Return one unit vector a row for texts."""
-    import torch
-
-    rows = []
-    with torch.inference_mode():
-        for begin in range(0, len(texts), batch_size):
-            tokens = clip.tokenizer(list(texts[begin : begin + batch_size])).to(device)
-            rows.append(clip.model.encode_text(tokens, normalize=True).float().cpu().numpy())
-    return np.concatenate(rows)
 
 
 def _from_file(path: Path, start: str) -> Clip:
@@ -127,21 +108,36 @@ def _from_file(path: Path, start: str) -> Clip:
     if start == FROM_TOWERS and image_weights:
         load_matching(model.visual.trunk, image_weights)
     elif start not in (FROM_SCRATCH, FROM_TOWERS):
-        open_clip.load_checkpoint(model, str(locate(start)))
+        checkpoint = locate(start)
+        with _explained(f"checkpoint {checkpoint}"):
+            open_clip.load_checkpoint(model, str(checkpoint))
     tokenizer = open_clip.tokenizer.HFTokenizer(str(folder), context_length=text["context_length"])
-    return Clip(model, tokenizer, preprocess, config, folder)
+    return Clip(model, tokenizer, preprocess, config)
 
 
 def _from_registry(name: str, start: str) -> Clip:
     import open_clip
 
-    try:
-        pretrained = None if start == FROM_SCRATCH else start
-        model, _, _ = open_clip.create_model_and_transforms(name, pretrained=pretrained)
-    except (RuntimeError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise StageError(f"quiltnet.model '{name}' with start '{start}' cannot be had: {reason}") from None
+    with _explained(f"model '{name}' with start '{start}'"):
+        scratch = start == FROM_SCRATCH
+        model, _, _ = open_clip.create_model_and_transforms(
+            name, pretrained=None if scratch else start or None, load_weights=not scratch, pretrained_text=not scratch
+        )
+        tokenizer, config = open_clip.get_tokenizer(name), open_clip.get_model_config(name)
     steps = open_clip.get_model_preprocess_cfg(model)
     preprocess = {key: steps[key] for key in ("mean", "std", "interpolation", "resize_mode")}
-    config = open_clip.get_model_config(name) if "://" not in name and ":" not in name else {}
-    return Clip(model, open_clip.get_tokenizer(name), preprocess, config or {})
+    return Clip(model.eval(), tokenizer, preprocess, config)
+
+
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn what open_clip and torch raise into one line about `what`."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except pickle.UnpicklingError:
+        raise StageError(f"{what}: holds more than tensors and would run code: save it as safetensors") from None
+    except (RuntimeError, ValueError, KeyError, OSError, SafetensorError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise StageError(f"{what} cannot be had: {reason}") from None

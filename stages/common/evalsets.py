@@ -1,114 +1,146 @@
-"""Evalsets in their official on-disk forms, read under a protocol file."""
+"""Evalsets read under a protocol: a file that fixes what is measured on, with which words, and how."""
 
-from collections.abc import Callable, Iterator
+import hashlib
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.errors import StageError
+from stages.common.loaders import LOADERS
 
-SUFFIXES = {".tif", ".tiff", ".jpg", ".jpeg", ".png"}
+METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
+COLUMNS = ["path", "label", "split", "institution", "text"]
+SPLITS = ("train", "validation", "test", "")
 
 
 class Evalset(BaseModel):
-    """One dataset of a protocol: how its files are read, and the prompt for each of its labels."""
+    """One dataset of a protocol: how its files are read, and the prompt for each of its labels.
+
+    Without classes it is a set of pairs, for retrieval. `split` is the side that is measured on (a set without an
+    official split is measured on as a whole).
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     loader: str
     root: str
-    organ: str
-    classes: dict[str, str]
+    sub_pathology: str
+    institution: str = ""
+    classes: dict[str, str] = {}
+    left_out: list[str] = []
+    split: Literal["test", "validation", "all"] = "test"
+    readers: str = ""
+    source: str = ""
+
+    @property
+    def pairs(self) -> bool:
+        """True for a set of images and texts, false for one of images and labels."""
+        return not self.classes
 
 
 class Protocol(BaseModel):
-    """What is measured on: evalsets by name, and the templates whose embeddings are averaged."""
+    """What is measured on, with which templates (their embeddings are averaged), and which number sums it up."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str
-    templates: list[str]
+    templates: list[str] = Field(min_length=1)
+    metric: Literal["accuracy", "balanced_accuracy", "weighted_f1", "macro_f1"]
+    averaging: Literal["sets", "images"]
+    transform: Literal["model", "squash"]
+    missing: Literal["fail", "skip"]
     evalsets: dict[str, Evalset]
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of all that the protocol fixes; comments and order of keys do not count."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def load_protocol(path: str) -> Protocol:
-    """Return the protocol in the YAML file `path`; raises StageError that names the key at fault."""
+    """Return the protocol in the YAML file `path`; raises StageError that names the key at fault.
+
+    A file with `extends: OTHER.yaml` (beside it) holds only what differs from the other; null takes a key out.
+    """
     try:
-        return Protocol.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise StageError(f"evaluation.protocol: {path} not found: see protocols/ for those there are") from None
+        protocol = Protocol.model_validate(_tree(Path(path)))
     except ValidationError as error:
         first = error.errors()[0]
         raise StageError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    for number, template in enumerate(protocol.templates):
+        if "{c}" not in template:
+            raise StageError(f"{path}: templates.{number}: '{template}' lacks {{c}}, where the class name goes")
+    for name, evalset in protocol.evalsets.items():
+        if evalset.loader not in LOADERS:
+            known = ", ".join(sorted(LOADERS))
+            raise StageError(f"{path}: evalsets.{name}.loader: there is no '{evalset.loader}' (known: {known})")
+    return protocol
+
+
+def _tree(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StageError(f"evaluation.protocol: {path} not found: see protocols/ for those there are") from None
+    except yaml.YAMLError as error:
+        raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise StageError(f"{path} must hold a protocol")
+    return _merged(_tree(path.parent / tree.pop("extends")), tree) if "extends" in tree else tree
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    found = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(found.get(key), dict) and key != "classes"
+        found[key] = _merged(found[key], value) if both else value
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def read_protocol(path: str, folder: str) -> tuple[Protocol, dict[str, pd.DataFrame]]:
+    """Return the protocol and the table of each of its evalsets that is there, below `folder`.
+
+    Raises StageError for a set that is not there, unless the protocol says `missing: skip`.
+    """
+    protocol = load_protocol(path)
+    tables = {}
+    for name, evalset in protocol.evalsets.items():
+        if (Path(folder) / evalset.root).is_dir():
+            tables[name] = read_evalset(Path(folder), name, evalset)
+        elif protocol.missing == "fail":
+            where = f"get it from {evalset.source}" if evalset.source else "put its files there"
+            raise StageError(
+                f"evalset {name}: {Path(folder) / evalset.root} not found: {where}, or write `missing: skip` in {path}"
+            )
+    return protocol, tables
 
 
 def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
-    """Return (path, label, split) of an evalset's images below `folder`, labels of the protocol only, sorted by path.
+    """Return path, label, split, institution and text of an evalset's images below `folder`, sorted by path and text.
 
-    `label` indexes evalset.classes; `split` is train or test, and "" where the official files have no split.
+    `path` is for stages.common.loaders.read_image. `label` indexes evalset.classes, -1 where the label is left_out or
+    the set has no classes; `split` is one of SPLITS, "" where the official files have none. Raises StageError where
+    labels and classes do not agree.
     """
-    if evalset.loader not in LOADERS:
-        raise StageError(f"evalset {name}: no loader '{evalset.loader}' (known: {', '.join(sorted(LOADERS))})")
     root = folder / evalset.root
-    if not root.is_dir():
-        raise StageError(
-            f"evalset {name}: {root} not found: put its official files there or take it out of the protocol"
-        )
-    rows = pd.DataFrame(LOADERS[evalset.loader](root), columns=["path", "code", "split"])
-    order = {code: number for number, code in enumerate(evalset.classes)}
-    rows = rows[rows.code.isin(list(order))]
+    rows = pd.DataFrame(list(LOADERS[evalset.loader](root)), columns=["path", "code", "split", "institution", "text"])
+    rows = rows.fillna({"split": "", "institution": evalset.institution, "text": ""})
     if rows.empty:
-        raise StageError(f"evalset {name}: no image of its classes below {root}")
-    table = pd.DataFrame({"path": rows.path, "label": rows.code.map(order).astype(int), "split": rows.split})
-    return table.sort_values("path", ignore_index=True)
-
-
-Row = tuple[str, str, str]  # path, the label as the files have it, split
-
-
-def image_folder(root: Path) -> Iterator[Row]:
-    """One folder a class, no official split (LC25000)."""
-    for path in sorted(root.glob("*/*")):
-        if path.suffix.lower() in SUFFIXES:
-            yield path.as_posix(), path.parent.name, ""
-
-
-def nct_crc(root: Path) -> Iterator[Row]:
-    """NCT-CRC-HE-100K to learn from, CRC-VAL-HE-7K to test on."""
-    for folder, split in (("NCT-CRC-HE-100K", "train"), ("CRC-VAL-HE-7K", "test")):
-        yield from ((path, code, split) for path, code, _ in image_folder(root / folder))
-
-
-def skin_cancer(root: Path) -> Iterator[Row]:
-    """tiles-v2.csv with file, class and set (Train, Validation, Test)."""
-    table = _table(root / "tiles-v2.csv", pd.read_csv, ("file", "class", "set"))
-    splits = {"Train": "train", "Validation": "validation", "Test": "test"}
-    yield from zip(
-        [(root / file).as_posix() for file in table.file], table["class"], table.set.map(splits), strict=True
-    )
-
-
-def sicapv2(root: Path) -> Iterator[Row]:
-    """partition/Test/{Train,Test}.xlsx with one-hot columns NC, G3, G4, G5; G4C is ignored."""
-    labels = ["NC", "G3", "G4", "G5"]
-    for split in ("Train", "Test"):
-        table = _table(root / "partition" / "Test" / f"{split}.xlsx", pd.read_excel, ("image_name", *labels))
-        for name, code in zip(table.image_name, table[labels].idxmax(axis=1), strict=True):
-            yield (root / "images" / name).as_posix(), code, split.lower()
-
-
-def _table(path: Path, reader: Callable[[Path], pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
-    if not path.exists():
-        raise StageError(f"{path} not found: it lists the evalset's images")
-    table = reader(path)
-    if missing := [name for name in columns if name not in table.columns]:
-        raise StageError(f"{path}: column '{missing[0]}' is missing")
-    return table
-
-
-LOADERS: dict[str, Callable[[Path], Any]] = {
-    loader.__name__: loader for loader in (image_folder, nct_crc, skin_cancer, sicapv2)
-}
+        raise StageError(f"evalset {name}: no image below {root}")
+    if wrong := sorted(set(rows.split) - set(SPLITS)):
+        raise StageError(f"evalset {name}: split '{wrong[0]}' is none of train, validation, test")
+    order = {code: number for number, code in enumerate(evalset.classes)}
+    found = set(rows.code.astype(str))
+    if not evalset.pairs:
+        if unknown := sorted(found - set(order) - set(evalset.left_out)):
+            raise StageError(
+                f"evalset {name}: label '{unknown[0]}' of the files is neither in its classes nor in left_out"
+            )
+        if absent := sorted(set(order) - found):
+            raise StageError(f"evalset {name}: no image below {root} has the label '{absent[0]}' of its classes")
+    table = rows.assign(label=rows.code.map(order).fillna(-1).astype(int))
+    return table[COLUMNS].sort_values(["path", "text"], ignore_index=True)

@@ -97,22 +97,17 @@ class TarShards:
 
     def add(self, member: str, data: bytes) -> str:
         """Write one member; return its reference, `path/to.tar#member`."""
-        return self.add_all({member: data})[0]
-
-    def add_all(self, members: Mapping[str, bytes]) -> list[str]:
-        """Write the members of one sample to the same tar; return their references."""
         if self._tar is None:
             self._written.append(self._folder / f"{self._name}-{len(self._written):06d}.tar")
             self._tar = tarfile.open(self._part(), "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 - closed by _close
-        for member, data in members.items():
-            info = tarfile.TarInfo(member)
-            info.size = len(data)
-            self._tar.addfile(info, io.BytesIO(data))
+        info = tarfile.TarInfo(member)
+        info.size = len(data)
+        self._tar.addfile(info, io.BytesIO(data))
         self._count += 1
         path = self._written[-1]
         if self._count == self._size:
             self._close()
-        return [f"{path.as_posix()}#{member}" for member in members]
+        return f"{path.as_posix()}#{member}"
 
     def _part(self) -> Path:
         return self._written[-1].with_name(f".{self._written[-1].name}.part")

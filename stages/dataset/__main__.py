@@ -31,7 +31,10 @@ def make(block: Params, base: Base, what: str) -> dict[str, Any]:
         return check(OUT, METRICS)
     places = {"quilt": PAIRS} | {name: SOURCES / name / "pairs.parquet" for name in block.sources if name != "quilt"}
     pairs = pd.concat([pd.read_parquet(places[name]) for name in block.sources], ignore_index=True)
-    images, tests = (pd.read_parquet(FINGERPRINTS / f"{name}.parquet") for name in ("images", "evalsets"))
+    images, tests, fit = (
+        pd.read_parquet(FINGERPRINTS / f"{name}.parquet") for name in ("images", "evalsets", "similarity")
+    )
+    pairs = pairs.merge(fit, on="pair_id", how="left")
     table = merge(pairs, images, tests, block, base.seed, verifier(base.jobs))
     write_table(OUT / "pairs.parquet", table)
     packed = write_shards(table, OUT, block.max_side, block.shard_size, block.min_shards, base.seed, base.jobs)

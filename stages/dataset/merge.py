@@ -22,7 +22,7 @@ def merge(
     """Return `pairs` with split, drop, duplicate_of and text_group, sorted by pair_id.
 
     Args:
-        pairs: rows of stages.common.pairs.
+        pairs: rows of stages.common.pairs, with similarity (NaN where no model judged a pair).
         images, tests: rows of stages.fingerprints, of the pairs' images and of the evalsets' (column evalset).
         verify: tells which of two images' references show the same place.
 
@@ -71,6 +71,7 @@ def _faults(table: pd.DataFrame, block: Params) -> dict[str, pd.Series]:
         "text_too_short": words.lt(block.min_words),
         "text_too_long": words.gt(block.max_words),
         "low_confidence": table.confidence.lt(block.min_confidence),
+        "low_similarity": table.similarity.lt(block.min_similarity),
         "blurred": table.blur.gt(block.max_blur),
         "glass": table.glass.gt(block.max_glass),
     }

@@ -17,6 +17,7 @@ class Params(Block):
     max_words: int = Field(ge=1)
     min_side: int = Field(ge=1)
     min_confidence: float = Field(ge=0, le=1)
+    min_similarity: float = Field(ge=-1, le=1)
     max_blur: float = Field(ge=0, le=1)
     max_glass: float = Field(ge=0, le=1)
     flags: list[Flag]

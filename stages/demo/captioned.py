@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stages.common.files import jpeg
-from stages.demo.evalsets import field_of
-from stages.demo.script import narration
+from stages.demo.script import caption, drawn, narration
+from stages.demo.tile import field_of
 
 COUNTS = {"small": (14, 110, 100), "tiny": (3, 12, 12)}  # articles, tweets, web images
 WAYS = ("exact", "rescaled", "recompressed", "cropped", "mirrored")  # in which images are copied around
-REAL = ("serous_carcinoma",)
+OWN = 3  # images of tissue that others have, too, between two of a source's own
 
 
 @dataclass(frozen=True)
@@ -27,32 +27,22 @@ class Captioned:
     planted: str = ""
 
 
-def tissues() -> list[str]:
-    """Classes of tissue that can be drawn."""
-    return [name for name in narration()["tissues"] if name not in REAL]
+def tissues(source: str) -> list[str]:
+    """Classes that images of `source` take turns to show; one that it alone has comes every fourth time."""
+    only = narration()["only_in"]
+    shared = [name for name in drawn() if name not in only]
+    own = [name for name, place in only.items() if place == source]
+    return [name for n in range(0, len(shared), OWN) for name in (*shared[n : n + OWN], *own)]
 
 
 def make(source: str, number: int, seed: int, side: tuple[int, int] = (420, 640)) -> Captioned:
     """Return the `number`-th image of `source`; classes take turns."""
     rng = np.random.default_rng([313, seed, *source.encode(), number])
-    names = tissues()
+    names = tissues(source)
     tissue = names[(number + 7 * (number // len(names))) % len(names)]
     width = int(rng.integers(*side))
     tile = field_of(tissue, width, rng, zooms=(0.7, 1.9))
     return Captioned(jpeg(Image.fromarray(tile), 88), caption(tissue, rng), tissue)
-
-
-def caption(tissue: str, rng: np.random.Generator) -> str:
-    """One caption about `tissue`, of one or two sentences."""
-    words = narration()["tissues"][tissue]
-    statement = words["statements"][int(rng.integers(len(words["statements"])))]
-    forms = (
-        f"Histopathology image of {words['name']}, hematoxylin and eosin stain.",
-        f"{words['name'].capitalize()}. {statement}",
-        f"{statement} H&E, original magnification x200.",
-        f"Microscopy showing {words['features'][int(rng.integers(len(words['features'])))]}.",
-    )
-    return forms[int(rng.integers(len(forms)))]
 
 
 def copied(image: bytes, way: str, rng: np.random.Generator) -> bytes:

@@ -1,4 +1,4 @@
-"""Four evalsets in the on-disk forms of the sets the paper tests on, filled with drawn tissue of seeds of their own."""
+"""Five evalsets in the on-disk forms of the sets the paper tests on, filled with drawn tissue of seeds of their own."""
 
 import datetime
 import re
@@ -7,17 +7,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from PIL import Image
 
 from stages.common.files import jpeg
-from stages.demo.tissue import paint
+from stages.demo.script import caption, drawn
+from stages.demo.tile import field_of
 
-COUNTS = {"small": (12, 16), "tiny": (4, 6)}  # test and training images a class
+COUNTS = {"small": (12, 16, 3), "tiny": (4, 6, 1)}  # test, training and captioned images a class
 NCT = {
     "ADI": "adipose",
     "DEB": "necrosis",
@@ -45,10 +44,11 @@ Job = tuple[Path, str, int]  # file, tissue, side in pixels
 
 
 def make_evalsets(out: Path, size: str, seed: int, jobs: int) -> dict[str, Any]:
-    """Write nct_crc, skin_cancer, sicapv2 and lc25000_lung below `out`."""
-    test, train = COUNTS[size]
+    """Write nct_crc, skin_cancer, sicapv2, lc25000_lung and arch below `out`."""
+    test, train, captioned = COUNTS[size]
     work = [*_nct(out / "nct_crc", test, train), *_skin(out / "skin_cancer", test, train)]
     work += [*_sicap(out / "sicapv2", test, train), *_lung(out / "lc25000_lung", test + train)]
+    work += [*_arch(out / "arch", captioned, seed)]
     Parallel(n_jobs=jobs)(delayed(_draw)(*job, seed) for job in work)
     return {"items": len(work)}
 
@@ -62,19 +62,6 @@ def _draw(path: Path, tissue: str, side: int, seed: int) -> None:
         Image.fromarray(tile).save(path)
     else:
         path.write_bytes(jpeg(Image.fromarray(tile)))
-
-
-def field_of(tissue: str, side: int, rng: np.random.Generator, zooms: tuple[float, float]) -> NDArray[np.uint8]:
-    """A square tile of drawn `tissue` (blank glass where it is ""), `side` pixels wide, at a random zoom around 20x."""
-    if not tissue:
-        return np.full((side, side, 3), 242, np.uint8) + rng.integers(0, 6, (side, side, 1), dtype=np.uint8)
-    scale = float(rng.uniform(*zooms))
-    wide = int(max(side * scale, 224 * scale)) + 80
-    slide = paint(tissue, wide, wide, rng)
-    corner = rng.integers(0, 80, 2)
-    part = slide[corner[0] : corner[0] + wide - 80, corner[1] : corner[1] + wide - 80]
-    turned = np.ascontiguousarray(np.rot90(part, int(rng.integers(4))) if tissue != "epidermis" else part)
-    return cv2.resize(turned, (side, side), interpolation=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
 
 
 def _nct(root: Path, test: int, train: int) -> Iterable[Job]:
@@ -139,3 +126,15 @@ def _lung(root: Path, count: int) -> Iterable[Job]:
     for code, tissue in LUNG.items():
         for n in range(count):
             yield root / "lung_image_sets" / code / f"{code}{n + 1}.jpeg", tissue, 768
+
+
+def _arch(root: Path, count: int, seed: int) -> Iterable[Job]:
+    """Captioned images, with the same words as in the sources but other drawings."""
+    rng = np.random.default_rng([557, seed])
+    rows = []
+    for number, tissue in enumerate(drawn() * count):
+        file = f"images/{number:04d}.jpg"
+        rows.append({"image_path": file, "caption": caption(tissue, rng), "ids": number})
+        yield root / file, tissue, 420
+    root.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_csv(root / "arch.csv", index=False)

@@ -18,6 +18,7 @@ from PIL import Image
 from stages.common.files import jpeg, write_bytes, write_json, write_table
 from stages.demo.captioned import COUNTS, WAYS, Captioned, copied, make
 from stages.demo.real import PHOTOGRAPHS, photograph
+from stages.demo.script import narration
 
 COPIED, LEAKED = 0.2, 0.1  # of the tweets and of the web images: planted besides
 TABLE = 4  # a table of one image for so many tweets
@@ -54,6 +55,8 @@ def make_exports(out: Path, evalsets: Path, gold: Path, size: str, seed: int, jo
 
 def _planted(others: list[Captioned], tests: list[Path], count: int, rng: np.random.Generator) -> list[Captioned]:
     """Copies of another source's images and of test images, in all of WAYS by turns."""
+    only = narration()["only_in"]
+    others = [item for item in others if item.tissue not in only]  # a copy would show it in a second source
     found = []
     for turn, number in enumerate(rng.permutation(len(others))[: round(COPIED * count)]):
         item, way = others[number], WAYS[turn % len(WAYS)]

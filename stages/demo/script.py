@@ -14,6 +14,7 @@ from stages.demo.voice import SAMPLE_RATE, Speech, speak
 FPS = 25
 WIDTH, HEIGHT = 1280, 720
 DECOYS = ("photographs", "talking_head", "silent", "truncated", "short", "foreign", "famous", "soundless")
+REAL = ("serous_carcinoma",)  # shown on a photographed slide only
 SIZES = {"small": (14, DECOYS, 3, 2), "tiny": (3, ("photographs", "silent", "truncated", "short"), 3, 2)}
 
 
@@ -91,6 +92,24 @@ def narration() -> dict[str, Any]:
     text = (Path(__file__).parent / "narration.yaml").read_text(encoding="utf-8")
     tree: dict[str, Any] = yaml.safe_load(text)
     return tree
+
+
+def drawn() -> list[str]:
+    """Classes of tissue that can be drawn."""
+    return [name for name in narration()["tissues"] if name not in REAL]
+
+
+def caption(tissue: str, rng: np.random.Generator) -> str:
+    """One caption about `tissue`, of one or two sentences."""
+    words = narration()["tissues"][tissue]
+    statement = words["statements"][int(rng.integers(len(words["statements"])))]
+    forms = (
+        f"Histopathology image of {words['name']}, hematoxylin and eosin stain.",
+        f"{words['name'].capitalize()}. {statement}",
+        f"{statement} H&E, original magnification x200.",
+        f"Microscopy showing {words['features'][int(rng.integers(len(words['features'])))]}.",
+    )
+    return forms[int(rng.integers(len(forms)))]
 
 
 def cast(size: str) -> list[tuple[str, str, list[str], str]]:

@@ -1,4 +1,4 @@
-"""Note hashes, embedding and quality of every image: pairs, sources and evalsets in, data/fingerprints out."""
+"""Note hashes, embedding and quality of every image, and how pairs fit: data/fingerprints out."""
 
 from pathlib import Path
 from typing import Any
@@ -12,27 +12,31 @@ OUT, MODEL = Path("data/fingerprints"), Path("models/frame_filter")
 
 
 def make(block: Params, base: Base) -> dict[str, Any]:
-    """Write images.parquet, of all candidates, and evalsets.parquet, of all images that may not be trained on."""
+    """Write images.parquet, of all candidates, evalsets.parquet, of all images that may not be trained on, and
+    similarity.parquet, of all pairs."""
     import pandas as pd
 
-    from stages.common.evalsets import load_protocol, read_evalset
+    from stages.common.device import pick_device
+    from stages.common.evalsets import read_protocol
     from stages.common.files import write_json, write_table
     from stages.common.params import load
+    from stages.fingerprints.similarity import similarities
     from stages.fingerprints.work import fingerprints
 
-    tables = [PAIRS, *sorted(SOURCES.glob("*/pairs.parquet"))]
-    references = sorted({image for path in tables for image in pd.read_parquet(path, columns=["image"]).image})
-    images = fingerprints(references, MODEL, block.dims, base.jobs)
+    paths = [PAIRS, *sorted(SOURCES.glob("*/pairs.parquet"))]
+    pairs = pd.concat([pd.read_parquet(path, columns=["pair_id", "image", "text"]) for path in paths])
+    images = fingerprints(sorted(pairs.image.unique()), MODEL, block.dims, base.jobs)
     write_table(OUT / "images.parquet", images)
     evaluation, _ = load("evaluation")
     tests = []
-    for name, evalset in load_protocol(evaluation.protocol).evalsets.items():
+    for name, rows in read_protocol(evaluation.protocol, evaluation.evalsets)[1].items():
         # Training images of an evalset too: a linear probe learns from them, and they share slides with the others.
-        paths = read_evalset(Path(evaluation.evalsets), name, evalset).path.tolist()
-        table = fingerprints(paths, MODEL, block.dims, base.jobs)
+        table = fingerprints(rows.path.unique().tolist(), MODEL, block.dims, base.jobs)
         tests.append(table.assign(evalset=name))
     evalsets = pd.concat(tests, ignore_index=True)
     write_table(OUT / "evalsets.parquet", evalsets)
+    fit = similarities(pairs, block.clip, pick_device(base.device), base.jobs)
+    write_table(OUT / "similarity.parquet", fit)
     metrics = {
         "images": len(images),
         "unreadable": int((images.error != "").sum()),
@@ -40,6 +44,7 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         "evalset_unreadable": int((evalsets.error != "").sum()),
         "blur": float(images.blur.mean()),
         "glass": float(images.glass.mean()),
+        "similarity": float(fit.similarity.mean()) if fit.similarity.notna().any() else None,
         "impure": float((images.filter(like="flag_") >= 0.5).any(axis=1).mean()),
     }
     write_json(Path("reports/metrics/fingerprints.json"), metrics)

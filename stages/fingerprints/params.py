@@ -8,4 +8,5 @@ from stages.common.params import Block
 class Params(Block):
     """What is noted of every image, so that the dataset can be cut in many ways without looking at pixels again."""
 
+    clip: str
     dims: int = Field(ge=8, le=2048)

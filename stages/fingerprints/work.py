@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stages.common.errors import Rejected
 from stages.common.files import read_images
 from stages.common.histology import FLAGS, load_filter
+from stages.common.loaders import read_image
 from stages.common.pictures import Picture, decode
 from stages.common.quality import blur, glass
 from stages.common.threads import cores, limit_threads
@@ -23,7 +24,7 @@ SEED = 17  # of the projection: embeddings of two runs are to be comparable
 
 
 def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int) -> pd.DataFrame:
-    """Return one row an image, in the order of `references` (`path/to.tar#member`, or paths of single files).
+    """Return one row an image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
 
     Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
     width, height, blur, glass, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it), and
@@ -47,12 +48,12 @@ def columns() -> list[str]:
 
 def _part(references: Sequence[str], model: Path, dims: int, jobs: int) -> list[dict[str, Any]]:
     limit_threads(jobs)
-    inside = [reference for reference in references if "#" in reference]
+    inside = [reference for reference in references if ".tar#" in reference]
     encoded = read_images(inside) if inside else {}
     rows: list[dict[str, Any]] = []
     pictures: list[Picture] = []
     for reference in references:
-        data = encoded[reference] if reference in encoded else Path(reference).read_bytes()
+        data = encoded[reference] if reference in encoded else read_image(reference)
         row: dict[str, Any] = {"image": reference, "sha256": hashlib.sha256(data).hexdigest(), "error": ""}
         try:
             picture = decode(data)

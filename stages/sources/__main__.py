@@ -1,6 +1,7 @@
 """Read one of the sources beside video: pubmed, openpath, laion or table in, data/sources/NAME out.
 
-`search` fills the folder of pubmed with open-access articles from the network; it is no stage of the pipeline.
+No stages of the pipeline are `search`, which fills the folder of pubmed with open-access articles from the network, and
+`hydrate`, which fills in the texts and images of tweets that openpath has the ids of.
 """
 
 import importlib
@@ -12,7 +13,7 @@ from stages.common.params import Base
 from stages.sources.params import Params
 
 SOURCES = ("pubmed", "openpath", "laion", "table")
-SEARCH = "search"
+SEARCH, HYDRATE = "search", "hydrate"
 
 
 def make(block: Params, base: Base, name: str) -> dict[str, Any]:
@@ -21,6 +22,10 @@ def make(block: Params, base: Base, name: str) -> dict[str, Any]:
         from stages.sources.search import search_and_fetch
 
         return search_and_fetch(block.pubmed.search, Path(block.pubmed.folder))
+    if name == HYDRATE:
+        from stages.sources.hydrate import hydrate
+
+        return hydrate(block)
     from stages.sources.collect import collect
 
     return collect(
@@ -34,4 +39,4 @@ def make(block: Params, base: Base, name: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_stage("sources", make, __doc__, choices=(*SOURCES, SEARCH))
+    run_stage("sources", make, __doc__, choices=(*SOURCES, SEARCH, HYDRATE))

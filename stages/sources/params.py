@@ -27,9 +27,11 @@ class Pubmed(Block):
 
 
 class Openpath(Block):
-    """A folder with tweets.csv and the images it names."""
+    """A folder with tweets.csv and the images it names, and the API that turns ids into them."""
 
     folder: str
+    api: str
+    token: str
 
 
 class Queries(Block):

@@ -20,7 +20,8 @@ def retrieve(block: Queries) -> pd.DataFrame:
     metadata/metadata_N.parquet (columns url, caption, punsafe). The `block.expand` best rows are queries in their turn
     (paper section 8: text queries, then image queries).
     """
-    from stages.common.clip import build, embed_texts
+    from stages.common.clip import build
+    from stages.common.embed import embed_texts
 
     parts = list(_parts(Path(block.index)))
     texts = embed_texts(build(block.model, block.pretrained, seed=0), block.texts, len(block.texts), "cpu")

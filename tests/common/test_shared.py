@@ -3,11 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
 
 from stages.common.english import common
 from stages.common.errors import StageError
-from stages.common.evalsets import Evalset, load_protocol, read_evalset
 from stages.common.files import write_table
 from stages.common.lexicon import Lexicon
 from stages.common.stats import bootstrap
@@ -62,52 +60,3 @@ def test_bootstrap_by_group_is_wider_when_groups_agree_within():
     narrow = bootstrap(mean, 400, rounds=500, seed=0)
     wide = bootstrap(mean, 400, rounds=500, seed=0, groups=groups)
     assert wide[1] - wide[0] > 3 * (narrow[1] - narrow[0])
-
-
-@pytest.mark.parametrize("name", ["demo", "quilt"])
-def test_protocols_have_loaders_templates_and_distinct_prompts(name):
-    from stages.common.evalsets import LOADERS
-
-    protocol = load_protocol(str(ROOT / "protocols" / f"{name}.yaml"))
-    assert len(protocol.templates) == 4
-    for one in protocol.evalsets.values():
-        assert one.loader in LOADERS
-        assert len(set(one.classes.values())) == len(one.classes)
-
-
-def test_a_protocol_that_is_wrong_names_the_key(tmp_path):
-    (tmp_path / "p.yaml").write_text(
-        "name: x\ntemplates: [a]\nevalsets:\n  s: {loader: image_folder, root: r, organ: o}\n"
-    )
-    with pytest.raises(StageError, match="evalsets.s.classes: Field required"):
-        load_protocol(str(tmp_path / "p.yaml"))
-    with pytest.raises(StageError, match="see protocols/"):
-        load_protocol(str(tmp_path / "none.yaml"))
-
-
-def test_loaders_read_the_official_forms(tmp_path):
-    for path in ("CRC-VAL-HE-7K/ADI/a.tif", "CRC-VAL-HE-7K/BACK/b.tif", "NCT-CRC-HE-100K/LYM/c.tif"):
-        (tmp_path / "nct" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "nct" / path).write_bytes(b"")
-    nct = Evalset(loader="nct_crc", root="nct", organ="", classes={"ADI": "adipose", "LYM": "lymphocytes"})
-    table = read_evalset(tmp_path, "nct", nct)
-    assert table[["label", "split"]].to_numpy().tolist() == [[0, "test"], [1, "train"]], "background is left out"
-    (tmp_path / "sicap/partition/Test").mkdir(parents=True)
-    for split, row in (("Train", ["a.jpg", 1, 0, 0, 0, 0]), ("Test", ["b.jpg", 0, 0, 1, 0, 1])):
-        columns = ["image_name", "NC", "G3", "G4", "G5", "G4C"]
-        pd.DataFrame([row], columns=columns).to_excel(tmp_path / f"sicap/partition/Test/{split}.xlsx", index=False)
-    sicap = Evalset(loader="sicapv2", root="sicap", organ="", classes={"NC": "a", "G3": "b", "G4": "c", "G5": "d"})
-    assert read_evalset(tmp_path, "sicap", sicap)[["label", "split"]].to_numpy().tolist() == [[0, "train"], [2, "test"]]
-    (tmp_path / "skin").mkdir()
-    rows = [["x.jpg", "tumor", "bcc", "Validation"], ["y.jpg", "tumor", "other", "Test"]]
-    pd.DataFrame(rows, columns=["file", "malignicy", "class", "set"]).to_csv(tmp_path / "skin/tiles-v2.csv")
-    skin = Evalset(loader="skin_cancer", root="skin", organ="", classes={"bcc": "basal"})
-    assert read_evalset(tmp_path, "skin", skin)[["label", "split"]].to_numpy().tolist() == [[0, "validation"]]
-
-
-def test_a_missing_evalset_says_where_it_should_be(tmp_path):
-    gone = Evalset(loader="image_folder", root="gone", organ="", classes={"a": "a"})
-    with pytest.raises(StageError, match="evalset lung: .*gone not found: put its official files there"):
-        read_evalset(tmp_path, "lung", gone)
-    with pytest.raises(StageError, match="no loader 'zip'"):
-        read_evalset(tmp_path, "lung", gone.model_copy(update={"loader": "zip"}))

@@ -46,7 +46,9 @@ def prints(images, **special):
 
 
 def merged(rows, params, special=None, tests=None, verify=lambda asked: [False] * len(asked), **changes):
+    fit = {one["pair_id"]: one.get("similarity", np.nan) for one in rows}
     table = pairs_table(rows)
+    table["similarity"] = table.pair_id.map(fit)
     images = prints(dict.fromkeys(table.image), **(special or {}))
     tests = tests if tests is not None else prints(["nowhere.jpg"]).assign(evalset="far")
     block = params("dataset", **changes)
@@ -181,3 +183,9 @@ def test_groups_that_share_a_copy_fall_on_one_side(params):
     sides = table[table.split != ""].groupby("group").split.first()
     assert all(sides[f"a{n}"] == sides[f"b{n}"] for n in range(60))
     assert sides.nunique() > 1
+
+
+def test_pairs_that_do_not_fit_go_and_those_nobody_judged_stay(params):
+    rows = [row("poor", similarity=0.1), row("good", similarity=0.4), row("unknown")]
+    found = merged(rows, params, min_similarity=0.2)
+    assert found["drop"].to_dict() == {"good": "", "poor": "low_similarity", "unknown": ""}

@@ -1,0 +1,24 @@
+"""How well a text fits its image, to a CLIP model that has learned elsewhere."""
+
+import pandas as pd
+
+from stages.common.clip import named
+from stages.common.embed import embed_images, embed_texts
+from stages.common.files import ImageReader
+
+BATCH = 64
+
+
+def similarities(pairs: pd.DataFrame, model: str, device: str, jobs: int) -> pd.DataFrame:
+    """Return pair_id and similarity, the cosine of image and text, of `pairs` (pair_id, image, text).
+
+    `model` is a place for stages.common.clip.named; "" gives NaN. Raises StageError where an image cannot be read.
+    """
+    if not model or pairs.empty:
+        return pairs[["pair_id"]].assign(similarity=float("nan"))
+    clip = named(model)
+    (rows, images), (columns, texts) = (pd.factorize(pairs[name], sort=True) for name in ("image", "text"))
+    seen = embed_images(clip, list(images), ImageReader().read, BATCH, device, jobs)
+    read = embed_texts(clip, list(texts), BATCH, device)
+    cosine = (seen[rows] * read[columns]).sum(1)
+    return pairs[["pair_id"]].assign(similarity=cosine.astype(float))

@@ -1,0 +1,112 @@
+"""Texts and images of tweets of which only the ids are published, through the site's own API (paper section 8)."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.common.errors import StageError
+from stages.common.files import write_bytes
+from stages.sources.download import download
+from stages.sources.openpath import SEPARATOR
+from stages.sources.params import Params
+
+AT_ONCE = 100  # ids that the API takes
+COLUMNS = ["tweet_id", "user", "lang", "text", "image", "conversation_id", "gone"]
+RETRIES = 5
+FIELDS = {
+    "expansions": "attachments.media_keys,author_id",
+    "tweet.fields": "lang,conversation_id",
+    "media.fields": "url,type",
+    "user.fields": "username",
+}
+
+
+def hydrate(params: Params) -> dict[str, Any]:
+    """Fill in the rows of the folder's tweets.csv that are ids alone, and fetch their images; return counts.
+
+    tweets.csv is written anew after every hundred ids, so a later call goes on where this one stopped. A tweet that is
+    deleted or protected keeps its row, with the API's word for it in the column `gone`. Raises StageError without a
+    key, and where the API will not answer.
+    """
+    import requests
+    from tqdm import tqdm
+
+    block = params.openpath
+    token = os.environ.get(block.token, "")
+    if not token:
+        raise StageError(f"sources.openpath: set the environment variable {block.token} to your key of the API")
+    path = Path(block.folder) / "tweets.csv"
+    if not path.exists():
+        raise StageError(f"{path} not found: it is to list the ids, in a column tweet_id")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if "tweet_id" not in table.columns:
+        raise StageError(f"{path}: column 'tweet_id' is missing")
+    table = table.reindex(columns=COLUMNS, fill_value="").drop_duplicates("tweet_id").set_index("tweet_id")
+    waiting = table.index[(table.text == "") & (table.gone == "")].tolist()
+    session = requests.Session()
+    for begin in tqdm(range(0, len(waiting), AT_ONCE), desc="tweets", unit=f"x{AT_ONCE}"):
+        ids = waiting[begin : begin + AT_ONCE]
+        answer = _ask(session, f"{block.api}/tweets", token, {"ids": ",".join(ids), **FIELDS})
+        rows = list(_rows(answer, path.parent, session, params))
+        table.update(pd.DataFrame(rows, columns=COLUMNS).drop_duplicates("tweet_id").set_index("tweet_id"))
+        unanswered = [one for one in ids if not table.text[one] and not table.gone[one]]
+        table.loc[unanswered, "gone"] = "no answer"
+        write_bytes(path, table.reset_index().to_csv(index=False).encode())
+    return {"items": len(waiting), "gone": int((table.gone != "").sum())}
+
+
+def _ask(session: Any, url: str, token: str, query: dict[str, str]) -> dict[str, Any]:
+    import requests
+
+    problem = ""
+    for attempt in range(RETRIES):
+        wait = 0.5 * 2**attempt
+        try:
+            answer = session.get(url, params=query, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+            if answer.status_code == 200:
+                found: dict[str, Any] = answer.json()
+                return found
+            problem = f"status {answer.status_code}"
+            if answer.status_code == 429:
+                wait = max(wait, float(answer.headers.get("x-rate-limit-reset", 0)) - time.time())
+            elif answer.status_code < 500:
+                break
+        except (requests.RequestException, ValueError) as error:
+            problem = str(error)
+        time.sleep(wait)
+    raise StageError(f"{url}: {problem}: run this again, it goes on where it stopped")
+
+
+def _rows(answer: dict[str, Any], folder: Path, session: Any, params: Params) -> Iterator[dict[str, str]]:
+    """Rows of tweets.csv for what the API knows, and for what it says is gone."""
+    more = answer.get("includes", {})
+    media = {one["media_key"]: one for one in more.get("media", [])}
+    users = {one["id"]: one["username"] for one in more.get("users", [])}
+    for tweet in answer.get("data", []):
+        keys = tweet.get("attachments", {}).get("media_keys", [])
+        urls = [media[key]["url"] for key in keys if media.get(key, {}).get("type") == "photo" and "url" in media[key]]
+        yield {
+            "tweet_id": tweet["id"],
+            "user": users.get(tweet.get("author_id"), ""),
+            "lang": tweet.get("lang", ""),
+            "text": tweet["text"],
+            "conversation_id": tweet.get("conversation_id", ""),
+            "image": SEPARATOR.join(_images(tweet["id"], urls, folder, session, params)),
+        }
+    for error in answer.get("errors", []):
+        if error.get("resource_id"):
+            yield {"tweet_id": error["resource_id"], "gone": error.get("title", "error")}
+
+
+def _images(tweet: str, urls: list[str], folder: Path, session: Any, params: Params) -> Iterator[str]:
+    """Names of the image files of one tweet; one that does not come is named all the same, and then missing."""
+    for number, url in enumerate(urls):
+        name = f"images/{tweet}_{number}"
+        found = download(session, url, params.laion, params.laion.private_addresses)
+        if not found.reason:
+            write_bytes(folder / name, found.data)
+        yield name

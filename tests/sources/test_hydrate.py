@@ -1,0 +1,100 @@
+"""Tweets by id, from a loopback API."""
+
+import http.server
+import json
+import threading
+from collections import Counter
+from urllib.parse import parse_qs, urlsplit
+
+import pandas as pd
+import pytest
+
+from stages.common.errors import StageError
+from stages.sources import openpath
+from stages.sources.hydrate import hydrate
+
+
+@pytest.fixture
+def api():
+    """Knows every tweet but 13; those of even id have a photo and a film. Its first answer is 429."""
+    asked = Counter()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+        def do_GET(self):
+            parts = urlsplit(self.path)
+            if parts.path.endswith(".jpg"):
+                return self.give(b"a picture")
+            if self.headers["Authorization"] != "Bearer secret":
+                return self.send_error(401)
+            asked["calls"] += 1
+            if asked["calls"] == 1:
+                return self.send_error(429)
+            ids = parse_qs(parts.query)["ids"][0].split(",")
+            asked["ids"] += len(ids)
+            assert len(ids) <= 100
+            return self.give(json.dumps(self.answer([one for one in ids if one != "13"])).encode())
+
+        def answer(self, known):
+            home = f"http://127.0.0.1:{self.server.server_port}"
+            media = [{"media_key": f"p{i}", "type": "photo", "url": f"{home}/{i}.jpg"} for i in known]
+            media += [{"media_key": f"v{i}", "type": "video"} for i in known]
+            data = [{"id": i, "text": f"A naevus, case {i}", "author_id": "u", "conversation_id": i} for i in known]
+            for tweet in data:
+                if int(tweet["id"]) % 2 == 0:
+                    tweet["attachments"] = {"media_keys": [f"p{tweet['id']}", f"v{tweet['id']}"]}
+            gone = [{"resource_id": "13", "title": "Not Found Error"}]
+            return {
+                "data": data,
+                "includes": {"media": media, "users": [{"id": "u", "username": "ann"}]},
+                "errors": gone,
+            }
+
+        def give(self, data):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server.asked = asked
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def block(params, api, tmp_path):
+    found = params("sources")
+    place = {"folder": str(tmp_path), "api": f"http://127.0.0.1:{api.server_port}"}
+    laion = found.laion.model_copy(update={"private_addresses": True})
+    return found.model_copy(update={"openpath": found.openpath.model_copy(update=place), "laion": laion})
+
+
+def test_ids_become_tweets_once_and_those_gone_say_so(tmp_path, block, api, monkeypatch):
+    monkeypatch.setenv("X_BEARER_TOKEN", "secret")
+    pd.DataFrame({"tweet_id": range(150)}).to_csv(tmp_path / "tweets.csv", index=False)
+    assert {one.drop for one in openpath.candidates(block)} == {"not_hydrated"}
+    assert hydrate(block) == {"items": 150, "gone": 1}
+    assert api.asked["ids"] == 150
+    found = {one.key: one for one in openpath.candidates(block)}
+    assert (found["4"].image, found["4"].text) == (b"a picture", "A naevus, case 4")
+    assert found["5"].drop == "missing_image"
+    assert (found["13"].drop, found["13"].detail) == ("gone", "Not Found Error")
+    assert hydrate(block)["items"] == 0
+    assert api.asked["ids"] == 150
+
+
+def test_a_key_is_asked_for_and_a_refusal_is_one_line(tmp_path, block, monkeypatch):
+    monkeypatch.delenv("X_BEARER_TOKEN", raising=False)
+    with pytest.raises(StageError, match="X_BEARER_TOKEN"):
+        hydrate(block)
+    monkeypatch.setenv("X_BEARER_TOKEN", "wrong")
+    with pytest.raises(StageError, match="tweets.csv not found"):
+        hydrate(block)
+    (tmp_path / "tweets.csv").write_text("tweet_id\n1\n")
+    with pytest.raises(StageError, match="status 401: run this again"):
+        hydrate(block)
