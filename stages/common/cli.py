@@ -61,7 +61,8 @@ def run_stage(
             f"{title}: error: the disk is full at {error.filename}: free some space and run `dvc repro` again; "
             "finished items are kept"
         )
-    _report(title, summary, time.perf_counter() - started)
+    if os.environ.get("RANK", "0") == "0":  # the first of several processes that torchrun started
+        _report(title, summary, time.perf_counter() - started)
 
 
 def set_environment(base: Base) -> None:

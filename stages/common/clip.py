@@ -98,12 +98,11 @@ def _from_file(path: Path, start: str) -> Clip:
     config = read_json(path)
     preprocess, image_weights = config.pop("preprocess_cfg"), config.pop("image_tower_weights", "")
     text = config["text_cfg"]
-    folder = locate(text["hf_model_name"]) if text["hf_model_name"].startswith(PACKAGE) else Path(text["hf_model_name"])
-    here = text | {
-        "hf_model_name": str(folder),
-        "hf_tokenizer_name": str(folder),
-        "hf_model_pretrained": start == FROM_TOWERS,
-    }
+    here, tokenizer = text, open_clip.tokenizer.SimpleTokenizer(context_length=text["context_length"])
+    if place := text.get("hf_model_name"):
+        folder = str(locate(place) if place.startswith(PACKAGE) else Path(place))
+        names = {"hf_model_name": folder, "hf_tokenizer_name": folder, "hf_model_pretrained": start == FROM_TOWERS}
+        here, tokenizer = text | names, open_clip.tokenizer.HFTokenizer(folder, context_length=text["context_length"])
     model = CustomTextCLIP(config["embed_dim"], config["vision_cfg"], here)
     if start == FROM_TOWERS and image_weights:
         load_matching(model.visual.trunk, image_weights)
@@ -111,7 +110,6 @@ def _from_file(path: Path, start: str) -> Clip:
         checkpoint = locate(start)
         with _explained(f"checkpoint {checkpoint}"):
             open_clip.load_checkpoint(model, str(checkpoint))
-    tokenizer = open_clip.tokenizer.HFTokenizer(str(folder), context_length=text["context_length"])
     return Clip(model, tokenizer, preprocess, config)
 
 

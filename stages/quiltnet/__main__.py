@@ -1,4 +1,7 @@
-"""Fine-tune CLIP on the dataset's shards: data/dataset in, models/quiltnet out, in open_clip's form."""
+"""Fine-tune CLIP on the dataset's shards: data/dataset in, models/quiltnet out, in open_clip's form.
+
+Under torchrun (`quiltnet.launcher`) its processes train together.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -11,17 +14,23 @@ from stages.quiltnet.params import Params
 def make(block: Params, base: Base) -> dict[str, Any]:
     """Tune and save the model."""
     from stages.common.device import pick_device
-    from stages.quiltnet.train import train
+    from stages.common.params import load
+    from stages.quiltnet.processes import join, leave
+    from stages.quiltnet.train import Places, train
 
-    return train(
-        block,
-        Path("data/dataset"),
-        Path("models/quiltnet"),
-        Path("reports/metrics/quiltnet.json"),
-        Path("reports/plots/quiltnet.csv"),
-        pick_device(base.device),
-        base.seed,
+    report, _ = load("report")
+    places = Places(
+        data=Path("data/dataset"),
+        out=Path("models/quiltnet"),
+        state=Path("models/.quiltnet"),
+        metrics=Path("reports/metrics/quiltnet.json"),
+        curve=Path("reports/plots/quiltnet.csv"),
+        live=Path("reports/live/quiltnet"),
     )
+    try:
+        return train(block, places, join(pick_device(base.device)), base.seed, report.note)
+    finally:
+        leave()
 
 
 if __name__ == "__main__":

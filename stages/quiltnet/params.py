@@ -1,23 +1,38 @@
 """The block `quiltnet` of params.yaml."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from stages.common.params import Block
 
 
 class Params(Block):
-    """The model, where it starts from, and how it is tuned."""
+    """The model, where it starts from, what it learns from, and how it is tuned."""
 
     model: str
     start: str
+    launcher: str
+    subset: str
+    lock_image: bool
+    lock_text: bool
+    wise_ft: float = Field(ge=0, le=1)
     epochs: int = Field(ge=0)
+    keep: Literal["best", "last"]
     batch_size: int = Field(ge=2)
+    accumulate: int = Field(ge=1)
+    distinct: bool
     lr: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     beta1: float = Field(ge=0, lt=1)
     beta2: float = Field(ge=0, lt=1)
     eps: float = Field(gt=0)
     warmup: int = Field(ge=0)
-    lock_text: bool
     crop_scale: float = Field(gt=0, le=1)
+    precision: Literal["fp32", "amp_bf16"]
+    grad_checkpointing: bool
+    compile: bool
     workers: int = Field(ge=0)
+    log_steps: int = Field(ge=1)
+    save_steps: int = Field(ge=1)
+    tracker: Literal["", "tensorboard", "wandb"]

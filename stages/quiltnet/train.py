@@ -1,134 +1,223 @@
-"""Fine-tune CLIP on the shards with open_clip's loss, transforms and schedule."""
+"""Fine-tune CLIP on the shards, with open_clip's models, loss, transforms and schedule."""
 
 import math
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from stages.common.clip import Clip, build, save
+from stages.common.clip import build, save
 from stages.common.errors import StageError
 from stages.common.files import write_bytes, write_json
-from stages.quiltnet.data import Samples, count_samples
+from stages.quiltnet.card import write_card
+from stages.quiltnet.loader import View, loader
+from stages.quiltnet.loss import contrastive_loss
 from stages.quiltnet.params import Params
+from stages.quiltnet.processes import Processes
+from stages.quiltnet.samples import Samples, batches_of, order_of, read_samples, subset_of
+from stages.quiltnet.state import Store, data_digest, key_of
+from stages.quiltnet.step import Stepper
+from stages.quiltnet.towers import interpolate, lock, weight_groups
+from stages.quiltnet.tracker import Tracker
 
 
-def train(block: Params, data: Path, out: Path, metrics: Path, curve: Path, device: str, seed: int) -> dict[str, Any]:
-    """Tune the model of `block` on `data`/train-*.tar, save it to `out`, its loss curve to `curve`; return counts."""
-    import torch
-    from open_clip import ClipLoss
-    from open_clip_train.scheduler import cosine_lr
-    from tqdm import tqdm
+@dataclass(frozen=True)
+class Places:
+    """Files and folders of one training."""
 
-    clip = build(block.model, block.start, seed)
-    # Convolutions run about twice as fast on two cores with channels last.
-    model = clip.model.to(device, memory_format=torch.channels_last)
-    if block.lock_text:
-        _lock_text(model)
-    count = count_samples(data, "train")
-    steps = math.ceil(count / block.batch_size) * block.epochs
-    optimizer = torch.optim.AdamW(
-        _groups(model, block.weight_decay), lr=block.lr, betas=(block.beta1, block.beta2), eps=block.eps
-    )
-    schedule = cosine_lr(optimizer, block.lr, min(block.warmup, steps // 2), max(steps, 1))
-    loss_of, step = ClipLoss(), 0
-    rows: list[dict[str, Any]] = []
-    with tqdm(total=block.epochs * count, desc="quiltnet", unit="sample") as bar:
-        for epoch in range(block.epochs):
-            losses = []
-            torch.manual_seed(seed * 1_000_003 + epoch)
-            for pixels, tokens in _samples(clip, data, "train", block, seed, epoch).batches(
-                block.batch_size, block.workers
-            ):
-                model.train()
-                schedule(step)
-                loss = _loss(model, loss_of, pixels.to(device), tokens.to(device), device)
-                _check(loss, step, epoch)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-                model.logit_scale.data.clamp_(0, math.log(100))
-                losses.append(float(loss))
-                step += 1
-                bar.update(len(pixels))
-            rows.append(
-                {
-                    "epoch": epoch + 1,
-                    "train": sum(losses) / len(losses),
-                    "val": _validate(clip, data, block, seed, device),
-                }
-            )
-            bar.set_postfix(rows[-1])
-    save(clip, out)
-    table = pd.DataFrame(rows, columns=["epoch", "train", "val"])
-    write_bytes(curve, table.round(6).to_csv(index=False).encode())
-    last: dict[str, Any] = rows[-1] if rows else {"train": None, "val": None}
-    facts = {
-        "train_loss": last["train"],
-        "val_loss": last["val"],
-        "gap": None if last["val"] is None else last["val"] - last["train"],
-        "logit_scale": float(model.logit_scale.exp()),
-        "images": count,
-        "steps": step,
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "tuned_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-    }
-    write_json(metrics, facts)
-    return {"items": count * block.epochs, "steps": step, "train_loss": round(last["train"], 3) if rows else "-"}
+    data: Path  # shards and pairs.parquet
+    out: Path  # the model
+    state: Path  # what a broken-off run goes on from
+    metrics: Path
+    curve: Path  # losses by epoch, CSV
+    live: Path  # DVCLive's folder
 
 
-def _samples(clip: Clip, data: Path, split: str, block: Params, seed: int, epoch: int) -> Samples:
-    transform = clip.transform(scale=(block.crop_scale, 1.0)) if split == "train" else clip.transform()
-    return Samples(data, split, transform, clip.tokenizer, seed, epoch)
+def train(block: Params, places: Places, processes: Processes, seed: int, note: str = "") -> dict[str, Any]:
+    """Tune the model of `block` and write what `places` names; return counts.
+
+    A run of the same parameters, data and code that was broken off goes on where it was, to the same weights. Raises
+    StageError for a loss that is not finite; the last state before it is kept.
+    """
+    run = Run(block, places, processes, seed)
+    while run.state.epoch < block.epochs:
+        run.epoch()
+    run.finish()
+    counts = {"items": run.seen, "steps": run.state.step, "waited": round(run.waited / max(run.seconds, 1e-9), 3)}
+    if processes.first:
+        facts = run.facts()
+        save(run.clip, places.out)
+        write_card(places.out, run.clip, block, facts, note)
+        epochs = pd.DataFrame(run.state.epochs, columns=["epoch", "train", "val"])
+        write_bytes(places.curve, epochs.round(6).to_csv(index=False).encode())
+        write_json(places.metrics, facts)
+        run.store.clear()
+    processes.wait()
+    return counts
 
 
-def _loss(model: Any, loss_of: Any, pixels: Any, tokens: Any, device: str) -> Any:
-    import torch
+class Run:
+    """One training under way: what it works with, and its state."""
 
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
-        images, texts, scale = model(pixels.contiguous(memory_format=torch.channels_last), tokens)[:3]
-    return loss_of(images.float(), texts.float(), scale)
+    def __init__(self, block: Params, places: Places, processes: Processes, seed: int) -> None:
+        import torch
 
-
-def _validate(clip: Clip, data: Path, block: Params, seed: int, device: str) -> float | None:
-    """Mean contrastive loss over the val split, None where it is empty."""
-    import torch
-    from open_clip import ClipLoss
-
-    if not list(data.glob("val-*.tar")):
-        return None
-    clip.model.eval()
-    with torch.inference_mode():
-        losses = [
-            float(_loss(clip.model, ClipLoss(), pixels.to(device), tokens.to(device), device))
-            for pixels, tokens in _samples(clip, data, "val", block, seed, 0).batches(block.batch_size, 0)
-        ]
-    return sum(losses) / len(losses) if losses else None
-
-
-def _groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Weights decay, gains, biases and the temperature do not (as in open_clip)."""
-    tuned = [p for p in model.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in tuned if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in tuned if p.ndim < 2], "weight_decay": 0.0},
-    ]
-
-
-def _lock_text(model: Any) -> None:
-    """Keep the text tower as it is; its projection is still tuned."""
-    tower = getattr(getattr(model, "text", None), "transformer", None)
-    if tower is None:
-        raise StageError("quiltnet.lock_text: this model has no separate text tower: set it to false")
-    for parameter in tower.parameters():
-        parameter.requires_grad = False
-
-
-def _check(loss: Any, step: int, epoch: int) -> None:
-    import torch
-
-    if not torch.isfinite(loss):
-        raise StageError(
-            f"loss is {float(loss)} at step {step} of epoch {epoch + 1}: lower quiltnet.lr or raise quiltnet.warmup"
+        self.block, self.places, self.processes, self.seed = block, places, processes, seed
+        self.clip = build(block.model, block.start, seed)
+        module = self.clip.model.to(processes.device, memory_format=torch.channels_last)
+        self.start = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+        lock(module, block.lock_image, block.lock_text)
+        module.set_grad_checkpointing(block.grad_checkpointing)
+        self.samples = read_samples(places.data, "train", subset_of(places.data / "pairs.parquet", block.subset))
+        held = any(places.data.glob("val-*.tar"))
+        self.held: Samples | None = read_samples(places.data, "val") if held and processes.first else None
+        optimizer = torch.optim.AdamW(
+            weight_groups(module, block.weight_decay), lr=block.lr, betas=(block.beta1, block.beta2), eps=block.eps
         )
+        self.digest = data_digest(places.data)
+        self.store = Store(places.state, key_of(block, seed, processes.device, self.digest))
+        self.state = self.store.load(module, optimizer, processes.device)
+        model = processes.wrap(torch.compile(module) if block.compile else module)
+        loss = contrastive_loss(processes.rank, processes.world, block.distinct)
+        self.stepper = Stepper(module, model, loss, optimizer, block, processes)
+        self.alone = Stepper(module, module, contrastive_loss(0, 1, block.distinct), None, block, processes)
+        self.tracker = Tracker(places.live, block.tracker) if processes.first else None
+        for row in self.state.rows:
+            self._track(row)
+        self.seen, self.seconds, self.waited = 0, 0.0, 0.0
+
+    def epoch(self) -> None:
+        """Learn from every sample once, or from those of a broken-off epoch that are left; then validate."""
+        import torch
+        from open_clip_train.scheduler import cosine_lr
+        from tqdm import tqdm
+
+        block, state, processes = self.block, self.state, self.processes
+        order = order_of(self.samples, self.seed, state.epoch)
+        every = batches_of(order, block.batch_size, processes.rank, processes.world)
+        steps = len(every) * block.epochs
+        schedule = cosine_lr(self.stepper.optimizer, block.lr, min(block.warmup, steps // 2), max(steps, 1))
+        view = View(self.samples, self._transform(True), self.clip.tokenizer, self.seed, state.epoch, True)
+        batches = loader(view, every[state.batch :], block.workers)
+        title = f"epoch {state.epoch + 1}/{block.epochs}"
+        began = time.perf_counter()
+        with tqdm(total=len(order), desc=title, unit="sample", disable=not processes.first) as bar:
+            bar.update(state.batch * block.batch_size)
+            for batch in batches:
+                self.waited += time.perf_counter() - began
+                schedule(state.step)
+                torch.manual_seed((self.seed * 1_000_003 + state.step) * 1009 + processes.rank)  # dropout
+                loss, left_out = self.stepper.step(batch)
+                # Tensors until they are looked at: a GPU is not to be waited for at every step.
+                state.loss_sum, state.loss_count = state.loss_sum + loss.double(), state.loss_count + 1
+                state.broken = state.broken + left_out
+                state.step, state.batch = state.step + 1, state.batch + 1
+                self.seen += len(batch[0]) * processes.world
+                bar.update(len(batch[0]) * processes.world)
+                if state.step % block.log_steps == 0 or state.batch == len(every):
+                    self._log(title, len(every), bar)
+                if state.step % block.save_steps == 0:
+                    self._save()
+                self.seconds += time.perf_counter() - began
+                began = time.perf_counter()
+        self._close_epoch()
+
+    def _close_epoch(self) -> None:
+        state = self.state
+        row = {"epoch": state.epoch + 1, "train": self._mean_loss(), "val": self._validate()}
+        state.epochs.append(row)
+        self._note({"step": state.step, "epoch": row["epoch"]} | ({"val/loss": row["val"]} if row["val"] else {}))
+        state.epoch, state.batch, state.loss_sum, state.loss_count = state.epoch + 1, 0, 0.0, 0
+        better = row["val"] is None or state.best_val is None or row["val"] < state.best_val
+        if self.block.keep == "last" or better:
+            state.best_epoch, state.best_val = state.epoch, row["val"]
+            if self.processes.first:
+                self.store.save_best(self.stepper.module)
+        self._save()
+
+    def finish(self) -> None:
+        """Set the model to the weights that are kept."""
+        module = self.stepper.module
+        if self.processes.first and self.state.best_epoch:
+            self.store.load_best(module, self.processes.device)
+            module.load_state_dict(interpolate(self.start, module.state_dict(), self.block.wise_ft))
+        if self.tracker:
+            self.tracker.close()
+
+    def facts(self) -> dict[str, Any]:
+        """The metrics of the run; `val_loss` is that of the weights that are saved."""
+        state, module = self.state, self.stepper.module
+        best = state.epochs[state.best_epoch - 1] if state.best_epoch else {"train": None}
+        val = self._validate()
+        return {
+            "train_loss": best["train"],
+            "val_loss": val,
+            "gap": None if val is None or best["train"] is None else val - best["train"],
+            "best_epoch": state.best_epoch,
+            "logit_scale": float(module.logit_scale.exp()),
+            "images": len(self.samples),
+            "texts": len(self.samples.texts),
+            "steps": state.step,
+            "skipped": self.samples.skipped | {"unreadable_image": state.broken},
+            "parameters": sum(p.numel() for p in module.parameters()),
+            "tuned_parameters": sum(p.numel() for p in module.parameters() if p.requires_grad),
+            "data": self.digest,
+        }
+
+    def _transform(self, augmented: bool) -> Any:
+        return self.clip.transform(scale=(self.block.crop_scale, 1.0)) if augmented else self.clip.transform()
+
+    def _validate(self) -> float | None:
+        """Mean loss over the val split, None where it is empty or another process's work."""
+        if self.held is None:
+            return None
+        view = View(self.held, self._transform(False), self.clip.tokenizer, self.seed, 0, False)
+        batches = batches_of(order_of(self.held, self.seed, 0), self.block.batch_size)
+        losses = [self.alone.measure(batch) for batch in loader(view, batches, self.block.workers)]
+        return sum(losses) / len(losses) if losses else None
+
+    def _log(self, title: str, batches: int, bar: Any) -> None:
+        """Check the loss, and say where the run is."""
+        from tqdm import tqdm
+
+        state = self.state
+        mean = self._mean_loss()
+        if not math.isfinite(mean):
+            kept = f"epoch {state.epoch} is kept in {self.places.state}" if state.epoch else "nothing was learned yet"
+            raise StageError(
+                f"loss is {mean} at step {state.step} of {title}: lower quiltnet.lr or raise quiltnet.warmup; {kept}"
+            )
+        rate = float(self.stepper.optimizer.param_groups[0]["lr"])
+        scale = float(self.stepper.module.logit_scale.exp())
+        if not self.processes.first:
+            return
+        self._note({"step": state.step, "train/loss": mean, "train/lr": rate, "train/logit_scale": scale})
+        speed = float(bar.format_dict["rate"] or 0)
+        tqdm.write(
+            f"{title}, step {state.batch}/{batches}: loss {mean:.4f}, lr {rate:.2e}, scale {scale:.1f}, "
+            f"{speed:.1f} samples/s, {speed / self.processes.world:.1f} samples/s/process, "
+            f"{self.waited / max(self.seconds, 1e-9):.0%} waiting for data"
+        )
+
+    def _mean_loss(self) -> float:
+        """The epoch's loss so far, over all processes."""
+        state = self.state
+        state.loss_sum = float(state.loss_sum)
+        return self.processes.total(state.loss_sum) / (self.processes.world * max(state.loss_count, 1))
+
+    def _note(self, row: dict[str, Any]) -> None:
+        self.state.rows.append(row)
+        self._track(row)
+
+    def _track(self, row: dict[str, Any]) -> None:
+        if self.tracker:
+            self.tracker.log(row["step"], {name: value for name, value in row.items() if name != "step"})
+
+    def _save(self) -> None:
+        """Write the state, in which everything is a number."""
+        self.state.loss_sum, self.state.broken = float(self.state.loss_sum), int(self.state.broken)
+        if self.processes.first:
+            self.store.save(self.state, self.stepper.module, self.stepper.optimizer)
+        self.processes.wait()

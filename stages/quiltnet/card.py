@@ -1,0 +1,24 @@
+"""The model's own README.md."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.common.clip import Clip
+from stages.common.files import write_bytes
+from stages.quiltnet.params import Params
+
+
+def write_card(folder: Path, clip: Clip, block: Params, facts: dict[str, Any], note: str) -> None:
+    """Write `folder`/README.md: what the model is, how to load it, its parameters, data and metrics."""
+    import jinja2
+
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+    page = environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8")).render(
+        title="QuiltNet",
+        note=" ".join(note.split()),
+        folder=folder.as_posix(),
+        block=block,
+        facts=facts,
+        hf_text="hf_model_name" in clip.config["text_cfg"],
+    )
+    write_bytes(folder / "README.md", page.encode())

@@ -1,0 +1,139 @@
+"""Which samples the shards of a split hold, and the order in which an epoch sees them."""
+
+import json
+import tarfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.common.errors import StageError
+
+WINDOW = 16  # shards whose samples are shuffled together: enough for mixing, few enough for the page cache
+MEND = "run `dvc checkout data/dataset`, or `dvc repro dataset`"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Images of a split, each with its texts; arrays, so that worker processes share them without copies.
+
+    Image n lies in shards[shard[n]] at offset[n], size[n] bytes long; its texts are texts[first[n]:first[n + 1]], and
+    group says which texts say the same. `skipped` counts samples that cannot be used, by reason.
+    """
+
+    shards: list[Path]
+    shard: NDArray[np.int32]
+    offset: NDArray[np.int64]
+    size: NDArray[np.int64]
+    first: NDArray[np.int64]
+    texts: Any
+    group: NDArray[np.int64]
+    skipped: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.shard)
+
+    @property
+    def most_texts(self) -> int:
+        """Texts of the image that has the most."""
+        return int(np.diff(self.first).max(initial=1))
+
+
+def read_samples(folder: Path, split: str, subset: Collection[str] | None = None) -> Samples:
+    """Return the samples of `folder`/SPLIT-*.tar, of those texts whose pair_id is in `subset` if that is given.
+
+    Raises StageError where there are no shards, where one is cut short, and where nothing is left.
+    """
+    import pyarrow as pa
+
+    shards = sorted(folder.glob(f"{split}-*.tar"))
+    if not shards:
+        raise StageError(f"{folder} has no {split}-*.tar: run `dvc repro dataset`")
+    skipped = {"no_image": 0, "no_text": 0}
+    places: list[tuple[int, int, int]] = []
+    counts: list[int] = []
+    texts: list[str] = []
+    groups: list[str] = []
+    for number, path in enumerate(shards):
+        for key, members in _contents(path):
+            record = _record(members.get("json"), f"{path}: {key}")
+            chosen = [n for n, pair in enumerate(record["pair_ids"]) if subset is None or pair in subset]
+            if not record["texts"] or "jpg" not in members:
+                skipped["no_text" if "jpg" in members else "no_image"] += 1
+            elif chosen:
+                places.append((number, *members["jpg"]))
+                counts.append(len(chosen))
+                texts += [record["texts"][n] for n in chosen]
+                groups += [record["text_groups"][n] for n in chosen]
+    if not places:
+        raise StageError(f"{folder}: no {split} sample is left: check quiltnet.subset, or {MEND}")
+    shard, offset, size = np.array(places, np.int64).T
+    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    codes = pd.factorize(pd.Series(groups))[0].astype(np.int64)
+    return Samples(shards, shard.astype(np.int32), offset, size, first, pa.array(texts), codes, skipped)
+
+
+def _contents(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Samples of one shard: key, and by suffix (offset, size) of the image and the bytes of the record."""
+    found: dict[str, dict[str, Any]] = {}
+    last = "its beginning"
+    try:
+        with tarfile.open(path) as tar:
+            for info in tar:
+                key, _, suffix = info.name.partition(".")
+                record = tar.extractfile(info) if suffix == "json" else None
+                found.setdefault(key, {})[suffix] = record.read() if record else (info.offset_data, info.size)
+                last = info.name
+    except (tarfile.ReadError, EOFError):
+        raise StageError(f"{path} is cut short after {last}: {MEND}") from None
+    yield from found.items()
+
+
+def _record(data: bytes | None, what: str) -> dict[str, list[str]]:
+    try:
+        record = json.loads(data or b"{}")
+    except ValueError:
+        raise StageError(f"{what}.json is no JSON: {MEND}") from None
+    texts = [str(text) for text in record.get("texts", [])]
+    known = {name: record.get(name) or texts for name in ("pair_ids", "text_groups")}
+    if len(known["pair_ids"]) != len(texts) or len(known["text_groups"]) != len(texts):
+        raise StageError(f"{what}.json: texts, pair_ids and text_groups differ in number: {MEND}")
+    return {"texts": texts, **known}
+
+
+def subset_of(table: Path, query: str) -> set[str] | None:
+    """Pair ids of the rows of pairs.parquet that the pandas `query` finds; None for an empty query.
+
+    Raises StageError for a query that pandas does not understand.
+    """
+    if not query:
+        return None
+    try:
+        return set(pd.read_parquet(table).query(query).pair_id)
+    except (ValueError, TypeError, KeyError, SyntaxError, NameError, AttributeError) as error:
+        raise StageError(f"quiltnet.subset: '{query}': {' '.join(str(error).split())[:200]}") from None
+
+
+def order_of(samples: Samples, seed: int, epoch: int) -> NDArray[np.int64]:
+    """The order in which `epoch` sees the samples: shards are shuffled, and samples within WINDOW shards."""
+    rng = np.random.default_rng([seed, epoch])
+    shards = rng.permutation(len(samples.shards))
+    windows = [shards[begin : begin + WINDOW] for begin in range(0, len(shards), WINDOW)]
+    return np.concatenate([rng.permutation(np.flatnonzero(np.isin(samples.shard, window))) for window in windows])
+
+
+def batches_of(
+    order: NDArray[np.int64], size: int, rank: int = 0, world: int = 1, begin: int = 0
+) -> list[NDArray[np.int64]]:
+    """Batch `begin` and those after it, of `size` samples in all processes together: the part of process `rank`.
+
+    Every process has the same share of a batch, so up to `world` - 1 samples of the last one are left out, and a last
+    batch of a single sample, which has no negatives.
+    """
+    batches = [order[at : at + size] for at in range(0, len(order), size)]
+    even = [batch[: len(batch) - len(batch) % world] for batch in batches]
+    return [batch[rank::world] for batch in even if len(batch) > 1][begin:]
