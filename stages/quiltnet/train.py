@@ -156,7 +156,7 @@ class Run:
             "val_loss": val,
             "gap": None if val is None or best["train"] is None else val - best["train"],
             "best_epoch": state.best_epoch,
-            "logit_scale": float(module.logit_scale.exp()),
+            "logit_scale": float(module.logit_scale.detach().exp()),
             "images": len(self.samples),
             "texts": len(self.samples.texts),
             "steps": state.step,
@@ -190,7 +190,7 @@ class Run:
                 f"loss is {mean} at step {state.step} of {title}: lower quiltnet.lr or raise quiltnet.warmup; {kept}"
             )
         rate = float(self.stepper.optimizer.param_groups[0]["lr"])
-        scale = float(self.stepper.module.logit_scale.exp())
+        scale = float(self.stepper.module.logit_scale.detach().exp())
         if not self.processes.first:
             return
         self._note({"step": state.step, "train/loss": mean, "train/lr": rate, "train/logit_scale": scale})

@@ -1,0 +1,119 @@
+"""Which samples there are, and in which order an epoch sees them."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from stages.common.errors import StageError
+from stages.common.files import read_tar, write_tar
+from stages.quiltnet.loader import View, loader
+from stages.quiltnet.samples import batches_of, order_of, read_samples, subset_of
+
+
+def view(samples, epoch=0, augmented=True):
+    return View(samples, lambda image: np.asarray(image), lambda text: [text], 0, epoch, augmented)
+
+
+def test_every_image_is_there_once_with_its_texts(shards):
+    samples = read_samples(shards, "train")
+    assert len(samples) == 24
+    assert len(samples.texts) == 48
+    assert samples.most_texts == 2
+    seen = view(samples, augmented=False)
+    texts = sorted(seen[n][1] for n in range(24))
+    assert texts == sorted(6 * ["adipose tissue", "dense lymphocytes", "smooth muscle", "a naevus"])
+    images = {data for path in shards.glob("train-*") for name, data in read_tar(path).items() if name.endswith("jpg")}
+    assert len({seen[n][0].tobytes() for n in range(24)}) == len(images) == 24
+
+
+def test_texts_are_drawn_anew_each_epoch_and_say_which_are_the_same(shards):
+    samples = read_samples(shards, "train")
+    drawn = [[view(samples, epoch)[n][1] for n in range(24)] for epoch in range(4)]
+    assert len({tuple(texts) for texts in drawn}) == 4
+    assert {text.startswith("microscopy") for texts in drawn for text in texts} == {True, False}
+    assert drawn[1] == [view(samples, 1)[n][1] for n in range(24)]
+    for n in range(24):
+        _, text, group, own, broken = view(samples)[n]
+        assert group in own
+        assert not broken
+        assert samples.texts[int(np.flatnonzero(samples.group == group)[0])].as_py() == text
+
+
+def test_batches_do_not_depend_on_workers_and_go_on_where_they_stopped(shards):
+    import torch
+
+    samples = read_samples(shards, "train")
+    batches = batches_of(order_of(samples, 0, 0), 8)
+
+    def pixels(batches, workers):
+        seen = View(samples, lambda image: torch.rand(3), lambda text: torch.zeros(1, 1), 0, 0, True)
+        return [batch[0] for batch in loader(seen, batches, workers)]
+
+    alone, shared, rest = pixels(batches, 0), pixels(batches, 2), pixels(batches[1:], 2)
+    assert all(torch.equal(a, b) for a, b in zip(alone, shared, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(alone[1:], rest, strict=True))
+
+
+@pytest.mark.parametrize(("count", "size", "world"), [(24, 8, 1), (25, 8, 1), (26, 8, 3), (7, 64, 2)])
+def test_processes_share_batches_evenly_and_no_sample_comes_twice(count, size, world):
+    order = np.random.default_rng(0).permutation(count)
+    parts = [batches_of(order, size, rank, world) for rank in range(world)]
+    assert all(len({len(part[b]) for part in parts}) == 1 for b in range(len(parts[0])))
+    seen = np.concatenate([batch for part in parts for batch in part])
+    assert len(set(seen.tolist())) == len(seen)
+    left_out = count - len(seen)
+    assert left_out == ((count % size) % world if count % size != 1 else 1) + (size % world) * (count // size)
+
+
+def test_orders_differ_by_epoch_and_hold_every_sample(shards):
+    samples = read_samples(shards, "train")
+    orders = [order_of(samples, 0, epoch) for epoch in range(3)]
+    assert all(sorted(order.tolist()) == list(range(24)) for order in orders)
+    assert len({order.tobytes() for order in orders}) == 3
+
+
+def test_a_subset_is_a_query_and_takes_texts_not_only_images(shards, tmp_path):
+    rows = [(f"naevus{n}_{m}", "quilt" if m else "laion") for n in range(6) for m in range(2)]
+    pd.DataFrame(rows, columns=["pair_id", "source"]).to_parquet(tmp_path / "pairs.parquet")
+    chosen = subset_of(tmp_path / "pairs.parquet", "source != 'laion'")
+    samples = read_samples(shards, "train", chosen)
+    assert samples.texts.to_pylist() == 6 * ["microscopy of a naevus"]
+    assert subset_of(tmp_path / "pairs.parquet", "") is None
+    with pytest.raises(StageError, match=r"quiltnet.subset: 'sauce == 1': name 'sauce' is not defined"):
+        subset_of(tmp_path / "pairs.parquet", "sauce == 1")
+    with pytest.raises(StageError, match="no train sample is left: check quiltnet.subset"):
+        read_samples(shards, "train", set())
+
+
+def test_shards_that_are_missing_or_cut_short_are_named(shards, tmp_path):
+    with pytest.raises(StageError, match=r"has no train-\*.tar: run `dvc repro dataset`"):
+        read_samples(tmp_path, "train")
+    shutil.copy(shards / "train-000000.tar", tmp_path)
+    whole = (tmp_path / "train-000000.tar").read_bytes()
+    (tmp_path / "train-000000.tar").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StageError, match=r"train-000000.tar is cut short after .*: run `dvc checkout"):
+        read_samples(tmp_path, "train")
+
+
+def test_samples_without_text_or_image_are_counted_and_broken_images_marked(shards, tmp_path):
+    members = read_tar(shards / "train-000000.tar")
+    keys = [name.removesuffix(".jpg") for name in members if name.endswith(".jpg")]
+    del members[f"{keys[0]}.json"], members[f"{keys[1]}.jpg"]
+    members[f"{keys[2]}.jpg"] = b"no picture"
+    members[f"{keys[3]}.json"] = json.dumps({"texts": []}).encode()
+    write_tar(tmp_path / "train-000000.tar", members)
+    samples = read_samples(tmp_path, "train")
+    assert samples.skipped == {"no_image": 1, "no_text": 2}
+    assert [view(samples)[n][4] for n in range(len(samples))].count(True) == 1
+    members[f"{keys[4]}.json"] = b"{"
+    write_tar(tmp_path / "train-000000.tar", members)
+    with pytest.raises(StageError, match=f"{keys[4]}.json is no JSON"):
+        read_samples(tmp_path, "train")
+
+
+def test_the_repository_has_a_config_for_its_default():
+    assert (ROOT / "stages/quiltnet/configs/demo_towers.json").exists()
