@@ -110,7 +110,7 @@ def _from_file(path: Path, start: str) -> Clip:
         checkpoint = locate(start)
         with _explained(f"checkpoint {checkpoint}"):
             open_clip.load_checkpoint(model, str(checkpoint))
-    return Clip(model, tokenizer, preprocess, config)
+    return Clip(model, tokenizer, preprocess, config | {"custom_text": True})
 
 
 def _from_registry(name: str, start: str) -> Clip:

@@ -1,6 +1,10 @@
-"""Embed the evalsets and the test split with the model before and after fine-tuning: data/embeddings out."""
+"""Embed the evalsets and the test split with every model that is compared: data/embeddings out.
 
-import json
+What was embedded before with the same weights, images and words is kept.
+"""
+
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,85 +13,89 @@ from stages.common.params import Base
 from stages.embeddings.params import Params
 
 OUT, DATASET, TUNED = Path("data/embeddings"), Path("data/dataset"), Path("models/quiltnet")
-SPLITS = {"train": 0, "validation": 1, "test": 2, "": 3}
 
 
 def make(block: Params, base: Base) -> dict[str, Any]:
-    """Embed everything that evaluation needs, once per model and set."""
-    from stages.common.clip import build, load
+    """Write the tables of the sets, and per model and set the vectors of images and of texts or classes."""
+    from stages.common.code import code_digest
     from stages.common.device import pick_device
-    from stages.common.evalsets import load_protocol, read_evalset
+    from stages.common.evalsets import read_protocol
+    from stages.common.files import write_table
+    from stages.common.params import load as load_block
+    from stages.embeddings.sets import HELD_OUT, held_out
+    from stages.embeddings.store import files_digest, weights_digest
+
+    evaluation, _ = load_block("evaluation")
+    protocol, sets = read_protocol(evaluation.protocol, evaluation.evalsets)
+    if len(table := held_out(DATASET)):
+        sets[HELD_OUT] = table
+    for name, table in sets.items():
+        write_table(OUT / "sets" / f"{name}.parquet", table)
+    contents = {name: files_digest(table.path.unique().tolist()) for name, table in sets.items()}
+    written, done, reused = {OUT / "sets" / f"{name}.parquet" for name in sets}, 0, 0
+    models = _models(block, base)
+    for model, build in models.items():
+        clip = build()
+        how = [code_digest("stages.embeddings"), weights_digest(clip), pick_device(base.device), block.batch_size]
+        for name, table in sets.items():
+            paths = [OUT / model / f"{name}.{kind}.safetensors" for kind in ("images", "texts")]
+            reused += _embed(clip, paths, name, table, protocol, [*how, contents[name]], block, base)
+            written |= set(paths)
+            done += table.path.nunique()
+    for path in [path for path in OUT.rglob("*") if path.is_file() and path not in written]:
+        path.unlink()
+    return {"items": done, "models": len(models), "sets": len(sets), "kept": reused}
+
+
+def _models(block: Params, base: Base) -> dict[str, Callable[[], Any]]:
+    """By name: the start model, the tuned one, and the others that are asked for."""
+    from stages.common.clip import build, load, named
+    from stages.common.errors import StageError
     from stages.common.params import load as load_block
 
     quiltnet, _ = load_block("quiltnet")
-    evaluation, _ = load_block("evaluation")
-    device = pick_device(base.device)
-    protocol = load_protocol(evaluation.protocol)
-    sets = {name: read_evalset(Path(evaluation.evalsets), name, one) for name, one in protocol.evalsets.items()}
-    held_out = _held_out()
-    done = 0
-    for model in ("start", "tuned"):
-        clip = build(quiltnet.model, quiltnet.start, base.seed) if model == "start" else load(TUNED)
-        for name, table in sets.items():
-            _evalset(clip, model, name, table, protocol, block.batch_size, device, base.jobs)
-            done += len(table)
-        done += _retrieval(clip, model, held_out, block.batch_size, device, base.jobs)
-    return {"items": done, "evalsets": len(sets), "held_out_images": len(held_out)}
-
-
-def _evalset(
-    clip: Any, model: str, name: str, table: Any, protocol: Any, batch_size: int, device: str, jobs: int
-) -> None:
-    """Write image, label, split and class vectors of one evalset."""
-    import numpy as np
-
-    from stages.embeddings.embed import embed_classes, embed_images, write
-
-    images = [Path(path).read_bytes() for path in table.path]
-    arrays = {
-        "image": embed_images(clip, images, batch_size, device, jobs),
-        "label": table.label.to_numpy(np.int64),
-        "split": table.split.map(SPLITS).to_numpy(np.int64),
-        "text": embed_classes(clip, list(protocol.evalsets[name].classes.values()), protocol.templates, device),
+    models: dict[str, Callable[[], Any]] = {
+        "start": lambda: build(quiltnet.model, quiltnet.start, base.seed),
+        "tuned": lambda: load(TUNED),
     }
-    write(OUT / model / f"{name}.safetensors", arrays)
+    for place in block.others:
+        name = re.sub(r"[^A-Za-z0-9._-]+", "_", place)
+        if name in models:
+            raise StageError(f"embeddings.others: '{place}' is named twice")
+        models[name] = lambda place=place: named(place)  # type: ignore[misc]
+    return models
 
 
-def _held_out() -> list[tuple[bytes, list[str]]]:
-    """Images of the test split, each with all its texts."""
-    from stages.common.files import read_tar
-
-    samples = []
-    for shard in sorted(DATASET.glob("test-*.tar")):
-        members = read_tar(shard)
-        samples += [
-            (data, json.loads(members[name.replace(".jpg", ".json")])["texts"])
-            for name, data in members.items()
-            if name.endswith(".jpg")
-        ]
-    return samples
-
-
-def _retrieval(
-    clip: Any, model: str, samples: list[tuple[bytes, list[str]]], batch_size: int, device: str, jobs: int
+def _embed(
+    clip: Any, paths: list[Path], name: str, table: Any, protocol: Any, how: list[Any], block: Params, base: Base
 ) -> int:
-    """Write image and text vectors of the held-out pairs, and which match; equal texts are one text."""
-    import numpy as np
+    """Write one set's vectors, and return how many of the two files were kept as they were.
 
-    from stages.embeddings.embed import embed_images, embed_texts, write
+    Images are in order of `table.path.unique()`; texts in that of the classes, or of the sorted unique texts.
+    """
+    from stages.common.device import pick_device
+    from stages.common.embed import embed_classes, embed_images, embed_texts
+    from stages.embeddings.sets import Reader
+    from stages.embeddings.store import kept, key_of
 
-    if not samples:
-        return 0
-    texts = sorted({text for _, own in samples for text in own})
-    number = {text: n for n, text in enumerate(texts)}
-    matches = np.array([(i, number[text]) for i, (_, own) in enumerate(samples) for text in own], np.int64)
-    arrays = {
-        "image": embed_images(clip, [data for data, _ in samples], batch_size, device, jobs),
-        "text": embed_texts(clip, texts, batch_size, device),
-        "matches": np.unique(matches, axis=0),
-    }
-    write(OUT / model / "held_out.safetensors", arrays)
-    return len(samples)
+    device, batch = pick_device(base.device), block.batch_size
+    images, squash = table.path.unique().tolist(), protocol.transform == "squash"
+    classes = list(protocol.evalsets[name].classes.values()) if name in protocol.evalsets else []
+    templates = protocol.templates if classes else []
+    texts = classes or sorted(table.text.unique())
+    same_images = kept(
+        paths[0],
+        key_of(how, squash),
+        lambda: embed_images(clip, images, Reader(), batch, device, base.jobs, squash=squash),
+    )
+    same_texts = kept(
+        paths[1],
+        key_of(how[:-1], texts, templates),
+        lambda: (
+            embed_classes(clip, texts, templates, batch, device) if classes else embed_texts(clip, texts, batch, device)
+        ),
+    )
+    return same_images + same_texts
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from stages.common.params import Block
 
 
 class Params(Block):
-    """How images are embedded."""
+    """Which models look at the evalsets, and how many images at once."""
 
+    others: list[str]
     batch_size: int = Field(ge=1)

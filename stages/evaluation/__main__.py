@@ -1,4 +1,4 @@
-"""Measure the models before and after fine-tuning: zero_shot, linear_probe or retrieval, from data/embeddings."""
+"""Measure every embedded model: zero_shot, linear_probe or retrieval, from data/embeddings."""
 
 from pathlib import Path
 from typing import Any
@@ -8,91 +8,109 @@ from stages.common.params import Base
 from stages.evaluation.params import Params
 
 EMBEDDINGS, METRICS, REPORTS = Path("data/embeddings"), Path("reports/metrics"), Path("reports/evaluation")
+TASKS = ("zero_shot", "linear_probe", "retrieval")
+SHOWN = "tuned"  # the model whose decisions are written out
 
 
 def make(block: Params, base: Base, task: str) -> dict[str, Any]:
-    """Run one task over both models; write its metrics and its tables."""
+    """Run one task over all models and sets; write its metrics and its tables."""
     from stages.common.evalsets import load_protocol
     from stages.common.files import write_json
-    from stages.evaluation.load import MODELS, load_set
+    from stages.evaluation.sets import models_of, names_of
 
     protocol = load_protocol(block.protocol)
-    names = _held_out() if task == "retrieval" else list(protocol.evalsets)
-    sets = {model: {name: load_set(EMBEDDINGS, model, name) for name in names} for model in MODELS}
-    metrics = {"zero_shot": _zero_shot, "linear_probe": _linear_probe, "retrieval": _retrieval}[task](
-        sets, protocol, block, base.seed
-    )
+    models, names = models_of(EMBEDDINGS), names_of(EMBEDDINGS, pairs=task == "retrieval")
+    run = {"zero_shot": _zero_shot, "linear_probe": _linear_probe, "retrieval": _retrieval}[task]
+    metrics = run(models, names, protocol, block, base.seed)
+    metrics["protocol"] = {"name": protocol.name, "digest": protocol.digest, "metric": protocol.metric}
     write_json(METRICS / f"{task}.json", metrics)
-    return {"items": len(MODELS) * len(names), "sets": len(names)}
+    return {"items": len(models) * len(names), "sets": len(names)}
 
 
-def _held_out() -> list[str]:
-    """The held-out pairs are a set of their own; a dataset too small to have a test split leaves none to measure."""
-    none = EMBEDDINGS.exists() and not any(EMBEDDINGS.glob("*/held_out.safetensors"))
-    return [] if none else ["held_out"]
-
-
-def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
+def _write_table(path: Path, rows: Any, columns: list[str]) -> None:
     import pandas as pd
 
     from stages.common.files import write_bytes
 
-    write_bytes(path, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g").encode())
+    write_bytes(path, pd.DataFrame(rows, columns=columns).to_csv(index=False, float_format="%.6g").encode())
 
 
-def _zero_shot(sets: dict[str, Any], protocol: Any, block: Params, seed: int) -> dict[str, Any]:
-    """Metrics of every model and set and their mean; the tuned model's decisions as tables for confusion plots."""
-    from stages.evaluation.zero_shot import confusion, mean_over_sets, zero_shot
+def _zero_shot(models: list[str], names: list[str], protocol: Any, block: Params, seed: int) -> dict[str, Any]:
+    """Scores; the shown model's decisions as tables for confusion plots; its errors as a page; readers, if any."""
+    from stages.evaluation.errors import write_errors
+    from stages.evaluation.readers import compare
+    from stages.evaluation.sets import labelled
+    from stages.evaluation.zero_shot import decide, decisions, zero_shot
 
-    metrics: dict[str, Any] = {}
-    for model, own in sets.items():
-        metrics[model] = {name: zero_shot(arrays, block, seed) for name, arrays in own.items()}
-        metrics[model]["mean"] = mean_over_sets(own, block, seed)
-    for name, arrays in sets["tuned"].items():
-        rows = confusion(arrays, list(protocol.evalsets[name].classes.values()))
-        _write_table(REPORTS / "zero_shot" / f"{name}.csv", [{"actual": a, "predicted": p} for a, p in rows])
+    sets = {
+        name: decide({model: labelled(EMBEDDINGS, model, name) for model in models}, protocol.evalsets[name])
+        for name in names
+    }
+    out = REPORTS / "zero_shot"
+    for name, one in sets.items():
+        _write_table(out / f"{name}.csv", decisions(one, SHOWN), ["image", "actual", "predicted"])
+    write_errors(out / "errors.html", sets, SHOWN, block.errors, f"Zero-shot, protocol {protocol.name}")
+    metrics = zero_shot(sets, protocol, block.bootstrap, seed)
+    for name, one in sets.items():
+        evalset = protocol.evalsets[name]
+        if evalset.readers:
+            path = Path(block.evalsets) / evalset.root / evalset.readers
+            metrics.setdefault("readers", {})[name] = compare(path, one, evalset, block.bootstrap, seed)
     return metrics
 
 
-def _linear_probe(sets: dict[str, Any], protocol: Any, block: Params, seed: int) -> dict[str, Any]:
-    """Metrics of every model, set and fraction, and their means over sets."""
-    from stages.evaluation.linear_probe import linear_probe
+def _linear_probe(models: list[str], names: list[str], protocol: Any, block: Params, seed: int) -> dict[str, Any]:
+    """Scores of every model, set and fraction, and their means over sets."""
+    from tqdm import tqdm
 
-    metrics = {
-        model: {name: linear_probe(arrays, block, seed) for name, arrays in own.items()} for model, own in sets.items()
-    }
+    from stages.evaluation.linear_probe import linear_probe
+    from stages.evaluation.sets import labelled
+
+    metrics: dict[str, Any] = {model: {} for model in models}
+    with tqdm(total=len(models) * len(names), desc="probes", unit="set") as bar:
+        for model in models:
+            for name in names:
+                one = labelled(EMBEDDINGS, model, name)
+                metrics[model][name] = linear_probe(one, block, protocol.metric, seed)
+                bar.update()
     rows = [
         {"model": model, "set": name, "fraction": fraction, **marks}
         for model, own in metrics.items()
         for name, one in own.items()
         for fraction, marks in one.items()
     ]
-    _write_table(REPORTS / "linear_probe" / "probes.csv", rows)
+    _write_table(REPORTS / "linear_probe" / "probes.csv", rows, ["model", "set", "fraction", "mean", "std"])
     for own in metrics.values():
-        fractions = list(next(iter(own.values())))
+        fractions = list(next(iter(own.values()), {}))
         own["mean"] = {f: {"mean": sum(one[f]["mean"] for one in own.values()) / len(own)} for f in fractions}
     return metrics
 
 
-def _retrieval(sets: dict[str, Any], protocol: Any, block: Params, seed: int) -> dict[str, Any]:
-    """Recall at k both ways over the held-out pairs."""
+def _retrieval(models: list[str], names: list[str], protocol: Any, block: Params, seed: int) -> dict[str, Any]:
+    """Recall at k both ways over the sets of pairs, the dataset's held-out pairs among them."""
     from stages.evaluation.retrieval import retrieval
+    from stages.evaluation.sets import paired
 
-    metrics = {
-        model: {
-            name: retrieval(one["image"], one["text"], one["matches"], block.recall_at) for name, one in own.items()
-        }
-        for model, own in sets.items()
-    }
+    metrics: dict[str, Any] = {model: {} for model in models}
+    for name in names:
+        found = retrieval(
+            {model: paired(EMBEDDINGS, model, name) for model in models}, block.recall_at, block.bootstrap, seed
+        )
+        for model in models:
+            metrics[model][name] = found[model]
+        for model, ways in found.get("difference", {}).items():
+            metrics.setdefault("difference", {}).setdefault(model, {})[name] = ways
+    recalls = [f"r{k}" for k in block.recall_at]
     rows = [
         {"model": model, "set": name, "direction": way, **marks}
-        for model, own in metrics.items()
-        for name, one in own.items()
+        for model in models
+        for name, one in metrics[model].items()
         for way, marks in one.items()
     ]
-    _write_table(REPORTS / "retrieval" / "recall.csv", rows)
+    columns = ["model", "set", "direction", *recalls, "median_rank", "queries", "candidates"]
+    _write_table(REPORTS / "retrieval" / "recall.csv", rows, columns)
     return metrics
 
 
 if __name__ == "__main__":
-    run_stage("evaluation", make, __doc__, choices=("zero_shot", "linear_probe", "retrieval"))
+    run_stage("evaluation", make, __doc__, choices=TASKS)

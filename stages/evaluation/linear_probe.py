@@ -1,69 +1,82 @@
 """Linear probe: logistic regression on frozen image embeddings (paper section 10d)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.evaluation.load import TEST, TRAIN, UNSPLIT
 from stages.evaluation.params import Params
+from stages.evaluation.scores import SCORES
+from stages.evaluation.sets import Labelled
+
+Rows = NDArray[np.int64]
 
 
-def linear_probe(arrays: dict[str, NDArray[Any]], block: Params, seed: int) -> dict[str, dict[str, float]]:
-    """Return {fraction: {mean, std}} of test balanced accuracy over `block.probe_seeds` draws of the labels.
+def linear_probe(one: Labelled, block: Params, metric: str, seed: int) -> dict[str, dict[str, float]]:
+    """Return {fraction: {mean, std}} of the protocol's `metric` on test images, over `probe_seeds` draws of labels.
 
-    The regularisation is chosen for each draw on a quarter of its training images; sets without an official split are
-    cut in half by class, with `seed`.
+    The regularisation is chosen on the official validation split, or, where there is none, for each draw on a quarter
+    of its training images. Sets without an official split are cut in half by class, with `seed`.
     """
-    train, test = _sides(arrays["split"], arrays["label"], seed)
+    train, validation, test = _sides(one, seed)
     result = {}
     for fraction in block.probe_fractions:
-        marks = [_probe(arrays, train, test, fraction, block.probe_c, seed + n) for n in range(block.probe_seeds)]
-        result[f"{fraction:g}"] = {"mean": float(np.mean(marks)), "std": float(np.std(marks))}
+        draws = [
+            _probe(one, train, validation, test, fraction, block.probe_c, metric, seed + n)
+            for n in range(block.probe_seeds)
+        ]
+        result[f"{fraction:g}"] = {"mean": float(np.mean(draws)), "std": float(np.std(draws))}
     return result
 
 
-def _sides(split: NDArray[Any], label: NDArray[Any], seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def _sides(one: Labelled, seed: int) -> tuple[Rows, Rows, Rows]:
     from sklearn.model_selection import train_test_split
 
-    if (split == UNSPLIT).all():
-        train, test = train_test_split(np.arange(len(label)), test_size=0.5, stratify=label, random_state=seed)
-        return np.sort(train), np.sort(test)
-    return np.flatnonzero(split == TRAIN), np.flatnonzero(split == TEST)
+    if (one.table.split == "").all():
+        rows = np.arange(len(one.label))
+        train, test = train_test_split(rows, test_size=0.5, stratify=one.label, random_state=seed)
+        return np.sort(train), rows[:0], np.sort(test)
+    train, validation, test = (one.side(name) for name in ("train", "validation", "test"))
+    return train, validation, test
 
 
 def _probe(
-    arrays: dict[str, NDArray[Any]],
-    train: NDArray[Any],
-    test: NDArray[Any],
+    one: Labelled,
+    train: Rows,
+    validation: Rows,
+    test: Rows,
     fraction: float,
-    strengths: list[float],
+    strengths: Sequence[float],
+    metric: str,
     seed: int,
 ) -> float:
-    from sklearn.metrics import balanced_accuracy_score
     from sklearn.model_selection import train_test_split
 
-    image, label = arrays["image"], arrays["label"]
-    picked = _draw(train, label, fraction, np.random.default_rng(seed))
-    _, sizes = np.unique(label[picked], return_counts=True)
-    best = strengths[len(strengths) // 2]
-    if sizes.min() >= 4:
-        fit, check = train_test_split(picked, test_size=0.25, stratify=label[picked], random_state=seed)
-        marks = [
-            balanced_accuracy_score(label[check], _fit(image[fit], label[fit], c).predict(image[check]))
-            for c in strengths
-        ]
+    picked = _draw(train, one.label, fraction, np.random.default_rng(seed))
+    fit, check = picked, validation
+    if not len(validation) and np.unique(one.label[picked], return_counts=True)[1].min() >= 4:
+        fit, check = train_test_split(picked, test_size=0.25, stratify=one.label[picked], random_state=seed)
+    best = strengths[len(strengths) // 2]  # what is taken where a class has too few images to choose by
+    if len(check):
+        marks = [_score(one, _fit(one, fit, strength), check, metric) for strength in strengths]
         best = strengths[int(np.argmax(marks))]
-    return float(balanced_accuracy_score(label[test], _fit(image[picked], label[picked], best).predict(image[test])))
+    return _score(one, _fit(one, picked, best), test, metric)
 
 
-def _fit(image: NDArray[Any], label: NDArray[Any], strength: float) -> Any:
+def _fit(one: Labelled, rows: Rows, strength: float) -> Any:
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=strength, max_iter=1000).fit(image, label)
+    return LogisticRegression(C=strength, max_iter=1000).fit(one.image[rows], one.label[rows])
 
 
-def _draw(train: NDArray[Any], label: NDArray[Any], fraction: float, rng: np.random.Generator) -> NDArray[Any]:
+def _score(one: Labelled, model: Any, rows: Rows, metric: str) -> float:
+    counts = np.zeros((len(one.text),) * 2)
+    np.add.at(counts, (one.label[rows], model.predict(one.image[rows])), 1)
+    return float(SCORES[metric](counts))
+
+
+def _draw(train: Rows, label: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> Rows:
     """The same share of each class, at least one image a class."""
     parts = []
     for name in np.unique(label[train]):

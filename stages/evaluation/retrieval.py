@@ -1,46 +1,65 @@
-"""Cross-modal retrieval: recall at k, both ways, with many texts per image and many images per text."""
+"""Cross-modal retrieval: recall at k, both ways, with many texts per image and many images per text (section 10e)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.evaluation.resample import Ints, Resampled, described
+from stages.evaluation.sets import Paired, Vectors
 
-def retrieval(
-    image: NDArray[np.float32], text: NDArray[np.float32], matches: NDArray[np.int64], recall_at: Sequence[int]
-) -> dict[str, dict[str, float]]:
-    """Return {image_to_text, text_to_image}: {rK, median_rank, queries, chance_r1}.
+MEMORY = 32_000_000  # bytes of scores held at once
 
-    Args:
-        image: (n, d) unit vectors.
-        text: (m, d) unit vectors.
-        matches: (pairs, 2) rows (image, text) that belong together.
-        recall_at: values of k; one larger than the number of candidates counts as all of them.
+
+def retrieval(models: Mapping[str, Paired], recall_at: Sequence[int], rounds: int, seed: int) -> dict[str, Any]:
+    """Return per model {image_to_text, text_to_image: {rK with its interval, median_rank, queries, candidates}}, and
+    `difference` to the first model, paired by query.
+
+    A query is answered at k when one of its matches is among the k nearest; ties count against it. A k larger than the
+    number of candidates counts as all of them.
     """
-    return {
-        "image_to_text": _one_way(image, text, matches[:, 0], matches[:, 1], recall_at),
-        "text_to_image": _one_way(text, image, matches[:, 1], matches[:, 0], recall_at),
-    }
+    metrics: dict[str, Any] = {model: {} for model in models}
+    others = list(models)[1:]
+    for way in ("image_to_text", "text_to_image"):
+        ranks = {}
+        for model, one in models.items():
+            sides = (one.image, one.text, one.matches) if way == "image_to_text" else _turned(one)
+            ranks[model] = ranks_of(*sides)
+            metrics[model][way] = {"median_rank": float(np.median(ranks[model])), "queries": len(ranks[model])}
+            metrics[model][way]["candidates"] = len(sides[1])
+        for k in recall_at:
+            hits = Resampled([(own <= k).astype(np.int64) for own in ranks.values()], rounds, seed)
+            for number, model in enumerate(models):
+                metrics[model][way] |= described(f"r{k}", hits.mean(number))
+            for number, model in enumerate(others, start=1):
+                place = metrics.setdefault("difference", {}).setdefault(model, {}).setdefault(way, {})
+                place |= described(f"r{k}", hits.mean(number) - hits.mean(0))
+    return metrics
 
 
-def _one_way(
-    queries: NDArray[np.float32],
-    candidates: NDArray[np.float32],
-    asked: NDArray[np.int64],
-    right: NDArray[np.int64],
-    recall_at: Sequence[int],
-) -> dict[str, float]:
-    """A query is answered at k when any of its matches is among the k nearest; ties count against it."""
-    scores = queries @ candidates.T
-    best = np.full(len(queries), -np.inf)
-    np.maximum.at(best, asked, scores[asked, right])
-    known = np.isfinite(best)
-    own = np.zeros(scores.shape, bool)
-    own[asked, right] = True
-    rank = 1 + ((scores >= best[:, None]) & ~own).sum(1)[known]
-    return {
-        **{f"r{k}": float((rank <= k).mean()) for k in recall_at},
-        "median_rank": float(np.median(rank)),
-        "queries": float(known.sum()),
-        "candidates": float(len(candidates)),
-    }
+def _turned(one: Paired) -> tuple[Vectors, Vectors, Ints]:
+    return one.text, one.image, one.matches[:, ::-1]
+
+
+def ranks_of(queries: Vectors, candidates: Vectors, matches: Ints) -> Ints:
+    """Return the rank, from 1, of the best match of each query that has one, in blocks of bounded memory."""
+    matches = matches[np.argsort(matches[:, 0], kind="stable")]
+    block = max(1, MEMORY // (4 * len(candidates)))
+    return np.concatenate([_ranks(queries, candidates, part, first) for first, part in _blocks(matches, block)])
+
+
+def _blocks(matches: Ints, size: int) -> Iterator[tuple[int, Ints]]:
+    for first in range(0, int(matches[-1, 0]) + 1, size):
+        low, high = np.searchsorted(matches[:, 0], [first, first + size])
+        if high > low:
+            yield first, matches[low:high]
+
+
+def _ranks(queries: Vectors, candidates: Vectors, matches: Ints, first: int) -> Ints:
+    rows, right = matches[:, 0] - first, matches[:, 1]
+    scores = queries[first : first + int(rows.max()) + 1] @ candidates.T
+    best: NDArray[np.float32] = np.full(len(scores), -np.inf, np.float32)
+    np.maximum.at(best, rows, scores[rows, right])
+    scores[rows, right] = -np.inf  # one's own other matches are not in the way
+    return 1 + (scores >= best[:, None]).sum(1)[np.isfinite(best)]

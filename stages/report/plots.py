@@ -32,7 +32,7 @@ def _zero_shot(metrics: dict[str, Any], path: Path) -> str:
     """Balanced accuracy per evalset before and after tuning, with 95 % intervals and the level of chance."""
     from matplotlib.figure import Figure
 
-    names = [name for name in metrics["tuned"] if name != "mean"] + ["mean"]
+    names = [name for name, row in metrics["tuned"].items() if "chance" in row]  # sets, then their mean
     figure = Figure(figsize=(8, 4))
     axes = figure.subplots()
     for shift, (model, colour) in enumerate((("start", "#9aa5b1"), ("tuned", "#7b2d8b"))):

@@ -1,0 +1,76 @@
+"""Scores of confusion matrices, of one or of many at once, and the area under the ROC curve."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def accuracy(confusion: Floats) -> Floats:
+    """Share of images whose class was found. `confusion` is (..., actual, predicted)."""
+    return _ratio(_hits(confusion).sum(-1), confusion.sum((-1, -2)))
+
+
+def balanced_accuracy(confusion: Floats) -> Floats:
+    """Mean over the classes that are there of the share of their images that was found."""
+    there = confusion.sum(-1) > 0
+    return _ratio(np.where(there, recall(confusion), 0).sum(-1), there.sum(-1))
+
+
+def weighted_f1(confusion: Floats) -> Floats:
+    """F1 of each class, weighed by its number of images."""
+    sizes = confusion.sum(-1)
+    return _ratio((_f1(confusion) * sizes).sum(-1), sizes.sum(-1))
+
+
+def macro_f1(confusion: Floats) -> Floats:
+    """Mean F1 over the classes that are there or were predicted."""
+    there = (confusion.sum(-1) + confusion.sum(-2)) > 0
+    return _ratio(np.where(there, _f1(confusion), 0).sum(-1), there.sum(-1))
+
+
+def recall(confusion: Floats) -> Floats:
+    """(..., classes): share of each class's images that was found."""
+    return _ratio(_hits(confusion), confusion.sum(-1))
+
+
+SCORES: dict[str, Callable[[Floats], Floats]] = {
+    score.__name__: score for score in (accuracy, balanced_accuracy, weighted_f1, macro_f1)
+}
+
+
+def aurocs(truth: NDArray[np.int64], probability: Floats, weights: Floats) -> Floats:
+    """One-versus-rest area under the ROC curve, mean over classes, for each row of `weights` (rounds, n).
+
+    `probability` is (n, classes). A class that a round has none or nothing but of does not count in it. It is
+    scikit-learn's roc_auc_score with sample_weight, for many weights after one sorting.
+    """
+    areas = []
+    for number in range(probability.shape[1]):
+        order = np.argsort(probability[:, number], kind="stable")
+        own = (truth[order] == number)[None, :]
+        steps = np.flatnonzero(np.r_[True, np.diff(probability[order, number]) > 0])  # where another value begins
+        sorted_weights = weights[:, order]
+        right = np.add.reduceat(sorted_weights * own, steps, axis=1)
+        wrong = np.add.reduceat(sorted_weights * ~own, steps, axis=1)
+        below = np.cumsum(wrong, axis=1) - wrong / 2
+        total = right.sum(1) * wrong.sum(1)
+        areas.append(np.where(total > 0, (right * below).sum(1) / np.where(total > 0, total, 1), np.nan))
+    stacked = np.stack(areas)
+    known = np.isfinite(stacked)
+    return _ratio(np.where(known, stacked, 0).sum(0), known.sum(0))
+
+
+def _hits(confusion: Floats) -> Floats:
+    return np.diagonal(confusion, axis1=-2, axis2=-1)
+
+
+def _f1(confusion: Floats) -> Floats:
+    return _ratio(2 * _hits(confusion), confusion.sum(-1) + confusion.sum(-2))
+
+
+def _ratio(above: Any, below: Any) -> Floats:
+    return np.divide(above, below, out=np.zeros(np.shape(above)), where=np.asarray(below) > 0)

@@ -1,0 +1,85 @@
+"""Embedded sets as the stage embeddings wrote them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.common.errors import StageError
+
+Vectors = NDArray[np.float32]
+
+KINDS = ("images", "texts")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Images of known classes: unit vectors image (n, d) and text (classes, d), and a table with a row an image.
+
+    `table` has path, label, split and institution; images whose label the protocol leaves out are not in it.
+    """
+
+    image: Vectors
+    text: Vectors
+    table: pd.DataFrame
+
+    def side(self, split: str) -> NDArray[np.int64]:
+        """Numbers of the images on one side (train, validation, test, or all); of all where the set has no split."""
+        whole = split == "all" or (self.table.split == "").all()
+        return np.flatnonzero(whole | (self.table.split == split).to_numpy())
+
+    @property
+    def label(self) -> NDArray[np.int64]:
+        """(n,) numbers of classes."""
+        return self.table.label.to_numpy(np.int64)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Images and texts: unit vectors image (n, d) and text (m, d), and (pairs, 2) numbers of those that match."""
+
+    image: Vectors
+    text: Vectors
+    matches: NDArray[np.int64]
+
+
+def names_of(folder: Path, pairs: bool) -> list[str]:
+    """Names of the embedded sets of pairs, or of those of classes."""
+    tables = {path.stem: pd.read_parquet(path) for path in sorted((folder / "sets").glob("*.parquet"))}
+    return [name for name, table in tables.items() if (table.label < 0).all() == pairs]
+
+
+def models_of(folder: Path) -> list[str]:
+    """Names of the models that embedded: start, tuned, then others. Raises StageError where there are none."""
+    found = sorted(path.name for path in folder.glob("*") if path.is_dir() and path.name != "sets")
+    if not found:
+        raise StageError(f"{folder} has no model's vectors: run `dvc repro embeddings`")
+    return sorted(found, key=lambda name: (["start", "tuned"].index(name) if name in ("start", "tuned") else 2, name))
+
+
+def labelled(folder: Path, model: str, name: str) -> Labelled:
+    """The set `name` of classes under `model`. Raises StageError where it was not embedded."""
+    table = pd.read_parquet(folder / "sets" / f"{name}.parquet")
+    image, text = (_vectors(folder, model, name, kind) for kind in KINDS)
+    chosen = np.flatnonzero(table.label >= 0)
+    return Labelled(image[chosen], text, table.iloc[chosen].reset_index(drop=True))
+
+
+def paired(folder: Path, model: str, name: str) -> Paired:
+    """The set `name` of pairs under `model`; equal texts are one text. Raises StageError where it was not embedded."""
+    table = pd.read_parquet(folder / "sets" / f"{name}.parquet")
+    images, texts = pd.factorize(table.path)[0], pd.factorize(table.text, sort=True)[0]
+    image, text = (_vectors(folder, model, name, kind) for kind in KINDS)
+    return Paired(image, text, np.unique(np.stack([images, texts], 1), axis=0))
+
+
+def _vectors(folder: Path, model: str, name: str, kind: str) -> Vectors:
+    from safetensors.numpy import load_file
+
+    path = folder / model / f"{name}.{kind}.safetensors"
+    if not path.exists():
+        raise StageError(f"{path} not found: run `dvc repro embeddings`")
+    found: Vectors = load_file(path)["vectors"]
+    return found

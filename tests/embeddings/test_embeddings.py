@@ -1,0 +1,164 @@
+"""Vectors are open_clip's, kept as long as nothing they depend on changes, and made in bounded memory."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from conftest import ROOT
+from PIL import Image
+from safetensors.numpy import load_file
+
+from stages.common.clip import build, save
+from stages.common.embed import embed_classes, embed_images, embed_texts
+from stages.common.errors import StageError
+from stages.common.files import write_tar
+from stages.demo.tissue import paint
+from stages.embeddings.__main__ import make
+from stages.embeddings.sets import held_out
+from stages.embeddings.store import files_digest, kept, weights_digest
+
+PROTOCOL = """
+name: p
+metric: accuracy
+averaging: sets
+transform: model
+missing: fail
+templates: ["{c}", "a slide of {c}"]
+evalsets:
+  mine:
+    {loader: image_folder, root: mine, sub_pathology: skin, left_out: [c], classes: {a: adipose tissue, b: a naevus}}
+"""
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Seven images of three classes below tmp_path/evalsets/mine."""
+    rng = np.random.default_rng(0)
+    for n in range(7):
+        path = tmp_path / f"evalsets/mine/{'abc'[n % 3]}/{n}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(paint("adipose", 60 + n, 90, rng)).save(path)
+    return sorted(str(path) for path in (tmp_path / "evalsets").rglob("*.png"))
+
+
+def read(path):
+    return Path(path).read_bytes()
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+@pytest.mark.parametrize("squash", [False, True])
+def test_image_vectors_are_open_clips_whatever_the_batch(tiny, pictures, batch, squash):
+    clip = build(str(tiny), "none", 0)
+    found = embed_images(clip, pictures, read, batch, "cpu", 2, squash=squash)
+    transform = clip.transform(squash=squash)
+    with torch.inference_mode():
+        pixels = torch.stack([transform(Image.open(path)) for path in pictures])
+        theirs = clip.model.eval().encode_image(pixels, normalize=True).numpy()
+    assert np.allclose(found, theirs, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_folding_normalisation_into_convolutions_changes_nothing(pictures):
+    clip = build(str(ROOT / "stages/quiltnet/configs/demo_towers.json"), "towers", 0)
+    found = embed_images(clip, pictures, read, 4, "cpu", 1)
+    with torch.inference_mode():
+        pixels = torch.stack([clip.transform()(Image.open(path)) for path in pictures])
+        theirs = clip.model.eval().encode_image(pixels, normalize=True).numpy()
+    assert np.allclose(found, theirs, atol=1e-5)
+
+
+def test_class_vectors_are_the_mean_of_templates_normalised_again(tiny):
+    clip = build(str(tiny), "none", 0)
+    found = embed_classes(clip, ["mucin", "lung"], ["a {c}", "the {c} of a slide"], 3, "cpu")
+    by_hand = [
+        embed_texts(clip, [f"a {name}", f"the {name} of a slide"], 1, "cpu").mean(0) for name in ("mucin", "lung")
+    ]
+    assert np.allclose(found, [row / np.linalg.norm(row) for row in by_hand], atol=1e-6)
+
+
+def test_an_unreadable_tile_is_named(tiny, pictures, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(StageError, match="bad.png: unreadable image"):
+        embed_images(build(str(tiny), "none", 0), [*pictures, str(tmp_path / "bad.png")], read, 2, "cpu", 1)
+
+
+def test_arrays_stay_under_their_key_and_broken_files_are_made_anew(tmp_path):
+    made = []
+
+    def vectors():
+        made.append(1)
+        return np.ones((2, 3), np.float32)
+
+    path = tmp_path / "a.safetensors"
+    assert [kept(path, key, vectors) for key in ("k", "k", "other")] == [False, True, False]
+    path.write_bytes(path.read_bytes()[:40])
+    assert not kept(path, "other", vectors)
+    assert len(made) == 3
+    assert load_file(path)["vectors"].tolist() == [[1, 1, 1]] * 2
+
+
+def test_digests_follow_contents(tiny, pictures):
+    one, again, other = (weights_digest(build(str(tiny), "none", seed)) for seed in (0, 0, 1))
+    assert one == again != other
+    before = files_digest(pictures)
+    assert files_digest(pictures[:-1]) != before
+    Image.new("RGB", (9, 9)).save(pictures[0])
+    assert files_digest(pictures) != before
+
+
+@pytest.fixture
+def stage(tiny, pictures, tmp_path, monkeypatch, params, base):
+    """Run the stage in a folder of its own; parameters of other blocks and the protocol's text can be changed."""
+    monkeypatch.chdir(tmp_path)
+    save(build(str(tiny), "none", 1), tmp_path / "models/quiltnet")
+    record = b'{"texts": ["one", "two"], "pair_ids": ["1", "2"]}'
+    image = read(pictures[0])
+    write_tar(tmp_path / "data/dataset/test-000000.tar", {"x.jpg": image, "x.txt": b"one", "x.json": record})
+
+    def run(protocol=PROTOCOL, **changes):
+        tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+        tree["quiltnet"] |= {"model": str(tiny), "start": "none"}
+        tree["evaluation"] |= {"protocol": "p.yaml", "evalsets": "evalsets"}
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
+        (tmp_path / "p.yaml").write_text(protocol)
+        return make(params("embeddings", **changes), base)
+
+    return run
+
+
+def test_what_stands_is_kept_and_what_changes_is_made_anew(stage, pictures, tmp_path):
+    whole = {"items": 16, "models": 2, "sets": 2}
+    assert stage() == whole | {"kept": 0}
+    assert stage() == whole | {"kept": 8}
+    words = PROTOCOL.replace("a naevus", "a mole")
+    assert stage(words)["kept"] == 6, "two models' class vectors"
+    Image.new("RGB", (9, 9)).save(pictures[1])
+    assert stage(words)["kept"] == 6, "two models' image vectors"
+    assert stage(words.replace("transform: model", "transform: squash"))["kept"] == 4, "all image vectors"
+    (tmp_path / "data/embeddings/gone").mkdir()
+    (tmp_path / "data/embeddings/gone/x.safetensors").write_bytes(b"")
+    stage()
+    assert not (tmp_path / "data/embeddings/gone/x.safetensors").exists()
+
+
+def test_other_models_stand_beside_the_two(stage, tmp_path):
+    assert stage(others=["local-dir:models/quiltnet"])["models"] == 3
+    same = [load_file(tmp_path / f"data/embeddings/{name}/mine.images.safetensors")["vectors"] for name in NAMES]
+    assert np.array_equal(*same)
+    with pytest.raises(StageError, match="named twice"):
+        stage(others=["local-dir:models/quiltnet", "local-dir:models/quiltnet"])
+    with pytest.raises(StageError, match="model 'ViT-B-99' with start 'openai' cannot be had"):
+        stage(others=["ViT-B-99@openai"])
+
+
+NAMES = ("tuned", "local-dir_models_quiltnet")
+
+
+def test_held_out_pairs_are_every_text_of_every_image(stage, tmp_path):
+    stage()
+    table = held_out(tmp_path / "data/dataset")
+    assert table.text.tolist() == ["one", "two"]
+    assert table.path.nunique() == 1
+    assert len(load_file(tmp_path / "data/embeddings/tuned/held_out.texts.safetensors")["vectors"]) == 2
