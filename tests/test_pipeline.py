@@ -49,12 +49,14 @@ def test_stage_names_are_packages_blocks_and_outputs_of_per_video_stages_persist
         assert bool(persisted) == (name in PER_VIDEO)
 
 
-@pytest.mark.parametrize("profile", ["quilt1m", "tiny"])
-def test_profiles_name_real_parameters(profile, tmp_path):
+@pytest.mark.parametrize(
+    "profiles", [["quilt1m"], ["quilt1m", "vit_b_16"], ["quilt1m", "vit_b_16_pmb_256"], ["tiny"]], ids="+".join
+)
+def test_profiles_name_real_parameters(profiles, tmp_path):
     from stages.common.params import load_all
 
     tree = yaml.safe_load((ROOT / "params.yaml").read_text())
-    words = (ROOT / "profiles" / profile).read_text().split()
+    words = " ".join((ROOT / "profiles" / profile).read_text() for profile in profiles).split()
     assert words[::2] == ["-S"] * (len(words) // 2)
     for word in words[1::2]:
         key, _, value = word.partition("=")

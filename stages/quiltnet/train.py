@@ -45,7 +45,8 @@ def train(block: Params, places: Places, processes: Processes, seed: int, note: 
     while run.state.epoch < block.epochs:
         run.epoch()
     run.finish()
-    counts = {"items": run.seen, "steps": run.state.step, "waited": round(run.waited / max(run.seconds, 1e-9), 3)}
+    counts = {"items": run.seen, "steps": run.state.step, "stepping": run.seconds, "waited": run.waited}
+    counts |= {name: round(counts[name], 2) for name in ("stepping", "waited")}
     if processes.first:
         facts = run.facts()
         save(run.clip, places.out)
