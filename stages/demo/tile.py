@@ -1,4 +1,4 @@
-"""Square tiles of drawn tissue."""
+"""Square tiles of drawn tissue, each stained and scanned in a laboratory of its own."""
 
 import cv2
 import numpy as np
@@ -17,4 +17,19 @@ def field_of(tissue: str, side: int, rng: np.random.Generator, zooms: tuple[floa
     corner = rng.integers(0, 80, 2)
     part = slide[corner[0] : corner[0] + wide - 80, corner[1] : corner[1] + wide - 80]
     turned = np.ascontiguousarray(np.rot90(part, int(rng.integers(4))) if tissue != "epidermis" else part)
-    return cv2.resize(turned, (side, side), interpolation=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
+    tile = cv2.resize(turned, (side, side), interpolation=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
+    return _laboratory(tile, rng)
+
+
+def _laboratory(tile: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Stains of another hue and strength, a lens that may be out of focus, another lamp, a sensor's noise.
+
+    Without this a class is known by its colours alone, and nothing is left to learn.
+    """
+    density = -np.log(np.clip(tile.astype(np.float32) / 255, 0.02, 1))
+    hue = np.eye(3) + rng.normal(0, 0.12, (3, 3))
+    light = np.exp(-np.maximum(density @ hue * rng.uniform(0.6, 1.5), 0))
+    if rng.random() < 0.5:
+        light = cv2.GaussianBlur(light, (0, 0), rng.uniform(0.01, 1.5))
+    seen = light * rng.uniform(0.88, 1.0) + rng.normal(0, 0.02, light.shape)
+    return (np.clip(seen, 0, 1) * 255).astype(np.uint8)

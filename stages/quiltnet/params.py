@@ -29,6 +29,7 @@ class Params(Block):
     eps: float = Field(gt=0)
     warmup: int = Field(ge=0)
     crop_scale: float = Field(gt=0, le=1)
+    color_jitter: float = Field(ge=0, le=1)
     precision: Literal["fp32", "amp_bf16"]
     grad_checkpointing: bool
     compile: bool

@@ -23,6 +23,9 @@ from stages.quiltnet.towers import interpolate, lock, weight_groups
 from stages.quiltnet.tracker import Tracker
 
 
+JITTERED = 0.8  # share of crops whose colours vary
+
+
 @dataclass(frozen=True)
 class Places:
     """Files and folders of one training."""
@@ -168,7 +171,11 @@ class Run:
         }
 
     def _transform(self, augmented: bool) -> Any:
-        return self.clip.transform(scale=(self.block.crop_scale, 1.0)) if augmented else self.clip.transform()
+        if not augmented:
+            return self.clip.transform()
+        share = self.block.color_jitter
+        jitter = {"color_jitter": (share, share, share, share / 6), "color_jitter_prob": JITTERED} if share else {}
+        return self.clip.transform(scale=(self.block.crop_scale, 1.0), **jitter)
 
     def _validate(self) -> float | None:
         """Mean loss over the val split, None where it is empty or another process's work."""
