@@ -22,7 +22,6 @@ from stages.quiltnet.step import Stepper
 from stages.quiltnet.towers import interpolate, lock, weight_groups
 from stages.quiltnet.tracker import Tracker
 
-
 JITTERED = 0.8  # share of crops whose colours vary
 
 
