@@ -159,7 +159,7 @@ def packing(folder: Path) -> None:
     write_tar(folder / "a.tar", {name: encoded[n % 32] for n, name in enumerate(names)})
     rows = {"pair_id": [f"p{n}" for n in range(PACKED)], "image": [f"{folder}/a.tar#{name}" for name in names]}
     table = pd.DataFrame(rows).assign(
-        text="some text of ten words or so", text_group="p", source="quilt", split="train"
+        text="some text of ten words or so", text_group="p", source="quilt", split="train", width=SIDE, height=SIDE
     )
 
     def pack() -> None:

@@ -5,7 +5,7 @@ import io
 import json
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from stages.common.files import ImageReader, jpeg
 from stages.dataset.merge import SPLITS
 
 BUFFER = 1 << 22  # bytes that are written at once
+JPEG = b"\xff\xd8\xff"  # what a JPEG begins with
 
 
 def write_shards(
@@ -49,17 +50,18 @@ def write_shards(
     return counted
 
 
-Sample = tuple[str, str, dict[str, Any]]  # key, image reference, record
+Sample = tuple[str, str, dict[str, Any], int]  # key, image reference, record, the image's longest side in pixels
 
 
 def _samples(rows: pd.DataFrame) -> list[Sample]:
     """One sample an image, in order of images."""
-    names = ["image", "pair_id", "text", "text_group", "source"]
+    names = ["image", "pair_id", "text", "text_group", "source", "width", "height"]
     columns = [rows.sort_values(["image", "pair_id"])[name].tolist() for name in names]
     samples: list[Sample] = []
-    for image, pair_id, text, group, source in zip(*columns, strict=True):
+    for image, pair_id, text, group, source, width, height in zip(*columns, strict=True):
         if not samples or samples[-1][1] != image:
-            samples.append((pair_id, image, {"source": source, "texts": [], "pair_ids": [], "text_groups": []}))
+            record = {"source": source, "texts": [], "pair_ids": [], "text_groups": []}
+            samples.append((pair_id, image, record, max(width, height)))
         record = samples[-1][2]
         record["texts"].append(text)
         record["pair_ids"].append(pair_id)
@@ -78,25 +80,29 @@ def _write(path: Path, part: list[Sample], max_side: int) -> None:
     reader = _reader()
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part")
-    with tarfile.TarFile(unfinished, "w", format=tarfile.USTAR_FORMAT, copybufsize=BUFFER) as tar:
-        for key, image, record in part:
-            members = {
-                "jpg": shrink(reader.read(image), max_side),
-                "txt": record["texts"][0].encode(),
-                "json": json.dumps(record, sort_keys=True).encode(),
-            }
-            for suffix, data in members.items():
-                info = tarfile.TarInfo(f"{key}.{suffix}")
-                info.size = len(data)
-                tar.addfile(info, io.BytesIO(data))
+    with unfinished.open("wb", buffering=BUFFER) as tar:
+        for key, image, record, side in part:
+            _add(tar, f"{key}.jpg", shrink(reader.read(image), side, max_side))
+            _add(tar, f"{key}.txt", record["texts"][0].encode())
+            _add(tar, f"{key}.json", json.dumps(record, sort_keys=True).encode())
+        tar.write(bytes(2 * tarfile.BLOCKSIZE))
     unfinished.replace(path)
 
 
-def shrink(data: bytes, max_side: int) -> bytes:
-    """Return the image as JPEG no larger than `max_side`; a JPEG that is small enough stays as it is."""
+def _add(tar: BinaryIO, name: str, data: bytes) -> None:
+    """Append a member: what TarFile.addfile does, without the copies it makes of every one."""
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    tar.write(info.tobuf(tarfile.USTAR_FORMAT))
+    tar.write(data)
+    tar.write(bytes(-len(data) % tarfile.BLOCKSIZE))
+
+
+def shrink(data: bytes, side: int, max_side: int) -> bytes:
+    """Return an image whose longest side is `side` as JPEG no larger than `max_side`; a small JPEG stays as it is."""
+    if side <= max_side and data.startswith(JPEG):
+        return data
     with Image.open(io.BytesIO(data)) as image:
-        if max(image.size) <= max_side and image.format == "JPEG":
-            return data
         small = image.convert("RGB")
         small.thumbnail((max_side, max_side), Image.Resampling.BICUBIC)
         return jpeg(small)

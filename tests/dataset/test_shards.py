@@ -28,7 +28,8 @@ def packed(tmp_path):
     images = {f"{n}.jpg": jpeg(Image.fromarray(np.full((700, 900, 3), 20 * n, np.uint8))) for n in range(4)}
     images["4.jpg"] = jpeg(Image.fromarray(np.full((200, 300, 3), 90, np.uint8)), 50)
     write_tar(tmp_path / "v.tar", images)
-    rows = [sample(f"p{n}", f"{tmp_path}/v.tar#{n}.jpg") for n in range(5)]
+    rows = [sample(f"p{n}", f"{tmp_path}/v.tar#{n}.jpg") for n in range(4)]
+    rows.append(sample("p4", f"{tmp_path}/v.tar#4.jpg", width=300, height=200))
     rows.append(sample("p0b", f"{tmp_path}/v.tar#0.jpg", text="a second text"))
     table = pairs_table(rows)
     table["drop"], table["duplicate_of"], table["text_group"] = "", "", table.pair_id
