@@ -1,4 +1,7 @@
-"""Zero-shot, probe features and retrieval against clip-benchmark: the same numbers, in less time and memory."""
+"""Zero-shot, probe features and retrieval against clip-benchmark: the same numbers, in less time and memory.
+
+The model is the one that `dvc repro` made.
+"""
 
 import contextlib
 import io
@@ -14,7 +17,8 @@ import pandas as pd
 from PIL import Image
 
 from benchmarks import report
-from stages.common.clip import Clip, build
+from stages.common.clip import Clip
+from stages.common.clip import load as load_clip
 from stages.common.embed import embed_classes, embed_images, embed_texts
 from stages.common.evalsets import Evalset, Protocol, load_protocol
 from stages.common.files import jpeg
@@ -29,6 +33,7 @@ from stages.evaluation.zero_shot import decide, zero_shot
 IMAGES, CLASSES, SIDE = 5000, 8, 224
 HELD_OUT = 13559  # pairs of the paper's hold-out
 RECALL_AT = (1, 50, 200)
+MODEL = Path("models/quiltnet")
 BATCH = 64
 
 
@@ -79,6 +84,8 @@ def theirs(clip: Clip, table: pd.DataFrame, protocol: Protocol, evalset: Evalset
     from clip_benchmark.metrics import linear_probe as probes
     from clip_benchmark.metrics import zeroshot_classification, zeroshot_retrieval
 
+    zeroshot_classification.accuracy = probes.accuracy = _accuracy
+
     class Pictures(torch.utils.data.Dataset):
         def __init__(self, rows: pd.DataFrame, answer: str) -> None:
             self.paths, self.answers, self.transform = rows.path.tolist(), rows[answer].tolist(), clip.transform()
@@ -112,6 +119,12 @@ def theirs(clip: Clip, table: pd.DataFrame, protocol: Protocol, evalset: Evalset
     return {"scores": scores, "probe": float(probe["lp_acc1"]), "features": features, "retrieval": found}
 
 
+def _accuracy(output: Any, target: Any, topk: tuple[int, ...] = (1,)) -> list[float]:
+    """clip-benchmark's own function, which numpy 2.4 no longer runs: share of answers among the `topk` first."""
+    order = output.topk(max(topk), 1)[1]
+    return [float((order[:, :k] == target.view(-1, 1).to(order.dtype)).any(1).float().mean()) for k in topk]
+
+
 def _with_texts(rows: list[tuple[Any, str]]) -> tuple[Any, list[list[str]]]:
     import torch
 
@@ -120,19 +133,19 @@ def _with_texts(rows: list[tuple[Any, str]]) -> tuple[Any, list[list[str]]]:
 
 @contextlib.contextmanager
 def _without_gpu(torch: Any) -> Any:
-    """`.cuda()` stays where it is: clip-benchmark's probe knows nothing else."""
-    kept = torch.nn.Module.cuda, torch.Tensor.cuda
+    """`.cuda()` stays where it is, and no precision is mixed: clip-benchmark's probe knows nothing but GPUs."""
+    kept = torch.nn.Module.cuda, torch.Tensor.cuda, torch.autocast
     torch.nn.Module.cuda = torch.Tensor.cuda = lambda self, *_, **__: self
+    torch.autocast = lambda *_, **__: contextlib.nullcontext()
     try:
         yield
     finally:
-        torch.nn.Module.cuda, torch.Tensor.cuda = kept
+        torch.nn.Module.cuda, torch.Tensor.cuda, torch.autocast = kept
 
 
 def compare(scratch: Path) -> None:
     """The same numbers, and the time for them."""
-    quiltnet, _ = load("quiltnet")
-    clip = build(quiltnet.model, quiltnet.start, 0)
+    clip = load_clip(MODEL)
     table = folder(scratch / "images")
     names = drawn()[:CLASSES]
     words = {str(number): narration()["tissues"][name]["name"] for number, name in enumerate(names)}

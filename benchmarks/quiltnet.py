@@ -1,6 +1,7 @@
 """The training step against open_clip's own training, on the same shards, model and batch; and its memory."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -43,9 +44,15 @@ def ours(folder: Path, model: str) -> tuple[float, float]:
     """Samples a second of the stage's steps, and its peak memory in MiB."""
     tree = yaml.safe_load(Path("params.yaml").read_text())
     tree["quiltnet"] |= {"model": f"local-dir:{model}", "start": "", "lock_text": False, "epochs": EPOCHS}
-    tree["quiltnet"] |= {"batch_size": BATCH, "workers": WORKERS, "log_steps": 1, "crop_scale": 0.9}
+    tree["quiltnet"] |= {
+        "batch_size": BATCH,
+        "workers": WORKERS,
+        "log_steps": 1,
+        "crop_scale": 0.9,
+        "color_jitter": 0.0,
+    }
     (folder / "params.yaml").write_text(yaml.safe_dump(tree))
-    out = _run([sys.executable, "-m", "stages.quiltnet"], folder)
+    out = _run(folder, "", "stages.quiltnet")
     times = json.loads((folder / "reports/timings/quiltnet.json").read_text())
     return times["items"] / times["stepping"], _peak(out)
 
@@ -53,26 +60,35 @@ def ours(folder: Path, model: str) -> tuple[float, float]:
 def theirs(folder: Path, model: str) -> tuple[float, float]:
     """The same of open_clip's main: its own seconds a batch, and the peak memory of its process."""
     pattern = f"{folder}/data/dataset/train-{{000000..{SHARDS - 1:06d}}}.tar"
-    command = [sys.executable, "-m", "open_clip_train.main", "--model", f"local-dir:{model}", "--device", "cpu"]
+    command = ["open_clip_train.main", "--model", f"local-dir:{model}", "--device", "cpu"]
     command += ["--train-data", pattern, "--dataset-type", "webdataset", "--train-num-samples", str(IMAGES)]
     command += ["--batch-size", str(BATCH), "--epochs", str(EPOCHS), "--workers", str(WORKERS), "--precision", "fp32"]
     command += ["--lr", "1e-3", "--warmup", "10", "--log-every-n-steps", "1", "--grad-clip-norm", "1.0"]
     command += ["--logs", str(folder / "logs")]
-    out = _run(command, folder)
+    out = _run(folder, GROUPING, *command)
     steps = [float(value) for value in re.findall(r"Batch \(t\): ([\d.]+)", out)]
     return len(steps) * BATCH / sum(steps), _peak(out)
 
 
-def _run(command: list[str], folder: Path) -> str:
-    """Output of a command, with the peak memory of its processes at the end."""
-    import os
+# webdataset 0.2.111 gives members besides files, which open_clip's grouping does not know.
+GROUPING = """
+import open_clip_train.data as data
+group = data.group_by_keys_nothrow
+data.group_by_keys_nothrow = lambda members, **more: group((m for m in members if "fname" in m), **more)
+"""
+PEAK = """
+import atexit, resource, runpy, sys
+atexit.register(lambda: print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
 
-    measured = "import resource, runpy, sys; sys.argv = sys.argv[1:]; "
-    measured += "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
-    code = [command[0], "-c", "import atexit, resource; atexit.register(lambda: print('peak', _peak())); "
-            "_peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; " + measured]  # fmt: skip
+
+def _run(folder: Path, before: str, *command: str) -> str:
+    """Output of a module, run after the code `before`, with its peak memory at the end."""
     env = {**os.environ, "PYTHONPATH": str(Path.cwd()), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([*code, *command[2:]], cwd=folder, env=env, capture_output=True, text=True)
+    whole = [sys.executable, "-c", before + PEAK, *command]
+    done = subprocess.run(whole, cwd=folder, env=env, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
     return done.stdout + done.stderr

@@ -3,7 +3,7 @@
 import io
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,26 +15,24 @@ from stages.quiltnet.samples import Samples
 AHEAD = 4  # batches that each worker prepares
 
 
+Item = tuple[Any, Any, int, NDArray[np.int64], bool]
+
+
 class View:
-    """One epoch's look at samples: item n is (pixels, tokens, group of the text, groups of all texts of the image,
-    whether its own image could not be decoded).
+    """A look at samples.
 
     Crops and the drawn text depend on (seed, epoch, n) alone: neither the number of workers nor where a run was broken
     off changes them. Without `augmented` the first text is taken.
     """
 
-    def __init__(
-        self, samples: Samples, transform: Any, tokenizer: Any, seed: int, epoch: int, augmented: bool
-    ) -> None:
+    def __init__(self, samples: Samples, transform: Any, tokenizer: Any, seed: int, augmented: bool) -> None:
         self.samples, self.transform, self.tokenizer = samples, transform, tokenizer
-        self.seed, self.epoch, self.augmented = seed, epoch, augmented
+        self.seed, self.augmented = seed, augmented
 
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, n: int) -> tuple[Any, Any, int, NDArray[np.int64], bool]:
+    def item(self, epoch: int, n: int) -> Item:
+        """Return (pixels, tokens, group of the text, groups of all texts of the image, whether the image is broken)."""
         first, after = (int(self.samples.first[n + step]) for step in (0, 1))
-        rng = random.Random(f"{self.seed} {self.epoch} {n}")
+        rng = random.Random(f"{self.seed} {epoch} {n}")
         text = rng.randrange(first, after) if self.augmented else first
         if self.augmented:
             _seed(rng.getrandbits(60))
@@ -56,18 +54,35 @@ class View:
             return self.transform(Image.new("RGB", (256, 256), "grey")), True
 
 
-def loader(view: View, batches: Sequence[NDArray[np.int64]], workers: int) -> Any:
-    """A DataLoader that gives `batches` of `view`, in order, from `workers` processes."""
-    import torch
+class Loader:
+    """Batches of several views, by name, from the same worker processes.
 
-    return torch.utils.data.DataLoader(
-        view,
-        batch_sampler=[batch.tolist() for batch in batches],
-        num_workers=min(workers, len(batches)),
-        worker_init_fn=_one_thread,
-        pin_memory=torch.cuda.is_available(),
-        prefetch_factor=AHEAD if min(workers, len(batches)) else None,
-    )
+    Workers are forked once, before training fills the memory: each page that is written after a fork is copied.
+    """
+
+    def __init__(self, views: Mapping[str, View], workers: int) -> None:
+        import torch
+
+        self.views = views
+        self._wanted: list[list[tuple[str, int, int]]] = []
+        self._loader = torch.utils.data.DataLoader(
+            self,
+            batch_sampler=self._wanted,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            worker_init_fn=_one_thread,
+            pin_memory=torch.cuda.is_available(),
+            prefetch_factor=AHEAD if workers else None,
+        )
+
+    def __getitem__(self, place: tuple[str, int, int]) -> Item:
+        name, epoch, n = place
+        return self.views[name].item(epoch, n)
+
+    def batches(self, name: str, epoch: int, batches: Sequence[NDArray[np.int64]]) -> Iterator[list[Any]]:
+        """Yield `batches`, numbers of samples, of the view `name` in `epoch`, in order."""
+        self._wanted[:] = [[(name, epoch, int(n)) for n in batch] for batch in batches]
+        yield from self._loader
 
 
 def _one_thread(worker: int) -> None:

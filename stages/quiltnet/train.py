@@ -12,7 +12,7 @@ from stages.common.clip import build, save
 from stages.common.errors import StageError
 from stages.common.files import write_bytes, write_json
 from stages.quiltnet.card import write_card
-from stages.quiltnet.loader import View, loader
+from stages.quiltnet.loader import Loader, View
 from stages.quiltnet.loss import contrastive_loss
 from stages.quiltnet.params import Params
 from stages.quiltnet.processes import Processes
@@ -22,6 +22,7 @@ from stages.quiltnet.step import Stepper
 from stages.quiltnet.towers import interpolate, lock, weight_groups
 from stages.quiltnet.tracker import Tracker
 
+TRAIN, VAL = "train", "val"
 JITTERED = 0.8  # share of crops whose colours vary
 
 
@@ -73,9 +74,13 @@ class Run:
         self.start = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
         lock(module, block.lock_image, block.lock_text)
         module.set_grad_checkpointing(block.grad_checkpointing)
-        self.samples = read_samples(places.data, "train", subset_of(places.data / "pairs.parquet", block.subset))
+        self.samples = read_samples(places.data, TRAIN, subset_of(places.data / "pairs.parquet", block.subset))
         held = any(places.data.glob("val-*.tar"))
-        self.held: Samples | None = read_samples(places.data, "val") if held and processes.first else None
+        self.held: Samples | None = read_samples(places.data, VAL) if held and processes.first else None
+        views = {TRAIN: View(self.samples, self._transform(True), self.clip.tokenizer, seed, True)}
+        if self.held:
+            views[VAL] = View(self.held, self._transform(False), self.clip.tokenizer, seed, False)
+        self.loader = Loader(views, block.workers)
         optimizer = torch.optim.AdamW(
             weight_groups(module, block.weight_decay), lr=block.lr, betas=(block.beta1, block.beta2), eps=block.eps
         )
@@ -102,8 +107,7 @@ class Run:
         every = batches_of(order, block.batch_size, processes.rank, processes.world)
         steps = len(every) * block.epochs
         schedule = cosine_lr(self.stepper.optimizer, block.lr, min(block.warmup, steps // 2), max(steps, 1))
-        view = View(self.samples, self._transform(True), self.clip.tokenizer, self.seed, state.epoch, True)
-        batches = loader(view, every[state.batch :], block.workers)
+        batches = self.loader.batches(TRAIN, state.epoch, every[state.batch :])
         title = f"epoch {state.epoch + 1}/{block.epochs}"
         began = time.perf_counter()
         with tqdm(total=len(order), desc=title, unit="sample", disable=not processes.first) as bar:
@@ -173,16 +177,17 @@ class Run:
         if not augmented:
             return self.clip.transform()
         share = self.block.color_jitter
-        jitter = {"color_jitter": (share, share, share, share / 6), "color_jitter_prob": JITTERED} if share else {}
+        jitter: dict[str, Any] = (
+            {"color_jitter": (share, share, share, share / 6), "color_jitter_prob": JITTERED} if share else {}
+        )
         return self.clip.transform(scale=(self.block.crop_scale, 1.0), **jitter)
 
     def _validate(self) -> float | None:
         """Mean loss over the val split, None where it is empty or another process's work."""
         if self.held is None:
             return None
-        view = View(self.held, self._transform(False), self.clip.tokenizer, self.seed, 0, False)
         batches = batches_of(order_of(self.held, self.seed, 0), self.block.batch_size)
-        losses = [self.alone.measure(batch) for batch in loader(view, batches, self.block.workers)]
+        losses = [self.alone.measure(batch) for batch in self.loader.batches(VAL, 0, batches)]
         return sum(losses) / len(losses) if losses else None
 
     def _log(self, title: str, batches: int, bar: Any) -> None:

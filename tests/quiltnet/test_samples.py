@@ -10,12 +10,14 @@ from conftest import ROOT
 
 from stages.common.errors import StageError
 from stages.common.files import read_tar, write_tar
-from stages.quiltnet.loader import View, loader
+from stages.quiltnet.loader import Loader, View
 from stages.quiltnet.samples import batches_of, order_of, read_samples, subset_of
 
 
 def view(samples, epoch=0, augmented=True):
-    return View(samples, lambda image: np.asarray(image), lambda text: [text], 0, epoch, augmented)
+    """All items of an epoch."""
+    seen = View(samples, lambda image: np.asarray(image), lambda text: [text], 0, augmented)
+    return [seen.item(epoch, n) for n in range(len(samples))]
 
 
 def test_every_image_is_there_once_with_its_texts(shards):
@@ -32,12 +34,11 @@ def test_every_image_is_there_once_with_its_texts(shards):
 
 def test_texts_are_drawn_anew_each_epoch_and_say_which_are_the_same(shards):
     samples = read_samples(shards, "train")
-    drawn = [[view(samples, epoch)[n][1] for n in range(24)] for epoch in range(4)]
+    drawn = [[item[1] for item in view(samples, epoch)] for epoch in range(4)]
     assert len({tuple(texts) for texts in drawn}) == 4
     assert {text.startswith("microscopy") for texts in drawn for text in texts} == {True, False}
-    assert drawn[1] == [view(samples, 1)[n][1] for n in range(24)]
-    for n in range(24):
-        _, text, group, own, broken = view(samples)[n]
+    assert drawn[1] == [item[1] for item in view(samples, 1)]
+    for _, text, group, own, broken in view(samples):
         assert group in own
         assert not broken
         assert samples.texts[int(np.flatnonzero(samples.group == group)[0])].as_py() == text
@@ -50,8 +51,12 @@ def test_batches_do_not_depend_on_workers_and_go_on_where_they_stopped(shards):
     batches = batches_of(order_of(samples, 0, 0), 8)
 
     def pixels(batches, workers):
-        seen = View(samples, lambda image: torch.rand(3), lambda text: torch.zeros(1, 1), 0, 0, True)
-        return [batch[0] for batch in loader(seen, batches, workers)]
+        seen = View(samples, lambda image: torch.rand(3), lambda text: torch.zeros(1, 1), 0, True)
+        loader = Loader({"train": seen}, workers)
+        first = [batch[0] for batch in loader.batches("train", 0, batches)]
+        other = [batch[0] for batch in loader.batches("train", 1, batches)]
+        assert not torch.equal(first[0], other[0])
+        return first
 
     alone, shared, rest = pixels(batches, 0), pixels(batches, 2), pixels(batches[1:], 2)
     assert all(torch.equal(a, b) for a, b in zip(alone, shared, strict=True))
@@ -108,7 +113,7 @@ def test_samples_without_text_or_image_are_counted_and_broken_images_marked(shar
     write_tar(tmp_path / "train-000000.tar", members)
     samples = read_samples(tmp_path, "train")
     assert samples.skipped == {"no_image": 1, "no_text": 2}
-    assert [view(samples)[n][4] for n in range(len(samples))].count(True) == 1
+    assert [item[4] for item in view(samples)].count(True) == 1
     members[f"{keys[4]}.json"] = b"{"
     write_tar(tmp_path / "train-000000.tar", members)
     with pytest.raises(StageError, match=f"{keys[4]}.json is no JSON"):
