@@ -188,7 +188,8 @@ def test_queries_find_what_a_full_comparison_finds(index):
 
 @pytest.mark.slow
 def test_texts_find_images_which_find_more(index, params):
-    from stages.common.clip import build, embed_texts
+    from stages.common.clip import build
+    from stages.common.embed import embed_texts
     from stages.sources.retrieval import retrieve
 
     folder, _ = index
