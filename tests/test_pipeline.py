@@ -177,15 +177,32 @@ class TestRun:
         assert not tiles & {sha256(p) for p in others}
 
     def test_one_parameter_runs_only_what_depends_on_it(self, scratch):
-        ran, _ = scratch.ran("dvc", "exp", "run", "-S", "quiltnet.epochs=2")
+        ran, _ = scratch.ran("dvc", "exp", "run", "-S", "quiltnet.lr=0.0005")
         assert sorted(ran) == sorted(TUNED)
         diff = json.loads(scratch.call("dvc", "params", "diff", "--json"))
-        assert diff["params.yaml"]["quiltnet.epochs"] == {"old": 1, "new": 2, "diff": 1}
+        assert diff["params.yaml"]["quiltnet.lr"] == {"old": 0.001, "new": 0.0005, "diff": -0.0005}
         assert "quiltnet" in scratch.call("dvc", "metrics", "diff", "--md", "--all")
         assert scratch.call("dvc", "plots", "show", "--json")
         assert "quiltnet" in scratch.call("dvc", "dag", "--mermaid")
-        ran, _ = scratch.ran("dvc", "exp", "run", "-S", "quiltnet.epochs=1")
+        ran, _ = scratch.ran("dvc", "exp", "run", "-S", "quiltnet.lr=0.001")
         assert "quiltnet" not in ran, "the run cache has it"
+
+    def test_a_source_is_left_out_of_training_without_packing_anew(self, scratch):
+        before = scratch.metrics("quiltnet")["images"]
+        ran, _ = scratch.ran("dvc", "exp", "run", "-S", "quiltnet.subset='source != \"laion\"'")
+        assert sorted(ran) == sorted(TUNED)
+        table = pd.read_parquet(scratch.folder / "data/dataset/pairs.parquet")
+        learnt = table[(table.split == "train") & (table.source != "laion")]
+        assert scratch.metrics("quiltnet")["images"] == learnt.image.nunique() < before
+
+    def test_another_protocol_measures_the_same_models_anew(self, scratch):
+        before = scratch.metrics("zero_shot")
+        ran, _ = scratch.ran("dvc", "exp", "run", "-S", "evaluation.protocol=protocols/demo_plain.yaml")
+        assert sorted(ran) == sorted(["fingerprints", *TUNED[1:]]), "no set and no image is another"
+        after = scratch.metrics("zero_shot")
+        assert after["protocol"]["digest"] != before["protocol"]["digest"]
+        assert len(after["tuned"]["nct_crc"]["recall"]) == len(before["tuned"]["nct_crc"]["recall"]) + 1
+        scratch.ran("dvc", "exp", "run", "-S", "evaluation.protocol=protocols/demo.yaml", "-S", "quiltnet.subset=")
 
     def test_one_more_video_is_one_item_in_each_per_video_stage(self, scratch):
         mine = scratch.folder / "catalogs" / "mine"
