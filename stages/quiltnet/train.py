@@ -71,7 +71,7 @@ class Run:
         self.block, self.places, self.processes, self.seed = block, places, processes, seed
         self.clip = build(block.model, block.start, seed)
         module = self.clip.model.to(processes.device, memory_format=torch.channels_last)
-        self.start = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+        self.start = {name: tensor.clone() for name, tensor in module.state_dict().items()} if block.wise_ft < 1 else {}
         lock(module, block.lock_image, block.lock_text)
         module.set_grad_checkpointing(block.grad_checkpointing)
         self.samples = read_samples(places.data, TRAIN, subset_of(places.data / "pairs.parquet", block.subset))
@@ -110,8 +110,8 @@ class Run:
         batches = self.loader.batches(TRAIN, state.epoch, every[state.batch :])
         title = f"epoch {state.epoch + 1}/{block.epochs}"
         began = time.perf_counter()
-        with tqdm(total=len(order), desc=title, unit="sample", disable=not processes.first) as bar:
-            bar.update(state.batch * block.batch_size)
+        done = state.batch * block.batch_size
+        with tqdm(total=len(order), initial=done, desc=title, unit="sample", disable=not processes.first) as bar:
             for batch in batches:
                 self.waited += time.perf_counter() - began
                 schedule(state.step)
@@ -123,9 +123,10 @@ class Run:
                 state.step, state.batch = state.step + 1, state.batch + 1
                 self.seen += len(batch[0]) * processes.world
                 bar.update(len(batch[0]) * processes.world)
-                if state.step % block.log_steps == 0 or state.batch == len(every):
-                    self._log(title, len(every), bar)
-                if state.step % block.save_steps == 0:
+                saving = state.step % block.save_steps == 0
+                if saving or state.step % block.log_steps == 0 or state.batch == len(every):
+                    self._log(title, len(every), bar)  # also checks the loss: what is saved is good
+                if saving:
                     self._save()
                 self.seconds += time.perf_counter() - began
                 began = time.perf_counter()
@@ -149,7 +150,8 @@ class Run:
         module = self.stepper.module
         if self.processes.first and self.state.best_epoch:
             self.store.load_best(module, self.processes.device)
-            module.load_state_dict(interpolate(self.start, module.state_dict(), self.block.wise_ft))
+            if self.start:
+                module.load_state_dict(interpolate(self.start, module.state_dict(), self.block.wise_ft))
         if self.tracker:
             self.tracker.close()
 
@@ -157,7 +159,7 @@ class Run:
         """The metrics of the run; `val_loss` is that of the weights that are saved."""
         state, module = self.state, self.stepper.module
         best = state.epochs[state.best_epoch - 1] if state.best_epoch else {"train": None}
-        val = self._validate()
+        val = self._validate() if self.start or not state.best_epoch else best["val"]
         return {
             "train_loss": best["train"],
             "val_loss": val,
