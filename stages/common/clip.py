@@ -11,6 +11,7 @@ from typing import Any
 from stages.common.backbone import load_matching
 from stages.common.errors import StageError
 from stages.common.files import read_json, write_json
+from stages.common.transformers_clip import SCHEME, load_transformers
 from stages.common.weights import PACKAGE, locate
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
@@ -59,7 +60,11 @@ def build(model: str, start: str, seed: int) -> Clip:
 
 
 def named(place: str) -> Clip:
-    """Return the pretrained model `MODEL@PRETRAINED` in open_clip's names, `hf-hub:NAME` or `local-dir:FOLDER`."""
+    """Return the pretrained model `MODEL@PRETRAINED` in open_clip's names, `hf-hub:NAME`, `local-dir:FOLDER` or
+    `transformers:NAME`. Raises StageError where it cannot be had."""
+    if place.startswith(SCHEME):
+        with _explained(f"model '{place}'"):
+            return Clip(*load_transformers(place.removeprefix(SCHEME)))
     model, _, pretrained = place.partition("@")
     return build(model, pretrained, 0)
 

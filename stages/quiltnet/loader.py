@@ -70,6 +70,7 @@ class Loader:
             batch_sampler=self._wanted,
             num_workers=workers,
             persistent_workers=workers > 0,
+            multiprocessing_context="fork" if workers else None,
             worker_init_fn=_one_thread,
             pin_memory=torch.cuda.is_available(),
             prefetch_factor=AHEAD if workers else None,

@@ -10,7 +10,7 @@ from conftest import ROOT
 from PIL import Image
 from safetensors.numpy import load_file
 
-from stages.common.clip import build, save
+from stages.common.clip import build, named, save
 from stages.common.embed import embed_classes, embed_images, embed_texts
 from stages.common.errors import StageError
 from stages.common.files import write_tar
@@ -162,3 +162,55 @@ def test_held_out_pairs_are_every_text_of_every_image(stage, tmp_path):
     assert table.text.tolist() == ["one", "two"]
     assert table.path.nunique() == 1
     assert len(load_file(tmp_path / "data/embeddings/tuned/held_out.texts.safetensors")["vectors"]) == 2
+
+
+@pytest.fixture
+def hf_clip(tmp_path):
+    """A small CLIPModel of random weights in transformers' form, with CLIP's own words."""
+    import gzip
+    import json
+
+    import open_clip
+    import transformers
+
+    with gzip.open(open_clip.tokenizer.default_bpe(), "rt", encoding="utf-8") as file:
+        lines = file.read().split("\n")
+    merges = lines[1 : 49152 - 256 - 2 + 1]
+    letters = list(open_clip.tokenizer.bytes_to_unicode().values())
+    words = [*letters, *(letter + "</w>" for letter in letters), *("".join(pair.split()) for pair in merges)]
+    words += ["<|startoftext|>", "<|endoftext|>"]
+    folder = tmp_path / "plip"
+    folder.mkdir()
+    (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges))
+    transformers.CLIPTokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt")).save_pretrained(folder)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    config = transformers.CLIPConfig(
+        text_config=sizes | {"eos_token_id": 49407, "bos_token_id": 49406, "vocab_size": 49408},
+        vision_config=sizes | {"image_size": 32, "patch_size": 8},
+        projection_dim=16,
+    )
+    transformers.CLIPModel(config).save_pretrained(folder)
+    size = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    transformers.CLIPImageProcessor(**size).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_models_in_transformers_form_see_what_transformers_sees(hf_clip, pictures):
+    import transformers
+
+    clip = named(f"transformers:{hf_clip}")
+    texts = ["adipose tissue", "a naevus of the skin, H&E stain"]
+    seen, read_ = embed_images(clip, pictures, read, 3, "cpu", 1), embed_texts(clip, texts, 2, "cpu")
+    model = transformers.CLIPModel.from_pretrained(hf_clip).eval()
+    words = transformers.CLIPTokenizerFast.from_pretrained(hf_clip)(texts, padding=True, return_tensors="pt")
+    steps = transformers.CLIPImageProcessor.from_pretrained(hf_clip)
+    pixels = steps([Image.open(path) for path in pictures], return_tensors="pt")
+    with torch.inference_mode():
+        images, theirs = model.get_image_features(**pixels), model.get_text_features(**words)
+    for ours, other, near in ((seen, images, 5e-3), (read_, theirs, 1e-5)):
+        assert np.allclose(ours, torch.nn.functional.normalize(other, dim=-1).numpy(), atol=near)
+    with pytest.raises(StageError, match="model 'transformers:nowhere' cannot be had"):
+        named("transformers:nowhere")
