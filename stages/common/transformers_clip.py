@@ -32,7 +32,7 @@ def load_transformers(name: str) -> tuple[Any, Any, dict[str, Any], dict[str, An
 
     model = CLIPModel.from_pretrained(name)
     words = CLIPTokenizerFast.from_pretrained(name)
-    steps = CLIPImageProcessor.from_pretrained(name)
+    steps: Any = CLIPImageProcessor.from_pretrained(name)
     length = model.config.text_config.max_position_embeddings
 
     def tokenize(texts: str | list[str]) -> Any:
