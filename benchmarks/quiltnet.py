@@ -1,4 +1,5 @@
-"""The training step against open_clip's own training, on the same shards, model and batch; and its memory."""
+"""The training step against open_clip's own training, on the same shards, model and batch; its memory; and, where there
+is a GPU, ViT-B/32 at the paper's batch against the rate published for an A100-40GB."""
 
 import json
 import os
@@ -6,7 +7,9 @@ import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -19,17 +22,33 @@ from stages.common.params import load
 from stages.demo.script import caption, drawn
 from stages.demo.tissue import paint
 
-IMAGES, SHARDS, SIDE = 512, 4, 320
-BATCH, EPOCHS, WORKERS = 64, 2, 1
+SIDE = 320  # pixels
+A100 = 850  # samples a second, ViT-B/32, of LAION's scaling runs
+PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}  # bf16 operations a second
+PAIRS = 1_017_712
 
 
-def shards(folder: Path) -> None:
-    """IMAGES tiles of drawn tissue with a caption each, in the dataset's form."""
+@dataclass(frozen=True)
+class Setup:
+    """One training that both run."""
+
+    model: str
+    device: str
+    precision: str
+    images: int
+    shards: int
+    batch: int
+    epochs: int
+    workers: int
+
+
+def write_shards(folder: Path, setup: Setup) -> None:
+    """Tiles of drawn tissue with a caption each, in the dataset's form."""
     rng = np.random.default_rng(0)
     slides = [(name, paint(name, 700, 700, rng)) for name in drawn()]
-    for shard in range(SHARDS):
+    for shard in range(setup.shards):
         members = {}
-        for n in range(IMAGES // SHARDS):
+        for n in range(setup.images // setup.shards):
             name, slide = slides[n % len(slides)]
             top, left = rng.integers(0, 700 - SIDE, 2)
             key, text = f"{shard:02d}{n:04d}", f"{caption(name, rng)} Case {shard}-{n}."
@@ -40,34 +59,36 @@ def shards(folder: Path) -> None:
         write_tar(folder / f"train-{shard:06d}.tar", members)
 
 
-def ours(folder: Path, model: str) -> tuple[float, float]:
-    """Samples a second of the stage's steps, and its peak memory in MiB."""
+def ours(folder: Path, setup: Setup) -> dict[str, float]:
+    """Samples a second of the stage's steps, the share of them that waited for data, and peak memory in MiB."""
     tree = yaml.safe_load(Path("params.yaml").read_text())
-    tree["quiltnet"] |= {"model": f"local-dir:{model}", "start": "", "lock_text": False, "epochs": EPOCHS}
-    tree["quiltnet"] |= {
-        "batch_size": BATCH,
-        "workers": WORKERS,
-        "log_steps": 1,
-        "crop_scale": 0.9,
-        "color_jitter": 0.0,
-    }
+    tree["base"]["device"] = setup.device
+    tree["quiltnet"] |= {"model": setup.model, "start": "" if ":" in setup.model else "none", "lock_text": False}
+    tree["quiltnet"] |= {"batch_size": setup.batch, "epochs": setup.epochs, "workers": setup.workers, "log_steps": 1}
+    tree["quiltnet"] |= {"precision": setup.precision, "crop_scale": 0.9, "color_jitter": 0.0}
     (folder / "params.yaml").write_text(yaml.safe_dump(tree))
     out = _run(folder, "", "stages.quiltnet")
     times = json.loads((folder / "reports/timings/quiltnet.json").read_text())
-    return times["items"] / times["stepping"], _peak(out)
+    rate, waited = times["items"] / times["stepping"], times["waited"] / times["stepping"]
+    return {"rate": rate, "waited": waited, "memory": _peak(out)}
 
 
-def theirs(folder: Path, model: str) -> tuple[float, float]:
+def theirs(folder: Path, setup: Setup) -> dict[str, float]:
     """The same of open_clip's main: its own seconds a batch, and the peak memory of its process."""
-    pattern = f"{folder}/data/dataset/train-{{000000..{SHARDS - 1:06d}}}.tar"
-    command = ["open_clip_train.main", "--model", f"local-dir:{model}", "--device", "cpu"]
-    command += ["--train-data", pattern, "--dataset-type", "webdataset", "--train-num-samples", str(IMAGES)]
-    command += ["--batch-size", str(BATCH), "--epochs", str(EPOCHS), "--workers", str(WORKERS), "--precision", "fp32"]
-    command += ["--lr", "1e-3", "--warmup", "10", "--log-every-n-steps", "1", "--grad-clip-norm", "1.0"]
-    command += ["--logs", str(folder / "logs")]
-    out = _run(folder, GROUPING, *command)
+    pattern = f"{folder}/data/dataset/train-{{000000..{setup.shards - 1:06d}}}.tar"
+    flags: dict[str, object] = {
+        "model": setup.model,
+        "device": setup.device,
+        "precision": setup.precision,
+        "train-data": pattern,
+    }
+    flags |= {"dataset-type": "webdataset", "train-num-samples": setup.images, "batch-size": setup.batch}
+    flags |= {"epochs": setup.epochs, "workers": setup.workers, "lr": "1e-3", "warmup": 10, "grad-clip-norm": 1.0}
+    flags |= {"log-every-n-steps": 1, "logs": folder / "logs"}
+    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+    out = _run(folder, GROUPING, "open_clip_train.main", *words)
     steps = [float(value) for value in re.findall(r"Batch \(t\): ([\d.]+)", out)]
-    return len(steps) * BATCH / sum(steps), _peak(out)
+    return {"rate": len(steps) * setup.batch / sum(steps), "memory": _peak(out)}
 
 
 # webdataset 0.2.111 gives members besides files, which open_clip's grouping does not know.
@@ -95,23 +116,59 @@ def _run(folder: Path, before: str, *command: str) -> str:
 
 
 def _peak(out: str) -> float:
-    found = re.findall(r"^peak (\d+)", out, re.M)
-    return int(found[-1]) / 1024
+    return int(re.findall(r"^peak (\d+)", out, re.M)[-1]) / 1024
+
+
+def both(setup: Setup) -> tuple[dict[str, float], dict[str, float]]:
+    """Ours and theirs, on fresh shards."""
+    with tempfile.TemporaryDirectory() as name:
+        write_shards(Path(name) / "data" / "dataset", setup)
+        other = theirs(Path(name), setup)
+        return ours(Path(name), setup), other
+
+
+def on_cpu() -> None:
+    """The demo's towers, nothing locked."""
+    quiltnet, _ = load("quiltnet")
+    with tempfile.TemporaryDirectory() as name:
+        save(build(quiltnet.model, quiltnet.start, 0), Path(name))
+        mine, other = both(Setup(f"local-dir:{name}", "cpu", "fp32", 512, 4, 64, 2, 1))
+    note = "demo towers, fp32, batch 64, 2 x 512 samples, 1 worker"
+    report("training samples/s", mine["rate"], other["rate"], 1.0, note, unit="1/s", at_least=True)
+    note = f"main process; open_clip's own {other['memory']:.0f} MiB"
+    report("training memory", mine["memory"], None, 6 * 1024, note, unit="MiB")
+
+
+def on_gpu(card: str) -> None:
+    """ViT-B/32 in bf16 at the paper's batch."""
+    mine, other = both(Setup("ViT-B-32", "cuda", "amp_bf16", 32768, 32, 1024, 2, 12))
+    peak = next((value for name, value in PEAKS.items() if name in card), float("nan"))
+    used = 3 * mine["rate"] * flops_of_pair("ViT-B-32") / peak
+    note = f"{card}; {used:.1%} of its peak; {PAIRS / mine['rate'] / 60:.1f} minutes an epoch of {PAIRS} pairs"
+    report("GPU samples/s against open_clip", mine["rate"], other["rate"], 1.0, note, unit="1/s", at_least=True)
+    report("GPU samples/s against an A100", mine["rate"], A100, 1.3, note, unit="1/s", at_least=True)
+    report("GPU waiting for data", mine["waited"], None, 0.05, f"{card}, 12 workers", unit="1")
+
+
+def flops_of_pair(model: str) -> float:
+    """Operations of one image and one text going forward; a training step has three times as many."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    clip = build(model, "none", 0)
+    pixels: Any = torch.zeros(1, 3, clip.image_size, clip.image_size)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        clip.model.train()(pixels, clip.tokenizer(["a slide"]))
+    return float(counter.get_total_flops())
 
 
 def main() -> None:
-    """Print both figures."""
-    quiltnet, _ = load("quiltnet")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        save(build(quiltnet.model, quiltnet.start, 0), folder / "start")
-        shards(folder / "data" / "dataset")
-        other, their_memory = theirs(folder, str(folder / "start"))
-        mine, memory = ours(folder, str(folder / "start"))
-    note = f"demo towers, fp32, batch {BATCH}, {EPOCHS} x {IMAGES} samples, {WORKERS} worker"
-    report("training samples/s", mine, other, 1.0, note, unit="1/s", at_least=True)
-    note = f"main process; open_clip's own {their_memory:.0f} MiB"
-    report("training memory", memory, None, 6 * 1024, note, unit="MiB")
+    """Print what this machine can measure."""
+    import torch
+
+    on_cpu()
+    if torch.cuda.is_available():
+        on_gpu(torch.cuda.get_device_name())
 
 
 if __name__ == "__main__":
