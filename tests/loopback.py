@@ -1,6 +1,7 @@
 """A loopback site that behaves as sites do: well, slowly, and badly."""
 
 import collections
+import contextlib
 import http.server
 import subprocess
 import threading
@@ -9,6 +10,31 @@ import time
 import imageio_ffmpeg
 import numpy as np
 from recording import record
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """A handler that is quiet and gives whole bodies."""
+
+    def log_message(self, *args):
+        pass
+
+    def give(self, data):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@contextlib.contextmanager
+def serving(handler):
+    """A server of `handler` for as long as the block lasts; its address is `url`, and `asked` counts."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    server.asked = collections.Counter()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 class Site:

@@ -1,13 +1,11 @@
 """Tweets by id, from a loopback API."""
 
-import http.server
 import json
-import threading
-from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import pytest
+from loopback import Answers, serving
 
 from stages.common.errors import StageError
 from stages.sources import openpath
@@ -17,28 +15,24 @@ from stages.sources.hydrate import hydrate
 @pytest.fixture
 def api():
     """Knows every tweet but 13; those of even id have a photo and a film. Its first answer is 429."""
-    asked = Counter()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
+    class Handler(Answers):
         def do_GET(self):
             parts = urlsplit(self.path)
             if parts.path.endswith(".jpg"):
                 return self.give(b"a picture")
             if self.headers["Authorization"] != "Bearer secret":
                 return self.send_error(401)
-            asked["calls"] += 1
-            if asked["calls"] == 1:
+            self.server.asked["calls"] += 1
+            if self.server.asked["calls"] == 1:
                 return self.send_error(429)
             ids = parse_qs(parts.query)["ids"][0].split(",")
-            asked["ids"] += len(ids)
+            self.server.asked["ids"] += len(ids)
             assert len(ids) <= 100
             return self.give(json.dumps(self.answer([one for one in ids if one != "13"])).encode())
 
         def answer(self, known):
-            home = f"http://127.0.0.1:{self.server.server_port}"
+            home = self.server.url
             media = [{"media_key": f"p{i}", "type": "photo", "url": f"{home}/{i}.jpg"} for i in known]
             media += [{"media_key": f"v{i}", "type": "video"} for i in known]
             data = [{"id": i, "text": f"A naevus, case {i}", "author_id": "u", "conversation_id": i} for i in known]
@@ -52,24 +46,14 @@ def api():
                 "errors": gone,
             }
 
-        def give(self, data):
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    server.asked = asked
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as server:
+        yield server
 
 
 @pytest.fixture
 def block(params, api, tmp_path):
     found = params("sources")
-    place = {"folder": str(tmp_path), "api": f"http://127.0.0.1:{api.server_port}"}
+    place = {"folder": str(tmp_path), "api": api.url}
     laion = found.laion.model_copy(update={"private_addresses": True})
     return found.model_copy(update={"openpath": found.openpath.model_copy(update=place), "laion": laion})
 

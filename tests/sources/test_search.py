@@ -1,12 +1,10 @@
 """Search and fetch against a loopback NCBI."""
 
-import http.server
 import json
-import threading
-from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from loopback import Answers, serving
 
 from stages.common.errors import StageError
 from stages.sources.search import search_and_fetch
@@ -23,21 +21,17 @@ FILES = {
 @pytest.fixture
 def ncbi():
     """A server that searches and lists FILES two at a time; its first answer to each search is 429."""
-    asked = Counter()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
+    class Handler(Answers):
         def do_GET(self):
             parts = urlsplit(self.path)
             query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-            asked[parts.path] += 1
+            self.server.asked[parts.path] += 1
             if parts.path == "/entrez/esearch.fcgi":
-                asked[query["term"]] += 1
-                if asked[query["term"]] == 1:
+                self.server.asked[query["term"]] += 1
+                if self.server.asked[query["term"]] == 1:
                     return self.send_error(429)
-                asked["key " + query.get("api_key", "")] += 1
+                self.server.asked["key " + query.get("api_key", "")] += 1
                 found = ["11", "12"] if "carcinoma" in query["term"] else ["11", "111"]
                 return self.give(json.dumps({"esearchresult": {"idlist": found[: int(query["retmax"])]}}).encode())
             if parts.path == "/bucket":
@@ -53,23 +47,13 @@ def ncbi():
             name = parts.path.removeprefix("/bucket/")
             return self.give(FILES[name]) if name in FILES else self.send_error(404)
 
-        def give(self, data):
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    server.asked = asked
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(Handler) as server:
+        yield server
 
 
 @pytest.fixture
 def block(params, ncbi):
-    home = f"http://127.0.0.1:{ncbi.server_port}"
+    home = ncbi.url
     more = {"entrez": f"{home}/entrez", "articles": f"{home}/bucket", "email": "a@b.c"}
     return params("sources").pubmed.search.model_copy(update={"keywords": ["carcinoma", "naevus"], **more})
 
