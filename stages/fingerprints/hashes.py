@@ -1,7 +1,6 @@
 """Perceptual hashes, of an image and of its mirror image."""
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from stages.common.pictures import Picture
@@ -18,8 +17,3 @@ def perceptual_hashes(picture: Picture) -> tuple[bytes, bytes]:
     mirror = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     first, second = (imagehash.phash(image, hash_size=SIDE).hash for image in (small, mirror))
     return np.packbits(first).tobytes(), np.packbits(second).tobytes()
-
-
-def as_array(hashes: list[bytes]) -> NDArray[np.uint8]:
-    """(n, 32) bytes of n hashes."""
-    return np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, SIDE * SIDE // 8)

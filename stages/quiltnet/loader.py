@@ -14,7 +14,6 @@ from stages.quiltnet.samples import Samples
 
 AHEAD = 4  # batches that each worker prepares
 
-
 Item = tuple[Any, Any, int, NDArray[np.int64], bool]
 
 

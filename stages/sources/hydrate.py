@@ -28,7 +28,8 @@ FIELDS = {
 def hydrate(params: Params) -> dict[str, Any]:
     """Fill in the rows of the folder's tweets.csv that are ids alone, and fetch their images; return counts.
 
-    tweets.csv is written anew after every hundred ids, so a later call goes on where this one stopped. A tweet that is
+    Rows that have a text, several of a tweet among them, and columns of your own stay as they are. tweets.csv is written
+    anew after every hundred ids, so a later call goes on where this one stopped. A tweet that is
     deleted or protected keeps its row, with the API's word for it in the column `gone`. Raises StageError without a
     key, and where the API will not answer.
     """
@@ -45,18 +46,20 @@ def hydrate(params: Params) -> dict[str, Any]:
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     if "tweet_id" not in table.columns:
         raise StageError(f"{path}: column 'tweet_id' is missing")
-    table = table.reindex(columns=COLUMNS, fill_value="").drop_duplicates("tweet_id").set_index("tweet_id")
-    waiting = table.index[(table.text == "") & (table.gone == "")].tolist()
+    table = table.reindex(columns=[*table.columns, *(name for name in COLUMNS if name not in table)], fill_value="")
+    bare = (table.text == "") & (table.gone == "")
+    known, asked = table[~bare], table[bare].drop_duplicates("tweet_id").set_index("tweet_id")
+    waiting = asked.index.tolist()
     session = requests.Session()
     for begin in tqdm(range(0, len(waiting), AT_ONCE), desc="tweets", unit=f"x{AT_ONCE}"):
         ids = waiting[begin : begin + AT_ONCE]
         answer = _ask(session, f"{block.api}/tweets", token, {"ids": ",".join(ids), **FIELDS})
         rows = list(_rows(answer, path.parent, session, params))
-        table.update(pd.DataFrame(rows, columns=COLUMNS).drop_duplicates("tweet_id").set_index("tweet_id"))
-        unanswered = [one for one in ids if not table.text[one] and not table.gone[one]]
-        table.loc[unanswered, "gone"] = "no answer"
-        write_bytes(path, table.reset_index().to_csv(index=False).encode())
-    return {"items": len(waiting), "gone": int((table.gone != "").sum())}
+        asked.update(pd.DataFrame(rows, columns=COLUMNS).drop_duplicates("tweet_id").set_index("tweet_id"))
+        unanswered = [one for one in ids if not asked.text[one] and not asked.gone[one]]
+        asked.loc[unanswered, "gone"] = "no answer"
+        write_bytes(path, pd.concat([known, asked.reset_index()])[table.columns].to_csv(index=False).encode())
+    return {"items": len(waiting), "gone": int((known.gone != "").sum() + (asked.gone != "").sum())}
 
 
 def _ask(session: Any, url: str, token: str, query: dict[str, str]) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def test_evalsets_repeat_and_no_tile_is_in_both_sides(tmp_path):
 def test_captioned_images_name_what_they_show_and_resaving_keeps_it_alike():
     from stages.common.pictures import decode
     from stages.demo.script import narration
-    from stages.fingerprints.hashes import as_array, perceptual_hashes
+    from stages.fingerprints.hashes import perceptual_hashes
 
     one, other = make("pubmed", 3, 0), make("pubmed", 4, 0)
     assert one == make("pubmed", 3, 0)
@@ -116,7 +116,7 @@ def test_captioned_images_name_what_they_show_and_resaving_keeps_it_alike():
         text.lower() in one.caption.lower() for text in (words["name"], *words["statements"], *words["features"])
     )
     images = (one.image, copied(one.image, "recompressed", rng()), other.image)
-    hashes = as_array([perceptual_hashes(decode(image))[0] for image in images])
+    hashes = np.stack([np.frombuffer(perceptual_hashes(decode(image))[0], np.uint8) for image in images])
     near, far = np.bitwise_count(hashes[:1] ^ hashes[1:]).sum(1, dtype=int)
     assert near <= 24 < far
 

@@ -72,6 +72,17 @@ def test_ids_become_tweets_once_and_those_gone_say_so(tmp_path, block, api, monk
     assert api.asked["ids"] == 150
 
 
+def test_rows_that_have_a_text_and_other_columns_stay(tmp_path, block, monkeypatch):
+    monkeypatch.setenv("X_BEARER_TOKEN", "secret")
+    columns = ["tweet_id", "text", "image", "user", "in_reply_to", "mine"]
+    rows = [["8", "old", "a.jpg", "bob", "7", "x"], ["8", "old", "b.jpg", "bob", "7", "y"], ["9", "", "", "", "", "z"]]
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "tweets.csv", index=False)
+    assert hydrate(block)["items"] == 1
+    after = pd.read_csv(tmp_path / "tweets.csv", dtype=str, keep_default_na=False)
+    assert after[columns].to_numpy().tolist()[:2] == rows[:2]
+    assert after[["text", "mine"]].to_numpy().tolist()[2] == ["A naevus, case 9", "z"]
+
+
 def test_a_key_is_asked_for_and_a_refusal_is_one_line(tmp_path, block, monkeypatch):
     monkeypatch.delenv("X_BEARER_TOKEN", raising=False)
     with pytest.raises(StageError, match="X_BEARER_TOKEN"):
