@@ -28,10 +28,10 @@ FIELDS = {
 def hydrate(params: Params) -> dict[str, Any]:
     """Fill in the rows of the folder's tweets.csv that are ids alone, and fetch their images; return counts.
 
-    Rows that have a text, several of a tweet among them, and columns of your own stay as they are. tweets.csv is written
-    anew after every hundred ids, so a later call goes on where this one stopped. A tweet that is
-    deleted or protected keeps its row, with the API's word for it in the column `gone`. Raises StageError without a
-    key, and where the API will not answer.
+    Rows that have a text, several of a tweet among them, and columns of your own stay as they are. tweets.csv is
+    written anew after every hundred ids, so a later call goes on where this one stopped. A tweet that is deleted or
+    protected keeps its row, with the API's word for it in the column `gone`. Raises StageError without a key, and
+    where the API will not answer.
     """
     import requests
     from tqdm import tqdm
