@@ -15,7 +15,6 @@ from PIL import Image
 from stages.common.files import ImageReader, jpeg
 from stages.dataset.merge import SPLITS
 
-BUFFER = 1 << 22  # bytes that are written at once
 JPEG = b"\xff\xd8\xff"  # what a JPEG begins with
 
 
@@ -80,7 +79,7 @@ def _write(path: Path, part: list[Sample], max_side: int) -> None:
     reader = _reader()
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part")
-    with unfinished.open("wb", buffering=BUFFER) as tar:
+    with unfinished.open("wb") as tar:
         for key, image, record, side in part:
             _add(tar, f"{key}.jpg", shrink(reader.read(image), side, max_side))
             _add(tar, f"{key}.txt", record["texts"][0].encode())
