@@ -65,7 +65,7 @@ def write_tar(path: Path, members: Mapping[str, bytes]) -> None:
     """Write `members` (name to bytes) as a tar whose headers hold no time, owner or host."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as tar:
         for name, data in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
@@ -99,7 +99,7 @@ class TarShards:
         """Write one member; return its reference, `path/to.tar#member`."""
         if self._tar is None:
             self._written.append(self._folder / f"{self._name}-{len(self._written):06d}.tar")
-            self._tar = tarfile.open(self._part(), "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 - closed by _close
+            self._tar = tarfile.open(self._part(), "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed by _close
         info = tarfile.TarInfo(member)
         info.size = len(data)
         self._tar.addfile(info, io.BytesIO(data))

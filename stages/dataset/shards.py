@@ -16,6 +16,7 @@ from stages.common.files import ImageReader, jpeg
 from stages.dataset.merge import SPLITS
 
 JPEG = b"\xff\xd8\xff"  # what a JPEG begins with
+BLANK = tarfile.TarInfo().tobuf(tarfile.PAX_FORMAT)  # a header without name and size
 
 
 def write_shards(
@@ -90,11 +91,23 @@ def _write(path: Path, part: list[Sample], max_side: int) -> None:
 
 def _add(tar: BinaryIO, name: str, data: bytes) -> None:
     """Append a member: what TarFile.addfile does, without the copies it makes of every one."""
-    info = tarfile.TarInfo(name)
-    info.size = len(data)
-    tar.write(info.tobuf(tarfile.USTAR_FORMAT))
+    tar.write(header(name, len(data)))
     tar.write(data)
     tar.write(bytes(-len(data) % tarfile.BLOCKSIZE))
+
+
+def header(name: str, size: int) -> bytes:
+    """The header that tarfile makes: filling in name, size and checksum here takes a fraction of its time."""
+    if len(name) > tarfile.LENGTH_NAME or not name.isascii():
+        info = tarfile.TarInfo(name)
+        info.size = size
+        return info.tobuf(tarfile.PAX_FORMAT)
+    block = bytearray(BLANK)
+    block[: len(name)] = name.encode()
+    block[124:135] = b"%011o" % size
+    block[148:156] = b" " * 8  # the checksum counts itself as blanks
+    block[148:155] = b"%06o\0" % sum(block)
+    return bytes(block)
 
 
 def shrink(data: bytes, side: int, max_side: int) -> bytes:

@@ -8,9 +8,9 @@ from typing import Any
 class Candidate:
     """One image and one text about it.
 
-    `key` names the pair within its source; `group` is what must stay on one side of a split; `drop` is the reason why
-    the source itself does not want it, "" otherwise, and `detail` what there is to add; `more` are columns of
-    stages.common.pairs that only this source knows.
+    `key` names the pair within its source (`collect` numbers those that repeat); `group` is what must stay on one side
+    of a split; `drop` is the reason why the source itself does not want it, "" otherwise, and `detail` what there is to
+    add; `more` are columns of stages.common.pairs that only this source knows.
     """
 
     key: str

@@ -1,7 +1,8 @@
 """A source's candidates, screened and written."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def collect(
     judge = load_filter(model)
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, str]] = []
-    stream = iter(tqdm(candidates, desc=source, unit="image", mininterval=1))
+    stream = _told_apart(tqdm(candidates, desc=source, unit="image", mininterval=1))
     with TarShards(out, "images", PER_TAR) as shards:
         while part := list(islice(stream, BATCH)):
             kept, gone = _screened(part, judge, block)
@@ -47,6 +48,15 @@ def collect(
     seen = len(rows) + len(dropped)
     write_json(metrics, {"candidates": seen, "pairs": len(rows), "dropped": dict(sorted(reasons.items()))})
     return {"items": seen, "pairs": len(rows)}
+
+
+def _told_apart(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+    """The candidates, a number after each key that came before: a tweet's images, an article that is there twice."""
+    times: Counter[str] = Counter()
+    for candidate in candidates:
+        times[candidate.key] += 1
+        count = times[candidate.key]
+        yield candidate if count == 1 else replace(candidate, key=f"{candidate.key}_{count}")
 
 
 def _screened(part: Sequence[Candidate], judge: Any, block: Params) -> tuple[list[Kept], list[Gone]]:

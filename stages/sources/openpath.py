@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,12 +32,11 @@ def candidates(params: Params) -> Iterator[Candidate]:
         raise StageError(f"{path}: column 'tweet_id' is missing")
     if set(table.columns) & {"text", "image"} and (missing := [name for name in COLUMNS if name not in table.columns]):
         raise StageError(f"{path}: column '{missing[0]}' is missing")
-    seen: Counter[str] = Counter()
     for row in table.to_dict("records"):
-        yield from _tweet(row, path.parent, params, seen)
+        yield from _tweet(row, path.parent, params)
 
 
-def _tweet(row: dict[str, Any], folder: Path, params: Params, seen: Counter[str]) -> Iterator[Candidate]:
+def _tweet(row: dict[str, Any], folder: Path, params: Params) -> Iterator[Candidate]:
     tweet = re.sub(r"\D", "", row["tweet_id"])
     if not tweet:
         yield Candidate("unnamed", "unnamed", b"", "", "", drop="no_id", detail=str(row["tweet_id"]))
@@ -50,11 +48,9 @@ def _tweet(row: dict[str, Any], folder: Path, params: Params, seen: Counter[str]
         return
     other = row.get("lang") and params.languages and row["lang"] not in params.languages
     for image in row["image"].split(SEPARATOR) or [""]:
-        seen[tweet] += 1
-        key = tweet if seen[tweet] == 1 else f"{tweet}_{seen[tweet]}"
         data = _image(folder, image.strip())
         drop = "language" if other else "" if data else "missing_image"
-        yield Candidate(key, group, data, clean(row["text"]), f"tweet {tweet}", drop=drop, detail=image)
+        yield Candidate(tweet, group, data, clean(row["text"]), f"tweet {tweet}", drop=drop, detail=image)
 
 
 def _image(folder: Path, name: str) -> bytes:

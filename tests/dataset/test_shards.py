@@ -2,6 +2,7 @@
 
 import io
 import json
+import tarfile
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from stages.common.pairs import pairs_table
 from stages.dataset.card import write_card
 from stages.dataset.check import check
 from stages.dataset.croissant import write_croissant
-from stages.dataset.shards import write_shards
+from stages.dataset.shards import header, write_shards
 
 
 def sample(pair_id, image, **more):
@@ -70,6 +71,14 @@ def test_shards_load_with_webdataset_and_every_pair_has_its_image(packed):
     }
     assert all(max(Image.open(io.BytesIO(one["jpg"])).size) <= 512 for one in samples)
     assert next(one["jpg"] for one in samples if one["__key__"] == "p4") == images["4.jpg"]
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "x" * 100, "x" * 101, "é.json"])
+@pytest.mark.parametrize("size", [0, 511, 123_456_789])
+def test_headers_are_those_of_tarfile(name, size):
+    info = tarfile.TarInfo(name)
+    info.size = size
+    assert header(name, size) == info.tobuf(tarfile.PAX_FORMAT)
 
 
 def test_shards_load_with_datasets_and_with_pandas(packed, monkeypatch, tmp_path):

@@ -79,6 +79,19 @@ def test_every_candidate_is_a_pair_or_has_a_reason(collected):
     assert (pairs.licence.iloc[1], pairs.provenance.iloc[1], pairs.group.iloc[1]) == ("CC0", "place b", "x_gb")
 
 
+def test_keys_that_repeat_or_are_long_keep_their_own_images(collected):
+    long = "x" * 200
+    rows = [one("a"), one("b", b"no image"), one("a", encoded(tile(2))), one("b"), one(long, encoded(tile(3)))]
+    pairs, dropped, _ = collected(rows)
+    assert pairs.set_index("pair_id").image.map(read_images(pairs.image)).to_dict() == {
+        "x_a": rows[0].image,
+        "x_a_2": rows[2].image,
+        "x_b_2": rows[3].image,
+        f"x_{long}": rows[4].image,
+    }
+    assert dropped.key.tolist() == ["b"]
+
+
 def test_nothing_kept_is_an_empty_table_not_an_error(collected):
     pairs, dropped, _ = collected([one("a", b"")])
     assert len(pairs) == 0

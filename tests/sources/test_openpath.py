@@ -62,7 +62,7 @@ def test_a_tweet_of_several_images_and_a_thread_stay_together(tmp_path, read):
     found = read(rows, ["tweet_id", "user", "conversation_id", "text", "image"])
     assert [(one.key, one.group, one.image) for one in found] == [
         ("1", "t9", b"a"),
-        ("1_2", "t9", b"b"),
+        ("1", "t9", b"b"),
         ("2", "t9", b"c"),
     ]
 
