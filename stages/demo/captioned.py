@@ -41,7 +41,7 @@ def make(source: str, number: int, seed: int, side: tuple[int, int] = (420, 640)
     names = tissues(source)
     tissue = names[(number + 7 * (number // len(names))) % len(names)]
     width = int(rng.integers(*side))
-    tile = field_of(tissue, width, rng, zooms=(0.7, 1.9))
+    tile = field_of(tissue, width, rng)
     return Captioned(jpeg(Image.fromarray(tile), 88), caption(tissue, rng), tissue)
 
 

@@ -57,7 +57,7 @@ def _draw(path: Path, tissue: str, side: int, seed: int) -> None:
     """Draw one tile. The leading 991 keeps these seeds apart from those of videos, frames and exports."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng([991, seed, *"/".join(path.parts[-3:]).encode()])
-    tile = field_of(tissue, side, rng, zooms=(0.8, 1.25))
+    tile = field_of(tissue, side, rng)
     if path.suffix == ".tif":
         Image.fromarray(tile).save(path)
     else:

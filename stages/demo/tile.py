@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from stages.demo.tissue import paint
 
 
-def field_of(tissue: str, side: int, rng: np.random.Generator, zooms: tuple[float, float]) -> NDArray[np.uint8]:
-    """A square tile of drawn `tissue` (blank glass where it is ""), `side` pixels wide, at a random zoom around 20x."""
+def field_of(tissue: str, side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A square tile of drawn `tissue` (blank glass where it is ""), `side` pixels wide, at 10x to 40x (paper)."""
     if not tissue:
         return np.full((side, side, 3), 242, np.uint8) + rng.integers(0, 6, (side, side, 1), dtype=np.uint8)
-    scale = float(rng.uniform(*zooms))
+    scale = float(2 ** rng.uniform(-1, 1))  # paint draws at 20x
     wide = int(max(side * scale, 224 * scale)) + 80
     slide = paint(tissue, wide, wide, rng)
     corner = rng.integers(0, 80, 2)
