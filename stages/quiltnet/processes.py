@@ -37,6 +37,16 @@ class Processes:
         torch.distributed.all_reduce(whole)
         return float(whole)
 
+    def agree(self, value: Any) -> bool:
+        """Whether `value` is the same in every process."""
+        import torch
+
+        if self.world == 1:
+            return True
+        every: list[Any] = [None] * self.world
+        torch.distributed.all_gather_object(every, value)
+        return all(one == value for one in every)
+
     def wait(self) -> None:
         """Until every process is here."""
         import torch

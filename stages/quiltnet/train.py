@@ -87,6 +87,8 @@ class Run:
         self.digest = data_digest(places.data)
         self.store = Store(places.state, key_of(block, seed, processes.device, self.digest))
         self.state = self.store.load(module, optimizer, processes.device)
+        if not processes.agree((self.digest, self.state.step)):
+            raise StageError(f"nodes differ in {places.data} or {places.state}: put these on a disk that they share")
         model = processes.wrap(torch.compile(module) if block.compile else module)
         loss = contrastive_loss(processes.rank, processes.world, block.distinct)
         self.stepper = Stepper(module, model, loss, optimizer, block, processes)

@@ -171,8 +171,8 @@ def test_no_epochs_is_the_start_model(tune, tiny):
     assert read_json(places.metrics)["best_epoch"] == 0
 
 
-def in_scratch(folder, shards, tiny, *more, launcher=(), **changes):
-    """Start the stage as DVC does, in a folder of its own."""
+def in_scratch(folder, shards, tiny, **changes):
+    """Return what starts the stage as DVC does, in a folder of its own."""
     tree = yaml.safe_load((ROOT / "params.yaml").read_text())
     tree["base"]["device"] = "cpu"
     tree["quiltnet"] |= {"model": str(tiny), "start": "none", "lock_text": False, "batch_size": 8, "warmup": 1}
@@ -180,9 +180,19 @@ def in_scratch(folder, shards, tiny, *more, launcher=(), **changes):
     (folder / "data").mkdir(parents=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(tree))
     (folder / "data/dataset").symlink_to(shards)
-    command = [sys.executable, *launcher, "-m", "stages.quiltnet"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return lambda: subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+
+    def start(*launcher):
+        return subprocess.Popen([sys.executable, *launcher, "-m", "stages.quiltnet"], cwd=folder, env=env, **pipes)
+
+    return start
+
+
+def nodes(per_node, count):
+    """Arguments that start each node's part of a run, as torchrun takes them."""
+    module = ("-m", "torch.distributed.run", "--nproc-per-node", str(per_node), "--master-port", "29631")
+    return [(*module, "--nnodes", str(count), "--node-rank", str(n)) for n in range(count)]
 
 
 @pytest.mark.slow
@@ -205,18 +215,30 @@ def test_a_killed_process_is_gone_on_from(shards, tiny, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_does(shards, tiny, tmp_path):
-    launcher = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29631")
+@pytest.mark.parametrize("launchers", [nodes(2, 1), nodes(1, 2)], ids=["processes", "nodes"])
+def test_two_learn_what_one_does(shards, tiny, tmp_path, launchers):
     alone = in_scratch(tmp_path / "one", shards, tiny, epochs=3)()
     assert alone.wait() == 0
-    both = in_scratch(tmp_path / "two", shards, tiny, launcher=launcher, epochs=3)()
-    out = both.communicate()[0].decode()
-    assert both.returncode == 0, out
+    start = in_scratch(tmp_path / "two", shards, tiny, epochs=3)
+    both = [start(*launcher) for launcher in launchers]
+    out = "".join(one.communicate()[0].decode() for one in both)
+    assert [one.returncode for one in both] == [0] * len(both), out
     assert out.count("quiltnet: 72 items") == 1
     one, two = (load_file(tmp_path / name / "models/quiltnet/open_clip_model.safetensors") for name in ("one", "two"))
     assert close(one, two, atol=2e-4)
     curves = [pd.read_csv(tmp_path / name / "reports/plots/quiltnet.csv") for name in ("one", "two")]
     assert np.allclose(curves[0], curves[1], atol=1e-3)
+
+
+@pytest.mark.slow
+def test_nodes_with_other_shards_are_told_so(shards, tiny, tmp_path):
+    shutil.copytree(shards, tmp_path / "other")
+    write_tar(tmp_path / "other/val-000000.tar", {})
+    starts = [in_scratch(tmp_path / str(n), place, tiny) for n, place in enumerate((shards, tmp_path / "other"))]
+    both = [start(*launcher) for start, launcher in zip(starts, nodes(1, 2), strict=True)]
+    for one in both:
+        assert "nodes differ in data/dataset or models/.quiltnet" in one.communicate()[0].decode()
+        assert one.returncode != 0
 
 
 @pytest.mark.slow
