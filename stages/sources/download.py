@@ -5,7 +5,6 @@ bodies of any length, follows redirects anywhere and has no limit of time for a 
 """
 
 import hashlib
-import ipaddress
 import socket
 import threading
 import time
@@ -19,13 +18,13 @@ from urllib.parse import urljoin, urlsplit
 
 from stages.common.files import write_bytes
 from stages.sources.params import Laion
+from stages.sources.session import PrivateAddress, is_public, open_session
 
 REDIRECTS = 5
 CHUNK = 1 << 16
 WHOLE = 4  # times `timeout_s` that all of one image may take
 OPTED_OUT = {"noai", "noimageai", "noindex", "noimageindex"}
 AGAIN = (429, 500, 502, 503, 504)
-AGENT = "quilt1m-pipeline"
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,7 @@ def _kept(name: str, url: str, block: Laion, cache: Path, private: bool, stored:
     if path.exists():
         return Download(path.read_bytes())
     if not hasattr(stored, "session"):
-        import requests
-
-        stored.session = requests.Session()
-        stored.session.headers["User-Agent"] = AGENT
+        stored.session = open_session(private)
     found = download(stored.session, url, block, private)
     if not found.reason:
         write_bytes(path, found.data)
@@ -98,6 +94,8 @@ def _fetch(session: Any, url: str, block: Laion, private: bool) -> bytes:
                     return _body(answer, block.max_bytes, deadline)
                 url = urljoin(url, answer.headers["Location"])
         raise _Refused("too_many_redirects", url)
+    except PrivateAddress as error:
+        raise _Refused("private_address", str(error)) from None
     except requests.Timeout as error:
         raise _Refused("timeout", str(error), passing=True) from None
     except requests.exceptions.ChunkedEncodingError as error:
@@ -117,7 +115,7 @@ def _check(url: str, private: bool) -> None:
         found = _addresses(parts.hostname, parts.port or 80)
     except (OSError, UnicodeError):
         raise _Refused("unknown_host", parts.hostname, passing=True) from None
-    if not private and not all(ipaddress.ip_address(one.split("%")[0]).is_global for one in found):
+    if not private and not all(map(is_public, found)):
         raise _Refused("private_address", parts.hostname)
 
 

@@ -13,6 +13,7 @@ from stages.common.files import write_bytes
 from stages.sources.download import download
 from stages.sources.openpath import SEPARATOR
 from stages.sources.params import Params
+from stages.sources.session import open_session
 
 AT_ONCE = 100  # ids that the API takes
 COLUMNS = ["tweet_id", "user", "lang", "text", "image", "conversation_id", "gone"]
@@ -50,11 +51,11 @@ def hydrate(params: Params) -> dict[str, Any]:
     bare = (table.text == "") & (table.gone == "")
     known, asked = table[~bare], table[bare].drop_duplicates("tweet_id").set_index("tweet_id")
     waiting = asked.index.tolist()
-    session = requests.Session()
+    session, images = requests.Session(), open_session(params.laion.private_addresses)
     for begin in tqdm(range(0, len(waiting), AT_ONCE), desc="tweets", unit=f"x{AT_ONCE}"):
         ids = waiting[begin : begin + AT_ONCE]
         answer = _ask(session, f"{block.api}/tweets", token, {"ids": ",".join(ids), **FIELDS})
-        rows = list(_rows(answer, path.parent, session, params))
+        rows = list(_rows(answer, path.parent, images, params))
         asked.update(pd.DataFrame(rows, columns=COLUMNS).drop_duplicates("tweet_id").set_index("tweet_id"))
         unanswered = [one for one in ids if not asked.text[one] and not asked.gone[one]]
         asked.loc[unanswered, "gone"] = "no answer"

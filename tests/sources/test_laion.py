@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from articles import encoded, tile
+from loopback import Answers, serving
 
 from stages.common.errors import StageError
 from stages.common.files import write_table
@@ -116,6 +117,25 @@ def test_a_redirect_leads_nowhere_private(bad, monkeypatch, params):
 
     found = download.download(requests.Session(), f"{bad}/inward", params("sources").laion, private=False)
     assert found.reason == "private_address"
+
+
+def test_a_name_that_turns_private_when_it_is_connected_to_is_refused(monkeypatch, read):
+    from stages.sources import download
+
+    class Inside(Answers):
+        def do_GET(self):
+            self.server.asked[self.path] += 1
+            self.give(PICTURE)
+
+    monkeypatch.setattr(download, "_addresses", lambda host, port: {"8.8.8.8"})
+    with serving(Inside) as server:
+        (found,) = read([f"http://localhost:{server.server_port}/ok"])
+        assert (found.drop, server.asked.pop("/ok")) == ("", 1)
+        (found,) = read([f"http://localhost:{server.server_port}/again"], private_addresses=False)
+        assert (found.drop, found.detail) == ("private_address", "localhost is 127.0.0.1")
+        (found,) = read([f"https://localhost:{server.server_port}/ok"], private_addresses=False)
+        assert found.drop == "private_address"
+        assert not server.asked
 
 
 def test_what_came_is_not_fetched_again_and_what_did_not_is(bad, read):
