@@ -40,7 +40,7 @@ def retrieve(block: Queries) -> pd.DataFrame:
 def search(parts: list[tuple[Path, Path]], queries: Vectors, count: int) -> pd.DataFrame:
     """Return (part, row, similarity) of the `count` rows most similar to each query, each row once, best first."""
     best = []
-    unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    asked = _unit(queries)
     for number, (embeddings, _) in enumerate(parts):
         vectors = np.asarray(np.load(embeddings, mmap_mode="r"), np.float32)
         if vectors.shape[1] != queries.shape[1]:
@@ -48,7 +48,7 @@ def search(parts: list[tuple[Path, Path]], queries: Vectors, count: int) -> pd.D
                 f"{embeddings}: {vectors.shape[1]} numbers a row, the model of sources.laion.queries gives "
                 f"{queries.shape[1]}: use the model the index was made with"
             )
-        cosine = unit @ (vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)).T
+        cosine = asked @ _unit(vectors).T
         rows = np.argsort(-cosine, axis=1, kind="stable")[:, :count]
         found = {"part": number, "row": rows.ravel(), "similarity": np.take_along_axis(cosine, rows, 1).ravel()}
         best.append(pd.DataFrame({"query": np.repeat(np.arange(len(queries)), rows.shape[1]), **found}))
@@ -56,6 +56,10 @@ def search(parts: list[tuple[Path, Path]], queries: Vectors, count: int) -> pd.D
     table = table.sort_values(["similarity", "part", "row"], ascending=[False, True, True])
     table = table.groupby("query", sort=False).head(count)
     return table.drop_duplicates(["part", "row"], ignore_index=True)[["part", "row", "similarity"]]
+
+
+def _unit(rows: Vectors) -> Vectors:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
 
 
 def _parts(index: Path) -> Iterator[tuple[Path, Path]]:
