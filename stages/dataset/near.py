@@ -12,7 +12,7 @@ Rows = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 
 MOST_WIDTH = 20  # bits of a band: a table of 2 ** 20 places stays in the processor's cache
-PART = 1 << 18  # rows compared at a time
+PART = 1 << 16  # rows compared at a time: what they are compared with stays in the cache, too
 FLAT = 20_000  # rows up to which every embedding is compared with every other
 PROBES = 8  # cells of an inverted file that are looked into
 BLOCK = 4096  # rows multiplied at a time
@@ -33,14 +33,13 @@ def near(left: Hashes, right: Hashes, bits: int) -> Links:
     left_words, right_words = (np.ascontiguousarray(side).view(np.uint64) for side in (left, right))
     found = [np.zeros((0, 2), np.int64)]
     for left_keys, right_keys in zip(_bands(left, count, width), _bands(right, count, width), strict=True):
-        for i, j in _sharing(left_keys, right_keys, width):
-            keep = i < j if own else np.ones(len(i), bool)
-            # One word tells most pairs apart before the whole hash is read.
-            keep &= np.bitwise_count(left_words[i, 0] ^ right_words[j, 0]) <= bits
-            i, j = i[keep], j[keep]
+        # One word tells most pairs apart before the whole hash is read.
+        sides = (left_keys, left_words[:, 0]), (right_keys, right_words[:, 0])
+        for i, j in _sharing(*sides, width, bits, own):
             apart = np.bitwise_count(left_words[i] ^ right_words[j]).sum(1, dtype=np.int32)
-            found.append(np.stack([i[apart <= bits], j[apart <= bits]], axis=1).astype(np.int64))
-    return np.unique(np.concatenate(found), axis=0)
+            found.append(np.stack([i[apart <= bits], j[apart <= bits]], axis=1))
+    links = np.concatenate(found)
+    return np.unique(np.sort(links[links[:, 0] != links[:, 1]], axis=1) if own else links, axis=0)
 
 
 def _bands(hashes: Hashes, count: int, width: int) -> Iterator[NDArray[np.uint32]]:
@@ -52,19 +51,35 @@ def _bands(hashes: Hashes, count: int, width: int) -> Iterator[NDArray[np.uint32
         yield (bits * weights).sum(1, dtype=np.uint32)
 
 
-def _sharing(left: NDArray[np.uint32], right: NDArray[np.uint32], width: int) -> Iterator[tuple[Links, Links]]:
-    """Rows (i, j), in parts, whose keys are equal or one bit apart."""
-    order = np.argsort(right, kind="stable").astype(np.int64)
-    place = np.zeros((1 << width) + 1, np.int64)
-    np.cumsum(np.bincount(right, minlength=1 << width), out=place[1:])
+Side = tuple[NDArray[np.uint32], NDArray[np.uint64]]  # a key and a word of each row
+
+
+def _sharing(left: Side, right: Side, width: int, bits: int, own: bool) -> Iterator[tuple[Links, Links]]:
+    """Rows (i, j), in parts, whose keys are equal or one bit apart and whose words differ in at most `bits` bits.
+
+    Where both sides are one's `own`, a pair whose keys differ comes from one side only.
+    """
+    # In order of their keys both sides are read nearly in sequence, whatever bit is flipped.
+    (left_order, left_keys, left_word), (right_order, right_keys, right_word) = map(_ordered, (left, right))
+    place = np.zeros((1 << width) + 1, np.int32)
+    np.cumsum(np.bincount(right_keys, minlength=1 << width), out=place[1:])
     for flip in (0, *(1 << bit for bit in range(width))):
-        keys = left ^ np.uint32(flip)
-        for begin in range(0, len(keys), PART):
-            part = keys[begin : begin + PART]
-            first, size = place[part], place[part + 1] - place[part]
-            i = np.repeat(np.arange(begin, begin + len(part)), size)
-            within = np.arange(len(i)) - np.repeat(np.cumsum(size) - size, size)
-            yield i, order[np.repeat(first, size) + within]
+        asking = np.flatnonzero((left_keys & flip) == 0) if own else np.arange(len(left_keys))
+        for begin in range(0, len(asking), PART):
+            rows = asking[begin : begin + PART]
+            keys = left_keys[rows] ^ np.uint32(flip)
+            first, size = place[keys], place[keys + 1] - place[keys]
+            # Of every row, the run of places that hold its key.
+            at = np.repeat(first - np.cumsum(size, dtype=np.int32) + size, size)
+            at += np.arange(len(at), dtype=np.int32)
+            close = np.flatnonzero(np.bitwise_count(np.repeat(left_word[rows], size) ^ right_word[at]) <= bits)
+            yield left_order[np.repeat(rows, size)[close]], right_order[at[close]]
+
+
+def _ordered(side: Side) -> tuple[Rows, NDArray[np.uint32], NDArray[np.uint64]]:
+    keys, word = side
+    order = np.argsort(keys, kind="stable")
+    return order, keys[order], word[order]
 
 
 def alike(left: Vectors, right: Vectors, count: int, min_cosine: float) -> Links:
@@ -108,9 +123,15 @@ def _cells(left: Vectors, right: Vectors) -> Iterator[tuple[Rows, Rows]]:
 
 
 def _nearest(rows: Vectors, centres: Vectors, count: int) -> NDArray[np.int64]:
-    """The `count` centres most like each row."""
-    parts = [rows[begin : begin + BLOCK] @ centres.T for begin in range(0, len(rows), BLOCK)]
-    return np.concatenate([np.argpartition(-part, count - 1, axis=1)[:, :count] for part in parts])
+    """The `count` centres most like each row, the most like first."""
+    nearest = np.empty((len(rows), count), np.int64)
+    for begin in range(0, len(rows), BLOCK):
+        cosine = rows[begin : begin + BLOCK] @ centres.T
+        for n in range(count):  # so few passes take less than a partition
+            best = cosine.argmax(1, keepdims=True)
+            nearest[begin : begin + BLOCK, n : n + 1] = best
+            np.put_along_axis(cosine, best, -np.inf, 1)
+    return nearest
 
 
 def _most_alike(
