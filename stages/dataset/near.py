@@ -70,8 +70,8 @@ def _sharing(left: Side, right: Side, width: int, bits: int, own: bool) -> Itera
             keys = left_keys[rows] ^ np.uint32(flip)
             first, size = place[keys], place[keys + 1] - place[keys]
             # Of every row, the run of places that hold its key.
-            at = np.repeat(first - np.cumsum(size, dtype=np.int32) + size, size)
-            at += np.arange(len(at), dtype=np.int32)
+            at = np.repeat(first - np.cumsum(size) + size, size)
+            at += np.arange(len(at))
             close = np.flatnonzero(np.bitwise_count(np.repeat(left_word[rows], size) ^ right_word[at]) <= bits)
             yield left_order[np.repeat(rows, size)[close]], right_order[at[close]]
 

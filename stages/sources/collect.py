@@ -54,9 +54,12 @@ def _told_apart(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
     """The candidates, a number after each key that came before: a tweet's images, an article that is there twice."""
     times: Counter[str] = Counter()
     for candidate in candidates:
-        times[candidate.key] += 1
-        count = times[candidate.key]
-        yield candidate if count == 1 else replace(candidate, key=f"{candidate.key}_{count}")
+        key = candidate.key
+        while times[key]:
+            times[candidate.key] += 1
+            key = f"{candidate.key}_{times[candidate.key]}"
+        times[key] += 1
+        yield replace(candidate, key=key)
 
 
 def _screened(part: Sequence[Candidate], judge: Any, block: Params) -> tuple[list[Kept], list[Gone]]:

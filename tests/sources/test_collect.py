@@ -82,10 +82,13 @@ def test_every_candidate_is_a_pair_or_has_a_reason(collected):
 def test_keys_that_repeat_or_are_long_keep_their_own_images(collected):
     long = "x" * 200
     rows = [one("a"), one("b", b"no image"), one("a", encoded(tile(2))), one("b"), one(long, encoded(tile(3)))]
+    rows += [one("a_2", encoded(tile(4))), one("a", encoded(tile(5)))]
     pairs, dropped, _ = collected(rows)
     assert pairs.set_index("pair_id").image.map(read_images(pairs.image)).to_dict() == {
         "x_a": rows[0].image,
         "x_a_2": rows[2].image,
+        "x_a_2_2": rows[5].image,
+        "x_a_3": rows[6].image,
         "x_b_2": rows[3].image,
         f"x_{long}": rows[4].image,
     }
