@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install demo tiny test lint bench lock summary
+.PHONY: help install demo tiny test lint deps bench lock summary
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ lint: install ## ruff and mypy
 	@echo "== Lint"
 	@ruff check .
 	@mypy
+
+deps: install ## write the lines of dvc.yaml that say which code and parameters stages depend on
+	@python -m stages.preflight deps
 
 lock: ## compile the lock files anew, without index addresses
 	@$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev --extra bench --universal --python-version 3.11 \

@@ -27,7 +27,7 @@ def measure(folder: Path) -> None:
     rows = [
         (number, *pair)
         for number, lecture in enumerate(record_all(folder, SEEDS))
-        for pair in judged_shots(lecture.path, lecture.label["shots"], model, 1)
+        for pair in judged_shots(lecture.path, lecture.label["shots"], model, 1, "cpu")
     ]
     video, truth, found = (np.array(column) for column in zip(*rows, strict=True))
     low, high = bootstrap(

@@ -8,8 +8,10 @@ from pathlib import Path
 from joblib import Memory
 
 from benchmarks import report, seconds
+from stages.common.dependencies import Dependencies
 from stages.common.itemwise import Item, run
 from stages.common.params import Base
+from stages.keyframes.work import keyframes
 
 COUNT = 10_000
 
@@ -36,7 +38,15 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)
         again = partial(
-            run, items, copy, package="stages.keyframes", out=store / "ours", files=("{id}.txt",), params={}, base=base
+            run,
+            items,
+            copy,
+            name="ours",
+            out=store / "ours",
+            files=("{id}.txt",),
+            keys=store / "keys.parquet",
+            needs=Dependencies(code=(keyframes,)),
+            base=base,
         )
         memory = Memory(store / "theirs", verbose=0).cache(cached)
         again()

@@ -36,6 +36,7 @@ def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
     from stages.audit.frames import frame_metrics
     from stages.audit.text import text_metrics
     from stages.audit.timeline import cut_metrics, hold_metrics, pair_metrics, roi_metrics
+    from stages.common.device import pick_device
     from stages.common.files import read_json, read_tar
     from stages.common.lexicon import load_lexicon
     from stages.common.manifest import finished
@@ -43,6 +44,7 @@ def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
 
     gold = read_json(Path(block.gold) / "videos.json")
     keyframes, _ = load("keyframes")
+    device = pick_device(base.device)
     names = {stage: finished(DATA / stage).id.tolist() for stage in ("keyframes", "transcripts", "captions", "rois")}
     holds = {name: pd.read_parquet(DATA / "keyframes" / f"{name}.parquet") for name in names["keyframes"]}
     cuts = {
@@ -61,7 +63,7 @@ def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
         **roi_metrics(gold, boxes, block.min_iou),
         **pair_metrics(gold, pairs, holds),
         **copy_metrics(read_json(Path(block.gold) / "exports.json"), dataset),
-        **frame_metrics(gold, DATA / "videos" / "media", Path("models/frame_filter"), base.jobs, base.seed),
+        **frame_metrics(gold, DATA / "videos" / "media", Path("models/frame_filter"), base.jobs, base.seed, device),
     }
 
 

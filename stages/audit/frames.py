@@ -11,12 +11,12 @@ from stages.common.stats import bootstrap
 from stages.common.threads import limit_threads
 
 
-def frame_metrics(gold: dict[str, Any], media: Path, model: Path, jobs: int, seed: int) -> dict[str, Any]:
+def frame_metrics(gold: dict[str, Any], media: Path, model: Path, jobs: int, seed: int, device: str) -> dict[str, Any]:
     """Metric frame_filter over the middle frame of every shot of every readable video; intervals resample videos."""
     from sklearn.metrics import balanced_accuracy_score
 
     names = [name for name in sorted(gold) if (media / f"{name}.mp4").exists()]
-    calls = (delayed(judged_shots)(media / f"{name}.mp4", gold[name]["shots"], model, jobs) for name in names)
+    calls = (delayed(judged_shots)(media / f"{name}.mp4", gold[name]["shots"], model, jobs, device) for name in names)
     rows = [(number, *pair) for number, pairs in enumerate(Parallel(n_jobs=jobs)(calls)) for pair in pairs]
     video, truth, found = (np.array(column) for column in zip(*rows, strict=True))
     low, high = bootstrap(
@@ -33,12 +33,14 @@ def frame_metrics(gold: dict[str, Any], media: Path, model: Path, jobs: int, see
     }
 
 
-def judged_shots(path: Path, shots: list[dict[str, Any]], model: Path, jobs: int) -> list[tuple[bool, bool]]:
+def judged_shots(
+    path: Path, shots: list[dict[str, Any]], model: Path, jobs: int, device: str
+) -> list[tuple[bool, bool]]:
     """Return (is histology, judged histology) for the middle of each shot, decoding in order."""
     import av
 
     limit_threads(jobs)
-    judge = load_filter(model)
+    judge = load_filter(model, device)
     wanted = [((shot["start"] + shot["end"]) / 2, shot["histology"]) for shot in shots]
     frames, truth = [], []
     with av.open(str(path)) as container:

@@ -1,5 +1,7 @@
 """The block `audit` of params.yaml."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from stages.common.params import Block
@@ -7,6 +9,8 @@ from stages.common.params import Block
 
 class Params(Block):
     """The folder of gold labels, empty where there are none, and the size of the sample that experts review."""
+
+    uses: ClassVar = ("base.seed", "keyframes.min_hold_s")
 
     gold: str
     tolerance_s: float = Field(gt=0)

@@ -18,10 +18,12 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     import pandas as pd
 
     from stages.captions.work import captions
+    from stages.common.dependencies import Dependencies
     from stages.common.files import read_json, write_json
+    from stages.common.forced import forced
     from stages.common.itemwise import Item, run
     from stages.common.lexicon import lexicon_digest
-    from stages.common.manifest import counts, finished
+    from stages.common.manifest import KEYS, counts, finished
 
     titles = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id").title.fillna("")
     items = [
@@ -40,12 +42,18 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         functools.partial(
             captions, block=block, model=MODEL, replies=REPLIES, budget=block.llm.max_cost / max(1, len(items))
         ),
-        package="stages.captions",
+        name="captions",
         out=OUT,
         files=("{id}.json",),
-        params=block,
+        keys=KEYS / "captions.parquet",
+        needs=Dependencies(
+            code=(captions,),
+            params=block,
+            models={"lexicon": lexicon_digest(MODEL)},
+            libraries=("nltk", "rapidfuzz", "jellyfish"),
+        ),
         base=base,
-        revision=lexicon_digest(MODEL),
+        force=forced(),
     )
     made = [read_json(OUT / f"{name}.json") for name in manifest[manifest.status == "ok"].id]
     rows = [row for one in made for row in one["sentences"]]

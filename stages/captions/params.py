@@ -1,10 +1,10 @@
 """The block `captions` of params.yaml."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.params import Block, Operational, Place
 
 
 class Model(Block):
@@ -12,22 +12,27 @@ class Model(Block):
 
     name: str
     url: str
-    key: str
+    key: Operational[str]
     max_tokens: int = Field(ge=1)
-    timeout_s: float = Field(gt=0)
-    retries: int = Field(ge=0)
-    price: list[float] = Field(min_length=2, max_length=2)
-    max_cost: float = Field(gt=0)
+    timeout_s: Operational[float] = Field(gt=0)
+    retries: Operational[int] = Field(ge=0)
+    price: Operational[list[float]] = Field(min_length=2, max_length=2)
+    max_cost: Operational[float] = Field(gt=0)
 
 
 class Params(Block):
     """How transcripts become captions."""
 
     engine: Literal["lexicon", "llm"]
-    nltk_data: str
+    nltk_data: Place[str]
     rake_words: int = Field(ge=1, le=8)
     min_similarity: float = Field(ge=0, le=1)
     min_anchored: float = Field(ge=0, le=1)
     common_words: int = Field(ge=0)
     cues: list[str]
     llm: Model
+
+    def results(self) -> dict[str, Any]:
+        """Without the language model where none is asked."""
+        found = super().results()
+        return found if self.engine == "llm" else {name: value for name, value in found.items() if name != "llm"}

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.params import Base, load
+from stages.common.named import link_named_files
+from stages.common.params import Base, has_block, load, load_all
 
 TIMINGS = Path("reports/timings")
 
@@ -27,9 +28,10 @@ def run_stage(
 ) -> None:
     """Run one stage from the command line and exit.
 
-    `make(block, base)`, or `make(block, base, choice)` where the stage takes one of `choices` (`default` where none is
-    given), does the work and returns counts for the summary line; the count called `items` also gives items/s. A
-    StageError, or a full disk, ends the process with one line and exit code 1.
+    `make(block, base)`, without the block for a stage that has none, or `make(block, base, choice)` where the stage
+    takes one of `choices` (`default` where none is given), does the work and returns counts for the summary line; the
+    count called `items` also gives items/s. A StageError, or a full disk, ends the process with one line and exit code
+    1.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m stages.{name}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -48,10 +50,14 @@ def run_stage(
     logging.getLogger().setLevel(logging.ERROR)
     os.environ["PYTHONWARNINGS"] = "ignore"  # reaches worker processes
     started = time.perf_counter()
+    first = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started
     try:
-        block, base = load(name)
+        base = load("base")[1]
         set_environment(base)
-        summary = make(block, base, *([args.what] if choices else []))
+        if first:
+            link_named_files(load_all())
+        given = [load(name)[0]] if has_block(name) else []
+        summary = make(*given, base, *([args.what] if choices else []))
     except StageError as error:
         sys.exit(f"{title}: error: {error}")
     except OSError as error:
@@ -61,7 +67,7 @@ def run_stage(
             f"{title}: error: the disk is full at {error.filename}: free some space and run `dvc repro` again; "
             "finished items are kept"
         )
-    if os.environ.get("RANK", "0") == "0":  # the first of several processes that torchrun started
+    if first:
         _report(title, summary, time.perf_counter() - started)
 
 

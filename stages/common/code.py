@@ -1,42 +1,254 @@
-"""The identity of a stage's code: its syntax tree, so that comments and spacing do not count."""
+"""The code that something is made by: which files of this repository a package needs, and a digest of what a function
+needs of them. Comments, docstrings, annotations and the words of messages make nothing, so they do not count."""
 
 import ast
+import builtins
+import functools
 import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SCHEMAS = "params"  # modules called so say what parameters may be; what they are is known from params.yaml
+TOLD = re.compile(
+    r"print|(tqdm|bar)\.write|(warnings|logging|logger|log)\.\w+"
+)  # calls that only tell a person something
 
 
-def sources(package: str) -> list[Path]:
-    """Return the modules of `package` (`stages.x`) and all of this repository that they import, sorted.
-
-    Paths are absolute. Only imports of `stages.` count; libraries are pinned by requirements.lock.
-    """
-    queue = [*(ROOT / package.replace(".", "/")).glob("*.py")]
+def sources(*places: str, without: Collection[str] = ()) -> list[Path]:
+    """Return the modules at `places` (`stages.x`, with all that is below it, or `stages.x.module`) and all of this
+    repository that they import, sorted; but for modules called as in `without`, and what only those import. Paths are
+    absolute. Libraries are pinned by requirements.lock."""
+    queue: list[Path] = []
+    for place in places:
+        folder = ROOT / place.replace(".", "/")
+        queue += folder.rglob("*.py") if folder.is_dir() else [folder.with_suffix(".py")]
     seen: set[Path] = set()
     while queue:
         path = queue.pop()
         if path not in seen:
             seen.add(path)
-            queue.extend(_imports(ast.parse(path.read_text(encoding="utf-8"))))
+            for module, name in _imports(ast.parse(path.read_text(encoding="utf-8"))).values():
+                wanted = [found for place in (module, f"{module}.{name}") if (found := _file(place))]
+                queue += [found for found in wanted if found.name not in without]
     return sorted(seen)
 
 
-def code_digest(package: str) -> str:
-    """Hex sha256 over the syntax trees of `sources(package)`."""
-    total = hashlib.sha256()
-    for path in sources(package):
+def code_digest(*roots: Callable[..., Any]) -> str:
+    """Hex digest of the code that the functions and classes `roots` need, wherever in this repository it stands, and
+    of the data files beside it that it names. What is not of the package `stages` counts for nothing.
+
+    A function counts with the functions, classes and constants that it refers to, and those with theirs; the rest of
+    their modules does not. Of a functools.partial its arguments' classes count too.
+    """
+    needed = _Needed()
+    for root in roots:
+        for module, name in _places(root):
+            needed.add(module, name)
+    return hashlib.sha256(json.dumps(sorted(needed.parts())).encode()).hexdigest()
+
+
+class _Module:
+    """A module's top-level statements by the names that they bind; `loose` are those that bind none."""
+
+    def __init__(self, path: Path) -> None:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        total.update(f"{path.relative_to(ROOT).as_posix()}\n{ast.dump(tree)}\n".encode())
-    return total.hexdigest()
+        self.path = path
+        self.imports = _imports(tree)
+        self.bound: dict[str, list[ast.stmt]] = {}
+        self.loose: list[ast.stmt] = []
+        for statement in tree.body:
+            if isinstance(statement, ast.Import | ast.ImportFrom) or _is_main(statement) or _is_text(statement):
+                continue
+            names = _binds(statement)
+            for name in names:
+                self.bound.setdefault(name, []).append(statement)
+            if not names:
+                self.loose.append(statement)
 
 
-def _imports(tree: ast.Module) -> list[Path]:
-    names = []
+class _Needed:
+    """Grows by what is referred to until nothing new is."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, str]] = set()
+        self._parts: dict[tuple[str, int], str] = {}
+        self._files: dict[str, str] = {}
+
+    def parts(self) -> list[list[str]]:
+        """Modules with the statements that count, and data files with their content."""
+        return [[key[0], text] for key, text in self._parts.items()] + [list(pair) for pair in self._files.items()]
+
+    def add(self, module: str, name: str) -> None:
+        """Count what `name` of `module` needs; all of the module where it binds no such name."""
+        if (module, name) in self._seen or not (path := _file(module)) or path.stem == SCHEMAS:
+            return
+        self._seen.add((module, name))
+        found = _module(path, path.stat().st_mtime_ns)
+        if name in found.imports:
+            self._follow(*found.imports[name])
+            return
+        statements = (
+            found.bound[name] if name in found.bound else [one for rows in found.bound.values() for one in rows]
+        )
+        for statement in [*found.loose, *statements]:
+            self._count(module, found, statement)
+
+    def _follow(self, module: str, name: str) -> None:
+        """Go where an import leads: to a name of a module, or to a module as a whole."""
+        if _file(f"{module}.{name}"):
+            module, name = f"{module}.{name}", ""
+        self.add(module, name)
+
+    def _count(self, module: str, found: _Module, statement: ast.stmt) -> None:
+        key = (module, statement.lineno)
+        if key in self._parts:
+            return
+        plain = _Plain().visit(ast.parse(ast.unparse(statement)))
+        self._parts[key] = ast.dump(plain)
+        here = found.imports | _imports(statement)
+        # An annotation is not counted, but what it names is: methods of what is handed in are needed.
+        for node in [*ast.walk(plain), *(part for hint in _annotations(statement) for part in ast.walk(hint))]:
+            if isinstance(node, ast.Name) and node.id in here:
+                self._follow(*here[node.id])
+            elif isinstance(node, ast.Name) and node.id in found.bound:
+                self.add(module, node.id)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                self._name_file(found.path, node.value)
+
+    def _name_file(self, path: Path, text: str) -> None:
+        """Count the data file that `text` names, beside its module or from the repository's root."""
+        if not 0 < len(text) < 200 or "\0" in text or "." not in text:
+            return
+        for file in (path.parent / text, ROOT / text):
+            if file.is_file() and file.suffix != ".py" and file.resolve().is_relative_to(ROOT / "stages"):
+                self._files[file.resolve().relative_to(ROOT).as_posix()] = data_digest(file)
+
+
+class _Plain(ast.NodeTransformer):
+    """Takes out what makes nothing: docstrings, annotations of functions, words of errors and what is only told."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        if isinstance(node.value, ast.Constant):
+            return ast.Pass()
+        if isinstance(node.value, ast.Call) and TOLD.fullmatch(ast.unparse(node.value.func)):
+            return ast.Pass()
+        return self.generic_visit(node)
+
+    def visit_Module(self, node: ast.Module) -> ast.AST:
+        _without_hints(node.body)
+        return self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        for argument in _arguments(node):
+            argument.annotation = None
+        _without_hints(node.body)
+        return self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name):
+            name = node.exc.func.id
+            if name == "Rejected":  # its first argument is the reason, which is a result
+                node.exc.args, node.exc.keywords = node.exc.args[:1], []
+            elif name in ("StageError", "Failed") or hasattr(builtins, name):
+                node.exc.args, node.exc.keywords = [], []
+        return self.generic_visit(node)
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        node.msg = None
+        return self.generic_visit(node)
+
+
+def data_digest(path: Path) -> str:
+    """Hex digest of a file; of JSON and YAML the values count, their layout and comments do not."""
+    values = values_of(path)
+    if values is not None:
+        return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def values_of(path: Path) -> Any:
+    """What a JSON or YAML file of up to a megabyte holds; None for any other file."""
+    from ruamel.yaml import YAML, YAMLError
+
+    if path.suffix not in (".json", ".yaml", ".yml") or path.stat().st_size > 1 << 20:
+        return None
+    try:
+        return json.loads(path.read_bytes()) if path.suffix == ".json" else YAML(typ="safe").load(path)
+    except (ValueError, YAMLError):
+        return None
+
+
+def _arguments(function: ast.FunctionDef) -> list[ast.arg]:
+    every = function.args
+    one_by_one = [*every.posonlyargs, *every.args, *every.kwonlyargs, every.vararg, every.kwarg]
+    return [argument for argument in one_by_one if argument is not None]
+
+
+def _annotations(statement: ast.stmt) -> list[ast.expr]:
+    """Annotations of the functions below `statement`."""
+    functions = [node for node in ast.walk(statement) if isinstance(node, ast.FunctionDef)]
+    hints = [hint for one in functions for hint in (one.returns, *(part.annotation for part in _arguments(one)))]
+    return [hint for hint in hints if hint is not None]
+
+
+def _without_hints(body: list[ast.stmt]) -> None:
+    """Blank the annotations of variables; those of a class's fields stay, they can make something."""
+    for statement in body:
+        if isinstance(statement, ast.AnnAssign):
+            statement.annotation = ast.Constant(value=None)
+
+
+def _places(root: Any) -> Iterator[tuple[str, str]]:
+    """(module, top-level name) of a function, class or instance; of a partial also of its arguments."""
+    if isinstance(root, functools.partial):
+        for value in (root.func, *root.args, *root.keywords.values()):
+            yield from _places(value)
+        return
+    found = root if hasattr(root, "__qualname__") else type(root)
+    found = getattr(found, "__wrapped__", found)
+    yield found.__module__, found.__qualname__.partition(".")[0]
+
+
+@functools.cache
+def _module(path: Path, modified: int) -> _Module:
+    return _Module(path)
+
+
+def _file(module: str) -> Path | None:
+    """The file of a module or package of this repository, None for any other."""
+    place = ROOT / module.replace(".", "/")
+    paths = (place.with_suffix(".py"), place / "__init__.py") if module.startswith("stages.") else ()
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _imports(tree: ast.AST) -> dict[str, tuple[str, str]]:
+    """Local name to (module, name in it) of every import of `stages.` below `tree`."""
+    found: dict[str, tuple[str, str]] = {}
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("stages"):
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "stages":
+            found |= {alias.asname or alias.name: (node.module or "", alias.name) for alias in node.names}
         elif isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names if alias.name.startswith("stages.")]
-    candidates = (ROOT / f"{name.replace('.', '/')}.py" for name in names)
-    return [path for path in candidates if path.exists()]
+            own = [alias for alias in node.names if alias.name.startswith("stages.")]
+            found |= {alias.asname or alias.name.partition(".")[0]: (alias.name, "") for alias in own}
+    return found
+
+
+def _binds(statement: ast.stmt) -> set[str]:
+    """Top-level names that a statement binds."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _is_main(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test)

@@ -1,9 +1,10 @@
-"""Per-item work inside one DVC stage: skip what stands, keep what is done, record what failed.
+"""Per-item work inside one DVC stage: skip what is up to date, keep what is done, record what failed.
 
 A stage with one output folder for thousands of videos hands its items to `run`. An item's key is a hash of all that
-its files depend on; an item whose key stands in the manifest is skipped, whatever files exist. Files are written in a
-scratch folder and moved into place one item at a time, and each finished item is a line in a journal, so a kill at any
-instant loses at most the items in flight. An incremental run leaves the same bytes as a run from scratch.
+its files depend on; an item is skipped if it was made under its key and its files are those that were written then.
+Files are written in a scratch folder and moved into place one item at a time, and each finished item is a line in a
+journal, so a kill at any instant loses at most the items in flight. An incremental run leaves the same bytes as a run
+from scratch.
 """
 
 import errno
@@ -12,17 +13,19 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from stages.common.code import code_digest
+from stages.common.dependencies import Dependencies
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.files import digest, safe_id
 from stages.common.manifest import SCRATCH, Folder, Row
 from stages.common.params import Base
+from stages.common.threads import cores
 
 
 @dataclass(frozen=True)
@@ -43,29 +46,31 @@ def run(
     items: Sequence[Item],
     work: Work,
     *,
-    package: str,
+    name: str,
     out: Path,
     files: Sequence[str],
-    params: Any,
+    keys: Path,
+    needs: Dependencies,
     base: Base,
-    revision: str = "",
     rules: Any = None,
-    version: str | None = None,
+    force: bool = False,
+    recheck: bool = False,
 ) -> tuple[pd.DataFrame, int]:
     """Bring the folder `out` up to date with `items`; return its manifest and how many items were processed.
 
     Args:
         items: what the folder should hold; ids must differ.
         work: called as work(item, scratch); must be picklable; writes each of `files` below `scratch`.
-        package: the stage's package, `stages.x`; its syntax tree is part of every key.
+        name: for the progress bar and messages.
+        out: the folder; it holds the items' files and manifest.parquet.
         files: templates of an item's files below `out`, with `{id}`; at most two.
-        params: whatever the result depends on, as a pydantic block or JSON value.
+        keys: parquet file outside `out` for the items' keys; its name says which folder it belongs to.
+        needs: all that the files depend on besides the items.
         base: jobs, backend and the share of failures that is tolerated.
-        revision: identity of a model or table used for all items.
         rules: what only rejections rest on, as a JSON value: when it changes, rejected items are looked at anew and
-            finished ones stand.
-        version: stands for the code in keys where given, for what costs too much to make anew for each edit; to be
-            raised by hand when the code makes other files of the same input.
+            finished ones stay.
+        force: every item is worked on.
+        recheck: files are judged by their content, also those whose size and time are as written.
 
     Raises StageError when an id repeats, when the disk is full, or when more than `base.max_failed` of the items
     failed; finished items are kept in every case.
@@ -75,29 +80,46 @@ def run(
         raise StageError(f"{out}: two items are called '{twice}': give each its own id")
     out.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
-    folder = Folder(out, files)
-    code = code_digest(package) if version is None else version
-    keys = {item.id: _key(item, params, code, revision) for item in items}
-    bar = json.dumps(rules, sort_keys=True)
-    bars = {name: hashlib.sha256(f"{key} {bar}".encode()).hexdigest() for name, key in keys.items()}
+    folder = Folder(out, files, keys)
+    made_by = needs.digest()
+    item_keys = {item.id: _hash([item.id, item.digest, made_by]) for item in items}
+    bars = {item: _hash([key, rules]) for item, key in item_keys.items()}
+    if recheck:
+        folder.distrust()
     rows = folder.recorded()
-    folder.prune(set(rows) - set(keys))
-    todo = [item for item in items if not folder.stands(rows.get(item.id), keys[item.id], bars[item.id])]
-    standing = {name: row for name, row in rows.items() if name in keys}
-    for item in todo:
-        standing.pop(item.id, None)
-    for result in _results(todo, work, keys, bars, folder, base, package):
-        standing[result.id] = folder.accept(result)
+    folder.prune(set(rows) - set(item_keys))
+    current = {} if force else _current(folder, {item: rows.get(item) for item in item_keys}, item_keys, bars, name)
+    todo = [item for item in items if item.id not in current]
+    for result in _results(todo, work, item_keys, bars, folder, base, name):
+        current[result.id] = folder.accept(result)
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
-    manifest = folder.close(standing)
+    manifest = folder.close(current)
     _check_failures(manifest, out, base)
     return manifest, len(todo)
 
 
-def _key(item: Item, params: Any, code: str, revision: str) -> str:
-    values = params.model_dump() if hasattr(params, "model_dump") else params
-    parts = [item.id, item.digest, values, code, revision]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+def _current(
+    folder: Folder, rows: dict[str, Row | None], keys: dict[str, str], bars: dict[str, str], name: str
+) -> dict[str, Row]:
+    """The rows that stay: made under the item's key, their files as they were written. Files that are not known by
+    size and time, after `dvc pull` all of them, are read, as many at once as there are cores."""
+    from tqdm import tqdm
+
+    final = [row for item, row in rows.items() if row and folder.is_final(row, keys[item], bars[item])]
+    with ThreadPoolExecutor(cores()) as pool:
+        intact = pool.map(lambda row: row.status != "ok" or folder.is_intact(row), final)
+        told = tqdm(zip(final, intact, strict=True), total=len(final), desc=f"{name}: checking", delay=5, leave=False)
+        kept = {}
+        for row, whole in told:
+            if whole:
+                kept[row.id] = row
+            else:
+                tqdm.write(f"{name}: {row.id}: its files are gone or were changed by hand: made anew")
+    return kept
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _results(
@@ -107,7 +129,7 @@ def _results(
     bars: dict[str, str],
     folder: Folder,
     base: Base,
-    package: str,
+    name: str,
 ) -> Iterator[Row]:
     """Yield each item's row as its worker ends, under a progress bar."""
     from joblib import Parallel, delayed, parallel_config
@@ -118,15 +140,13 @@ def _results(
     _register(base.backend)
     with (
         parallel_config(backend=base.backend, n_jobs=base.jobs),
-        tqdm(total=len(todo), desc=package.removeprefix("stages."), unit="item") as bar,
+        tqdm(total=len(todo), desc=name, unit="item") as bar,
     ):
         calls = (delayed(_attempt)(item, work, keys[item.id], bars[item.id], folder.out, folder.files) for item in todo)
         for row in Parallel(return_as="generator_unordered", batch_size=1)(calls):
             bar.update()
             if row.status != "ok":
-                bar.write(
-                    f"{package.removeprefix('stages.')}: {row.id} {row.status}: {row.reason} {row.error}".rstrip()
-                )
+                bar.write(f"{name}: {row.id} {row.status}: {row.reason} {row.error}".rstrip())
             yield row
 
 

@@ -11,16 +11,21 @@ from typing import Any
 import pandas as pd
 
 from stages.common.errors import StageError
-from stages.common.files import write_table
+from stages.common.files import digest, read_json, write_json, write_table
 
+KEYS = Path("data/keys")  # of the stages; DVC tracks a file of them for each folder of items
 MANIFEST = "manifest.parquet"
 JOURNAL = "journal.jsonl"
 SCRATCH = ".scratch"
+COLUMNS = ["id", "status", "reason", "error", "digest"]
+KEY_COLUMNS = ["id", "digest", "key"]
+WRITTEN = ".written"  # folder beside the keys: sizes and times of files as this machine wrote or checked them
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the manifest. `status` is ok, rejected or failed; `digest` covers the item's files."""
+    """What is known of one item. `status` is ok, rejected or failed; `digest` covers the item's files; `key` says under
+    what they were made, and is kept apart from the manifest, so that nothing downstream depends on it."""
 
     id: str
     status: str
@@ -52,17 +57,26 @@ def counts(manifest: pd.DataFrame) -> dict[str, Any]:
 
 
 class Folder:
-    """The output folder: its manifest, its journal and the files of its items."""
+    """The output folder: its manifest, its journal and the files of its items; and the table of their keys beside it.
 
-    def __init__(self, out: Path, files: Sequence[str]) -> None:
+    `keys` is a parquet file of id, key and digest: DVC tracks it, so that keys travel with the data.
+    """
+
+    def __init__(self, out: Path, files: Sequence[str], keys: Path) -> None:
         self.out = out
         self.files = files
+        self.keys = keys
+        self._written = keys.parent / WRITTEN / f"{keys.stem}.json"
+        self._stats: dict[str, list[int]] = read_json(self._written) if self._written.exists() else {}
 
     def recorded(self) -> dict[str, Row]:
-        """Rows of the manifest, overruled by what an interrupted run noted in the journal."""
+        """Rows of the manifest with their keys, overruled by what an interrupted run noted in the journal."""
         rows: dict[str, Row] = {}
         if (self.out / MANIFEST).exists():
-            table = pd.read_parquet(self.out / MANIFEST)
+            table = pd.read_parquet(self.out / MANIFEST, columns=COLUMNS)
+            keys = pd.read_parquet(self.keys) if self.keys.exists() else pd.DataFrame(columns=KEY_COLUMNS)
+            # A key is good for the very files that it was noted for.
+            table = table.merge(keys.astype("string"), on=["id", "digest"], how="left").fillna({"key": ""})
             rows = {str(record["id"]): Row(**record) for record in table.to_dict("records")}
         for entry in self._journal():
             if entry["key"] is None:
@@ -75,16 +89,18 @@ class Folder:
         path = self.out / JOURNAL
         if not path.exists():
             return
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                yield json.loads(line)
+                entry = json.loads(line)
             except json.JSONDecodeError:
-                return  # the line being written when the process was killed
+                continue  # empty, or being written when the process was killed
+            yield entry
 
     def note(self, entry: dict[str, Any]) -> None:
         """Append one line to the journal and force it to disk."""
         with (self.out / JOURNAL).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+            # A line of its own, also after one that was cut short.
+            file.write("\n" + json.dumps(entry) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -92,13 +108,35 @@ class Folder:
         """Paths of the item's files, below the output folder."""
         return [template.format(id=name) for template in self.files]
 
-    def stands(self, row: Row | None, key: str, bar: str) -> bool:
-        """True when the recorded row is final, made under this key, and its files are there."""
+    def is_final(self, row: Row | None, key: str, bar: str) -> bool:
+        """True when the recorded row was made under this key and is not to be tried again."""
         if row is None or row.status == "failed":
             return False
-        if row.status == "rejected":
-            return row.key == bar
-        return row.key == key and all((self.out / path).exists() for path in self.paths(row.id))
+        return row.key == (bar if row.status == "rejected" else key)
+
+    def is_intact(self, row: Row) -> bool:
+        """True when the item's files are those that were written: by size and time of change, or else by content."""
+        paths = self.paths(row.id)
+        stats = {path: self._stat(path) for path in paths}
+        if None in stats.values():
+            return False
+        if all(self._stats.get(path) == found for path, found in stats.items()):
+            return True
+        if digest(*(self.out / path for path in paths)) != row.digest:
+            return False
+        self._stats |= {path: found for path, found in stats.items() if found}
+        return True
+
+    def distrust(self) -> None:
+        """Forget sizes and times: what there is will be judged by its content."""
+        self._stats = {}
+
+    def _stat(self, path: str) -> list[int] | None:
+        try:
+            found = (self.out / path).stat()
+        except OSError:
+            return None
+        return [found.st_size, found.st_mtime_ns]
 
     def prune(self, gone: set[str]) -> None:
         """Remove the files of items that left the input."""
@@ -116,6 +154,8 @@ class Folder:
             if row.status == "ok":
                 target.parent.mkdir(parents=True, exist_ok=True)
                 (self.out / SCRATCH / row.id / path).replace(target)
+                if stat := self._stat(path):
+                    self._stats[path] = stat
             else:
                 target.unlink(missing_ok=True)
         shutil.rmtree(self.out / SCRATCH / row.id, ignore_errors=True)
@@ -123,12 +163,15 @@ class Folder:
         return row
 
     def close(self, rows: dict[str, Row]) -> pd.DataFrame:
-        """Write the manifest, remove the journal and every file that no row accounts for."""
-        columns = list(Row.__dataclass_fields__)
-        manifest = pd.DataFrame([asdict(rows[name]) for name in sorted(rows)], columns=columns).astype("string")
+        """Write the manifest and the keys, remove the journal and every file that no row accounts for."""
+        records = [asdict(rows[name]) for name in sorted(rows)]
+        table = pd.DataFrame(records, columns=[*COLUMNS, "key"]).astype("string")
+        manifest = table[COLUMNS]
+        write_table(self.keys, table[KEY_COLUMNS])
         write_table(self.out / MANIFEST, manifest)
         (self.out / JOURNAL).unlink(missing_ok=True)
         known = {path for row in rows.values() if row.status == "ok" for path in self.paths(row.id)}
+        write_json(self._written, {path: stat for path, stat in sorted(self._stats.items()) if path in known})
         for folder in {Path(template).parent for template in self.files}:
             for path in (self.out / folder).glob("*"):
                 if self._is_item_file(path) and path.relative_to(self.out).as_posix() not in known:

@@ -3,7 +3,7 @@
 import difflib
 import importlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,10 +14,37 @@ PARAMS_FILE = Path("params.yaml")
 STAGES = Path(__file__).parent.parent
 
 
+T = TypeVar("T")
+Operational = Annotated[T, "operational"]  # of how, where or how fast work is done: no result depends on it
+Place = Annotated[T, "place"]  # a parameter that may name files or folders on this machine
+
+
 class Block(BaseModel):
-    """One block of params.yaml; unknown keys and wrong types are errors."""
+    """One block of params.yaml; unknown keys and wrong types are errors. `uses` names the parameters of other blocks
+    that the stage of this block reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    uses: ClassVar[tuple[str, ...]] = ()
+
+    def results(self) -> dict[str, Any]:
+        """The parameters that what is made depends on, as JSON values: all but Operational ones."""
+        found = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if "operational" not in field.metadata:
+                found[name] = value.results() if isinstance(value, Block) else value
+        return found
+
+    def places(self, prefix: str = "") -> dict[str, list[str]]:
+        """What the Place parameters name, by dotted name below `prefix`."""
+        found: dict[str, list[str]] = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, Block):
+                found |= value.places(f"{prefix}{name}.")
+            elif "place" in field.metadata:
+                found[f"{prefix}{name}"] = [value for value in ([value] if isinstance(value, str) else value) if value]
+        return found
 
 
 class Base(Block):
@@ -57,6 +84,11 @@ def load(name: str, path: Path = PARAMS_FILE) -> tuple[Any, Base]:
     base = blocks["base"]
     assert isinstance(base, Base)
     return blocks[name], base
+
+
+def has_block(stage: str) -> bool:
+    """Whether `stage` has a block of its own."""
+    return (STAGES / stage / "params.py").exists()
 
 
 def _schema(path: Path, name: str) -> type[Block]:

@@ -1,6 +1,6 @@
 """The block `dataset` of params.yaml."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,8 @@ Flag = Literal["person", "desktop", "text", "arrow", "perspective", "overview", 
 
 class Params(Block):
     """What is merged, what is dropped, and how the rest is split and packed."""
+
+    uses: ClassVar = ("base.seed", "report.title", "report.note")
 
     sources: list[Literal["quilt", "pubmed", "openpath", "laion", "table"]]
     min_words: int = Field(ge=0)

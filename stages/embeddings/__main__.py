@@ -17,13 +17,15 @@ OUT, DATASET, TUNED = Path("data/embeddings"), Path("data/dataset"), Path("model
 
 def make(block: Params, base: Base) -> dict[str, Any]:
     """Write the tables of the sets, and per model and set the vectors of images and of texts or classes."""
-    from stages.common.code import code_digest
-    from stages.common.device import pick_device
+    from stages.common.dependencies import Dependencies
+    from stages.common.embed import embed_classes, embed_images, embed_texts
     from stages.common.evalsets import read_protocol
     from stages.common.files import write_table
+    from stages.common.forced import forced
+    from stages.common.manifest import KEYS
     from stages.common.params import load as load_block
-    from stages.embeddings.sets import HELD_OUT, held_out
-    from stages.embeddings.store import files_digest, weights_digest
+    from stages.embeddings.sets import HELD_OUT, Reader, held_out
+    from stages.embeddings.store import Store, files_digest, weights_digest
 
     evaluation, _ = load_block("evaluation")
     protocol, sets = read_protocol(evaluation.protocol, evaluation.evalsets)
@@ -32,18 +34,22 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     for name, table in sets.items():
         write_table(OUT / "sets" / f"{name}.parquet", table)
     contents = {name: files_digest(table.path.unique().tolist()) for name, table in sets.items()}
-    written, done, reused = {OUT / "sets" / f"{name}.parquet" for name in sets}, 0, 0
+    for path in set((OUT / "sets").glob("*")) - {OUT / "sets" / f"{name}.parquet" for name in sets}:
+        path.unlink()
+    done, reused = 0, 0
     models = _models(block, base)
+    store = Store(OUT, KEYS / "embeddings.json", force=forced())
     for model, build in models.items():
         clip = build()
-        how = [code_digest("stages.embeddings"), weights_digest(clip), pick_device(base.device), block.batch_size]
+        made_by = Dependencies(
+            code=(embed_images, embed_texts, embed_classes, build, type(clip), type(clip.model), Reader),
+            models={model: weights_digest(clip)},
+            libraries=("torch", "open_clip_torch"),
+        ).digest()
         for name, table in sets.items():
-            paths = [OUT / model / f"{name}.{kind}.safetensors" for kind in ("images", "texts")]
-            reused += _embed(clip, paths, name, table, protocol, [*how, contents[name]], block, base)
-            written |= set(paths)
+            reused += _embed(clip, store, f"{model}/{name}", table, protocol, [made_by, contents[name]], block, base)
             done += table.path.nunique()
-    for path in [path for path in OUT.rglob("*") if path.is_file() and path not in written]:
-        path.unlink()
+    store.close()
     return {"items": done, "models": len(models), "sets": len(sets), "kept": reused}
 
 
@@ -67,35 +73,36 @@ def _models(block: Params, base: Base) -> dict[str, Callable[[], Any]]:
 
 
 def _embed(
-    clip: Any, paths: list[Path], name: str, table: Any, protocol: Any, how: list[Any], block: Params, base: Base
+    clip: Any, store: Any, name: str, table: Any, protocol: Any, how: list[str], block: Params, base: Base
 ) -> int:
-    """Write one set's vectors, and return how many of the two files were kept as they were.
+    """Keep the vectors of the set `name` (MODEL/SET), and return how many of its two files stay as they were.
 
     Images are in order of `table.path.unique()`; texts in that of the classes, or of the sorted unique texts.
     """
     from stages.common.device import pick_device
     from stages.common.embed import embed_classes, embed_images, embed_texts
     from stages.embeddings.sets import Reader
-    from stages.embeddings.store import kept, key_of
+    from stages.embeddings.store import key_of
 
     device, batch = pick_device(base.device), block.batch_size
     images, squash = table.path.unique().tolist(), protocol.transform == "squash"
-    classes = list(protocol.evalsets[name].classes.values()) if name in protocol.evalsets else []
+    evalset = protocol.evalsets.get(name.rpartition("/")[2])
+    classes = list(evalset.classes.values()) if evalset else []
     templates = protocol.templates if classes else []
     texts = classes or sorted(table.text.unique())
-    same_images = kept(
-        paths[0],
+    same_images = store.keep(
+        f"{name}.images.safetensors",
         key_of(how, squash),
         lambda: embed_images(clip, images, Reader(), batch, device, base.jobs, squash=squash),
     )
-    same_texts = kept(
-        paths[1],
+    same_texts = store.keep(
+        f"{name}.texts.safetensors",
         key_of(how[:-1], texts, templates),
         lambda: (
             embed_classes(clip, texts, templates, batch, device) if classes else embed_texts(clip, texts, batch, device)
         ),
     )
-    return same_images + same_texts
+    return int(same_images) + int(same_texts)
 
 
 if __name__ == "__main__":

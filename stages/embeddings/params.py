@@ -1,12 +1,16 @@
 """The block `embeddings` of params.yaml."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.params import Block, Operational, Place
 
 
 class Params(Block):
     """Which models look at the evalsets, and how many images at once."""
 
-    others: list[str]
-    batch_size: int = Field(ge=1)
+    uses: ClassVar = ("base.seed", "evaluation.protocol", "quiltnet.model", "quiltnet.start")
+
+    others: Place[list[str]]
+    batch_size: Operational[int] = Field(ge=1)

@@ -8,23 +8,42 @@ from typing import Any
 
 from stages.common.clip import Clip
 from stages.common.embed import Vectors
-from stages.common.files import sha256, write_bytes
+from stages.common.files import read_json, sha256, write_bytes, write_json
 
 
-def kept(path: Path, key: str, make: Callable[[], Vectors]) -> bool:
-    """Write the array of `make` to `path` as safetensors, unless one of this key lies there; say whether one did."""
-    from safetensors import SafetensorError, safe_open
-    from safetensors.numpy import save
+class Store:
+    """Files of vectors below `folder`, each kept as long as it was made under its key.
 
-    if path.exists():
-        try:
-            with safe_open(path, "numpy") as file:
-                if (file.metadata() or {}).get("key") == key:
-                    return True
-        except SafetensorError:
-            pass  # cut short: made anew
-    write_bytes(path, save({"vectors": make()}, metadata={"key": key}))
-    return False
+    Keys and digests of the files are in `keys`, a JSON file apart, so that what depends on vectors does not depend on
+    their keys.
+    """
+
+    def __init__(self, folder: Path, keys: Path, force: bool = False) -> None:
+        self._folder, self._keys = folder, keys
+        self._known: dict[str, list[str]] = read_json(keys) if keys.exists() and not force else {}
+        self._now: dict[str, list[str]] = {}
+
+    def keep(self, name: str, key: str, make: Callable[[], Vectors]) -> bool:
+        """Write the array of `make` to the file `name` as safetensors, unless one of this key lies there; say whether
+        one did. A file that is not the one that was written is made anew."""
+        from safetensors.numpy import save
+
+        path = self._folder / name
+        entry = self._known.get(name)
+        stays = entry is not None and path.exists() and entry == [key, sha256(path)]
+        if not stays:
+            write_bytes(path, save({"vectors": make()}))
+            entry = [key, sha256(path)]
+        self._now[name] = entry or []
+        write_json(self._keys, dict(sorted((self._known | self._now).items())))
+        return stays
+
+    def close(self) -> None:
+        """Remove every file of vectors that was not asked for this time, and its key."""
+        for path in self._folder.rglob("*.safetensors"):
+            if path.relative_to(self._folder).as_posix() not in self._now:
+                path.unlink()
+        write_json(self._keys, dict(sorted(self._now.items())))
 
 
 def key_of(*parts: Any) -> str:

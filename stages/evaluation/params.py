@@ -1,10 +1,10 @@
 """The block `evaluation` of params.yaml."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.params import Block, Place
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -14,7 +14,9 @@ Count = Annotated[int, Field(ge=1)]
 class Params(Block):
     """What models are measured on and how."""
 
-    protocol: str
+    uses: ClassVar = ("base.seed",)
+
+    protocol: Place[str]
     evalsets: str
     bootstrap: int = Field(ge=10)
     probe_fractions: list[Share] = Field(min_length=1)

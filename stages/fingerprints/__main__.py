@@ -23,19 +23,20 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     from stages.fingerprints.similarity import similarities
     from stages.fingerprints.work import fingerprints
 
+    device = pick_device(base.device)
     paths = [PAIRS, *sorted(SOURCES.glob("*/pairs.parquet"))]
     pairs = pd.concat([pd.read_parquet(path, columns=["pair_id", "image", "text"]) for path in paths])
-    images = fingerprints(sorted(pairs.image.unique()), MODEL, block.dims, base.jobs)
+    images = fingerprints(sorted(pairs.image.unique()), MODEL, block.dims, base.jobs, device)
     write_table(OUT / "images.parquet", images)
     evaluation, _ = load("evaluation")
     tests = []
     for name, rows in read_protocol(evaluation.protocol, evaluation.evalsets)[1].items():
         # Training images of an evalset too: a linear probe learns from them, and they share slides with the others.
-        table = fingerprints(rows.path.unique().tolist(), MODEL, block.dims, base.jobs)
+        table = fingerprints(rows.path.unique().tolist(), MODEL, block.dims, base.jobs, device)
         tests.append(table.assign(evalset=name))
     evalsets = pd.concat(tests, ignore_index=True)
     write_table(OUT / "evalsets.parquet", evalsets)
-    fit = similarities(pairs, block.clip, pick_device(base.device), base.jobs)
+    fit = similarities(pairs, block.clip, device, base.jobs)
     write_table(OUT / "similarity.parquet", fit)
     metrics = {
         "images": len(images),

@@ -1,12 +1,16 @@
 """The block `fingerprints` of params.yaml."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.params import Block, Place
 
 
 class Params(Block):
     """What is noted of every image, so that the dataset can be cut in many ways without looking at pixels again."""
 
-    clip: str
+    uses: ClassVar = ("evaluation.protocol",)
+
+    clip: Place[str]
     dims: int = Field(ge=8, le=2048)

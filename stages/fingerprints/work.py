@@ -23,7 +23,7 @@ CHUNK = 64  # images a worker reads at once
 SEED = 17  # of the projection: embeddings of two runs are to be comparable
 
 
-def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int) -> pd.DataFrame:
+def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, device: str = "cpu") -> pd.DataFrame:
     """Return one row an image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
 
     Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
@@ -35,7 +35,7 @@ def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int) -
     jobs = cores() if jobs < 0 else jobs
     parts = [references[begin : begin + CHUNK] for begin in range(0, len(references), CHUNK)]
     pool = Parallel(n_jobs=min(jobs, max(1, len(parts))), return_as="generator")
-    done = pool(delayed(_part)(part, model, dims, jobs) for part in parts)
+    done = pool(delayed(_part)(part, model, dims, jobs, device) for part in parts)
     rows = [row for part in tqdm(done, total=len(parts), desc="images", unit=f"x{CHUNK}") for row in part]
     return pd.DataFrame(rows, columns=columns())
 
@@ -46,7 +46,7 @@ def columns() -> list[str]:
     return [*known, *(f"flag_{name}" for name in FLAGS), "error"]
 
 
-def _part(references: Sequence[str], model: Path, dims: int, jobs: int) -> list[dict[str, Any]]:
+def _part(references: Sequence[str], model: Path, dims: int, jobs: int, device: str) -> list[dict[str, Any]]:
     limit_threads(jobs)
     inside = [reference for reference in references if ".tar#" in reference]
     encoded = read_images(inside) if inside else {}
@@ -62,7 +62,7 @@ def _part(references: Sequence[str], model: Path, dims: int, jobs: int) -> list[
         except Rejected as why:
             row["error"] = why.reason
         rows.append(row)
-    judged = iter(_judged(pictures, model, dims))
+    judged = iter(_judged(pictures, model, dims, device))
     return [row if row["error"] else row | next(judged) for row in rows]
 
 
@@ -73,10 +73,10 @@ def _pixels(picture: Picture) -> dict[str, Any]:
     return {"hash": own, "mirrored": mirrored, "blur": blur(picture), "glass": glass(picture), **size}
 
 
-def _judged(pictures: list[Picture], model: Path, dims: int) -> Iterator[dict[str, Any]]:
+def _judged(pictures: list[Picture], model: Path, dims: int, device: str) -> Iterator[dict[str, Any]]:
     if not pictures:
         return
-    judged = load_filter(model).judge(pictures)
+    judged = load_filter(model, device).judge(pictures)
     vectors = judged.features @ _projection(judged.features.shape[1], dims)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     for number, vector in enumerate(vectors.astype(np.float16)):

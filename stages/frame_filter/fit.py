@@ -8,9 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages.common.backbone import Backbone
-from stages.common.files import write_bytes, write_json
+from stages.common.files import sha256, write_bytes, write_json
 from stages.common.histology import FLAGS, HEADS, HISTOLOGY, SPEC
 from stages.common.stats import bootstrap
+from stages.common.weights import is_local, locate
 from stages.frame_filter.augment import vary
 from stages.frame_filter.labels import Picture, read_labels
 from stages.frame_filter.params import Params
@@ -45,6 +46,8 @@ def fit(block: Params, out: Path, metrics: Path, seed: int, device: str) -> dict
             heads[flag] = own.head(np.ones(len(known), bool))
             found["flags"][flag] = own.score(table.source.to_numpy()[known], block.folds)
     spec = {"kind": "logistic", "backbone": block.backbone, "weights": block.weights, "size": block.size}
+    # So that whoever depends on the filter depends on the weights under it.
+    spec["weights_digest"] = sha256(locate(block.weights)) if is_local(block.weights) else ""
     write_json(out / SPEC, spec | {"threshold": threshold})
     write_bytes(out / HEADS, save(heads))
     write_json(metrics, found)

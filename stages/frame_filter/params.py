@@ -1,19 +1,23 @@
 """The block `frame_filter` of params.yaml."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.params import Block, Place
 
 
 class Params(Block):
     """What the frame filter is fitted from."""
 
+    uses: ClassVar = ("base.seed",)
+
     frames: str
     backbone: str
-    weights: str
+    weights: Place[str]
     size: int = Field(ge=32, le=1024)
     c: float = Field(gt=0)
     variations: int = Field(ge=0, le=50)
     folds: int = Field(ge=2)
     leave_out: str
-    published: str
+    published: Place[str]

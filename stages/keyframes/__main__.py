@@ -17,15 +17,17 @@ SHEETS = Path("reports/keyframes")
 
 def make(block: Params, base: Base) -> dict[str, Any]:
     """Scan every downloaded video."""
+    from stages.common.dependencies import Dependencies
     from stages.common.device import pick_device
     from stages.common.files import write_json
+    from stages.common.forced import forced
     from stages.common.histology import filter_digest
     from stages.common.itemwise import Item, run
-    from stages.common.manifest import counts, finished
+    from stages.common.manifest import KEYS, counts, finished
     from stages.keyframes.sheet import sheet
     from stages.keyframes.work import keyframes
 
-    device = pick_device(base.device)
+    device, anew = pick_device(base.device), forced()
     items = [
         Item(row.id, row.digest, {"path": str(VIDEOS / "media" / f"{row.id}.mp4")})
         for row in finished(VIDEOS).itertuples()
@@ -33,18 +35,34 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     manifest, done = run(
         items,
         functools.partial(keyframes, block=block, model=MODEL, jobs=base.jobs, device=device),
-        package="stages.keyframes",
+        name="keyframes",
         out=OUT,
         files=("{id}.parquet", "{id}.tar"),
-        params=block,
+        keys=KEYS / "keyframes.parquet",
+        needs=Dependencies(
+            code=(keyframes,),
+            params=block,
+            models={"frame_filter": filter_digest(MODEL)},
+            libraries=("av", "opencv-python-headless", "timm"),
+        ),
         base=base,
-        revision=f"{filter_digest(MODEL)} {device}",
+        force=anew,
     )
     kept = [
         Item(row.id, row.digest, {"holds": str(OUT / f"{row.id}.parquet"), "images": str(OUT / f"{row.id}.tar")})
         for row in finished(OUT).itertuples()
     ]
-    run(kept, sheet, package="stages.keyframes", out=SHEETS, files=("{id}.png",), params={}, base=base)
+    run(
+        kept,
+        sheet,
+        name="contact sheets",
+        out=SHEETS,
+        files=("{id}.png",),
+        keys=KEYS / "keyframes_sheets.parquet",
+        needs=Dependencies(code=(sheet,), libraries=("pillow",)),
+        base=base,
+        force=anew,
+    )
     metrics = counts(manifest) | _metrics([item.data["holds"] for item in kept])
     write_json(Path("reports/metrics/keyframes.json"), metrics)
     return {"items": done, "videos": len(items), "holds": metrics["holds"]}

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.params import Block, Place
 
 
 class Params(Block):
@@ -14,5 +14,5 @@ class Params(Block):
     pair_chunk_time: float = Field(ge=0)
     min_overlap: float = Field(gt=0, le=1)
     ahead_s: float = Field(ge=0)
-    tokenizer: str
+    tokenizer: Place[str]
     max_tokens: int = Field(ge=8)

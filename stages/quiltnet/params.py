@@ -1,18 +1,20 @@
 """The block `quiltnet` of params.yaml."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.params import Block, Operational, Place
 
 
 class Params(Block):
     """The model, where it starts from, what it learns from, and how it is tuned."""
 
-    model: str
-    start: str
-    launcher: str
+    uses: ClassVar = ("base.seed", "report.note")
+
+    model: Place[str]
+    start: Place[str]
+    launcher: Operational[str]
     subset: str
     lock_image: bool
     lock_text: bool
@@ -33,7 +35,7 @@ class Params(Block):
     precision: Literal["fp32", "amp_bf16"]
     grad_checkpointing: bool
     compile: bool
-    workers: int = Field(ge=0)
-    log_steps: int = Field(ge=1)
-    save_steps: int = Field(ge=1)
-    tracker: Literal["", "tensorboard", "wandb"]
+    workers: Operational[int] = Field(ge=0)
+    log_steps: Operational[int] = Field(ge=1)
+    save_steps: Operational[int] = Field(ge=1)
+    tracker: Operational[Literal["", "tensorboard", "wandb"]]

@@ -7,12 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stages.common.code import code_digest
 from stages.common.files import sha256
-from stages.quiltnet.params import Params
 
 LATEST, BEST = "latest.pt", "best.pt"
-SPEED_ONLY = {"workers", "log_steps", "save_steps", "tracker", "launcher"}  # what a run may be continued with changed
 
 
 @dataclass
@@ -83,13 +80,6 @@ class Store:
             return None
         found: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         return found if found["key"] == self.key else None
-
-
-def key_of(block: Params, seed: int, device: str, data: str) -> str:
-    """One digest of all that a run's weights depend on: parameters, data, code."""
-    values = {name: value for name, value in block.model_dump().items() if name not in SPEED_ONLY}
-    whole = json.dumps([values, seed, device, data, code_digest("stages.quiltnet")], sort_keys=True)
-    return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def data_digest(folder: Path) -> str:

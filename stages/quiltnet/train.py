@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from stages.common.clip import build, save
+from stages.common.dependencies import Dependencies
 from stages.common.errors import StageError
 from stages.common.files import write_bytes, write_json
 from stages.quiltnet.card import write_card
@@ -17,7 +18,7 @@ from stages.quiltnet.loss import contrastive_loss
 from stages.quiltnet.params import Params
 from stages.quiltnet.processes import Processes
 from stages.quiltnet.samples import Samples, batches_of, order_of, read_samples, subset_of
-from stages.quiltnet.state import Store, data_digest, key_of
+from stages.quiltnet.state import Store, data_digest
 from stages.quiltnet.step import Stepper
 from stages.quiltnet.towers import interpolate, lock, weight_groups
 from stages.quiltnet.tracker import Tracker
@@ -85,7 +86,8 @@ class Run:
             weight_groups(module, block.weight_decay), lr=block.lr, betas=(block.beta1, block.beta2), eps=block.eps
         )
         self.digest = data_digest(places.data)
-        self.store = Store(places.state, key_of(block, seed, processes.device, self.digest))
+        needs = Dependencies(code=(Run, build), params=block, libraries=("torch", "open_clip_torch"))
+        self.store = Store(places.state, f"{needs.digest()} {seed} {self.digest}")
         self.state = self.store.load(module, optimizer, processes.device)
         if not processes.agree((self.digest, self.state.step)):
             raise StageError(f"nodes differ in {places.data} or {places.state}: put these on a disk that they share")

@@ -1,5 +1,7 @@
 """The block `report` of params.yaml."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
 from stages.common.params import Block
@@ -7,6 +9,8 @@ from stages.common.params import Block
 
 class Params(Block):
     """What the report page says of itself and shows."""
+
+    uses: ClassVar = ("base.seed",)
 
     title: str
     note: str

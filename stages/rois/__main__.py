@@ -15,9 +15,11 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     """Trace the cursor in every video that has keyframes."""
     import pandas as pd
 
+    from stages.common.dependencies import Dependencies
     from stages.common.files import write_json
+    from stages.common.forced import forced
     from stages.common.itemwise import Item, run
-    from stages.common.manifest import counts, finished
+    from stages.common.manifest import KEYS, counts, finished
     from stages.rois.work import rois
 
     items = [
@@ -27,11 +29,13 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     manifest, done = run(
         items,
         functools.partial(rois, block=block),
-        package="stages.rois",
+        name="rois",
         out=OUT,
         files=("{id}.parquet", "{id}.trace.parquet"),
-        params=block,
+        keys=KEYS / "rois.parquet",
+        needs=Dependencies(code=(rois,), params=block, libraries=("numpy", "pandas")),
         base=base,
+        force=forced(),
     )
     kept = manifest[manifest.status == "ok"].id
     boxes = sum(len(pd.read_parquet(OUT / f"{name}.parquet")) for name in kept)

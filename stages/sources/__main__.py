@@ -26,6 +26,7 @@ def make(block: Params, base: Base, name: str) -> dict[str, Any]:
         from stages.sources.hydrate import hydrate
 
         return hydrate(block)
+    from stages.common.device import pick_device
     from stages.sources.collect import collect
 
     return collect(
@@ -35,6 +36,7 @@ def make(block: Params, base: Base, name: str) -> dict[str, Any]:
         Path(f"reports/metrics/sources_{name}.json"),
         Path("models/frame_filter"),
         block,
+        pick_device(base.device),
     )
 
 

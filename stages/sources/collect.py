@@ -25,13 +25,19 @@ Gone = tuple[Candidate, Rejected]
 
 
 def collect(
-    candidates: Iterable[Candidate], source: str, out: Path, metrics: Path, model: Path, block: Params
+    candidates: Iterable[Candidate],
+    source: str,
+    out: Path,
+    metrics: Path,
+    model: Path,
+    block: Params,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Write the candidates that show histology to `out`/pairs.parquet and `out`/images-NNNNNN.tar, the others with
     their reasons to `out`/dropped.parquet, and the counts to `metrics`. Images pass through in batches."""
     from tqdm import tqdm
 
-    judge = load_filter(model)
+    judge = load_filter(model, device)
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, str]] = []
     stream = _told_apart(tqdm(candidates, desc=source, unit="image", mininterval=1))

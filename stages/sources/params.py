@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.params import Block, Operational, Place
 
 
 class Search(Block):
@@ -23,21 +23,21 @@ class Pubmed(Block):
 
     folder: str
     licences: list[str]
-    search: Search
+    search: Operational[Search]
 
 
 class Openpath(Block):
     """A folder with tweets.csv and the images it names, and the API that turns ids into them."""
 
     folder: str
-    api: str
-    token: str
+    api: Operational[str]
+    token: Operational[str]
 
 
 class Queries(Block):
     """What is looked for in an index of embeddings."""
 
-    index: str
+    index: Place[str]
     model: str
     pretrained: str
     texts: list[str]
@@ -52,7 +52,7 @@ class Laion(Block):
     queries: Queries
     min_similarity: float = Field(ge=-1, le=1)
     max_unsafe: float = Field(ge=0, le=1)
-    threads: int = Field(ge=1)
+    threads: Operational[int] = Field(ge=1)
     retries: int = Field(ge=0)
     timeout_s: float = Field(gt=0)
     max_bytes: int = Field(ge=1)

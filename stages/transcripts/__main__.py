@@ -15,20 +15,31 @@ VIDEOS, KEYFRAMES, OUT = Path("data/videos"), Path("data/keyframes"), Path("data
 
 def make(block: Params, base: Base) -> dict[str, Any]:
     """Transcribe every video that has keyframes."""
+    from stages.common.dependencies import Dependencies
     from stages.common.device import pick_device
     from stages.common.files import read_json, write_json
+    from stages.common.forced import forced
     from stages.common.itemwise import Item, run
-    from stages.common.manifest import counts, finished
+    from stages.common.manifest import KEYS, counts, finished
     from stages.transcripts.work import transcript
 
     sounds = finished(VIDEOS).set_index("id").digest
     items = [
         Item(name, sounds[name], {"path": str(VIDEOS / "media" / f"{name}.mp4")}) for name in finished(KEYFRAMES).id
     ]
-    work = functools.partial(transcript, block=block, device=pick_device(base.device), jobs=base.jobs)
     began = time.perf_counter()
     manifest, done = run(
-        items, work, package="stages.transcripts", out=OUT, files=("{id}.json",), params=block, base=base
+        items,
+        functools.partial(transcript, block=block, device=pick_device(base.device), jobs=base.jobs),
+        name="transcripts",
+        out=OUT,
+        files=("{id}.json",),
+        keys=KEYS / "transcripts.parquet",
+        needs=Dependencies(
+            code=(transcript,), params=block, libraries=("whisperx", "faster-whisper", "ctranslate2", "av")
+        ),
+        base=base,
+        force=forced(),
     )
     took = time.perf_counter() - began
     heard = [read_json(OUT / f"{name}.json") for name in manifest[manifest.status == "ok"].id]

@@ -4,18 +4,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.params import Block, Operational, Place
 
 
 class Params(Block):
     """The recogniser and how it is run."""
 
-    model: str
+    model: Place[str]
     sha256: str
     words: Literal["attention", "align"]
-    align_model: str
+    align_model: Place[str]
     compute_type: Literal["int8", "float16", "float32", "int8_float16"]
-    batch_size: int = Field(ge=1)
+    batch_size: Operational[int] = Field(ge=1)
     beam_size: int = Field(ge=1)
     language: Literal["", "en"]
     prompt: str

@@ -25,9 +25,11 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     """Fetch what the catalog lists and tabulate what was kept."""
     import pandas as pd
 
+    from stages.common.dependencies import Dependencies
     from stages.common.files import read_json, write_json, write_table
+    from stages.common.forced import forced
     from stages.common.itemwise import run
-    from stages.common.manifest import counts
+    from stages.common.manifest import KEYS, counts
     from stages.videos.catalog import read_catalog, read_withdrawn
     from stages.videos.fetch import fetch
     from stages.videos.verdicts import RULES, VERSION, against, screen
@@ -47,13 +49,14 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     manifest, done = run(
         [item for item in wanted if "file" in item.data or item.id in passed],
         functools.partial(fetch, block=block, withdrawn=withdrawn, partial=PARTIAL),
-        package="stages.videos",
+        name="videos",
         out=OUT,
         files=("media/{id}.mp4", "media/{id}.json"),
-        params={"max_height": block.max_height},
+        keys=KEYS / "videos.parquet",
+        needs=Dependencies(params={"max_height": block.max_height, "version": VERSION}),
         rules=block.model_dump(include=RULES) | {"withdrawn": sorted(withdrawn)},
-        version=VERSION,
         base=base,
+        recheck=forced(),  # to fetch all of them anew, which may not be there any more, takes more than --force
     )
     _tidy({item.id for item in wanted})
     records = [read_json(OUT / "media" / f"{name}.json") for name in manifest[manifest.status == "ok"].id]

@@ -1,6 +1,6 @@
 """The block `videos` of params.yaml."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from stages.common.params import Block
 
 class Params(Block):
     """Where videos come from and which are wanted."""
+
+    uses: ClassVar = ("keyframes.screening",)
 
     catalog: str
     search: Literal["videos", "channels"]

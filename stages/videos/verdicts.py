@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from stages.common.dependencies import Dependencies
 from stages.common.device import pick_device
 from stages.common.errors import Rejected
 from stages.common.files import read_json
+from stages.common.forced import forced
 from stages.common.histology import filter_digest
 from stages.common.itemwise import Item, run
+from stages.common.manifest import KEYS
 from stages.common.params import Base, load
 from stages.common.screening import Rules, reason_against
 from stages.videos.params import Params
@@ -55,13 +58,16 @@ def screen(items: list[Item], block: Params, base: Base, withdrawn: set[str], pa
     manifest, _ = run(
         items,
         work,
-        package="stages.videos",
+        name="small copies",
         out=SCREENED,
         files=("{id}.json",),
-        params={"screen_height": block.screen_height} | rules.model_dump(exclude=bars),
+        keys=KEYS / "videos_screened.parquet",
+        needs=Dependencies(
+            params={"screen_height": block.screen_height, "version": VERSION} | rules.model_dump(exclude=bars)
+        ),
         rules=block.model_dump(include=RULES) | rules.model_dump(include=bars) | {"withdrawn": sorted(withdrawn)},
-        version=VERSION,
         base=base,
+        recheck=forced(),
     )
     manifest = _judged_again(manifest, rules)
     if items:

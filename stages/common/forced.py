@@ -1,0 +1,23 @@
+"""Was everything asked for anew?"""
+
+from pathlib import Path
+
+
+def forced() -> bool:
+    """True when this process was started, at any remove, by `dvc repro --force` or `dvc exp run --force`.
+
+    DVC tells its commands nothing of it, so the command lines above this process are asked. Queued experiments run
+    below a worker that knows no options: for them this is False.
+    """
+    import psutil
+    from dvc.cli import DvcParserError, parse_args
+
+    for process in psutil.Process().parents():
+        try:
+            words = process.cmdline()
+            place = next((n for n, word in enumerate(words[:3]) if Path(word).name == "dvc"), None)
+            if place is not None and getattr(parse_args(words[place + 1 :]), "force", False):
+                return True
+        except (psutil.Error, DvcParserError):
+            continue
+    return False

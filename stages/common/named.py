@@ -1,0 +1,44 @@
+"""Links to the files that parameters name, so that DVC sees them change.
+
+DVC takes a parameter's value for a path only where it always is one. A parameter that may name a file, a packaged one,
+a model on a hub or nothing has a folder here instead, data/named/BLOCK/PARAMETER, with a link to each file that it
+names now; the stages that read the parameter depend on the folder. Links are tracked by Git, so a clone has them.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from stages.common.dependencies import named_files
+from stages.common.params import Block
+
+NAMED = Path("data/named")
+KEEP = ".gitkeep"  # Git knows no empty folders
+
+
+def link_named_files(blocks: Mapping[str, Block]) -> None:
+    """Make the links below NAMED agree with the Place parameters of `blocks`. What packages carry is not linked: their
+    versions are pinned. A link is called after its file's path."""
+    wanted: dict[Path, Path] = {}
+    for block, values in blocks.items():
+        for name, places in values.places().items():
+            folder = NAMED / block / name.replace(".", "/")
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / KEEP).touch()
+            for place in places:
+                wanted |= {folder / quote(path.as_posix(), safe=""): path for path in _local(place)}
+    for link in [path for path in NAMED.rglob("*") if path.is_symlink() and path not in wanted]:
+        link.unlink()
+    for link, path in wanted.items():
+        target = path if path.is_absolute() else Path(os.path.relpath(path, link.parent))
+        if not link.is_symlink() or link.readlink() != target:
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+
+
+def _local(place: str) -> list[Path]:
+    """Files that a place names outside of installed packages; those inside the working directory relative to it."""
+    here = Path.cwd()
+    absolute = [path.absolute() for path in named_files(place, packaged=False)]
+    return [path.relative_to(here) if path.is_relative_to(here) else path for path in absolute]

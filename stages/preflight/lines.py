@@ -1,0 +1,106 @@
+"""The lines of a dvc.yaml that say which code, named files and parameters a stage depends on.
+
+They come from the code's imports and from the schemas of params.yaml, which item keys come from too. Data that a stage
+reads is written by hand: it is the road that the data takes.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stages.common.code import ROOT, sources
+from stages.common.named import NAMED
+from stages.common.params import Block
+
+CHECKED = "data/preflight/checked.json"
+CODE = "stages"
+SHARED = Path("stages/common")
+FIRST = "preflight"
+# How a stage starts, what it is up to date with and how it reports changes no output.
+START = {"cli.py", "code.py", "dependencies.py", "errors.py", "forced.py", "named.py", "__init__.py"}
+SCHEMA = "params.py"
+KEY = "${key}"  # a member of a group of stages that share a definition
+
+
+def write_lines(path: Path, blocks: Mapping[str, Block]) -> int:
+    """Write the generated lines of every stage of the dvc.yaml at `path`; return the number of stages."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    tree = yaml.load(path)
+    for name, definition in tree["stages"].items():
+        stage = definition.get("do", definition)
+        package = stage["cmd"].split(" -m ")[1].split()[0]
+        group = definition.get("foreach")
+        members = group if isinstance(group, dict) else {}
+        stage["deps"] = [*_data(stage.get("deps", [])), *code_lines(name, package, blocks, list(members))]
+        if package.rpartition(".")[2] in blocks:
+            stage["params"] = param_lines(package.rpartition(".")[2], blocks, stage, members)
+    yaml.dump(tree, path)
+    return len(tree["stages"])
+
+
+def _data(deps: list[str]) -> list[str]:
+    """Dependencies that are written by hand."""
+    return [dep for dep in deps if not dep.startswith((f"{CODE}/", NAMED.as_posix(), CHECKED))]
+
+
+def code_lines(stage: str, package: str, blocks: Mapping[str, Block], members: list[str]) -> list[str]:
+    """The checked parameters, folders of links to named files, and code. A package with a sub-package for each of its
+    `members` depends on the one that is run, and on what all of them share."""
+    roots = [f"{package}.__main__", *(f"{package}.{member}" for member in members)] if members else [package]
+    paths = [path.relative_to(ROOT) for path in sources(*roots, without=START)]
+    folder = Path(package.replace(".", "/"))
+    common = [path.as_posix() for path in paths if path.parent == SHARED and path.name != SCHEMA]
+    own = [folder.as_posix()]
+    if members:
+        own = [path.as_posix() for path in paths if path.parent == folder] + [f"{folder.as_posix()}/{KEY}"]
+    if stage == FIRST:
+        schemas = ROOT.glob(f"{CODE}/*/{SCHEMA}")
+        return [*own, *sorted({*common, *(path.relative_to(ROOT).as_posix() for path in schemas)})]
+    return [CHECKED, *_named(package.rpartition(".")[2], blocks, bool(members)), *own, *common]
+
+
+def _named(block: str, blocks: Mapping[str, Block], members: bool) -> list[str]:
+    """Folders with links to the files that the parameters which a stage reads may name."""
+    if block not in blocks:
+        return []
+    folders = []
+    for parameter in [*([f"{block}.{KEY}"] if members else [block]), *blocks[block].uses]:
+        name, _, rest = parameter.partition(".")
+        places = blocks[name].places() if name in blocks else {}
+        if rest == KEY or any(f"{name}.{place}.".startswith(f"{parameter}.") for place in places):
+            folders.append((NAMED / parameter.replace(".", "/")).as_posix())
+    return folders
+
+
+def param_lines(block: str, blocks: Mapping[str, Block], stage: Any, members: dict[str, Any]) -> list[str]:
+    """The parameters that results depend on. A stage that keeps its items runs at any change of its block, since it
+    knows itself what is left to do; the others do not run for Operational parameters."""
+    values = blocks[block]
+    if members:
+        own = _members(values, members)
+    elif any("persist" in str(out) for out in stage["outs"]):
+        own = [block]
+    else:
+        found = values.results()
+        own = [block] if set(found) == set(type(values).model_fields) else [f"{block}.{name}" for name in found]
+    return [*(name for name in values.uses if name.startswith("base.")), *own, *_others(values)]
+
+
+def _others(values: Block) -> list[str]:
+    return [name for name in values.uses if not name.startswith("base.")]
+
+
+def _members(values: Block, members: dict[str, Any]) -> list[str]:
+    """Write each member's parameters into its entry; return the lines that refer to them, as many as the longest has:
+    DVC takes no list there, but does not mind what is said twice."""
+    block = type(values).__module__.split(".")[1]
+    lists = {name: [f"{block}.{name}.{one}" for one in getattr(values, name).results()] for name in members}
+    longest = max(map(len, lists.values()))
+    for name, entry in members.items():
+        entry["params"] = lists[name] + [lists[name][-1]] * (longest - len(lists[name]))
+    shared = [f"{block}.{name}" for name in values.results() if name not in members]
+    return [*(f"${{item.params[{number}]}}" for number in range(longest)), *shared]
