@@ -7,7 +7,7 @@ import pytest
 from loopback import Site
 from recording import noise, record
 
-pytest_plugins = ["training"]
+pytest_plugins = ["training", "scratch"]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 ROOT = Path(__file__).resolve().parent.parent

@@ -131,12 +131,18 @@ class _Needed:
 class _Plain(ast.NodeTransformer):
     """Takes out what makes nothing: docstrings, annotations of functions, words of errors and what is only told."""
 
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if getattr(node, "body", None) == []:
+            node.body = [ast.Pass()]  # type: ignore[attr-defined]
+        return node
+
+    def visit_Pass(self, node: ast.Pass) -> None:
+        return None
+
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        if isinstance(node.value, ast.Constant):
-            return ast.Pass()
-        if isinstance(node.value, ast.Call) and TOLD.fullmatch(ast.unparse(node.value.func)):
-            return ast.Pass()
-        return self.generic_visit(node)
+        told = isinstance(node.value, ast.Call) and TOLD.fullmatch(ast.unparse(node.value.func))
+        return None if told or isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
         _without_hints(node.body)

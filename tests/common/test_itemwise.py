@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,10 +12,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stages.common import code
+from stages.common.dependencies import Dependencies
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.itemwise import Item, run
-from stages.common.manifest import JOURNAL, MANIFEST, SCRATCH, counts, finished, read_manifest
+from stages.common.manifest import JOURNAL, MANIFEST, SCRATCH, WRITTEN, counts, finished, read_manifest
 
 FILES = ("{id}.txt", "sub/{id}.bin")
 
@@ -34,32 +35,20 @@ class Work:
         (scratch / "sub" / f"{item.id}.bin").write_bytes(item.digest.encode() * 3)
 
 
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A package of its own, so that its code can change."""
-    root = tmp_path / "repository"
-    folder = root / "stages" / "toy"
-    folder.mkdir(parents=True)
-    (folder / "work.py").write_text("def f():\n    return 1\n")
-    monkeypatch.setattr(code, "ROOT", root)
-    return folder
-
-
 def items(*names, digest="d"):
     return [Item(name, f"{digest}-{name}") for name in names]
 
 
 def go(tmp_path, base, todo, work, params=None, out="out", **more):
-    return run(
-        todo, work, package="stages.toy", out=tmp_path / out, files=FILES, params=params or {"a": 1}, base=base, **more
-    )
+    more = {"needs": Dependencies(params=params or {"a": 1}), "keys": tmp_path / "keys" / f"{out}.parquet"} | more
+    return run(todo, work, name="toy", out=tmp_path / out, files=FILES, base=base, **more)
 
 
 def tree(folder):
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_first_run_makes_all_and_second_makes_none(tmp_path, base, package):
+def test_first_run_makes_all_and_second_makes_none(tmp_path, base):
     work = Work()
     manifest, done = go(tmp_path, base, items("b", "a"), work)
     assert done == 2
@@ -70,35 +59,84 @@ def test_first_run_makes_all_and_second_makes_none(tmp_path, base, package):
     assert sorted(work.asked) == ["a", "b"]
 
 
-@pytest.mark.parametrize("change", ["params", "revision", "code", "file gone"])
-def test_what_the_files_depend_on_makes_them_anew(tmp_path, base, package, change):
+@pytest.mark.parametrize(
+    "needs",
+    [
+        Dependencies(params={"a": 2}),
+        Dependencies(params={"a": 1}, models={"filter": "other"}),
+        Dependencies(params={"a": 1}, libraries=("pytest",)),
+        Dependencies(params={"a": 1}, code=(read_manifest,)),
+    ],
+    ids=["params", "models", "libraries", "code"],
+)
+def test_what_the_files_depend_on_makes_them_anew(tmp_path, base, needs):
     go(tmp_path, base, items("a", "b"), Work())
-    more = {}
-    if change == "params":
-        more["params"] = {"a": 2}
-    elif change == "revision":
-        more["revision"] = "other model"
-    elif change == "code":
-        (package / "work.py").write_text("def f():\n    return 2\n")
+    assert go(tmp_path, base, items("a", "b"), Work(), needs=needs)[1] == 2
+
+
+@pytest.mark.parametrize("how", ["gone", "edited", "cut short", "edited to the same size at the same time"])
+def test_a_file_that_is_not_the_one_that_was_written_is_made_anew(tmp_path, base, how, capsys):
+    go(tmp_path, base, items("a", "b"), Work())
+    before = tree(tmp_path / "out")
+    path = tmp_path / "out" / "a.txt"
+    stat = path.stat()
+    if how == "gone":
+        path.unlink()
     else:
-        (tmp_path / "out" / "a.txt").unlink()
-    assert go(tmp_path, base, items("a", "b"), Work(), **more)[1] == (1 if change == "file gone" else 2)
+        path.write_text({"edited": "nobody said this", "cut short": "d"}.get(how, "D-A"))
+    if how.endswith("time"):
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert go(tmp_path, base, items("a", "b"), Work())[1] == 0, "nothing shows it without reading"
+    work = Work()
+    go(tmp_path, base, items("a", "b"), work, recheck=how.endswith("time"))
+    assert work.asked == ["a"]
+    assert tree(tmp_path / "out") == before
+    assert "a: its files are gone or were changed" in "".join(capsys.readouterr())
 
 
-def test_comments_in_the_code_change_nothing(tmp_path, base, package):
-    go(tmp_path, base, items("a"), Work())
-    (package / "work.py").write_text("# why\ndef f():\n\n    return 1  # one\n")
-    assert go(tmp_path, base, items("a"), Work())[1] == 0
+def test_files_that_were_only_touched_or_fetched_stay(tmp_path, base):
+    go(tmp_path, base, items("a", "b"), Work())
+    os.utime(tmp_path / "out" / "a.txt", (1, 1))
+    shutil.rmtree(tmp_path / "keys" / WRITTEN)  # as on a machine that pulled the data
+    assert go(tmp_path, base, items("a", "b"), Work())[1] == 0
 
 
-def test_going_back_to_old_parameters_never_trusts_files_that_exist(tmp_path, base, package):
+def test_force_makes_every_item_anew(tmp_path, base):
+    go(tmp_path, base, items("a", "b"), Work())
+    before = tree(tmp_path)
+    assert go(tmp_path, base, items("a", "b"), Work(), force=True)[1] == 2
+    assert tree(tmp_path / "out") == {k.removeprefix("out/"): v for k, v in before.items() if k.startswith("out/")}
+
+
+def test_another_key_leaves_the_bytes_of_the_folder_as_they_are(tmp_path, base):
+    """What stands downstream must not run because a key changed and no byte did."""
+    go(tmp_path, base, items("a", "b"), Work())
+    before, keys = tree(tmp_path / "out"), tree(tmp_path / "keys")
+    assert go(tmp_path, base, items("a", "b"), Work(), params={"a": 2})[1] == 2
+    assert tree(tmp_path / "out") == before
+    assert tree(tmp_path / "keys") != keys
+
+
+def test_keys_travel_with_the_data_and_are_good_for_no_other(tmp_path, base):
+    go(tmp_path, base, items("a", "b"), Work())
+    shutil.copytree(tmp_path / "out", tmp_path / "elsewhere")
+    shutil.copy(tmp_path / "keys" / "out.parquet", tmp_path / "keys" / "elsewhere.parquet")
+    assert go(tmp_path, base, items("a", "b"), Work(), out="elsewhere")[1] == 0
+    go(tmp_path, base, items("a", digest="other"), Work(), out="third")
+    shutil.copy(tmp_path / "keys" / "out.parquet", tmp_path / "keys" / "third.parquet")
+    assert go(tmp_path, base, items("a"), Work(), out="third")[1] == 1
+    (tmp_path / "keys" / "third.parquet").unlink()
+    assert go(tmp_path, base, items("a"), Work(), out="third")[1] == 1
+
+
+def test_going_back_to_old_parameters_never_trusts_files_that_exist(tmp_path, base):
     go(tmp_path, base, items("a"), Work(), params={"a": 1})
     go(tmp_path, base, items("a", digest="new"), Work(), params={"a": 2})
     go(tmp_path, base, items("a"), Work(), params={"a": 1})
     assert (tmp_path / "out" / "a.txt").read_text() == "d-a"
 
 
-def test_added_changed_and_removed_items_leave_the_bytes_of_a_run_from_scratch(tmp_path, base, package):
+def test_added_changed_and_removed_items_leave_the_bytes_of_a_run_from_scratch(tmp_path, base):
     go(tmp_path, base, items("a", "b", "c"), Work())
     after = [*items("b"), *items("c", digest="changed"), *items("d")]
     work = Work()
@@ -109,9 +147,10 @@ def test_added_changed_and_removed_items_leave_the_bytes_of_a_run_from_scratch(t
 
 
 def test_two_workers_leave_the_same_bytes_as_one(tmp_path, base):
-    more = {"package": "stages.common", "files": ("{id}.txt",), "params": {}}
-    one, _ = run(items("a", "b", "c"), copy, out=tmp_path / "one", base=base, **more)
-    two, _ = run(items("a", "b", "c"), copy, out=tmp_path / "two", base=base.model_copy(update={"jobs": 2}), **more)
+    more = {"name": "toy", "files": ("{id}.txt",), "needs": Dependencies()}
+    two_jobs = base.model_copy(update={"jobs": 2})
+    one, _ = run(items("a", "b", "c"), copy, out=tmp_path / "one", keys=tmp_path / "1.parquet", base=base, **more)
+    two, _ = run(items("a", "b", "c"), copy, out=tmp_path / "two", keys=tmp_path / "2.parquet", base=two_jobs, **more)
     pd.testing.assert_frame_equal(one, two)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
@@ -120,7 +159,7 @@ def copy(item, scratch):
     (scratch / f"{item.id}.txt").write_text(item.digest)
 
 
-def test_failed_items_are_rows_and_are_tried_again_rejected_ones_are_not(tmp_path, base, package):
+def test_failed_items_are_rows_and_are_tried_again_rejected_ones_are_not(tmp_path, base):
     calm = base.model_copy(update={"max_failed": 0.5})
     work = Work({"a": Rejected("too_short"), "b": ValueError("bad\n  luck"), "c": Failed("http_429", "slow down")})
     manifest, _ = go(tmp_path, calm, items("a", "b", "c", "d"), work)
@@ -141,7 +180,7 @@ def test_failed_items_are_rows_and_are_tried_again_rejected_ones_are_not(tmp_pat
     assert (manifest.status == "ok").sum() == 3
 
 
-def test_changed_rules_look_at_rejected_items_and_leave_finished_ones(tmp_path, base, package):
+def test_changed_rules_look_at_rejected_items_and_leave_finished_ones(tmp_path, base):
     work = Work({"a": Rejected("too_short", "by\n far")})
     manifest, _ = go(tmp_path, base, items("a", "b"), work, rules={"min": 5})
     assert manifest.error.tolist() == ["by far", ""]
@@ -153,22 +192,13 @@ def test_changed_rules_look_at_rejected_items_and_leave_finished_ones(tmp_path, 
     assert manifest.status.tolist() == ["ok", "ok"]
 
 
-def test_a_version_stands_for_the_code(tmp_path, base, package):
-    go(tmp_path, base, items("a"), Work(), version="1")
-    (package / "work.py").write_text("def f():\n    return 2\n")
-    same, raised = Work(), Work()
-    go(tmp_path, base, items("a"), same, version="1")
-    go(tmp_path, base, items("a"), raised, version="2")
-    assert (same.asked, raised.asked) == ([], ["a"])
-
-
-def test_an_item_that_turns_bad_loses_its_old_files(tmp_path, base, package):
+def test_an_item_that_turns_bad_loses_its_old_files(tmp_path, base):
     go(tmp_path, base, items("a", "b"), Work())
     go(tmp_path, base, [*items("a", digest="x"), *items("b")], Work({"a": Rejected("gone_bad")}))
     assert sorted(tree(tmp_path / "out")) == sorted([MANIFEST, "b.txt", "sub/b.bin"])
 
 
-def test_too_many_failures_stop_the_stage_and_keep_what_is_done(tmp_path, base, package):
+def test_too_many_failures_stop_the_stage_and_keep_what_is_done(tmp_path, base):
     work = Work({"a": ValueError("broken"), "b": ValueError("broken")})
     with pytest.raises(
         StageError, match=r"2 of 3 items failed, more than base.max_failed = 0.25; first: a: ValueError: broken"
@@ -181,7 +211,7 @@ def test_too_many_failures_stop_the_stage_and_keep_what_is_done(tmp_path, base, 
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), StageError("no such model")])
-def test_what_spoils_every_item_ends_the_run_and_keeps_finished_items(tmp_path, base, package, error):
+def test_what_spoils_every_item_ends_the_run_and_keeps_finished_items(tmp_path, base, error):
     with pytest.raises(type(error)):
         go(tmp_path, base, items("a", "b", "c"), Work({"b": error}))
     again = Work()
@@ -189,14 +219,51 @@ def test_what_spoils_every_item_ends_the_run_and_keeps_finished_items(tmp_path, 
     assert again.asked == ["b", "c"]
 
 
-def test_ids_must_differ_and_must_be_file_names(tmp_path, base, package):
+@pytest.mark.parametrize("kept", [1, 20, -1])
+def test_a_line_of_the_journal_that_was_cut_short_hides_no_other(tmp_path, base, kept):
+    """Killed while a line was written, and again later: the third run knows all that the first two finished."""
+    names = [f"i{n:02d}" for n in range(20)]
+    with pytest.raises(StageError):
+        go(tmp_path, base, items(*names), Work({"i05": StageError("stands in for a kill")}))
+    journal = tmp_path / "out" / JOURNAL
+    whole = journal.read_text().rstrip("\n").rpartition("\n")
+    journal.write_text(whole[0] + "\n" + whole[2][:kept])
+    second = Work({"i15": StageError("stands in for a kill")})
+    with pytest.raises(StageError):
+        go(tmp_path, base, items(*names), second)
+    assert len(second.asked) <= 12
+    third = Work()
+    go(tmp_path, base, items(*names), third)
+    assert third.asked == names[15:]
+
+
+@pytest.mark.parametrize("kept", [1, 20, -1])
+def test_a_cut_journal_never_vouches_for_files_made_under_other_parameters(tmp_path, base, kept):
+    class Marked(Work):
+        def __call__(self, item, scratch):
+            super().__call__(item, scratch)
+            (scratch / f"{item.id}.txt").write_text("made under a = 2")
+
+    names = [f"i{n:02d}" for n in range(20)]
+    go(tmp_path, base, items(*names), Work(), params={"a": 1})
+    for stop in ("i03", "i10"):
+        with pytest.raises(StageError):
+            go(tmp_path, base, items(*names), Marked({stop: StageError("kill")}), params={"a": 2})
+        journal = tmp_path / "out" / JOURNAL
+        whole = journal.read_text().rstrip("\n").rpartition("\n")
+        journal.write_text(whole[0] + "\n" + whole[2][:kept])
+    go(tmp_path, base, items(*names), Work(), params={"a": 1})
+    assert [p.name for p in (tmp_path / "out").glob("*.txt") if "a = 2" in p.read_text()] == []
+
+
+def test_ids_must_differ_and_must_be_file_names(tmp_path, base):
     with pytest.raises(StageError, match="two items are called 'a'"):
         go(tmp_path, base, items("a", "a"), Work())
     with pytest.raises(StageError, match="cannot be an id"):
         go(tmp_path, base, items("../up"), Work())
 
 
-def test_files_nobody_accounts_for_are_removed(tmp_path, base, package):
+def test_files_nobody_accounts_for_are_removed(tmp_path, base):
     go(tmp_path, base, items("a"), Work())
     (tmp_path / "out" / "stranger.txt").write_text("from an older layout")
     (tmp_path / "out" / "table.parquet").write_text("not an item's file")
@@ -209,7 +276,7 @@ def test_a_missing_manifest_says_what_to_run(tmp_path):
         read_manifest(tmp_path)
 
 
-def test_a_missing_cluster_package_is_named(tmp_path, base, package):
+def test_a_missing_cluster_package_is_named(tmp_path, base):
     with pytest.raises(StageError, match=r"base.backend is 'ray' but it is not installed"):
         go(tmp_path, base.model_copy(update={"backend": "ray"}), items("a"), Work())
 
@@ -217,6 +284,7 @@ def test_a_missing_cluster_package_is_named(tmp_path, base, package):
 SLOW = """
 import sys, time
 from pathlib import Path
+from stages.common.dependencies import Dependencies
 from stages.common.itemwise import Item, run
 from stages.common.params import Base
 
@@ -230,7 +298,8 @@ if __name__ == "__main__":
     base = Base(seed=0, device="cpu", jobs=int(sys.argv[2]), backend="loky", max_failed=0.0, offline=True)
     things = [Item(f"i{n:02d}", f"digest{n}") for n in range(12)]
     out = Path(sys.argv[1])
-    _, done = run(things, work, package="stages.common", out=out, files=("{id}.txt",), params={}, base=base)
+    keys = out.with_suffix(".parquet")
+    _, done = run(things, work, name="slow", out=out, files=("{id}.txt",), keys=keys, needs=Dependencies(), base=base)
     print("processed", done)
 """
 

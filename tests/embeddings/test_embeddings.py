@@ -17,7 +17,7 @@ from stages.common.files import write_tar
 from stages.demo.tissue import paint
 from stages.embeddings.__main__ import make
 from stages.embeddings.sets import held_out
-from stages.embeddings.store import files_digest, kept, weights_digest
+from stages.embeddings.store import Store, files_digest, weights_digest
 
 PROTOCOL = """
 name: p
@@ -84,19 +84,36 @@ def test_an_unreadable_tile_is_named(tiny, pictures, tmp_path):
         embed_images(build(str(tiny), "none", 0), [*pictures, str(tmp_path / "bad.png")], read, 2, "cpu", 1)
 
 
-def test_arrays_stay_under_their_key_and_broken_files_are_made_anew(tmp_path):
+def test_arrays_stay_under_their_key_and_changed_files_are_made_anew(tmp_path):
     made = []
 
     def vectors():
         made.append(1)
         return np.ones((2, 3), np.float32)
 
-    path = tmp_path / "a.safetensors"
-    assert [kept(path, key, vectors) for key in ("k", "k", "other")] == [False, True, False]
-    path.write_bytes(path.read_bytes()[:40])
-    assert not kept(path, "other", vectors)
-    assert len(made) == 3
+    def keep(key, force=False):
+        return Store(tmp_path / "out", tmp_path / "keys.json", force).keep("m/a.safetensors", key, vectors)
+
+    path = tmp_path / "out/m/a.safetensors"
+    assert [keep(key) for key in ("k", "k", "other")] == [False, True, False]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40])
+    assert [keep("other"), keep("other"), keep("other", force=True)] == [False, True, False]
+    assert len(made) == 4
+    assert path.read_bytes() == whole, "keys are apart: what depends on the vectors sees no change"
     assert load_file(path)["vectors"].tolist() == [[1, 1, 1]] * 2
+
+
+def test_vectors_nobody_asked_for_go(tmp_path):
+    ones = np.ones((1, 2), np.float32)
+    store = Store(tmp_path / "out", tmp_path / "keys.json")
+    for name in ("m/a.safetensors", "m/b.safetensors"):
+        store.keep(name, "k", lambda: ones)
+    store = Store(tmp_path / "out", tmp_path / "keys.json")
+    store.keep("m/a.safetensors", "k", lambda: ones)
+    store.close()
+    assert [path.name for path in (tmp_path / "out").rglob("*.safetensors")] == ["a.safetensors"]
+    assert not Store(tmp_path / "out", tmp_path / "keys.json").keep("m/b.safetensors", "k", lambda: ones)
 
 
 def test_digests_follow_contents(tiny, pictures):

@@ -11,6 +11,7 @@ import time
 import pytest
 from conftest import ROOT
 
+from stages.common.dependencies import Dependencies
 from stages.common.errors import Failed, Rejected
 from stages.common.files import read_json, sha256
 from stages.common.itemwise import Item, run
@@ -51,7 +52,14 @@ def get(tmp_path, block, base):
         job = functools.partial(fetch, block=rules, withdrawn=set(), partial=tmp_path / "out" / ".partial")
         calm = base.model_copy(update={"max_failed": 1.0})
         manifest, done = run(
-            items, job, package="stages.videos", out=tmp_path / "out", files=FILES, params={}, base=calm
+            items,
+            job,
+            name="videos",
+            out=tmp_path / "out",
+            files=FILES,
+            keys=tmp_path / "keys.parquet",
+            needs=Dependencies(),
+            base=calm,
         )
         return manifest.set_index("id"), done
 
@@ -147,12 +155,13 @@ def test_a_killed_download_goes_on_and_nothing_finished_is_lost(tmp_path, film, 
     site.trouble["/slow.mp4"] = [200, "slow"]
     script = (
         "import functools; from pathlib import Path; from stages.common.itemwise import Item, run;"
+        "from stages.common.dependencies import Dependencies;"
         "from stages.common.params import load; from stages.videos.fetch import fetch;"
         f"block, base = load('videos', Path({str(ROOT / 'params.yaml')!r}));"
         "block = block.model_copy(update={'min_duration_s': 1.0});"
         f"items = [Item(n, n, {{'info': {{}}, 'place': f'{site.url}/{{n}}.mp4'}}) for n in ('quick', 'slow')];"
         "out = Path('out'); work = functools.partial(fetch, block=block, withdrawn=set(), partial=out / '.partial');"
-        f"run(items, work, package='stages.videos', out=out, files={FILES!r}, params={{}},"
+        f"run(items, work, name='videos', out=out, files={FILES!r}, keys=Path('keys.parquet'), needs=Dependencies(),"
         " base=base.model_copy(update={'jobs': 1}))"
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT)}

