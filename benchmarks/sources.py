@@ -20,8 +20,8 @@ from PIL import Image
 from benchmarks import report
 from stages.common.files import jpeg, write_table
 from stages.common.params import load
-from stages.sources.figures import read_article
 from stages.sources.laion import candidates
+from stages.sources.pubmed.figures import read_article
 
 IMAGES = 2000
 FAILING = ("403", "404", "410", "500", "loop", "noai", "cut", "endless", "empty", "refused")

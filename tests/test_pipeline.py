@@ -1,5 +1,6 @@
 """The DVC repository itself: what dvc.yaml says, and what runs when something changes."""
 
+import ast
 import json
 import re
 import shutil
@@ -12,6 +13,8 @@ from scratch import Scratch
 
 KEPT = "embeddings"  # what it made before is kept by key
 PER_VIDEO = ("videos", "keyframes", "transcripts", "rois", "captions")
+# How a stage starts, what it is up to date with and how it reports changes no output.
+NOT_IN_DEPS = {"cli.py", "code.py", "dependencies.py", "errors.py", "forced.py", "named.py"}
 TUNED = ["quiltnet", "embeddings", "evaluation@zero_shot", "evaluation@linear_probe", "evaluation@retrieval", "report"]
 
 
@@ -19,14 +22,71 @@ def stages():
     """(name, definition) of every stage, foreach ones by their template."""
     for file in ("dvc.yaml", "data/demo/dvc.yaml"):
         for name, stage in yaml.safe_load((ROOT / file).read_text())["stages"].items():
-            yield name, stage.get("do", stage)
+            yield name, stage.get("do", {}) | stage
+
+
+def imported(path):
+    """The modules of this repository that the module at `path` names, packages by their __init__.py."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for place in (ROOT / name.replace(".", "/") for name in names if name.startswith("stages.")):
+            yield from (one for one in (place.with_suffix(".py"), place / "__init__.py") if one.is_file())
+
+
+def closure(start):
+    """The modules at `start` and all that they need of this repository, as paths from its root."""
+    queue, seen = list(start), set()
+    while queue:
+        if (path := queue.pop()) not in seen:
+            seen.add(path)
+            queue += (one for one in imported(path) if one.name not in NOT_IN_DEPS)
+    return {path.relative_to(ROOT).as_posix() for path in seen}
+
+
+def below(dep):
+    """The modules that a dependency stands for."""
+    place = ROOT / dep
+    return {place} if place.suffix == ".py" else set(place.rglob("*.py"))
+
+
+def variants(stage):
+    """(code it needs, code it depends on) of the stage, or of each of a template's: its package, and of a package with
+    parts its __main__.py and the part it is called with."""
+    own = ROOT / stage["cmd"].split()[2].replace(".", "/")
+    deps = [dep for dep in stage["deps"] if dep.startswith("stages/") and "configs" not in dep]
+    for key in stage.get("foreach", [""]):
+        part = [own / "__main__.py", *below(own / key)] if key and (own / key).is_dir() else below(own)
+        yield closure(part), {re.sub(r"\$\{(key|item)\}", key, dep) for dep in deps}
 
 
 @pytest.mark.parametrize(("name", "stage"), stages(), ids=lambda value: value if isinstance(value, str) else "")
-def test_every_stage_has_a_description_and_its_metrics_in_git(name, stage):
+def test_every_stage_has_a_description_and_depends_on_its_own_code(name, stage):
+    def stands_for(dep, path):
+        return path == dep or path.startswith(f"{dep}/")
+
     assert stage["desc"].endswith(".")
+    if name == "preflight":  # it looks at the schema of every block, which it finds by name
+        stage["deps"] = [dep for dep in stage["deps"] if not dep.endswith("/params.py")]
+    found = list(variants(stage))
+    for needed, deps in found:
+        loud = {path for path in needed if path != "stages/common/params.py"}  # parameters count by their values
+        missing = {path for path in loud if (ROOT / path).read_text() and not any(stands_for(d, path) for d in deps)}
+        assert missing == set()
+        others = set.union(*(needed for needed, _ in found))  # what parts share of stages/common is one list
+        surplus = {d for d in deps if not any(stands_for(d, path) for path in (others if "/common/" in d else needed))}
+        assert surplus == set()
     for metric in stage.get("metrics", []):
         assert next(iter(metric.values())) == {"cache": False}
+
+
+def test_what_fills_the_folders_of_sources_is_no_part_of_reading_them():
+    template = dict(stages())["sources"]
+    for needed, deps in variants(template):
+        assert not {"stages/sources/search.py", "stages/sources/hydrate.py"} & (needed | deps)
+        assert "stages/sources" not in deps
 
 
 def test_stage_names_are_packages_blocks_and_outputs_of_incremental_stages_persist():

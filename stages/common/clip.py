@@ -102,13 +102,15 @@ def _from_file(path: Path, start: str) -> Clip:
         raise StageError(f"quiltnet.model: {path} not found: see stages/quiltnet/configs for those there are")
     config = read_json(path)
     preprocess, image_weights = config.pop("preprocess_cfg"), config.pop("image_tower_weights", "")
+    config.pop("custom_text", None)  # this one has its text tower apart in any case
     text = config["text_cfg"]
     here, tokenizer = text, open_clip.tokenizer.SimpleTokenizer(context_length=text["context_length"])
     if place := text.get("hf_model_name"):
         folder = str(locate(place) if place.startswith(PACKAGE) else Path(place))
         names = {"hf_model_name": folder, "hf_tokenizer_name": folder, "hf_model_pretrained": start == FROM_TOWERS}
         here, tokenizer = text | names, open_clip.tokenizer.HFTokenizer(folder, context_length=text["context_length"])
-    model = CustomTextCLIP(config["embed_dim"], config["vision_cfg"], here)
+    with _explained(f"model '{path}'"):
+        model = CustomTextCLIP(**config | {"text_cfg": here})
     if start == FROM_TOWERS and image_weights:
         load_matching(model.visual.trunk, image_weights)
     elif start not in (FROM_SCRATCH, FROM_TOWERS):
@@ -121,15 +123,46 @@ def _from_file(path: Path, start: str) -> Clip:
 def _from_registry(name: str, start: str) -> Clip:
     import open_clip
 
+    scratch, scheme = start == FROM_SCRATCH, ":" in name
+    if scheme and start and not scratch:
+        raise StageError(f"model '{name}' comes with its weights: leave out the start '{start}'")
+    if not scheme and not start:
+        raise StageError(f"model '{name}': say which weights it starts from (as '{name}@PRETRAINED'), or none")
+    name = name if scheme else name.replace("/", "-")  # as open_clip takes it
     with _explained(f"model '{name}' with start '{start}'"):
-        scratch = start == FROM_SCRATCH
+        config = open_clip.get_model_config(name) or {}
+        quick_gelu = _quick_gelu(name, start, config)
         model, _, _ = open_clip.create_model_and_transforms(
-            name, pretrained=None if scratch else start or None, load_weights=not scratch, pretrained_text=not scratch
+            name,
+            pretrained=None if scratch else start or None,
+            load_weights=not scratch,
+            pretrained_text=not scratch,
+            require_pretrained=not scratch,
+            force_quick_gelu=quick_gelu,
         )
-        tokenizer, config = open_clip.get_tokenizer(name), open_clip.get_model_config(name)
+        tokenizer = open_clip.get_tokenizer(name)
     steps = open_clip.get_model_preprocess_cfg(model)
     preprocess = {key: steps[key] for key in ("mean", "std", "interpolation", "resize_mode")}
-    return Clip(model.eval(), tokenizer, preprocess, config)
+    return Clip(model.eval(), tokenizer, preprocess, config | {"quick_gelu": quick_gelu})
+
+
+def _quick_gelu(name: str, start: str, config: dict[str, Any]) -> bool:
+    """Whether the model is to run with QuickGELU: as the pretrained tag `start` learned, else as its config says.
+
+    open_clip runs the weights of a tag under the activation of the model's name, and only warns. Raises StageError
+    where the name asks for QuickGELU and the weights have learned without it.
+    """
+    from open_clip import get_pretrained_cfg
+
+    own, plain = bool(config.get("quick_gelu")), name.removesuffix("-quickgelu")
+    tag = get_pretrained_cfg(name, start) or get_pretrained_cfg(plain, start)
+    if not tag:
+        return own
+    # A tag without the word stands for GELU, or for the activation of a model that comes in one form only.
+    learned = bool(tag.get("quick_gelu", own and name == plain))
+    if own and not learned:
+        raise StageError(f"model '{name}': the weights '{start}' have learned without QuickGELU: use '{plain}'")
+    return learned
 
 
 @contextlib.contextmanager
@@ -141,6 +174,6 @@ def _explained(what: str) -> Iterator[None]:
         yield
     except pickle.UnpicklingError:
         raise StageError(f"{what}: holds more than tensors and would run code: save it as safetensors") from None
-    except (RuntimeError, ValueError, KeyError, OSError, SafetensorError, AttributeError) as error:
+    except (RuntimeError, ValueError, KeyError, TypeError, OSError, SafetensorError, AttributeError) as error:
         reason = " ".join(str(error).split())[:300]
         raise StageError(f"{what} cannot be had: {reason}") from None

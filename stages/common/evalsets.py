@@ -15,6 +15,11 @@ from stages.common.loaders import LOADERS
 METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
 COLUMNS = ["path", "label", "split", "institution", "text"]
 SPLITS = ("train", "validation", "test", "")
+HELD_OUT = "held_out"  # the set that the dataset's own test split makes
+# What metrics files put beside the names of models, and beside those of sets: neither may be called so.
+OF_A_FILE, OF_A_READER = ("difference", "protocol", "readers"), ("accuracy", "images", "kappa")
+BESIDE_SETS = (*OF_A_FILE, HELD_OUT, "institution", "mean", "sub_pathology")
+BESIDE_MODELS = (*OF_A_FILE, *OF_A_READER)
 
 
 class Evalset(BaseModel):
@@ -75,6 +80,8 @@ def load_protocol(path: str) -> Protocol:
         if "{c}" not in template:
             raise StageError(f"{path}: templates.{number}: '{template}' lacks {{c}}, where the class name goes")
     for name, evalset in protocol.evalsets.items():
+        if name in BESIDE_SETS or Path(name).name != name:
+            raise StageError(f"{path}: evalsets.{name}: no set can be called '{name}' (nor {', '.join(BESIDE_SETS)})")
         if evalset.loader not in LOADERS:
             known = ", ".join(sorted(LOADERS))
             raise StageError(f"{path}: evalsets.{name}.loader: there is no '{evalset.loader}' (known: {known})")

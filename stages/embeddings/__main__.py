@@ -13,18 +13,19 @@ from stages.common.params import Base
 from stages.embeddings.params import Params
 
 OUT, DATASET, TUNED = Path("data/embeddings"), Path("data/dataset"), Path("models/quiltnet")
+SETS = "sets"  # folder beside those of the models
 
 
 def make(block: Params, base: Base) -> dict[str, Any]:
     """Write the tables of the sets, and per model and set the vectors of images and of texts or classes."""
     from stages.common.dependencies import Dependencies
     from stages.common.embed import embed_classes, embed_images, embed_texts
-    from stages.common.evalsets import read_protocol
+    from stages.common.evalsets import HELD_OUT, read_protocol
     from stages.common.files import write_table
     from stages.common.forced import forced
     from stages.common.manifest import KEYS
     from stages.common.params import load as load_block
-    from stages.embeddings.sets import HELD_OUT, Reader, held_out
+    from stages.embeddings.sets import Reader, held_out
     from stages.embeddings.store import Store, files_digest, weights_digest
 
     evaluation, _ = load_block("evaluation")
@@ -32,9 +33,9 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     if len(table := held_out(DATASET)):
         sets[HELD_OUT] = table
     for name, table in sets.items():
-        write_table(OUT / "sets" / f"{name}.parquet", table)
+        write_table(OUT / SETS / f"{name}.parquet", table)
     contents = {name: files_digest(table.path.unique().tolist()) for name, table in sets.items()}
-    for path in set((OUT / "sets").glob("*")) - {OUT / "sets" / f"{name}.parquet" for name in sets}:
+    for path in set((OUT / SETS).glob("*")) - {OUT / SETS / f"{name}.parquet" for name in sets}:
         path.unlink()
     done, reused = 0, 0
     models = _models(block, base)
@@ -57,6 +58,7 @@ def _models(block: Params, base: Base) -> dict[str, Callable[[], Any]]:
     """By name: the start model, the tuned one, and the others that are asked for."""
     from stages.common.clip import build, load, named
     from stages.common.errors import StageError
+    from stages.common.evalsets import BESIDE_MODELS
     from stages.common.params import load as load_block
 
     quiltnet, _ = load_block("quiltnet")
@@ -68,6 +70,8 @@ def _models(block: Params, base: Base) -> dict[str, Callable[[], Any]]:
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", place)
         if name in models:
             raise StageError(f"embeddings.others: '{place}' is named twice")
+        if name in (*BESIDE_MODELS, SETS):
+            raise StageError(f"embeddings.others: no model can be called '{name}'")
         models[name] = lambda place=place: named(place)  # type: ignore[misc]
     return models
 

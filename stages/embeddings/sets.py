@@ -10,8 +10,6 @@ from stages.common.evalsets import COLUMNS
 from stages.common.files import ImageReader
 from stages.common.loaders import read_image
 
-HELD_OUT = "held_out"
-
 
 def held_out(dataset: Path) -> pd.DataFrame:
     """The test split's pairs, as rows of stages.common.evalsets: every text of every image."""

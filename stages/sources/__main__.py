@@ -13,24 +13,20 @@ from stages.common.params import Base
 from stages.sources.params import Params
 
 SOURCES = ("pubmed", "openpath", "laion", "table")
-SEARCH, HYDRATE = "search", "hydrate"
+FILLERS = ("search", "hydrate")  # fill the folders that sources read; no source's result rests on their code
 
 
 def make(block: Params, base: Base, name: str) -> dict[str, Any]:
-    """Read, split, clean and screen one source."""
-    if name == SEARCH:
-        from stages.sources.search import search_and_fetch
-
-        return search_and_fetch(block.pubmed.search, Path(block.pubmed.folder))
-    if name == HYDRATE:
-        from stages.sources.hydrate import hydrate
-
-        return hydrate(block)
+    """Read, split, clean and screen one source, or fill the folder of one."""
+    module = importlib.import_module(f"stages.sources.{name}")
+    if name in FILLERS:
+        counts: dict[str, Any] = module.fill(block)
+        return counts
     from stages.common.device import pick_device
     from stages.sources.collect import collect
 
     return collect(
-        importlib.import_module(f"stages.sources.{name}").candidates(block),
+        module.candidates(block),
         name,
         Path("data/sources") / name,
         Path(f"reports/metrics/sources_{name}.json"),
@@ -41,4 +37,4 @@ def make(block: Params, base: Base, name: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_stage("sources", make, __doc__, choices=(*SOURCES, SEARCH, HYDRATE))
+    run_stage("sources", make, __doc__, choices=(*SOURCES, *FILLERS))

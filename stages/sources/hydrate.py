@@ -1,7 +1,6 @@
 """Texts and images of tweets of which only the ids are published, through the site's own API (paper section 8)."""
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,14 @@ import pandas as pd
 
 from stages.common.errors import StageError
 from stages.common.files import write_bytes
-from stages.sources.download import download
+from stages.sources.api import ask
+from stages.sources.laion.download import download
+from stages.sources.laion.session import open_session
 from stages.sources.openpath import SEPARATOR
 from stages.sources.params import Params
-from stages.sources.session import open_session
 
 AT_ONCE = 100  # ids that the API takes
 COLUMNS = ["tweet_id", "user", "lang", "text", "image", "conversation_id", "gone"]
-RETRIES = 5
 FIELDS = {
     "expansions": "attachments.media_keys,author_id",
     "tweet.fields": "lang,conversation_id",
@@ -26,7 +25,7 @@ FIELDS = {
 }
 
 
-def hydrate(params: Params) -> dict[str, Any]:
+def fill(params: Params) -> dict[str, Any]:
     """Fill in the rows of the folder's tweets.csv that are ids alone, and fetch their images; return counts.
 
     Rows that have a text, several of a tweet among them, and columns of your own stay as they are. tweets.csv is
@@ -54,7 +53,7 @@ def hydrate(params: Params) -> dict[str, Any]:
     session, images = requests.Session(), open_session(params.laion.private_addresses)
     for begin in tqdm(range(0, len(waiting), AT_ONCE), desc="tweets", unit=f"x{AT_ONCE}"):
         ids = waiting[begin : begin + AT_ONCE]
-        answer = _ask(session, f"{block.api}/tweets", token, {"ids": ",".join(ids), **FIELDS})
+        answer = _tweets(session, f"{block.api}/tweets", token, ids)
         rows = list(_rows(answer, path.parent, images, params))
         asked.update(pd.DataFrame(rows, columns=COLUMNS).drop_duplicates("tweet_id").set_index("tweet_id"))
         unanswered = [one for one in ids if not asked.text[one] and not asked.gone[one]]
@@ -63,26 +62,9 @@ def hydrate(params: Params) -> dict[str, Any]:
     return {"items": len(waiting), "gone": int((known.gone != "").sum() + (asked.gone != "").sum())}
 
 
-def _ask(session: Any, url: str, token: str, query: dict[str, str]) -> dict[str, Any]:
-    import requests
-
-    problem = ""
-    for attempt in range(RETRIES):
-        wait = 0.5 * 2**attempt
-        try:
-            answer = session.get(url, params=query, headers={"Authorization": f"Bearer {token}"}, timeout=60)
-            if answer.status_code == 200:
-                found: dict[str, Any] = answer.json()
-                return found
-            problem = f"status {answer.status_code}"
-            if answer.status_code == 429:
-                wait = max(wait, float(answer.headers.get("x-rate-limit-reset", 0)) - time.time())
-            elif answer.status_code < 500:
-                break
-        except (requests.RequestException, ValueError) as error:
-            problem = str(error)
-        time.sleep(wait)
-    raise StageError(f"{url}: {problem}: run this again, it goes on where it stopped")
+def _tweets(session: Any, url: str, token: str, ids: list[str]) -> dict[str, Any]:
+    query, key = {"ids": ",".join(ids), **FIELDS}, {"Authorization": f"Bearer {token}"}
+    return ask(url, lambda: session.get(url, params=query, headers=key, timeout=60), lambda answer: answer.json())
 
 
 def _rows(answer: dict[str, Any], folder: Path, session: Any, params: Params) -> Iterator[dict[str, str]]:

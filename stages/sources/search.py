@@ -1,49 +1,73 @@
 """Find open-access articles with E-utilities and fetch their files from PMC's public bucket (paper section 8)."""
 
+import logging
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from xml.etree.ElementTree import ParseError, fromstring
 
 from stages.common.errors import StageError
 from stages.common.files import read_json, write_bytes, write_json
-from stages.sources.packages import ARTICLE, GRAPHICS, MAX_BYTES
-from stages.sources.params import Search
+from stages.sources.api import ask
+from stages.sources.params import Params, Search
+from stages.sources.pubmed.packages import ARTICLE, GRAPHICS, MAX_BYTES
 
 WITHOUT_KEY, WITH_KEY = 3, 10  # requests a second that NCBI allows
 TOOL = "quilt1m-pipeline"
-RETRIES = 5
-FOUND = "articles.json"
+FOUND, ASKED = "articles.json", "searches.json"
+QUESTION = ("first_year", "last_year", "per_keyword")  # what a keyword's list rests on
+T = TypeVar("T")
 S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+
+
+log = logging.getLogger(__name__)
+
+
+def fill(params: Params) -> dict[str, Any]:
+    """Put the articles that sources.pubmed.search asks for into sources.pubmed.folder."""
+    return search_and_fetch(params.pubmed.search, Path(params.pubmed.folder))
 
 
 def search_and_fetch(block: Search, folder: Path) -> dict[str, Any]:
     """Put the files of every article that the keywords find into `folder`/PMCID; go on where an earlier call stopped.
 
     `folder`/articles.json keeps for each article the keywords that found it and, where it has no files in the open
-    archive, `missing`. Raises StageError without an e-mail address, which NCBI asks for, or when NCBI cannot be had.
+    archive, `missing`; searches.json keeps what was asked for each keyword, once its list is whole. Raises StageError
+    without an e-mail address, which NCBI asks for, or when NCBI cannot be had.
     """
     from tqdm import tqdm
 
     if not block.email:
         raise StageError("sources.pubmed.search.email: NCBI asks for an address to reach you at: set it")
     client = Client(block)
-    known = read_json(folder / FOUND) if (folder / FOUND).exists() else {}
+    known, asked = (read_json(path) if (path := folder / name).exists() else {} for name in (FOUND, ASKED))
     for keyword in tqdm(block.keywords, desc="keywords", unit="keyword"):
-        if any(keyword in record["keywords"] for record in known.values()):
+        question = block.model_dump(include=set(QUESTION))
+        if asked.get(keyword) == question:
             continue
-        for pmcid in client.articles(keyword):
-            known.setdefault(pmcid, {"keywords": [], "missing": False})["keywords"].append(keyword)
+        _note(known, keyword, client.articles(keyword))
         write_json(folder / FOUND, known)
-    waiting = [name for name in sorted(known) if not (folder / name).is_dir() and not known[name]["missing"]]
+        write_json(folder / ASKED, asked := asked | {keyword: question})
+    found = {name for name, record in known.items() if set(record["keywords"]) & set(block.keywords)}
+    if others := sum((folder / name).is_dir() for name in set(known) - found):
+        log.warning("%s: %d articles that only earlier searches found stay there", folder, others)
+    waiting = [name for name in sorted(found) if not (folder / name).is_dir() and not known[name]["missing"]]
     for pmcid in tqdm(waiting, desc="articles", unit="article"):
         known[pmcid]["missing"] = not client.fetch(pmcid, folder)
         if known[pmcid]["missing"]:
             write_json(folder / FOUND, known)
-    return {"items": len(known), "fetched": len(waiting), "missing": sum(one["missing"] for one in known.values())}
+    return {"items": len(found), "fetched": len(waiting), "missing": sum(known[name]["missing"] for name in found)}
+
+
+def _note(known: dict[str, Any], keyword: str, found: Iterable[str]) -> None:
+    """Make `keyword` one of those that found the articles `found`, and no others."""
+    for record in known.values():
+        record["keywords"] = [one for one in record["keywords"] if one != keyword]
+    for pmcid in found:
+        known.setdefault(pmcid, {"keywords": [], "missing": False})["keywords"].append(keyword)
 
 
 class Client:
@@ -59,15 +83,22 @@ class Client:
         self._session = requests.Session()
 
     def articles(self, keyword: str) -> list[str]:
-        """PMCIDs of open-access articles of the years asked for, the most relevant first."""
+        """PMCIDs of open-access articles of the years asked for, the most relevant first.
+
+        Raises StageError for a list that is shorter than NCBI says it is.
+        """
         block = self._block
         term = f"({keyword}) AND open access[filter] AND {block.first_year}:{block.last_year}[pdat]"
         query = {"db": "pmc", "term": term, "retmax": block.per_keyword, "retmode": "json", "sort": "relevance"}
         query |= {"tool": TOOL, "email": block.email} | ({"api_key": self._key} if self._key else {})
-        answer = self._get(f"{block.entrez}/esearch.fcgi", query).json()
+        answer = self._get(f"{block.entrez}/esearch.fcgi", query, lambda one: one.json())
         found = answer.get("esearchresult", {})
         if "idlist" not in found:
             raise StageError(f"{block.entrez}: no list of articles for '{keyword}': {str(answer)[:200]}")
+        if len(found["idlist"]) < min(int(found.get("count", 0)), block.per_keyword):
+            raise StageError(
+                f"{block.entrez}: {len(found['idlist'])} of {found['count']} articles for '{keyword}': run this again"
+            )
         return [f"PMC{number}" for number in found["idlist"] if re.fullmatch(r"\d+", str(number))]
 
     def fetch(self, pmcid: str, folder: Path) -> bool:
@@ -81,7 +112,7 @@ class Client:
         for key in wanted:
             path = part / Path(key).name
             if key.lower().endswith((*ARTICLE, *GRAPHICS)) and not path.exists():
-                write_bytes(path, self._get(f"{self._block.articles}/{key}", {}).content)
+                write_bytes(path, self._get(f"{self._block.articles}/{key}", {}, _bytes))
         part.replace(folder / pmcid)
         return True
 
@@ -89,9 +120,9 @@ class Client:
         """Keys of all files of an article, from the bucket's listing."""
         query = {"list-type": "2", "prefix": f"{pmcid}."}
         while True:
-            answer = self._get(self._block.articles, query)
+            answer = self._get(self._block.articles, query, _bytes)
             try:
-                listing = fromstring(answer.content)
+                listing = fromstring(answer)
             except ParseError as error:
                 raise StageError(f"{self._block.articles}: no listing of a bucket: {error}") from None
             for entry in listing.iter(f"{S3}Contents"):
@@ -101,24 +132,18 @@ class Client:
                 return
             query["continuation-token"] = token
 
-    def _get(self, url: str, query: dict[str, Any]) -> Any:
-        import requests
-
-        problem = ""
-        for attempt in range(RETRIES):
+    def _get(self, url: str, query: dict[str, Any], read: Callable[[Any], T]) -> T:
+        def send() -> Any:
             time.sleep(max(0.0, self._last + self._wait - time.monotonic()))
             self._last = time.monotonic()
-            try:
-                answer = self._session.get(url, params=query, timeout=60)
-                if answer.status_code == 200:
-                    return answer
-                problem = f"status {answer.status_code}"
-                if answer.status_code < 500 and answer.status_code != 429:
-                    break
-            except requests.RequestException as error:
-                problem = str(error)
-            time.sleep(min(60.0, 0.5 * 2**attempt))
-        raise StageError(f"{url}: {problem}: run this again, it goes on where it stopped")
+            return self._session.get(url, params=query, timeout=60)
+
+        return ask(url, send, read)
+
+
+def _bytes(answer: Any) -> bytes:
+    data: bytes = answer.content
+    return data
 
 
 def _version(key: str, pmcid: str) -> str:

@@ -3,15 +3,17 @@
 import errno
 import io
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from stages.common.errors import Failed, Rejected, StageError
+from stages.common.retry import Passing, retried, wait_asked
 from stages.videos.params import Params
 
 T = TypeVar("T")
+
+LONGEST_S = 900.0  # of a wait before another try
 
 # What sites say of a video that will not come back, and of one that may. The first pattern that fits counts.
 SAYINGS = (
@@ -89,7 +91,7 @@ def attempt(task: Callable[[], T], block: Params) -> T:
     """
     import yt_dlp
 
-    for number in range(block.retries + 1):
+    def once() -> T:
         try:
             return task()
         except yt_dlp.utils.YoutubeDLError as error:
@@ -97,10 +99,20 @@ def attempt(task: Callable[[], T], block: Params) -> T:
             message = " ".join(re.sub(r"\x1b\[[0-9;]*m|ERROR: |; please report .*", "", str(error)).split())
             if permanent:
                 raise Rejected(reason, message) from None
-            if number == block.retries:
-                raise Failed(reason, f"{message} (tried {number + 1} times)") from None
-            time.sleep(block.backoff_s * 2**number)
-    raise AssertionError("unreachable")
+            raise Passing(reason, message, max(map(_wait, _causes(error)))) from None
+
+    tries = block.retries + 1
+    try:
+        return retried(once, tries, block.backoff_s, LONGEST_S)
+    except Passing as problem:
+        raise Failed(problem.reason, f"{problem.message} (tried {tries} times)") from None
+
+
+def _wait(cause: BaseException) -> float:
+    """Seconds that the site asks for, where `cause` is an answer of it."""
+    from yt_dlp.networking.exceptions import HTTPError
+
+    return wait_asked(cause.response.headers) if isinstance(cause, HTTPError) else 0.0
 
 
 def classify(error: BaseException) -> tuple[str, bool]:

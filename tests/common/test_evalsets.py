@@ -1,6 +1,7 @@
 """Evalsets in their official forms, small, and protocols right and wrong."""
 
 import io
+import json
 
 import h5py
 import numpy as np
@@ -10,7 +11,7 @@ from conftest import ROOT
 from PIL import Image
 
 from stages.common.errors import StageError
-from stages.common.evalsets import Evalset, load_protocol, read_evalset, read_protocol
+from stages.common.evalsets import BESIDE_MODELS, BESIDE_SETS, Evalset, load_protocol, read_evalset, read_protocol
 from stages.common.loaders import LOADERS, read_image
 
 QUILT = load_protocol(str(ROOT / "protocols/quilt.yaml"))
@@ -207,3 +208,24 @@ def test_a_protocol_that_is_wrong_names_the_key(tmp_path, text, message):
         load_protocol(str(tmp_path / "p.yaml"))
     with pytest.raises(StageError, match="see protocols/"):
         load_protocol(str(tmp_path / "none.yaml"))
+
+
+@pytest.mark.parametrize("name", [*BESIDE_SETS, "below/another"])
+def test_a_set_cannot_be_called_as_something_else_in_the_metrics(tmp_path, name):
+    tree = {"extends": str(ROOT / "protocols/demo.yaml"), "evalsets": {name: QUILT.evalsets["pcam"].model_dump()}}
+    (tmp_path / "mine.yaml").write_text(json.dumps(tree))
+    with pytest.raises(StageError, match=rf"mine.yaml: evalsets.{name}: no set can be called '{name}'"):
+        load_protocol(str(tmp_path / "mine.yaml"))
+
+
+@pytest.mark.parametrize("task", ["zero_shot", "linear_probe", "retrieval"])
+def test_every_key_beside_the_names_of_sets_and_models_is_reserved(task):
+    """As the metrics of the last run have them."""
+    metrics = json.loads((ROOT / f"reports/metrics/{task}.json").read_text())
+    sets = set(load_protocol(str(ROOT / "protocols/demo.yaml")).evalsets)
+    models = {"start", "tuned"}
+    assert set(metrics) - models <= set(BESIDE_MODELS)
+    for one in (*(metrics[model] for model in models), *metrics.get("difference", {}).values()):
+        assert set(one) - sets <= set(BESIDE_SETS)
+    for readers in metrics.get("readers", {}).values():
+        assert all(set(facts) - models <= set(BESIDE_MODELS) for facts in readers.values())

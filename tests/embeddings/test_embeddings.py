@@ -166,6 +166,9 @@ def test_other_models_stand_beside_the_two(stage, tmp_path):
     assert np.array_equal(*same)
     with pytest.raises(StageError, match="named twice"):
         stage(others=["local-dir:models/quiltnet", "local-dir:models/quiltnet"])
+    for name in ("start", "tuned", "sets", "difference", "protocol", "readers", "images", "accuracy", "kappa"):
+        with pytest.raises(StageError, match=f"embeddings.others: .*'{name}'"):
+            stage(others=[name])
     with pytest.raises(StageError, match="model 'ViT-B-99' with start 'openai' cannot be had"):
         stage(others=["ViT-B-99@openai"])
 

@@ -9,7 +9,7 @@ from loopback import Answers, serving
 
 from stages.common.errors import StageError
 from stages.sources import openpath
-from stages.sources.hydrate import hydrate
+from stages.sources.hydrate import fill as hydrate
 
 
 @pytest.fixture

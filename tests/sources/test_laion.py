@@ -14,7 +14,7 @@ from loopback import Answers, serving
 from stages.common.errors import StageError
 from stages.common.files import write_table
 from stages.sources import laion
-from stages.sources.retrieval import search
+from stages.sources.laion.retrieval import search
 
 PICTURE = encoded(tile(5))
 
@@ -110,7 +110,7 @@ def test_addresses_of_this_network_are_refused_unless_allowed(bad, read):
 
 
 def test_a_redirect_leads_nowhere_private(bad, monkeypatch, params):
-    from stages.sources import download
+    from stages.sources.laion import download
 
     monkeypatch.setattr(download, "_addresses", lambda host, port: {"127.0.0.1" if port == 1 else "8.8.8.8"})
     import requests
@@ -120,7 +120,7 @@ def test_a_redirect_leads_nowhere_private(bad, monkeypatch, params):
 
 
 def test_a_name_that_turns_private_when_it_is_connected_to_is_refused(monkeypatch, read):
-    from stages.sources import download
+    from stages.sources.laion import download
 
     class Inside(Answers):
         def do_GET(self):
@@ -194,7 +194,7 @@ def index(tmp_path):
 
 def test_queries_find_what_a_full_comparison_finds(index):
     folder, vectors = index
-    from stages.sources.retrieval import _described, _parts
+    from stages.sources.laion.retrieval import _described, _parts
 
     queries = unit(np.random.default_rng(1).standard_normal((3, 16)))
     parts = list(_parts(folder))
@@ -210,7 +210,7 @@ def test_queries_find_what_a_full_comparison_finds(index):
 def test_texts_find_images_which_find_more(index, params):
     from stages.common.clip import build
     from stages.common.embed import embed_texts
-    from stages.sources.retrieval import retrieve
+    from stages.sources.laion.retrieval import retrieve
 
     folder, _ = index
     model = "stages/quiltnet/configs/demo_towers.json"

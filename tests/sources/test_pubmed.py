@@ -6,8 +6,8 @@ from lxml import etree
 
 from stages.common.errors import StageError
 from stages.sources import pubmed
-from stages.sources.figures import read_article
-from stages.sources.panels import split_caption, split_panels
+from stages.sources.pubmed.figures import read_article
+from stages.sources.pubmed.panels import split_caption, split_panels
 
 
 @pytest.fixture

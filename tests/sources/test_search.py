@@ -32,6 +32,8 @@ def ncbi():
                 if self.server.asked[query["term"]] == 1:
                     return self.send_error(429)
                 self.server.asked["key " + query.get("api_key", "")] += 1
+                if "cut short" in query["term"]:
+                    return self.give(json.dumps({"esearchresult": {"count": "3", "idlist": ["11"]}}).encode())
                 found = ["11", "12"] if "carcinoma" in query["term"] else ["11", "111"]
                 return self.give(json.dumps({"esearchresult": {"idlist": found[: int(query["retmax"])]}}).encode())
             if parts.path == "/bucket":
@@ -79,3 +81,38 @@ def test_ncbi_wants_an_address_and_a_server_that_is_down_is_named(tmp_path, bloc
         search_and_fetch(block.model_copy(update={"email": ""}), tmp_path)
     with pytest.raises(StageError, match="missing/esearch.fcgi: status 404: run this again"):
         search_and_fetch(block.model_copy(update={"entrez": block.entrez + "/missing", "keywords": ["x"]}), tmp_path)
+
+
+def questions(ncbi):
+    """How often each term was asked and answered."""
+    return {term: count - 1 for term, count in ncbi.asked.items() if "[pdat]" in term}
+
+
+def test_what_a_list_rests_on_makes_it_be_asked_again(tmp_path, block, ncbi):
+    only = block.model_copy(update={"keywords": ["carcinoma"]})
+    search_and_fetch(only, tmp_path)
+    assert sum(questions(ncbi).values()) == 1
+    assert search_and_fetch(only.model_copy(update={"last_year": 2026}), tmp_path)["fetched"] == 0
+    assert questions(ncbi)["(carcinoma) AND open access[filter] AND 2010:2026[pdat]"] == 1
+    search_and_fetch(only.model_copy(update={"last_year": 2026, "per_keyword": 1}), tmp_path)
+    assert questions(ncbi)["(carcinoma) AND open access[filter] AND 2010:2026[pdat]"] == 2
+    search_and_fetch(block, tmp_path)
+    assert questions(ncbi)["(naevus) AND open access[filter] AND 2010:2022[pdat]"] == 1
+    assert json.loads((tmp_path / "articles.json").read_text())["PMC11"]["keywords"] == ["carcinoma", "naevus"]
+
+
+def test_articles_that_only_an_earlier_search_found_stay_and_are_told_of(tmp_path, block, caplog):
+    search_and_fetch(block, tmp_path)
+    counts = search_and_fetch(block.model_copy(update={"keywords": ["carcinoma"]}), tmp_path)
+    assert counts == {"items": 2, "fetched": 0, "missing": 1}
+    assert (tmp_path / "PMC111").is_dir()
+    assert "1 articles that only earlier searches found stay there" in caplog.text
+
+
+def test_a_list_that_was_broken_off_is_asked_for_anew(tmp_path, block, ncbi):
+    (tmp_path / "articles.json").write_text(json.dumps({"PMC11": {"keywords": ["naevus"], "missing": False}}))
+    search_and_fetch(block.model_copy(update={"keywords": ["naevus"]}), tmp_path)
+    assert (tmp_path / "PMC111").is_dir(), "the list had one article more"
+    with pytest.raises(StageError, match="1 of 3 articles for 'cut short': run this again"):
+        search_and_fetch(block.model_copy(update={"keywords": ["cut short"]}), tmp_path)
+    assert "cut short" not in json.loads((tmp_path / "searches.json").read_text())

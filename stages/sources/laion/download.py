@@ -17,14 +17,15 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from stages.common.files import write_bytes
+from stages.common.retry import STATUSES, Passing, retried, wait_asked
+from stages.sources.laion.session import PrivateAddress, is_public, open_session
 from stages.sources.params import Laion
-from stages.sources.session import PrivateAddress, is_public, open_session
 
 REDIRECTS = 5
 CHUNK = 1 << 16
 WHOLE = 4  # times `timeout_s` that all of one image may take
 OPTED_OUT = {"noai", "noimageai", "noindex", "noimageindex"}
-AGAIN = (429, 500, 502, 503, 504)
+FIRST_S, LONGEST_S = 0.5, 30.0  # of a wait before another try
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,12 @@ class Download:
 
 
 class _Refused(Exception):
-    def __init__(self, reason: str, detail: str = "", passing: bool = False) -> None:
-        super().__init__(reason, detail)
-        self.reason, self.detail, self.passing = reason, detail, passing
+    """There is nothing to be had at an address; see stages.common.retry.Passing for what may yet be had."""
+
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(reason, message)
+        self.reason = reason
+        self.message = message
 
 
 def download_all(urls: Iterable[tuple[str, str]], block: Laion, cache: Path, private: bool) -> Iterator[Download]:
@@ -70,16 +74,11 @@ def _kept(name: str, url: str, block: Laion, cache: Path, private: bool, stored:
 
 def download(session: Any, url: str, block: Laion, private: bool) -> Download:
     """Fetch one address, again with back-off where the failure may pass."""
-    for attempt in range(block.retries + 1):
-        try:
-            return Download(_fetch(session, url, block, private))
-        except _Refused as why:
-            last = Download(b"", why.reason, why.detail)
-            if not why.passing:
-                break
-            if attempt < block.retries:
-                time.sleep(min(30.0, 0.5 * 2**attempt))
-    return last
+    try:
+        found = retried(lambda: _fetch(session, url, block, private), block.retries + 1, FIRST_S, LONGEST_S)
+    except (_Refused, Passing) as why:
+        return Download(b"", why.reason, why.message)
+    return Download(found)
 
 
 def _fetch(session: Any, url: str, block: Laion, private: bool) -> bytes:
@@ -97,11 +96,11 @@ def _fetch(session: Any, url: str, block: Laion, private: bool) -> bytes:
     except PrivateAddress as error:
         raise _Refused("private_address", str(error)) from None
     except requests.Timeout as error:
-        raise _Refused("timeout", str(error), passing=True) from None
+        raise Passing("timeout", str(error)) from None
     except requests.exceptions.ChunkedEncodingError as error:
-        raise _Refused("cut_short", str(error), passing=True) from None
+        raise Passing("cut_short", str(error)) from None
     except requests.ConnectionError as error:
-        raise _Refused("connection_failed", str(error), passing=True) from None
+        raise Passing("connection_failed", str(error)) from None
     except (requests.RequestException, ValueError) as error:  # addresses that are none
         raise _Refused("bad_address", str(error)) from None
 
@@ -114,7 +113,7 @@ def _check(url: str, private: bool) -> None:
     try:
         found = _addresses(parts.hostname, parts.port or 80)
     except (OSError, UnicodeError):
-        raise _Refused("unknown_host", parts.hostname, passing=True) from None
+        raise Passing("unknown_host", parts.hostname) from None
     if not private and not all(map(is_public, found)):
         raise _Refused("private_address", parts.hostname)
 
@@ -125,8 +124,10 @@ def _addresses(host: str, port: int) -> set[str]:
 
 
 def _body(answer: Any, limit: int, deadline: float) -> bytes:
+    if answer.status_code in STATUSES:
+        raise Passing(f"http_{answer.status_code}", wait_s=wait_asked(answer.headers))
     if answer.status_code != 200:
-        raise _Refused(f"http_{answer.status_code}", passing=answer.status_code in AGAIN)
+        raise _Refused(f"http_{answer.status_code}")
     rules = {word.strip().lower() for word in answer.headers.get("X-Robots-Tag", "").replace(":", ",").split(",")}
     if rules & OPTED_OUT:
         raise _Refused("opted_out", ", ".join(sorted(rules & OPTED_OUT)))

@@ -11,10 +11,10 @@ from stages.common.errors import Rejected, StageError
 from stages.common.files import jpeg
 from stages.common.pictures import decode
 from stages.sources.candidate import Candidate
-from stages.sources.figures import Figure, read_article
-from stages.sources.packages import Package, PackageError, open_package
-from stages.sources.panels import split_caption, split_panels
 from stages.sources.params import Params
+from stages.sources.pubmed.figures import Figure, read_article
+from stages.sources.pubmed.packages import Package, PackageError, open_package
+from stages.sources.pubmed.panels import split_caption, split_panels
 
 PACKAGES = (".tar.gz", ".tgz", ".zip")
 

@@ -9,10 +9,10 @@ import pandas as pd
 
 from stages.common.errors import StageError
 from stages.sources.candidate import Candidate
-from stages.sources.download import Download, download_all
-from stages.sources.mirror import mirrored
+from stages.sources.laion.download import Download, download_all
+from stages.sources.laion.mirror import mirrored
+from stages.sources.laion.retrieval import retrieve
 from stages.sources.params import Laion, Params
-from stages.sources.retrieval import retrieve
 
 COLUMNS = ("URL", "TEXT", "similarity", "punsafe")
 CACHE = Path("data/sources/.downloads")  # known neither to DVC nor to Git: a killed run goes on

@@ -1,0 +1,44 @@
+"""Trying again what may pass: with back-off, as long as a server asks for, and with no wait after the last try."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
+
+T = TypeVar("T")
+
+STATUSES = (408, 425, 429, 500, 502, 503, 504)  # of HTTP, that may pass
+
+
+class Passing(Exception):
+    """What went wrong may pass. `reason` is a short word, `wait_s` how long the other side asks to be left alone."""
+
+    def __init__(self, reason: str, message: str = "", wait_s: float = 0.0) -> None:
+        super().__init__(reason, message)
+        self.reason = reason
+        self.message = message
+        self.wait_s = wait_s
+
+
+def retried(task: Callable[[], T], tries: int, first_s: float, longest_s: float) -> T:
+    """Return what `task` does, called up to `tries` times while it raises Passing; the last Passing is raised on.
+
+    The wait before another try is `first_s`, doubled each time, or what was asked for if that is longer; never more
+    than `longest_s`.
+    """
+    for number in range(tries - 1):
+        try:
+            return task()
+        except Passing as problem:
+            time.sleep(min(longest_s, max(problem.wait_s, first_s * 2**number)))
+    return task()
+
+
+def wait_asked(headers: Mapping[str, str]) -> float:
+    """Seconds that an answer's Retry-After asks for, as a number or as a date; 0 where it does not."""
+    try:
+        return float(Retry().parse_retry_after(headers.get("Retry-After") or "0"))
+    except InvalidHeader:
+        return 0.0

@@ -1,0 +1,48 @@
+"""Questions to a web service, asked again where a failure may pass."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from stages.common.errors import StageError
+from stages.common.retry import STATUSES, Passing, retried, wait_asked
+
+T = TypeVar("T")
+
+TRIES = 5
+FIRST_S, LONGEST_S = 0.5, 900.0  # of a wait; services count requests by the quarter of an hour
+
+
+def ask(url: str, send: Callable[[], Any], read: Callable[[Any], T]) -> T:
+    """Return what `read` makes of the answer (of `requests`) that `send` gets from `url`.
+
+    Raises StageError where the service refuses, or is not to be had in TRIES tries.
+    """
+    import requests
+
+    def once() -> T:
+        try:
+            answer = send()
+            if answer.status_code == 200:
+                return read(answer)
+        except requests.RequestException as error:
+            raise Passing("unreachable", str(error)) from None
+        problem = f"status {answer.status_code}"
+        if answer.status_code in STATUSES:
+            raise Passing("status", problem, _wait(answer.headers))
+        raise StageError(_line(url, problem))
+
+    try:
+        return retried(once, TRIES, FIRST_S, LONGEST_S)
+    except Passing as problem:
+        raise StageError(_line(url, problem.message)) from None
+
+
+def _wait(headers: Mapping[str, str]) -> float:
+    """Seconds until the service listens again, by Retry-After or by the hour that X names."""
+    reset = headers.get("x-rate-limit-reset", "")
+    return max(wait_asked(headers), float(reset) - time.time() if reset.isdecimal() else 0.0)
+
+
+def _line(url: str, problem: str) -> str:
+    return f"{url}: {problem}: run this again, it goes on where it stopped"
