@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from conftest import ROOT
+
+from stages.common.files import read_yaml
 
 KEPT = "embeddings"  # what it made before is kept by key
 PER_VIDEO = ("videos", "keyframes", "transcripts", "rois", "captions")
@@ -22,7 +23,7 @@ NOT_IN_DEPS = {"cli.py", "errors.py", "params.py", "__init__.py"}  # how a stage
 def stages():
     """(name, definition) of every stage, foreach ones by their template."""
     for file in ("dvc.yaml", "data/demo/dvc.yaml"):
-        for name, stage in yaml.safe_load((ROOT / file).read_text())["stages"].items():
+        for name, stage in read_yaml(ROOT / file)["stages"].items():
             yield name, stage.get("do", stage)
 
 
@@ -40,35 +41,14 @@ def test_every_stage_has_a_description_and_depends_on_its_own_code(name, stage):
 
 
 def test_stage_names_are_packages_blocks_and_outputs_of_incremental_stages_persist():
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items():
+    params = read_yaml(ROOT / "params.yaml")
+    for name, stage in read_yaml(ROOT / "dvc.yaml")["stages"].items():
         assert (ROOT / "stages" / name / "__main__.py").exists()
         assert name in params
         persisted = [
             out for out in stage.get("outs", []) if isinstance(out, dict) and "persist" in next(iter(out.values()))
         ]
         assert bool(persisted) == (name in (*PER_VIDEO, KEPT))
-
-
-@pytest.mark.parametrize(
-    "profiles", [["quilt1m"], ["quilt1m", "vit_b_16"], ["quilt1m", "vit_b_16_pmb_256"], ["tiny"]], ids="+".join
-)
-def test_profiles_name_real_parameters(profiles, tmp_path):
-    from stages.common.params import load_all
-
-    tree = yaml.safe_load((ROOT / "params.yaml").read_text())
-    words = " ".join((ROOT / "profiles" / profile).read_text() for profile in profiles).split()
-    assert words[::2] == ["-S"] * (len(words) // 2)
-    for word in words[1::2]:
-        key, _, value = word.partition("=")
-        *path, last = key.split(".")
-        node = tree
-        for part in path:
-            node = node[part]
-        assert last in node, key
-        node[last] = "" if value == "" else float(value) if re.fullmatch(r"\d+e-\d+", value) else yaml.safe_load(value)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
-    load_all(tmp_path / "params.yaml")
 
 
 class Scratch:
@@ -128,7 +108,7 @@ class Scratch:
         return {
             name: stage
             for file in ("dvc.lock", "data/demo/dvc.lock")
-            for name, stage in yaml.safe_load((self.folder / file).read_text())["stages"].items()
+            for name, stage in read_yaml(self.folder / file)["stages"].items()
         }
 
 
