@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import report
+from stages.audit.gold import read_videos
 from stages.audit.timeline import pair_metrics
-from stages.common.files import read_json
 from stages.common.manifest import finished
 from stages.common.pairs import pairs_table
 from stages.common.params import load
@@ -20,7 +20,7 @@ def scores(rule: str) -> dict[str, Any]:
     videos = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id")
     names = finished(CAPTIONS).id
     pairs = pairs_table([row for name in names for row in video_rows(name, videos.loc[name], block)])
-    gold = read_json(Path(load("audit")[0].gold) / "videos.json")
+    gold = read_videos(Path(load("audit")[0].gold))
     holds = {name: pd.read_parquet(KEYFRAMES / f"{name}.parquet") for name in names}
     found: dict[str, Any] = pair_metrics(gold, pairs, holds)["pairs"]
     return found

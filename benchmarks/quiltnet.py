@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from PIL import Image
 
 from benchmarks import report
 from stages.common.clip import build, save
-from stages.common.files import jpeg, write_tar
+from stages.common.files import jpeg, read_yaml, write_tar
 from stages.common.params import load
 from stages.demo.script import caption, drawn
 from stages.demo.tissue import paint
@@ -61,12 +60,12 @@ def write_shards(folder: Path, setup: Setup) -> None:
 
 def ours(folder: Path, setup: Setup) -> dict[str, float]:
     """Samples a second of the stage's steps, the share of them that waited for data, and peak memory in MiB."""
-    tree = yaml.safe_load(Path("params.yaml").read_text())
+    tree = read_yaml(Path("params.yaml"))
     tree["base"]["device"] = setup.device
     tree["quiltnet"] |= {"model": setup.model, "start": "" if ":" in setup.model else "none", "lock_text": False}
     tree["quiltnet"] |= {"batch_size": setup.batch, "epochs": setup.epochs, "workers": setup.workers, "log_steps": 1}
     tree["quiltnet"] |= {"precision": setup.precision, "crop_scale": 0.9, "color_jitter": 0.0}
-    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    (folder / "params.yaml").write_text(json.dumps(tree))
     out = _run(folder, "", "stages.quiltnet")
     times = json.loads((folder / "reports/timings/quiltnet.json").read_text())
     rate, waited = times["items"] / times["stepping"], times["waited"] / times["stepping"]

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from conftest import ROOT
+
+from stages.common.files import read_yaml
 
 
 class Scratch:
@@ -29,7 +30,7 @@ class Scratch:
         for name in listed.stdout.splitlines():
             if (ROOT / name).is_file() and not name.endswith("dvc.lock"):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, folder / name)
+                shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
         self.edit("size: small ", "size: tiny ")
         self.edit("epochs: 10", "epochs: 1")
         self.edit("variations: 3 ", "variations: 1 ")
@@ -77,7 +78,7 @@ class Scratch:
         return {
             name: stage
             for file in ("dvc.lock", "data/demo/dvc.lock")
-            for name, stage in yaml.safe_load((self.folder / file).read_text())["stages"].items()
+            for name, stage in read_yaml(self.folder / file)["stages"].items()
         }
 
 

@@ -12,29 +12,31 @@ DATA, OUT, METRICS = Path("data"), Path("reports/audit"), Path("reports/metrics/
 
 
 def make(block: Params, base: Base) -> dict[str, Any]:
-    """Write reports/metrics/audit.json and reports/audit/sample.csv."""
+    """Write reports/metrics/audit.json and reports/audit/sample.csv, in which what experts wrote stays."""
     import pandas as pd
 
-    from stages.common.files import write_bytes, write_json
+    from stages.common.answers import write_to_fill_in
+    from stages.common.files import write_json
 
     dataset = pd.read_parquet(DATA / "dataset" / "pairs.parquet")
+    metrics = _scores(block, base, dataset)
     kept = dataset[dataset.split != ""]
     sample = kept.sample(min(block.sample, len(kept)), random_state=base.seed).sort_values("pair_id")
     columns = ["pair_id", "source", "image", "text", "box", "sub_pathology", "magnification", "confidence"]
-    write_bytes(OUT / "sample.csv", sample[columns].to_csv(index=False).encode())
-    has_gold = (Path(block.gold) / "videos.json").exists()
-    metrics = _scores(block, base, dataset) if has_gold else {}
+    rows = write_to_fill_in(OUT / "sample.csv", sample[columns], "pair_id")
     write_json(METRICS, metrics | {"sample": len(sample)})
-    return {"items": len(sample), "metrics": len(metrics)}
+    gold = metrics["gold"]
+    return {"items": len(sample), "rows": len(rows), "with gold labels": f"{gold['videos']} of {gold['of']} videos"}
 
 
 def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
-    """Every score that gold labels allow."""
+    """Every score that gold labels allow, and of how many of the catalog's videos there are any."""
     import pandas as pd
 
     from stages.audit.copies import copy_metrics
     from stages.audit.frames import frame_metrics
-    from stages.audit.text import text_metrics
+    from stages.audit.gold import read_exports, read_videos
+    from stages.audit.text import field_metrics, text_metrics
     from stages.audit.timeline import cut_metrics, hold_metrics, pair_metrics, roi_metrics
     from stages.common.device import pick_device
     from stages.common.files import read_json, read_tar
@@ -42,10 +44,17 @@ def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
     from stages.common.manifest import finished
     from stages.common.params import load
 
-    gold = read_json(Path(block.gold) / "videos.json")
+    folder, listed = Path(block.gold), set(pd.read_parquet(DATA / "videos" / "status.parquet").id)
+    labels = read_videos(folder)
+    gold = {name: label for name, label in labels.items() if name in listed}
+    if labels and not gold:
+        print(f"audit: no id in {folder / 'videos.json'} is a video of the catalog: no video is scored", flush=True)
     keyframes, _ = load("keyframes")
     device = pick_device(base.device)
-    names = {stage: finished(DATA / stage).id.tolist() for stage in ("keyframes", "transcripts", "captions", "rois")}
+    names = {
+        stage: [name for name in finished(DATA / stage).id if name in gold]
+        for stage in ("keyframes", "captions", "rois")
+    }
     holds = {name: pd.read_parquet(DATA / "keyframes" / f"{name}.parquet") for name in names["keyframes"]}
     cuts = {
         name: json.loads(read_tar(DATA / "keyframes" / f"{name}.tar", ["cuts.json"])["cuts.json"])
@@ -57,12 +66,14 @@ def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
     captions = {name: read_json(DATA / "captions" / f"{name}.json") for name in names["captions"]}
     pairs = pd.read_parquet(DATA / "pairs" / "pairs.parquet")
     return {
+        "gold": {"videos": len(gold), "of": len(listed)},
         **text_metrics(gold, heard, captions, load_lexicon(Path("models/lexicon"))),
+        **field_metrics(gold, captions),
         **hold_metrics(gold, holds, keyframes.min_hold_s, block.tolerance_s),
         **cut_metrics(gold, cuts, videos.fps.to_dict()),
         **roi_metrics(gold, boxes, block.min_iou),
         **pair_metrics(gold, pairs, holds),
-        **copy_metrics(read_json(Path(block.gold) / "exports.json"), dataset),
+        **copy_metrics(read_exports(folder), dataset),
         **frame_metrics(gold, DATA / "videos" / "media", Path("models/frame_filter"), base.jobs, base.seed, device),
     }
 

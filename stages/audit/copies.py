@@ -1,20 +1,30 @@
 """Score duplicate and leak detection against what was planted."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from stages.audit.gold import Export
 
-def copy_metrics(labels: list[dict[str, str]], dataset: pd.DataFrame) -> dict[str, Any]:
-    """Metrics duplicates and leaks. Planted items that a source's own filters dropped earlier are not counted."""
-    planted = {f"{label['source']}_{label['key']}": label["planted"] for label in labels}
-    table = dataset.assign(planted=dataset.pair_id.map(planted).fillna(""))
+
+def copy_metrics(labels: Sequence[Export], dataset: pd.DataFrame) -> dict[str, Any]:
+    """Metrics duplicates and leaks over the candidates that have a label; none where no candidate has one.
+
+    Planted items that a source's own filters dropped earlier are not counted; `flagged` are all leaks of the dataset.
+    """
+    flagged = int(dataset["drop"].str.startswith("leak_").sum())
+    planted = {f"{label.source}_{label.key}": label.planted for label in labels}
+    table = dataset.assign(planted=dataset.pair_id.map(planted)).dropna(subset="planted")
+    if table.empty:
+        return {}
     copies = ~table.planted.isin(["", "leak"])
     dropped = table["drop"].str.endswith("_duplicate")
     leaks = table.planted == "leak"
     leaked = table["drop"].str.startswith("leak_")
     return {
         "duplicates": {
+            "labels": len(table),
             "planted": int(copies.sum()),
             "found": int((copies & dropped).sum()),
             "precision": float((copies & dropped).sum() / max(dropped.sum(), 1)),
@@ -23,5 +33,5 @@ def copy_metrics(labels: list[dict[str, str]], dataset: pd.DataFrame) -> dict[st
                 str(way): float(rows.mean()) for way, rows in dropped[copies].groupby(table.planted[copies])
             },
         },
-        "leaks": {"planted": int(leaks.sum()), "found": int((leaks & leaked).sum()), "flagged": int(leaked.sum())},
+        "leaks": {"planted": int(leaks.sum()), "found": int((leaks & leaked).sum()), "flagged": flagged},
     }

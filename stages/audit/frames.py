@@ -6,18 +6,25 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
+from stages.audit.gold import Shot, Video
 from stages.common.histology import load_filter
 from stages.common.stats import bootstrap
 from stages.common.threads import limit_threads
 
 
-def frame_metrics(gold: dict[str, Any], media: Path, model: Path, jobs: int, seed: int, device: str) -> dict[str, Any]:
-    """Metric frame_filter over the middle frame of every shot of every readable video; intervals resample videos."""
+def frame_metrics(
+    gold: dict[str, Video], media: Path, model: Path, jobs: int, seed: int, device: str
+) -> dict[str, Any]:
+    """Metric frame_filter over the middle frame of every labelled shot of every readable video, none where there is no
+    such frame; intervals resample videos."""
     from sklearn.metrics import balanced_accuracy_score
 
-    names = [name for name in sorted(gold) if (media / f"{name}.mp4").exists()]
-    calls = (delayed(judged_shots)(media / f"{name}.mp4", gold[name]["shots"], model, jobs, device) for name in names)
+    shots = {name: label.shots for name, label in sorted(gold.items()) if label.shots}
+    films = {name: path for name in shots if (path := media / f"{name}.mp4").exists()}
+    calls = (delayed(judged_shots)(path, shots[name], model, jobs, device) for name, path in films.items())
     rows = [(number, *pair) for number, pairs in enumerate(Parallel(n_jobs=jobs)(calls)) for pair in pairs]
+    if not rows:
+        return {}
     video, truth, found = (np.array(column) for column in zip(*rows, strict=True))
     low, high = bootstrap(
         lambda i: float(balanced_accuracy_score(truth[i], found[i])), len(truth), rounds=200, seed=seed, groups=video
@@ -28,20 +35,18 @@ def frame_metrics(gold: dict[str, Any], media: Path, model: Path, jobs: int, see
             "balanced_accuracy_low": low,
             "balanced_accuracy_high": high,
             "frames": len(truth),
-            "videos": len(names),
+            "videos": len(films),
         }
     }
 
 
-def judged_shots(
-    path: Path, shots: list[dict[str, Any]], model: Path, jobs: int, device: str
-) -> list[tuple[bool, bool]]:
+def judged_shots(path: Path, shots: list[Shot], model: Path, jobs: int, device: str) -> list[tuple[bool, bool]]:
     """Return (is histology, judged histology) for the middle of each shot, decoding in order."""
     import av
 
     limit_threads(jobs)
     judge = load_filter(model, device)
-    wanted = [((shot["start"] + shot["end"]) / 2, shot["histology"]) for shot in shots]
+    wanted = sorted(((shot.start + shot.end) / 2, shot.histology) for shot in shots)
     frames, truth = [], []
     with av.open(str(path)) as container:
         container.streams.video[0].thread_type = "SLICE"

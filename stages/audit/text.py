@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from stages.audit.gold import Video
 from stages.common.lexicon import Lexicon
 
 
@@ -37,18 +38,20 @@ def concepts(lexicon: Lexicon, text: str) -> Counter[str]:
 
 
 def text_metrics(
-    gold: dict[str, Any], transcripts: dict[str, Any], captions: dict[str, Any], lexicon: Lexicon
+    gold: dict[str, Video], transcripts: dict[str, Any], captions: dict[str, Any], lexicon: Lexicon
 ) -> dict[str, Any]:
-    """Metrics asr, terms and sub_pathology over the videos that have captions."""
-    names = sorted(captions)
-    said = [" ".join(line["text"] for line in gold[name]["sentences"]) for name in names]
+    """Metrics asr, terms and corrections over the captioned videos whose words are labelled; none without any."""
+    spoken = {name: gold[name].sentences for name in sorted(captions) if name in gold}
+    names = [name for name, lines in spoken.items() if lines]
+    if not names:
+        return {}
+    said = [" ".join(line.text for line in spoken[name] or []) for name in names]
     raw = [" ".join(word["word"] for part in transcripts[name]["segments"] for word in part["words"]) for name in names]
     clean = [" ".join(line["text"] for line in captions[name]["sentences"]) for name in names]
     recall_raw, precision_raw = term_scores(lexicon, said, raw)
     recall_clean, precision_clean = term_scores(lexicon, said, clean)
-    top = [captions[name]["sub_pathology"][0]["field"] == gold[name]["field"] for name in names]
     return {
-        "asr": {"wer_raw": word_error_rate(said, raw), "wer_clean": word_error_rate(said, clean)},
+        "asr": {"wer_raw": word_error_rate(said, raw), "wer_clean": word_error_rate(said, clean), "videos": len(names)},
         "terms": {
             "recall_raw": recall_raw,
             "recall_clean": recall_clean,
@@ -56,8 +59,14 @@ def text_metrics(
             "precision_clean": precision_clean,
         },
         "corrections": correction_scores(dict(zip(names, said, strict=True)), captions),
-        "sub_pathology": {"top1": sum(top) / len(top)},
     }
+
+
+def field_metrics(gold: dict[str, Video], captions: dict[str, Any]) -> dict[str, Any]:
+    """Metric sub_pathology over the captioned videos whose field is labelled; none without any."""
+    names = [name for name in sorted(captions) if name in gold and gold[name].field]
+    right = sum(captions[name]["sub_pathology"][0]["field"] == gold[name].field for name in names)
+    return {"sub_pathology": {"top1": right / len(names), "videos": len(names)}} if names else {}
 
 
 def correction_scores(said: dict[str, str], captions: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,14 @@
-"""Score holds, cuts, cursor boxes and pairs against what the demo's camera really did."""
+"""Score holds, cuts, cursor boxes and pairs against what the camera really did."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import pandas as pd
 
+from stages.audit.gold import Sentence, Shot, Video
+
 Span = tuple[float, float]
+Part = TypeVar("Part", Shot, Sentence)
 
 CUT_FRAMES = 2  # by which a cut may be off
 
@@ -39,87 +43,118 @@ def iou(a: list[float], b: list[float]) -> float:
     return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
-def gold_holds(label: dict[str, Any], min_hold_s: float) -> list[dict[str, Any]]:
+def gold_holds(shots: list[Shot], min_hold_s: float) -> list[Shot]:
     """The shots of one video that should be found: still, histology, long enough."""
-    return [
-        shot
-        for shot in label["shots"]
-        if shot["kind"] == "hold" and shot["histology"] and shot["end"] - shot["start"] >= min_hold_s
-    ]
+    return [shot for shot in shots if shot.kind == "hold" and shot.histology and shot.end - shot.start >= min_hold_s]
 
 
 def hold_metrics(
-    gold: dict[str, Any], holds: dict[str, pd.DataFrame], min_hold_s: float, tolerance: float
+    gold: dict[str, Video], holds: dict[str, pd.DataFrame], min_hold_s: float, tolerance: float
 ) -> dict[str, Any]:
-    """Metrics holds and magnification over all videos that should have holds or have some."""
+    """Metrics holds and magnification over all videos whose shots are labelled; none without any.
+
+    A decoy should have no hold, but for one that only its sound rules out: keyframes does not listen.
+    """
+    labels = {name: label for name, label in gold.items() if label.shots is not None}
+    if not labels:
+        return {}
     right, found, wanted, sizes = 0, 0, 0, []
-    for name, label in gold.items():
-        truth = [] if label["decoy"] else gold_holds(label, min_hold_s)
-        if label["decoy"] == "silent" and name in holds:
-            truth = gold_holds(label, min_hold_s)
+    for name, label in labels.items():
+        scored = not label.decoy or (label.decoy == "silent" and name in holds)
+        truth = gold_holds(label.shots or [], min_hold_s) if scored else []
         table = holds.get(name, pd.DataFrame({"start_s": [], "end_s": [], "magnification": []}))
         pairs = matched(
             list(zip(table.start_s, table.end_s, strict=True)),
-            [(shot["start"], shot["end"]) for shot in truth],
+            [(shot.start, shot.end) for shot in truth],
             tolerance,
         )
         right, found, wanted = right + len(pairs), found + len(table), wanted + len(truth)
-        sizes += [int(table.magnification.iloc[i]) == truth[j]["magnification"] for i, j in pairs]
-    return {
-        "holds": f1(right, found, wanted) | {"found": found, "gold": wanted},
-        "magnification": {"accuracy": sum(sizes) / max(len(sizes), 1)},
-    }
+        sized = [(i, truth[j].magnification) for i, j in pairs if truth[j].magnification is not None]
+        sizes += [int(table.magnification.iloc[i]) == size for i, size in sized]
+    metrics = {"holds": f1(right, found, wanted) | {"found": found, "gold": wanted, "videos": len(labels)}}
+    return metrics | ({"magnification": {"accuracy": sum(sizes) / len(sizes), "holds": len(sizes)}} if sizes else {})
 
 
-def cut_metrics(gold: dict[str, Any], cuts: dict[str, list[float]], fps: dict[str, float]) -> dict[str, Any]:
-    """Metric cuts over the videos that were scanned and kept; a cut is right within CUT_FRAMES frames."""
+def cut_metrics(gold: dict[str, Video], cuts: dict[str, list[float]], fps: dict[str, float]) -> dict[str, Any]:
+    """Metric cuts over the videos that were scanned and kept and whose cuts are labelled, none without any; a cut is
+    right within CUT_FRAMES frames."""
+    labels = {name: label.cuts for name, label in gold.items() if name in cuts and label.cuts is not None}
     right = found = wanted = 0
-    for name, times in cuts.items():
-        truth, tolerance = gold[name]["cuts"], (CUT_FRAMES + 0.01) / fps[name]
+    for name, truth in labels.items():
+        times, tolerance = cuts[name], (CUT_FRAMES + 0.01) / fps[name]
         right += len(matched([(t, t) for t in times], [(t, t) for t in truth], tolerance))
         found, wanted = found + len(times), wanted + len(truth)
-    return {"cuts": f1(right, found, wanted)}
+    return {"cuts": f1(right, found, wanted) | {"videos": len(labels)}} if labels else {}
 
 
-def roi_metrics(gold: dict[str, Any], boxes: dict[str, pd.DataFrame], min_iou: float) -> dict[str, Any]:
-    """Metric rois: the share of gestures that a box of the same moment covers, and the mean overlap of those."""
+def roi_metrics(gold: dict[str, Video], boxes: dict[str, pd.DataFrame], min_iou: float) -> dict[str, Any]:
+    """Metric rois over the videos whose gestures are labelled, none without any: the share of gestures that a box of
+    the same moment covers, and the mean overlap of those."""
+    labels = {name: label.gestures for name, label in gold.items() if name in boxes and label.gestures is not None}
+    if not labels:
+        return {}
     overlaps = []
-    for name, table in boxes.items():
-        for gesture in gold[name]["gestures"]:
-            span = (gesture["start"], gesture["end"])
+    for name, gestures in labels.items():
+        table = boxes[name]
+        for gesture in gestures:
+            span = (gesture.start, gesture.end)
             same = [row for row in table.itertuples() if overlap(span, (row.start_s, row.end_s)) > 0]
-            overlaps.append(max((iou(gesture["box"], [row.x0, row.y0, row.x1, row.y1]) for row in same), default=0.0))
+            overlaps.append(max((iou(gesture.box, [row.x0, row.y0, row.x1, row.y1]) for row in same), default=0.0))
     covered = [value for value in overlaps if value >= min_iou]
     return {
         "rois": {
             "gestures": len(overlaps),
             "covered": len(covered) / max(len(overlaps), 1),
             "iou": sum(overlaps) / max(len(overlaps), 1),
-            "boxes": sum(len(table) for table in boxes.values()),
+            "boxes": sum(len(boxes[name]) for name in labels),
+            "videos": len(labels),
         }
     }
 
 
-def pair_metrics(gold: dict[str, Any], pairs: pd.DataFrame, holds: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    """Metric pairs: precision, a pair being right when the sentence said then speaks of the tissue on screen during
-    the hold; recall, the share of medical and region sentences of the kept videos with a right pair."""
-    right, answered = 0, set()
-    for row in pairs.itertuples():
-        label = gold[row.video_id]
+def pair_metrics(gold: dict[str, Video], pairs: pd.DataFrame, holds: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """Metric pairs over the videos whose shots and sentences are labelled, none without any.
+
+    Precision: a pair is right when the sentence said then speaks of the tissue on screen during the hold; pairs of
+    which a label does not say the tissue are not counted. Recall: the share of medical and region sentences with a
+    right pair.
+    """
+    labels = {
+        name: (label.shots, label.sentences)
+        for name, label in gold.items()
+        if name in holds and label.shots and label.sentences
+    }
+    judged, right, answered = 0, 0, set()
+    for row in pairs[pairs.video_id.isin(list(labels))].itertuples():
+        shots, lines = labels[row.video_id]
         hold = holds[row.video_id].set_index("chunk_id").loc[row.chunk_id]
-        number, line = max(
-            enumerate(label["sentences"]),
-            key=lambda pair: overlap((row.start_s, row.end_s), (pair[1]["start"], pair[1]["end"])),
-        )
-        shot = max(label["shots"], key=lambda one: overlap((hold.start_s, hold.end_s), (one["start"], one["end"])))
-        if line["tissue"] and line["tissue"] == shot["tissue"]:
+        number, line = _nearest(lines, (row.start_s, row.end_s))
+        _, shot = _nearest(shots, (hold.start_s, hold.end_s))
+        if line.tissue is None or shot.tissue is None:
+            continue
+        judged += 1
+        if line.tissue and line.tissue == shot.tissue:
             right += 1
             answered.add((row.video_id, number))
-    wanted = sum(line["kind"] != "other" for name in pairs.video_id.unique() for line in gold[name]["sentences"])
+    wanted = {
+        (name, number)
+        for name in labels
+        if name in set(pairs.video_id)
+        for number, line in enumerate(labels[name][1])
+        if line.kind in ("medical", "roi") and line.tissue is not None
+    }
+    if not judged:
+        return {}
     return {
         "pairs": {
-            "precision": right / max(len(pairs), 1),
-            "recall": len(answered) / max(wanted, 1),
-            "pairs": len(pairs),
+            "precision": right / judged,
+            "recall": len(answered & wanted) / max(len(wanted), 1),
+            "pairs": judged,
+            "videos": len(labels),
         }
     }
+
+
+def _nearest(parts: Sequence[Part], span: Span) -> tuple[int, Part]:
+    """The part that shares most time with `span`, and its number."""
+    return max(enumerate(parts), key=lambda pair: overlap(span, (pair[1].start, pair[1].end)))

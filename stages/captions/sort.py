@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from stages.common.files import read_yaml
 from stages.common.lexicon import Entity
 
 FIELDS = Path(__file__).parent / "sub_pathologies.yaml"
@@ -30,7 +29,7 @@ def kind(text: str, entities: list[Entity], cues: tuple[str, ...]) -> str:
 @functools.cache
 def fields() -> dict[str, dict[str, list[str]]]:
     """The 18 sub-pathology fields of the paper (section 3), each with words that speak for it: names and signs."""
-    tree: dict[str, dict[str, list[str]]] = yaml.safe_load(FIELDS.read_text(encoding="utf-8"))
+    tree: dict[str, dict[str, list[str]]] = read_yaml(FIELDS)
     return tree
 
 

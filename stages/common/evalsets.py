@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.errors import StageError
+from stages.common.files import read_yaml
 from stages.common.loaders import LOADERS
 
 METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
@@ -29,7 +29,7 @@ class Evalset(BaseModel):
     official split is measured on as a whole).
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     loader: str
     root: str
@@ -50,7 +50,7 @@ class Evalset(BaseModel):
 class Protocol(BaseModel):
     """What is measured on, with which templates (their embeddings are averaged), and which number sums it up."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     name: str
     templates: list[str] = Field(min_length=1)
@@ -90,11 +90,9 @@ def load_protocol(path: str) -> Protocol:
 
 def _tree(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = read_yaml(path)
     except FileNotFoundError:
         raise StageError(f"evaluation.protocol: {path} not found: see protocols/ for those there are") from None
-    except yaml.YAMLError as error:
-        raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise StageError(f"{path} must hold a protocol")
     return _merged(_tree(path.parent / tree.pop("extends")), tree) if "extends" in tree else tree

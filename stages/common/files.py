@@ -54,6 +54,19 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def read_yaml(path: Path) -> Any:
+    """Return what the YAML 1.2 file `path` holds, read as DVC reads params.yaml: 1e-5 is a number, no and on are words.
+
+    Raises StageError where it is not valid; a file that is not there is the caller's FileNotFoundError.
+    """
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+
+
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write `table` as parquet without its index."""
     buffer = io.BytesIO()

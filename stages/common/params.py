@@ -2,13 +2,15 @@
 
 import difflib
 import importlib
+import json
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from stages.common.errors import StageError
+from stages.common.files import read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 STAGES = Path(__file__).parent.parent
@@ -46,6 +48,22 @@ class Block(BaseModel):
                 found[f"{prefix}{name}"] = [value for value in ([value] if isinstance(value, str) else value) if value]
         return found
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _spelled(cls, value: Any, info: ValidationInfo) -> Any:
+        """Let a text be a number or a truth value, as DVC writes `-S report.title=2024`; in lists of texts, too."""
+        wanted = cls.model_fields[str(info.field_name)].annotation
+        if wanted == list[str] and isinstance(value, list):
+            return [_text(item) for item in value]
+        return _text(value) if wanted is str else value
+
+
+def _text(value: Any) -> Any:
+    """A YAML number, truth value or date as YAML spells it; anything else as it is."""
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    return value.isoformat() if isinstance(value, date) else value
+
 
 class Base(Block):
     """The block `base`: what every stage shares."""
@@ -65,11 +83,9 @@ def load_all(path: Path = PARAMS_FILE) -> dict[str, Block]:
     out of range. Every stage calls this, so a mistake in the last block stops the first stage.
     """
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = read_yaml(path)
     except FileNotFoundError:
         raise StageError(f"{path} not found: run stages from the repository root") from None
-    except yaml.YAMLError as error:
-        raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise StageError(f"{path} must hold one block per stage")
     return {name: _validate(path, name, values) for name, values in tree.items()}

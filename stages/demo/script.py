@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from stages.common.files import read_yaml
 from stages.demo.real import slide_shape
 from stages.demo.voice import SAMPLE_RATE, Speech, speak
 
@@ -89,8 +89,7 @@ class Script:
 @functools.cache
 def narration() -> dict[str, Any]:
     """The narrator's sentences and the list of videos, from narration.yaml."""
-    text = (Path(__file__).parent / "narration.yaml").read_text(encoding="utf-8")
-    tree: dict[str, Any] = yaml.safe_load(text)
+    tree: dict[str, Any] = read_yaml(Path(__file__).parent / "narration.yaml")
     return tree
 
 

@@ -9,6 +9,7 @@ from joblib import Parallel, delayed
 from PIL import Image
 from tqdm import tqdm
 
+from stages.common.answers import write_to_fill_in
 from stages.common.errors import StageError
 from stages.common.files import jpeg, safe_id, write_bytes
 from stages.common.histology import FLAGS, load_filter
@@ -23,7 +24,8 @@ def write_unsure(media: Path, model: Path, out: Path, count: int, jobs: int, dev
     """Write to `out` the `count` frames of the videos in `media` whose probability is nearest to the threshold.
 
     labels.csv lists them with an empty label for a person to fill in; the rows and files can then be added to the
-    folder that the filter is fitted on. Raises StageError where there is no video.
+    folder that the filter is fitted on. Rows that a person has filled in stay. Raises StageError where there is no
+    video.
     """
     films = sorted(media.glob("*.mp4"))
     if not films:
@@ -36,7 +38,8 @@ def write_unsure(media: Path, model: Path, out: Path, count: int, jobs: int, dev
         file = f"{source}_{round(time * 1000):08d}.jpg"
         write_bytes(out / file, jpeg(Image.fromarray(image)))
         rows.append({"file": file, "label": "", "source": source, **dict.fromkeys(FLAGS, "")})
-    write_bytes(out / "labels.csv", pd.DataFrame(rows).to_csv(index=False).encode())
+    table = pd.DataFrame(rows, columns=["file", "label", "source", *FLAGS])
+    write_to_fill_in(out / "labels.csv", table, "file")
     return {"items": len(films), "frames": len(rows), "written to": str(out)}
 
 

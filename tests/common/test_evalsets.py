@@ -229,3 +229,18 @@ def test_every_key_beside_the_names_of_sets_and_models_is_reserved(task):
         assert set(one) - sets <= set(BESIDE_SETS)
     for readers in metrics.get("readers", {}).values():
         assert all(set(facts) - models <= set(BESIDE_MODELS) for facts in readers.values())
+
+
+def test_labels_of_a_protocol_are_words_and_numbers_as_they_are_written(tmp_path):
+    own = "evalsets:\n  ours: {loader: table, root: ours, sub_pathology: skin, classes: {NO: no, ON: off, 1: one}}\n"
+    (tmp_path / "own.yaml").write_text(f"extends: {ROOT}/protocols/quilt.yaml\nname: 2024\n{own}")
+    protocol = load_protocol(str(tmp_path / "own.yaml"))
+    assert protocol.name == "2024"
+    assert protocol.evalsets["ours"].classes == {"NO": "no", "ON": "off", "1": "one"}
+
+
+@pytest.mark.parametrize("content", [b"a: [1", b"\xff\xfe", b"a: 1\na: 2\n"])
+def test_a_protocol_that_is_no_yaml_is_one_line(tmp_path, content):
+    (tmp_path / "own.yaml").write_bytes(content)
+    with pytest.raises(StageError, match="own.yaml is not valid YAML: [^\n]+$"):
+        load_protocol(str(tmp_path / "own.yaml"))

@@ -1,11 +1,11 @@
 """Vectors are open_clip's, kept as long as nothing they depend on changes, and made in bounded memory."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from conftest import ROOT
 from PIL import Image
 from safetensors.numpy import load_file
@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from stages.common.clip import build, named, save
 from stages.common.embed import embed_classes, embed_images, embed_texts
 from stages.common.errors import StageError
-from stages.common.files import write_tar
+from stages.common.files import read_yaml, write_tar
 from stages.demo.tissue import paint
 from stages.embeddings.__main__ import make
 from stages.embeddings.sets import held_out
@@ -61,7 +61,7 @@ def test_image_vectors_are_open_clips_whatever_the_batch(tiny, pictures, batch, 
 
 @pytest.mark.slow
 def test_folding_normalisation_into_convolutions_changes_nothing(pictures):
-    clip = build(str(ROOT / "stages/quiltnet/configs/demo_towers.json"), "towers", 0)
+    clip = build(str(ROOT / "stages/quiltnet/configs/lite0_minilm.json"), "towers", 0)
     found = embed_images(clip, pictures, read, 4, "cpu", 1)
     with torch.inference_mode():
         pixels = torch.stack([clip.transform()(Image.open(path)) for path in pictures])
@@ -135,10 +135,10 @@ def stage(tiny, pictures, tmp_path, monkeypatch, params, base):
     write_tar(tmp_path / "data/dataset/test-000000.tar", {"x.jpg": image, "x.txt": b"one", "x.json": record})
 
     def run(protocol=PROTOCOL, **changes):
-        tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+        tree = read_yaml(ROOT / "params.yaml")
         tree["quiltnet"] |= {"model": str(tiny), "start": "none"}
         tree["evaluation"] |= {"protocol": "p.yaml", "evalsets": "evalsets"}
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
+        (tmp_path / "params.yaml").write_text(json.dumps(tree))
         (tmp_path / "p.yaml").write_text(protocol)
         return make(params("embeddings", **changes), base)
 

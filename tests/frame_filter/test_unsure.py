@@ -37,3 +37,21 @@ def test_the_least_sure_frames_of_many_videos_are_written(tmp_path, monkeypatch)
 def test_no_videos_says_what_to_run(tmp_path):
     with pytest.raises(StageError, match="holds no video: run `dvc repro videos`"):
         unsure.write_unsure(tmp_path, tmp_path, tmp_path, 2, 1, "cpu")
+
+
+def test_labels_that_a_person_has_given_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(unsure, "load_filter", lambda model, device: Judge())
+    out = tmp_path / "out"
+    for name in ("v0", "v1"):
+        frames = [np.full((48, 64, 3), level, np.uint8) for level in (20, 120, 230) for _ in range(5)]
+        record(tmp_path / "media" / f"{name}.mp4", frames, fps=1)
+        unsure.write_unsure(tmp_path / "media", tmp_path, out, 1, 1, "cpu")
+        table = pd.read_csv(out / "labels.csv", dtype=str, keep_default_na=False)
+        table.loc[0, ["label", "arrow"]] = ("histology", "1") if name == "v0" else ("other", "")
+        table.to_csv(out / "labels.csv", index=False)
+        (tmp_path / "media" / f"{name}.mp4").unlink()
+    table = pd.read_csv(out / "labels.csv", dtype=str, keep_default_na=False).sort_values("source")
+    assert table.source.tolist() == ["v0", "v1"]
+    assert table.label.tolist() == ["histology", "other"]
+    assert table.arrow.tolist() == ["1", ""]
+    assert all((out / file).exists() for file in table.file)

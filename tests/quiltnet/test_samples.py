@@ -121,4 +121,4 @@ def test_samples_without_text_or_image_are_counted_and_broken_images_marked(shar
 
 
 def test_the_repository_has_a_config_for_its_default():
-    assert (ROOT / "stages/quiltnet/configs/demo_towers.json").exists()
+    assert (ROOT / "stages/quiltnet/configs/lite0_minilm.json").exists()

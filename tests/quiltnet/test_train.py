@@ -1,5 +1,6 @@
 """Fine-tuning: repeatable, resumable, loadable by open_clip, and clear when it cannot go on."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,20 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from conftest import ROOT
 from PIL import Image
 from safetensors.torch import load_file
 
 from stages.common.clip import build, load, named, save
 from stages.common.errors import StageError
-from stages.common.files import read_json, read_tar, sha256, write_tar
+from stages.common.files import read_json, read_tar, read_yaml, sha256, write_tar
 from stages.demo.tissue import paint
 from stages.quiltnet.processes import Processes
 from stages.quiltnet.state import LATEST, Store
 from stages.quiltnet.train import train
 
-CONFIG = str(ROOT / "stages/quiltnet/configs/demo_towers.json")
+CONFIG = str(ROOT / "stages/quiltnet/configs/lite0_minilm.json")
 
 
 def weights(places):
@@ -173,12 +173,12 @@ def test_no_epochs_is_the_start_model(tune, tiny):
 
 def in_scratch(folder, shards, tiny, **changes):
     """Return what starts the stage as DVC does, in a folder of its own."""
-    tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+    tree = read_yaml(ROOT / "params.yaml")
     tree["base"]["device"] = "cpu"
     tree["quiltnet"] |= {"model": str(tiny), "start": "none", "lock_text": False, "batch_size": 8, "warmup": 1}
     tree["quiltnet"] |= {"workers": 0, "log_steps": 1, "save_steps": 1, "lr": 1e-3} | changes
     (folder / "data").mkdir(parents=True)
-    (folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    (folder / "params.yaml").write_text(json.dumps(tree))
     (folder / "data/dataset").symlink_to(shards)
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}

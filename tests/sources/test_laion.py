@@ -213,7 +213,7 @@ def test_texts_find_images_which_find_more(index, params):
     from stages.sources.laion.retrieval import retrieve
 
     folder, _ = index
-    model = "stages/quiltnet/configs/demo_towers.json"
+    model = "stages/quiltnet/configs/lite0_minilm.json"
     texts = ["lung", "skin"]
     vectors = embed_texts(build(model, "none", 0), texts, 2, "cpu")
     own = unit(np.vstack([vectors, np.random.default_rng(2).standard_normal((48, vectors.shape[1]))]))

@@ -1,0 +1,145 @@
+"""What DVC makes of `-S` is what the stages read: DVC itself writes params.yaml here."""
+
+import difflib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from stages.common.files import read_yaml
+from stages.common.params import load_all
+
+CHECK = "from stages.common.params import load_all; load_all()"
+STAGE = f"stages:\n  check:\n    cmd: python -c '{CHECK}'\n    params: [base, captions, pairs, quiltnet, report]\n"
+
+
+class Repository:
+    """A Git and DVC repository with our params.yaml and one stage, which reads them all as every stage does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copy(ROOT / "params.yaml", folder)
+        shutil.copytree(ROOT / "profiles", folder / "profiles")
+        (folder / "dvc.yaml").write_text(STAGE)
+        self.call("git init -q && dvc init -q && git add -A && git commit -qm start")
+
+    def call(self, command: str) -> str:
+        env = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            **{f"GIT_{who}_{what}": "t@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        }
+        done = subprocess.run(["bash", "-c", command], cwd=self.folder, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        return done.stdout
+
+    def run(self, overrides: str):
+        """Blocks of params.yaml after a real `dvc exp run` with the overrides, as a shell expands them."""
+        self.call("git reset -q --hard && git clean -qfd")
+        shutil.copy(ROOT / "params.yaml", self.folder)  # a failed run leaves it changed in a way that Git overlooks
+        self.call(f"set -f; dvc exp run {overrides}")
+        return load_all(self.folder / "params.yaml")
+
+    def changed_lines(self) -> list[str]:
+        """Lines of params.yaml that are not in ours."""
+        ours, theirs = ((folder / "params.yaml").read_text().splitlines() for folder in (ROOT, self.folder))
+        return [line for line in difflib.ndiff(ours, theirs) if line.startswith("+ ")]
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    return Repository(tmp_path_factory.mktemp("overrides"))
+
+
+PROFILES = [["quilt1m"], ["quilt1m", "vit_b_16"], ["quilt1m", "vit_b_16_pmb_256"], ["mine"], ["tiny"], ["mine", "tiny"]]
+
+
+@pytest.mark.parametrize("profiles", PROFILES, ids="+".join)
+def test_every_profile_passes_the_check_of_parameters(repository, profiles):
+    blocks = repository.run(f"$(cat {' '.join(f'profiles/{name}' for name in profiles)})")
+    assert blocks["quiltnet"].lr == (1e-5 if "quilt1m" in profiles else 1e-3)
+
+
+def test_values_mean_to_us_what_they_mean_to_dvc(repository):
+    asked = {
+        "quiltnet.lr": ("1e-5", 1e-5),
+        "quiltnet.weight_decay": ("1", 1.0),
+        "quiltnet.eps": ("1e-8", 1e-8),
+        "pairs.ahead_s": ("0.00001", 1e-5),
+        "keyframes.tolerance": ("2.5E-4", 2.5e-4),
+        "sources.languages": ("[en,no]", ["en", "no"]),
+        "videos.languages": ("[]", []),
+        "captions.cues": ("[on,here,off,yes,1,2.5,true]", ["on", "here", "off", "yes", "1", "2.5", "true"]),
+        "sources.pubmed.search.keywords": ("['a: b','# c']", ["a: b", "# c"]),
+        "report.title": ("2024", "2024"),
+        "report.note": ("yes", "yes"),
+        "captions.llm.name": ("4", "4"),
+        "captions.llm.key": ("2024-01-31", "2024-01-31"),
+        "transcripts.prompt": ("true", "true"),
+        "transcripts.sha256": ("", ""),
+        "frame_filter.leave_out": ("0x1f", "0x1f"),
+        "base.offline": ("false", False),
+    }
+    blocks = repository.run(" ".join(f'-S "{key}={value}"' for key, (value, _) in asked.items()))
+    for key, (_, expected) in asked.items():
+        name, *path = key.split(".")
+        found = blocks[name]
+        for part in path:
+            found = getattr(found, part)
+        assert found == expected, key
+        assert type(found) is type(expected), key
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("report.title=null", "report.title: .*valid string .found None."),
+        ("quiltnet.epochs=ten", "quiltnet.epochs: .*valid integer .found 'ten'."),
+        ("base.offline=no", "base.offline: .*valid boolean .found 'no'."),
+        ("sources.languages=en", "sources.languages: .*valid list .found 'en'."),
+    ],
+)
+def test_what_no_stage_can_use_is_refused(repository, override, message):
+    with pytest.raises(AssertionError, match=message):
+        repository.run(f"-S {override}")
+
+
+def test_an_override_changes_its_own_lines_of_the_file_and_no_others(repository):
+    same = ["quiltnet.lr=1e-3", "quiltnet.eps=1e-6", "report.title='Quilt-1M pipeline'", "videos.proxy=''"]
+    same += ["captions.cues.0=here", "sources.laion.queries.texts.1='H&E stained tissue'", "base.offline=true"]
+    same += ["evaluation.probe_c=[0.01,0.1,1.0,10.0]", "sources.pubmed.licences=[]"]
+    repository.run(" ".join(f'-S "{word}"' for word in same))
+    assert repository.changed_lines() == []
+    other = ["quiltnet.lr=0.5", "report.note='a # b'", "evaluation.probe_c=[0.01,0.1,2.0,10.0]"]
+    other += ["sources.laion.queries.expand=7", "videos.languages=[de]", "quiltnet.subset='kind == \\\"roi\\\"'"]
+    repository.run(" ".join(f'-S "{word}"' for word in other))
+    assert len(repository.changed_lines()) == len(other), repository.changed_lines()
+
+
+def lists(node, path=()):
+    """(dotted key, value) of every list below `node`."""
+    for key, value in node.items():
+        if isinstance(value, list):
+            yield ".".join([*path, key]), value
+        elif isinstance(value, dict):
+            yield from lists(value, (*path, key))
+
+
+def test_a_list_can_be_emptied_and_filled_again(tmp_path):
+    from dvc.utils.hydra import apply_overrides  # what `dvc exp run -S` calls
+
+    path = tmp_path / "params.yaml"
+    found = dict(lists(read_yaml(ROOT / "params.yaml")))
+    assert len(found) > 10
+    for key, value in found.items():
+        shutil.copy(ROOT / "params.yaml", path)
+        for texts in ([], ["x", "y"], [], value):
+            written = ",".join(f"'{one}'" if isinstance(one, str) else str(one) for one in texts)
+            apply_overrides(path, [f"{key}=[{written}]"])
+            assert dict(lists(read_yaml(path)))[key] == texts, key
+        assert path.read_text() == (ROOT / "params.yaml").read_text(), key
