@@ -22,10 +22,11 @@ def link_named_files(blocks: Mapping[str, Block]) -> None:
     versions are pinned. A link is called after its file's path."""
     wanted: dict[Path, Path] = {}
     for block, values in blocks.items():
+        for name in [name for name, value in values if isinstance(value, Block)]:
+            _make(NAMED / block / name)  # of a stage's part, which may name no file
         for name, places in values.places().items():
             folder = NAMED / block / name.replace(".", "/")
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / KEEP).touch()
+            _make(folder)
             for place in places:
                 wanted |= {folder / quote(path.as_posix(), safe=""): path for path in _local(place)}
     for link in [path for path in NAMED.rglob("*") if path.is_symlink() and path not in wanted]:
@@ -35,6 +36,11 @@ def link_named_files(blocks: Mapping[str, Block]) -> None:
         if not link.is_symlink() or link.readlink() != target:
             link.unlink(missing_ok=True)
             link.symlink_to(target)
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / KEEP).touch()
 
 
 def _local(place: str) -> list[Path]:

@@ -41,12 +41,12 @@ def table(tmp_path, monkeypatch):
             flags = {"person": np.arange(len(pictures), dtype=np.float32)}
             return SimpleNamespace(features=means, histology=means[:, 0] / 255, flags=flags)
 
-    monkeypatch.setattr(work, "load_filter", lambda model: Filter())
+    monkeypatch.setattr(work, "load_filter", lambda model, device: Filter() if device == "a GPU" else None)
     images = {"a.jpg": jpeg(Image.fromarray(smooth(1))), "b.jpg": b"no image"}
     write_tar(tmp_path / "t.tar", images)
     (tmp_path / "c.jpg").write_bytes(images["a.jpg"])
     references = [f"{tmp_path}/t.tar#a.jpg", f"{tmp_path}/t.tar#b.jpg", f"{tmp_path}/c.jpg"]
-    return references, work.fingerprints(references, tmp_path, dims=8, jobs=1)
+    return references, work.fingerprints(references, tmp_path, dims=8, jobs=1, device="a GPU")
 
 
 def test_every_image_is_a_row_in_its_place(table):

@@ -26,14 +26,14 @@ def collected(tmp_path, params, monkeypatch):
         def keeps(self, probability):
             return probability > 0.5
 
-    monkeypatch.setattr(module, "load_filter", lambda model: Filter())
+    monkeypatch.setattr(module, "load_filter", lambda model, device: Filter() if device == "a GPU" else None)
     monkeypatch.chdir(tmp_path)
 
     def collect(candidates):
         from pathlib import Path
 
         out = Path("data/sources/x")
-        module.collect(iter(candidates), "x", out, Path("m.json"), Path("model"), params("sources"))
+        module.collect(iter(candidates), "x", out, Path("m.json"), Path("model"), params("sources"), "a GPU")
         tables = (pd.read_parquet(out / f"{name}.parquet") for name in ("pairs", "dropped"))
         return *tables, read_json(Path("m.json"))
 
