@@ -88,10 +88,11 @@ def _is_full(error: BaseException | None) -> bool:
 
 
 def _fullest(name: str) -> Path:
-    """The folder with the least room among those that stage `name` writes to, for errors that name no file."""
-    own = [Path(root) / name for root in ("data", "models", "reports")]
-    folders = [folder for folder in (*own, Path(tempfile.gettempdir())) if folder.is_dir()]
-    return min(folders, key=lambda folder: shutil.disk_usage(folder).free)
+    """Where stage `name` writes, or the folder for temporary files where that is on a fuller disk; for errors that name
+    no file."""
+    places = (Path(tempfile.gettempdir()), Path.cwd(), *(Path(root) / name for root in ("reports", "models", "data")))
+    by_disk = {place.stat().st_dev: place for place in places if place.is_dir()}
+    return min(by_disk.values(), key=lambda place: shutil.disk_usage(place).free)
 
 
 def set_environment(base: Base) -> None:
