@@ -14,9 +14,15 @@ def mend(folder: Path) -> bool:
         return False
     try:
         with make_lock(str(folder / RWLOCK_LOCK)):
-            json.loads(lock.read_text(encoding="utf-8"))
+            return _unreadable(lock)
     except LockError:
         return False
+
+
+def _unreadable(lock: Path) -> bool:
+    """Remove `lock` where it is no JSON, and say whether it was."""
+    try:
+        json.loads(lock.read_text(encoding="utf-8"))
     except ValueError:
         lock.unlink()
         return True
