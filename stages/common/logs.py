@@ -57,7 +57,8 @@ def join_log() -> None:
     file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
     terminal.setFormatter(_OneLine(title))
     if not verbose:
-        terminal.setLevel(logging.WARNING)
+        first = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started
+        terminal.setLevel(logging.WARNING if first else logging.ERROR)
         terminal.addFilter(_Once(_said(Path(path))))
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
     logging.setLoggerClass(_Heard)
