@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install demo tiny test lint deps bench lock summary
+.PHONY: help install mend demo tiny test lint deps bench lock summary
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,10 @@ $(VENV)/.installed: requirements.lock requirements-data.lock
 	@$(BIN)/uv pip install --quiet --python $(VENV) --no-deps --require-hashes --link-mode copy -r requirements-data.lock
 	@touch $@
 
-demo: install ## run the whole pipeline on the demo world
+mend: install ## remove the lock that a killed dvc left unreadable
+	@python .ci/mend.py
+
+demo: install mend ## run the whole pipeline on the demo world
 	@echo "== Pipeline: dvc repro"
 	@dvc repro
 	@$(MAKE) --no-print-directory summary
@@ -33,7 +36,7 @@ summary: ## print the headline numbers of the last run
 	@echo; echo "== Summary"; cat reports/summary.txt
 	@echo; echo "Open reports/index.html for the whole run; dvc metrics show and dvc plots show give the rest."
 
-tiny: install ## the same road at its smallest size, as an experiment
+tiny: install mend ## the same road at its smallest size, as an experiment
 	@echo "== Pipeline at its smallest size"
 	@dvc exp run --name tiny-$$(date +%s) $$(cat profiles/tiny)
 

@@ -15,7 +15,7 @@ from stages.common.files import read_yaml
 KEPT = ("embeddings", "audit", "preflight")  # what was embedded is kept by key; what experts wrote is theirs
 PER_VIDEO = ("videos", "keyframes", "transcripts", "rois", "captions")
 # How a stage starts, what it is up to date with and how it reports changes no output.
-NOT_IN_DEPS = {"cli.py", "code.py", "dependencies.py", "errors.py", "forced.py", "named.py"}
+NOT_IN_DEPS = {"cli.py", "code.py", "dependencies.py", "errors.py", "forced.py", "logs.py", "named.py"}
 TUNED = ["quiltnet", "embeddings", "evaluation@zero_shot", "evaluation@linear_probe", "evaluation@retrieval", "report"]
 
 
@@ -187,6 +187,18 @@ class TestRun:
         scratch.edit("catalog: catalogs/mine ", "catalog: data/demo/catalog ")
         scratch.ran("dvc", "repro", "captions", "rois")
         assert not (scratch.folder / "data/keyframes/zz_new.parquet").exists()
+
+    @pytest.mark.parametrize(
+        ("path", "stale"),
+        [("search.py", []), ("hydrate.py", []), ("api.py", []), ("laion/download.py", ["sources@laion"])],
+    )
+    def test_an_edit_of_one_source_or_of_what_fills_folders_leaves_the_others_alone(self, scratch, path, stale):
+        file = scratch.folder / "stages/sources" / path
+        before = file.read_text()
+        file.write_text(f"{before}\n\nMORE = 1\n")
+        names = [f"sources@{key}" for key in ("pubmed", "openpath", "laion", "table")]
+        assert list(json.loads(scratch.call("dvc", "status", "--json", *names))) == stale
+        file.write_text(before)
 
     def test_push_and_pull_share_what_was_made(self, scratch):
         scratch.call("dvc", "push", "-q", "lexicon", "frame_filter")

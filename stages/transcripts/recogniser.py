@@ -40,7 +40,7 @@ def load(block: Params, device: str, threads: int) -> Any:
             self.encoded.append(super().encode(features))
             return self.encoded[-1]
 
-    whisperx.setup_logging(level="error")
+    whisperx.setup_logging(level="warning")
     place = block.model
     if is_local(place) or place.startswith("package:"):
         folder = locate(place)

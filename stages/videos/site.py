@@ -2,6 +2,7 @@
 
 import errno
 import io
+import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,9 +40,8 @@ def downloader(block: Params, **more: Any) -> Any:
     wait = {kind: lambda n: block.backoff_s * 2**n for kind in ("http", "fragment", "extractor", "file_access")}
     options = {
         "quiet": True,
-        "no_warnings": True,
         "noprogress": True,
-        "logger": _Silent(),
+        "logger": logging.getLogger("yt_dlp"),
         "ffmpeg_location": imageio_ffmpeg.get_ffmpeg_exe(),
         "merge_output_format": "mp4",
         "retries": block.retries,
@@ -63,15 +63,6 @@ def downloader(block: Params, **more: Any) -> Any:
         message = f"videos.cookies: {block.cookies} is no cookies.txt in Netscape's format: export it anew"
         raise StageError(message) from None
     return site
-
-
-class _Silent:
-    """yt-dlp's messages reach us as exceptions; its log stays quiet."""
-
-    def debug(self, _: str) -> None: ...
-    def info(self, _: str) -> None: ...
-    def warning(self, _: str) -> None: ...
-    def error(self, _: str) -> None: ...
 
 
 def _cookies(path: str) -> io.StringIO | None:

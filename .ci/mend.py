@@ -1,0 +1,33 @@
+"""Remove the lock file that DVC left unreadable when it was killed, and on which every later `dvc` would fail."""
+
+import json
+from pathlib import Path
+
+from dvc.lock import LockError, make_lock
+from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
+
+
+def mend(folder: Path) -> bool:
+    """Whether the lock in `folder` was removed: not where it can be read, nor while a `dvc` is writing it."""
+    lock = folder / RWLOCK_FILE
+    if not lock.exists():
+        return False
+    try:
+        with make_lock(str(folder / RWLOCK_LOCK)):
+            return _unreadable(lock)
+    except LockError:
+        return False
+
+
+def _unreadable(lock: Path) -> bool:
+    """Remove `lock` where it is no JSON, and say whether it was."""
+    try:
+        json.loads(lock.read_text(encoding="utf-8"))
+    except ValueError:
+        lock.unlink()
+        return True
+    return False
+
+
+if __name__ == "__main__" and mend(Path(".dvc/tmp")):
+    print("== Removed .dvc/tmp/rwlock, which a killed dvc had left unreadable")

@@ -1,0 +1,129 @@
+"""What stages and libraries say: all of it in a log of each run, what matters on the terminal too, each line once.
+
+Worker processes write to the same file. They start with an import and nothing else, so the run's log is named in the
+environment and stages.common joins it (`join_log`).
+"""
+
+import hashlib
+import logging
+import os
+import re
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+LOGS = Path("reports/logs")
+KEPT = 20  # logs of a stage
+VARIABLE = "QUILT_LOG"  # a run's log, its title, and "verbose" or nothing, a line each
+WIDTH = 300  # letters of a line on the terminal
+
+# Kept from the terminal: notes to developers, and lines of libraries that are known to mean nothing.
+NOISE = re.compile(
+    r"py\.warnings: (Future|Deprecation|PendingDeprecation|Resource|Import|Syntax)Warning: "
+    r"|yt_dlp: "  # a video that cannot be had is a row of the manifest
+)
+PLACE = re.compile(r" \(\S+:\d+\)$")  # where in the code a warning was given
+
+
+@contextmanager
+def logged(title: str, verbose: bool) -> Iterator[None]:
+    """Keep a log of one run of a stage, and of its workers, in LOGS; the oldest of many goes."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    for old in sorted(LOGS.glob(f"{title}.*.log"))[: 1 - KEPT]:
+        old.unlink(missing_ok=True)
+        shutil.rmtree(_said(old), ignore_errors=True)
+    path = LOGS.resolve() / f"{title}.{datetime.now():%Y%m%dT%H%M%S}.{os.getpid()}.log"
+    _said(path).mkdir()
+    os.environ[VARIABLE] = "\n".join([str(path), title, "verbose" if verbose else ""])
+    join_log()
+    try:
+        yield
+    finally:
+        del os.environ[VARIABLE]
+        shutil.rmtree(_said(path), ignore_errors=True)
+
+
+def join_log() -> None:
+    """Send what this process says to the log of the run that it belongs to, where it belongs to one."""
+    path, title, verbose = os.environ.get(VARIABLE, "\n\n").split("\n")
+    if not path or not Path(path).parent.is_dir():  # a worker on another machine
+        return
+    file, terminal = logging.FileHandler(path, encoding="utf-8"), _Terminal()
+    file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    terminal.setFormatter(_OneLine(title))
+    if not verbose:
+        first = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started
+        terminal.setLevel(logging.WARNING if first else logging.ERROR)
+        terminal.addFilter(_Once(_said(Path(path))))
+    logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
+    logging.setLoggerClass(_Heard)
+    logging.captureWarnings(True)
+    warnings.simplefilter("default")
+    warnings.formatwarning = _with_place
+
+
+class _Heard(logging.Logger):
+    """A logger that speaks through the root's handlers, even where its library gives it a terminal of its own."""
+
+    @property
+    def propagate(self) -> bool:
+        return True
+
+    @propagate.setter
+    def propagate(self, value: bool) -> None: ...
+
+    def addHandler(self, hdlr: logging.Handler) -> None:
+        if isinstance(hdlr, logging.FileHandler) or not isinstance(hdlr, logging.StreamHandler):
+            super().addHandler(hdlr)
+
+
+class _Terminal(logging.Handler):
+    """Writes above a progress bar, not into it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+class _OneLine(logging.Formatter):
+    """`stage: warning: what was said`, without line breaks, in bounded length."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title = title
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = " ".join(PLACE.sub("", record.getMessage()).split())
+        return f"{self.title}: {record.levelname.lower()}: {said}"[:WIDTH]
+
+
+class _Once(logging.Filter):
+    """Lets each line pass once in all processes of a run: who says it first leaves a mark in the folder `said`."""
+
+    def __init__(self, said: Path) -> None:
+        super().__init__()
+        self.said = said
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        line = PLACE.sub("", record.getMessage())
+        if NOISE.match(f"{record.name}: {line}"):
+            return False
+        try:
+            (self.said / hashlib.sha256(line.encode(errors="replace")).hexdigest()[:32]).touch(exist_ok=False)
+        except OSError:
+            return False
+        return True
+
+
+def _said(log: Path) -> Path:
+    return log.with_suffix(".said")
+
+
+def _with_place(message: Any, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
+    return f"{category.__name__}: {message} ({Path(filename).as_posix().replace(' ', '_')}:{lineno})"
