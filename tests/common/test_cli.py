@@ -27,11 +27,19 @@ def work(number=0):
     warnings.warn("to be removed in 9.0", FutureWarning)
     log.warning("weights of the text tower\\nwere drawn")
     log.info("details of item %d", number)
+    warnings.warn("\\ntorchcodec is not installed correctly so built-in audio decoding will fail")
+    logging.getLogger("lightning.pytorch").info("Lightning automatically upgraded your loaded checkpoint")
     logging.getLogger("yt_dlp").error("video abc is private")
     logging.getLogger("stages.mine").warning("12 articles stay")
 """
 HEARD = ("QuickGELU mismatch between model and weights", "weights of the text tower", "12 articles stay")
-NOISE = ("to be removed in 9.0", "video abc is private", "details of item 0")
+NOISE = (
+    "torchcodec is not",
+    "Lightning automatically",
+    "to be removed in 9.0",
+    "video abc is private",
+    "details of item 0",
+)
 
 
 @pytest.fixture
