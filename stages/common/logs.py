@@ -22,10 +22,13 @@ KEPT = 20  # logs of a stage
 VARIABLE = "QUILT_LOG"  # a run's log, its title, and "verbose" or nothing, a line each
 WIDTH = 300  # letters of a line on the terminal
 
-# Kept from the terminal: notes to developers, and lines of libraries that are known to mean nothing.
+# Kept from the terminal: notes to developers, and lines of libraries that are known to mean nothing here.
 NOISE = re.compile(
     r"py\.warnings: (Future|Deprecation|PendingDeprecation|Resource|Import|Syntax)Warning: "
     r"|py\.warnings: UserWarning: torchcodec is not installed correctly"  # sound is decoded by PyAV
+    r"|py\.warnings: UserWarning: Unused augmentation cfg items.*\['color_jitter', 'color_jitter_prob'\]"  # it is used
+    r"|transformers\S*: Some weights of .* were not used when initializing BertModel: \['pooler"  # CLIP has its own
+    r"|transformers\S*: `loss_type=None` was set"
     r"|whisperx\S*: No active speech found|yt_dlp: "  # rows of the manifest say so
 )
 PLACE = re.compile(r" \(\S+:\d+\)$")  # where in the code a warning was given
