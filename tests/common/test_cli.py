@@ -152,4 +152,4 @@ def test_ctrl_c_is_one_line(stage, tmp_path, jobs):
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err == "rois: stopped: finished items are kept, `dvc repro` goes on\n"
+    assert err == "rois: stopped: what is finished is kept, `dvc repro` goes on\n"
