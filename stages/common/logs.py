@@ -22,10 +22,14 @@ KEPT = 20  # logs of a stage
 VARIABLE = "QUILT_LOG"  # a run's log, its title, and "verbose" or nothing, a line each
 WIDTH = 300  # letters of a line on the terminal
 
-# Kept from the terminal: notes to developers, and lines of libraries that are known to mean nothing.
+# Kept from the terminal: notes to developers, and lines of libraries that are known to mean nothing here.
 NOISE = re.compile(
     r"py\.warnings: (Future|Deprecation|PendingDeprecation|Resource|Import|Syntax)Warning: "
-    r"|yt_dlp: "  # a video that cannot be had is a row of the manifest
+    r"|py\.warnings: UserWarning: torchcodec is not installed correctly"  # sound is decoded by PyAV
+    r"|py\.warnings: UserWarning: Unused augmentation cfg items.*\['color_jitter', 'color_jitter_prob'\]"  # it is used
+    r"|transformers\S*: Some weights of .* were not used when initializing BertModel: \['pooler"  # CLIP has its own
+    r"|transformers\S*: `loss_type=None` was set"
+    r"|whisperx\S*: No active speech found|yt_dlp: "  # rows of the manifest say so
 )
 PLACE = re.compile(r" \(\S+:\d+\)$")  # where in the code a warning was given
 
@@ -99,8 +103,7 @@ class _OneLine(logging.Formatter):
         self.title = title
 
     def format(self, record: logging.LogRecord) -> str:
-        said = " ".join(PLACE.sub("", record.getMessage()).split())
-        return f"{self.title}: {record.levelname.lower()}: {said}"[:WIDTH]
+        return f"{self.title}: {record.levelname.lower()}: {_line(record)}"[:WIDTH]
 
 
 class _Once(logging.Filter):
@@ -111,7 +114,7 @@ class _Once(logging.Filter):
         self.said = said
 
     def filter(self, record: logging.LogRecord) -> bool:
-        line = PLACE.sub("", record.getMessage())
+        line = _line(record)
         if NOISE.match(f"{record.name}: {line}"):
             return False
         try:
@@ -119,6 +122,10 @@ class _Once(logging.Filter):
         except OSError:
             return False
         return True
+
+
+def _line(record: logging.LogRecord) -> str:
+    return " ".join(PLACE.sub("", record.getMessage()).split())
 
 
 def _said(log: Path) -> Path:

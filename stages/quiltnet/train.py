@@ -74,7 +74,8 @@ class Run:
         module = self.clip.model.to(processes.device, memory_format=torch.channels_last)
         self.start = {name: tensor.clone() for name, tensor in module.state_dict().items()} if block.wise_ft < 1 else {}
         lock(module, block.lock_image, block.lock_text)
-        module.set_grad_checkpointing(block.grad_checkpointing)
+        if block.grad_checkpointing:  # a text tower of transformers turns it on whatever it is told
+            module.set_grad_checkpointing()
         self.samples = read_samples(places.data, TRAIN, subset_of(places.data / "pairs.parquet", block.subset))
         held = any(places.data.glob("val-*.tar"))
         self.held: Samples | None = read_samples(places.data, VAL) if held and processes.first else None

@@ -27,11 +27,19 @@ def work(number=0):
     warnings.warn("to be removed in 9.0", FutureWarning)
     log.warning("weights of the text tower\\nwere drawn")
     log.info("details of item %d", number)
+    warnings.warn("\\ntorchcodec is not installed correctly so built-in audio decoding will fail")
+    logging.getLogger("lightning.pytorch").info("Lightning automatically upgraded your loaded checkpoint")
     logging.getLogger("yt_dlp").error("video abc is private")
     logging.getLogger("stages.mine").warning("12 articles stay")
 """
 HEARD = ("QuickGELU mismatch between model and weights", "weights of the text tower", "12 articles stay")
-NOISE = ("to be removed in 9.0", "video abc is private", "details of item 0")
+NOISE = (
+    "torchcodec is not",
+    "Lightning automatically",
+    "to be removed in 9.0",
+    "video abc is private",
+    "details of item 0",
+)
 
 
 @pytest.fixture
@@ -144,4 +152,4 @@ def test_ctrl_c_is_one_line(stage, tmp_path, jobs):
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err == "rois: stopped: finished items are kept, `dvc repro` goes on\n"
+    assert err == "rois: stopped: what is finished is kept, `dvc repro` goes on\n"

@@ -1,6 +1,7 @@
 """Tweets by id, from a loopback API."""
 
 import json
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
@@ -25,7 +26,10 @@ def api():
                 return self.send_error(401)
             self.server.asked["calls"] += 1
             if self.server.asked["calls"] == 1:
-                return self.send_error(429)
+                self.send_response(429)
+                self.send_header("x-rate-limit-reset", str(int(time.time()) + 600))
+                self.send_header("Content-Length", "0")
+                return self.end_headers()
             ids = parse_qs(parts.query)["ids"][0].split(",")
             self.server.asked["ids"] += len(ids)
             assert len(ids) <= 100
@@ -58,11 +62,20 @@ def block(params, api, tmp_path):
     return found.model_copy(update={"openpath": found.openpath.model_copy(update=place), "laion": laion})
 
 
-def test_ids_become_tweets_once_and_those_gone_say_so(tmp_path, block, api, monkeypatch):
+@pytest.fixture(autouse=True)
+def waits(monkeypatch):
+    """What would have been slept, in seconds."""
+    slept = []
+    monkeypatch.setattr("stages.common.retry.time.sleep", slept.append)
+    return slept
+
+
+def test_ids_become_tweets_once_and_those_gone_say_so(tmp_path, block, api, monkeypatch, waits):
     monkeypatch.setenv("X_BEARER_TOKEN", "secret")
     pd.DataFrame({"tweet_id": range(150)}).to_csv(tmp_path / "tweets.csv", index=False)
     assert {one.drop for one in openpath.candidates(block)} == {"not_hydrated"}
     assert hydrate(block) == {"items": 150, "gone": 1}
+    assert waits == [pytest.approx(600, abs=5)], "the API said when it listens again"
     assert api.asked["ids"] == 150
     found = {one.key: one for one in openpath.candidates(block)}
     assert (found["4"].image, found["4"].text) == (b"a picture", "A naevus, case 4")
