@@ -19,7 +19,8 @@ def make(block: Params, base: Base, what: str) -> dict[str, Any]:
     import pandas as pd
 
     from stages.common.files import write_json, write_table
-    from stages.common.params import load
+    from stages.common.notes import note_on_dataset
+    from stages.common.params import load_all
     from stages.dataset.card import write_card
     from stages.dataset.check import check
     from stages.dataset.croissant import write_croissant
@@ -39,8 +40,8 @@ def make(block: Params, base: Base, what: str) -> dict[str, Any]:
     write_table(OUT / "pairs.parquet", table)
     packed = write_shards(table, OUT, block.max_side, block.shard_size, block.min_shards, base.seed, base.jobs)
     metrics = _metrics(table, packed) | {"leaks_left": leaks_left(table, images, tests, block.near_bits)}
-    report, _ = load("report")
-    write_card(OUT, table, metrics, report.title, report.note)
+    blocks = load_all()
+    write_card(OUT, table, metrics, blocks["report"].title, note_on_dataset(blocks))  # type: ignore[attr-defined]
     write_croissant(OUT, "quilt-1m-pipeline-dataset")
     write_json(METRICS, metrics)
     return {"items": len(table), "pairs": metrics["pairs"], "images": metrics["images"]}

@@ -14,11 +14,11 @@ from stages.quiltnet.params import Params
 def make(block: Params, base: Base) -> dict[str, Any]:
     """Tune and save the model."""
     from stages.common.device import pick_device
-    from stages.common.params import load
+    from stages.common.notes import note_on_dataset
+    from stages.common.params import load_all
     from stages.quiltnet.processes import join, leave
     from stages.quiltnet.train import Places, train
 
-    report, _ = load("report")
     places = Places(
         data=Path("data/dataset"),
         out=Path("models/quiltnet"),
@@ -28,7 +28,7 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         live=Path("reports/live/quiltnet"),
     )
     try:
-        return train(block, places, join(pick_device(base.device)), base.seed, report.note)
+        return train(block, places, join(pick_device(base.device)), base.seed, note_on_dataset(load_all()))
     finally:
         leave()
 

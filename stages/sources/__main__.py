@@ -29,13 +29,20 @@ def make(block: Params, base: Base, name: str) -> dict[str, Any]:
     from stages.sources.collect import collect
 
     return collect(
-        importlib.import_module(f"stages.sources.{name}").candidates(block),
+        [] if _nothing(block, name) else importlib.import_module(f"stages.sources.{name}").candidates(block),
         name,
         Path("data/sources") / name,
         Path(f"reports/metrics/sources_{name}.json"),
         Path("models/frame_filter"),
         block,
     )
+
+
+def _nothing(block: Params, name: str) -> bool:
+    """True where nobody has put anything into the source's folder, nor named an index to look in."""
+    folder = Path(getattr(block, name).folder)
+    indexed = name == "laion" and block.laion.queries.index
+    return not indexed and folder.is_dir() and {path.name for path in folder.iterdir()} <= {"README.md", ".gitignore"}
 
 
 if __name__ == "__main__":
