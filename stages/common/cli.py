@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,8 @@ from stages.common.errors import StageError
 from stages.common.params import Base, load
 
 TIMINGS = Path("reports/timings")
+CACHE = Path(".cache")  # what libraries keep below HOME, where that cannot be written, as in many containers
+CACHES = {"XDG_CACHE_HOME": "", "TORCH_HOME": "torch", "HF_HOME": "huggingface", "MPLCONFIGDIR": "matplotlib"}
 
 
 def run_stage(
@@ -74,6 +77,17 @@ def set_environment(base: Base) -> None:
     os.environ.setdefault("TQDM_MININTERVAL", "1")
     if base.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
+    if not _can_be_written(os.path.expanduser("~")):  # noqa: PTH111 - Path.expanduser raises for a nameless user
+        for name, folder in CACHES.items():
+            os.environ.setdefault(name, str((CACHE / folder).resolve()))
+
+
+def _can_be_written(folder: str) -> bool:
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
 
 
 def _report(title: str, summary: Mapping[str, Any], seconds: float) -> None:
