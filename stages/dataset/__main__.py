@@ -18,6 +18,7 @@ def make(block: Params, base: Base, what: str) -> dict[str, Any]:
     """Make the merged dataset out of `block.sources`, or check it."""
     import pandas as pd
 
+    from stages.common.errors import StageError
     from stages.common.files import write_json, write_table
     from stages.common.notes import note_on_dataset
     from stages.common.params import load_all
@@ -31,7 +32,13 @@ def make(block: Params, base: Base, what: str) -> dict[str, Any]:
     if what == "check":
         return check(OUT, METRICS)
     places = {"quilt": PAIRS} | {name: SOURCES / name / "pairs.parquet" for name in block.sources if name != "quilt"}
-    pairs = pd.concat([pd.read_parquet(places[name]) for name in block.sources], ignore_index=True)
+    tables = {name: pd.read_parquet(places[name]) for name in block.sources}
+    for name, found in tables.items():
+        if name != "quilt" and found.empty and pd.read_parquet(SOURCES / name / "dropped.parquet").empty:
+            raise StageError(
+                f"dataset.sources names {name}, but sources.{name}.folder holds nothing: fill it, or leave {name} out"
+            )
+    pairs = pd.concat(tables.values(), ignore_index=True)
     images, tests, fit = (
         pd.read_parquet(FINGERPRINTS / f"{name}.parquet") for name in ("images", "evalsets", "similarity")
     )
