@@ -2,13 +2,14 @@
 SHELL := /bin/bash
 UV_VERSION := 0.13.9
 PYTHON ?= python3.11
+CATALOG ?= catalogs/mine
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install mend demo tiny test lint deps bench lock summary
+.PHONY: help install mend demo mine tiny test lint deps bench lock summary
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +31,11 @@ mend: install ## remove the lock that a killed dvc left unreadable
 demo: install mend ## run the whole pipeline on the demo world
 	@echo "== Pipeline: dvc repro"
 	@dvc repro
+	@$(MAKE) --no-print-directory summary
+
+mine: install ## run the pipeline on your own videos: make mine CATALOG=catalogs/mine
+	@echo "== Pipeline: your own videos, from $(CATALOG)"
+	@dvc exp run $$(cat profiles/mine) -S "videos.catalog='$(CATALOG)'"
 	@$(MAKE) --no-print-directory summary
 
 summary: ## print the headline numbers of the last run

@@ -25,6 +25,14 @@ def params():
     return block
 
 
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory):
+    """A repository in which `dvc exp run` ends with the check of parameters."""
+    from repository import Repository
+
+    return Repository(tmp_path_factory.mktemp("repository"))
+
+
 @pytest.fixture
 def base():
     """The block `base`, for work in this process."""

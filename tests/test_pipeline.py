@@ -214,3 +214,41 @@ class TestRun:
         assert set(after) >= {"videos", "keyframes", "transcripts", "captions", "pairs", "dataset"}
         for name, stage in after.items():
             assert stage == before[name], name
+
+
+OWN = ("My lecture (1)", "Übung 2", "-third [x]")  # names of files as people have them
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_own_videos_end_in_a_report_that_says_nothing_of_a_demo(scratch, tmp_path):
+    own = Scratch(tmp_path)
+    mine = own.folder / "catalogs" / "mine"
+    mine.mkdir(parents=True)
+    films = sorted((scratch.folder / "data/demo/catalog/media").glob("demo0*.mp4"))
+    for name, film in zip(OWN, films, strict=True):
+        shutil.copy(film, mine / f"{name}.mp4")
+    (mine / "videos.txt").write_text("".join(f"{name}.mp4\n" for name in OWN))
+    ran, _ = own.ran("bash", "-c", "dvc exp run $(cat profiles/mine)")
+    assert "report" in ran
+    assert set(ran) & {"exports", "evalsets"} == set(), "nothing of the demo is made but the filter's frames"
+    assert own.metrics("videos")["ok"] == len(OWN)
+    videos = pd.read_parquet(own.folder / "data/videos/videos.parquet")
+    assert set(videos.title) == set(OWN)
+    assert own.metrics("dataset")["per_source"].keys() == {"quilt"}
+    pages = ("reports/index.html", "reports/summary.txt", "data/dataset/README.md", "models/quiltnet/README.md")
+    for page in pages:
+        text = re.sub(r"base64,[^\"]*", "", (own.folder / page).read_text())
+        assert not re.search("demo|drawn tissue", text, re.I), page
+    assert own.metrics("audit")["gold"] == {"videos": 0, "of": len(OWN)}
+
+    name = videos.video_id[0]
+    (own.folder / "data/gold/videos.json").write_text(json.dumps({name: {"field": "Skin", "cuts": []}, "gone": {}}))
+    sample = own.folder / "reports/audit/sample.csv"
+    table = pd.read_csv(sample, dtype=str, keep_default_na=False).assign(verdict="right")
+    table.to_csv(sample, index=False)
+    ran, _ = own.ran("dvc", "repro")
+    assert sorted(ran) == ["audit", "report"]
+    assert own.metrics("audit")["gold"] == {"videos": 1, "of": len(OWN)}
+    assert own.metrics("audit")["sub_pathology"]["videos"] == 1
+    assert (pd.read_csv(sample).verdict == "right").all()

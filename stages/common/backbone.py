@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.errors import StageError
-from stages.common.weights import is_local, locate
+from stages.common.weights import is_local, locate, why_missing
 
 PACKAGED = (0.5, 0.5, 0.5)  # mean and deviation that the packaged efficientnet-lite0 weights were trained with
 
@@ -27,6 +27,8 @@ class Backbone:
             model = timm.create_model(name, pretrained=weights == "hub", num_classes=0)
         except RuntimeError as error:
             raise StageError(f"unknown timm model '{name}': {error}") from None
+        except (OSError, ValueError) as error:
+            raise StageError(f"weights '{weights}' of '{name}' cannot be had: {why_missing(error)}") from None
         mean = std = PACKAGED
         if weights == "hub":
             mean, std = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]

@@ -22,6 +22,9 @@ from stages.common.params import Base, has_block, load, load_all
 TIMINGS = Path("reports/timings")
 STOPPED = 130  # exit code of what Ctrl-C ended
 
+CACHE = Path(".cache")  # what libraries keep below HOME, where that cannot be written, as in many containers
+CACHES = {"XDG_CACHE_HOME": "", "TORCH_HOME": "torch", "HF_HOME": "huggingface", "MPLCONFIGDIR": "matplotlib"}
+
 log = logging.getLogger(__name__)
 
 
@@ -109,6 +112,17 @@ def set_environment(base: Base) -> None:
     os.environ.setdefault("TQDM_MININTERVAL", "1")
     if base.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
+    if not _can_be_written(os.path.expanduser("~")):  # noqa: PTH111 - Path.expanduser raises for a nameless user
+        for name, folder in CACHES.items():
+            os.environ.setdefault(name, str((CACHE / folder).resolve()))
+
+
+def _can_be_written(folder: str) -> bool:
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
 
 
 def _report(title: str, summary: Mapping[str, Any], seconds: float) -> None:

@@ -12,7 +12,7 @@ from stages.common.backbone import load_matching
 from stages.common.errors import StageError
 from stages.common.files import read_json, write_json
 from stages.common.transformers_clip import SCHEME, load_transformers
-from stages.common.weights import PACKAGE, locate
+from stages.common.weights import PACKAGE, locate, why_missing
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 FROM_SCRATCH, FROM_TOWERS = "none", "towers"
@@ -175,5 +175,4 @@ def _explained(what: str) -> Iterator[None]:
     except pickle.UnpicklingError:
         raise StageError(f"{what}: holds more than tensors and would run code: save it as safetensors") from None
     except (RuntimeError, ValueError, KeyError, TypeError, OSError, SafetensorError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise StageError(f"{what} cannot be had: {reason}") from None
+        raise StageError(f"{what} cannot be had: {why_missing(error)}") from None

@@ -1,6 +1,8 @@
 """Model weights and data that lie on this machine: in a folder, or inside an installed package."""
 
 import importlib.util
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from stages.common.errors import StageError
@@ -33,6 +35,26 @@ def locate(place: str, sha256: str | None = None) -> Path:
 def is_local(place: str) -> bool:
     """True when `place` names a package or an existing path, false when it is a hub or registry name."""
     return place.startswith(PACKAGE) or Path(place).exists()
+
+
+def why_missing(error: BaseException) -> str:
+    """Why a model could not be loaded, in one line: that its hub was not asked, where this is so."""
+    from urllib.error import URLError
+
+    import requests
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    unasked = (LocalEntryNotFoundError, OfflineModeIsEnabled, URLError, requests.ConnectionError)
+    elsewhere = any(isinstance(one, unasked) or "huggingface.co" in str(one) for one in _chain(error))
+    if os.environ.get("HF_HUB_OFFLINE") == "1" and elsewhere:
+        return "it is not on this machine, and no model hub is asked: set base.offline=false"
+    return " ".join(str(error).split())[:300]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _package_folder(name: str, place: str) -> Path:

@@ -18,8 +18,10 @@ def make(block: Params, base: Base, what: str) -> dict[str, Any]:
     """Make the merged dataset out of `block.sources`, or check it."""
     import pandas as pd
 
-    from stages.common.files import write_json, write_table
-    from stages.common.params import load
+    from stages.common.errors import StageError
+    from stages.common.files import write_bytes, write_json, write_table
+    from stages.common.notes import NOTE, note_on_dataset
+    from stages.common.params import load_all
     from stages.dataset.card import write_card
     from stages.dataset.check import check
     from stages.dataset.croissant import write_croissant
@@ -30,7 +32,13 @@ def make(block: Params, base: Base, what: str) -> dict[str, Any]:
     if what == "check":
         return check(OUT, METRICS)
     places = {"quilt": PAIRS} | {name: SOURCES / name / "pairs.parquet" for name in block.sources if name != "quilt"}
-    pairs = pd.concat([pd.read_parquet(places[name]) for name in block.sources], ignore_index=True)
+    tables = {name: pd.read_parquet(places[name]) for name in block.sources}
+    for name, found in tables.items():
+        if name != "quilt" and found.empty and pd.read_parquet(SOURCES / name / "dropped.parquet").empty:
+            raise StageError(
+                f"dataset.sources names {name}, but sources.{name}.folder holds nothing: fill it, or leave {name} out"
+            )
+    pairs = pd.concat(tables.values(), ignore_index=True)
     images, tests, fit = (
         pd.read_parquet(FINGERPRINTS / f"{name}.parquet") for name in ("images", "evalsets", "similarity")
     )
@@ -39,8 +47,10 @@ def make(block: Params, base: Base, what: str) -> dict[str, Any]:
     write_table(OUT / "pairs.parquet", table)
     packed = write_shards(table, OUT, block.max_side, block.shard_size, block.min_shards, base.seed, base.jobs)
     metrics = _metrics(table, packed) | {"leaks_left": leaks_left(table, images, tests, block.near_bits)}
-    report, _ = load("report")
-    write_card(OUT, table, metrics, report.title, report.note)
+    blocks = load_all()
+    note = note_on_dataset(blocks)
+    write_bytes(OUT / NOTE, note.encode())
+    write_card(OUT, table, metrics, blocks["report"].title, note)  # type: ignore[attr-defined]
     write_croissant(OUT, "quilt-1m-pipeline-dataset")
     write_json(METRICS, metrics)
     return {"items": len(table), "pairs": metrics["pairs"], "images": metrics["images"]}

@@ -21,7 +21,7 @@ def write_card(folder: Path, table: pd.DataFrame, metrics: dict[str, Any], title
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
     page = environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8")).render(
         title=title,
-        note=" ".join(note.split()),
+        note=note,
         metrics=metrics,
         tables={
             "Source": _counts(kept.source),

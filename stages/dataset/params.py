@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from stages.common.notes import PLACES
 from stages.common.params import Block
 
 Flag = Literal["person", "desktop", "text", "arrow", "perspective", "overview", "controls", "panels"]
@@ -12,7 +13,7 @@ Flag = Literal["person", "desktop", "text", "arrow", "perspective", "overview", 
 class Params(Block):
     """What is merged, what is dropped, and how the rest is split and packed."""
 
-    uses: ClassVar = ("base.seed", "report.title", "report.note")
+    uses: ClassVar = ("base.seed", "report.title", "report.note", *PLACES)
 
     sources: list[Literal["quilt", "pubmed", "openpath", "laion", "table"]]
     min_words: int = Field(ge=0)

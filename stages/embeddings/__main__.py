@@ -32,6 +32,7 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     protocol, sets = read_protocol(evaluation.protocol, evaluation.evalsets)
     if len(table := held_out(DATASET)):
         sets[HELD_OUT] = table
+    OUT.mkdir(parents=True, exist_ok=True)  # also where there is no set at all
     for name, table in sets.items():
         write_table(OUT / SETS / f"{name}.parquet", table)
     contents = {name: files_digest(table.path.unique().tolist()) for name, table in sets.items()}

@@ -52,10 +52,10 @@ def names_of(folder: Path, pairs: bool) -> list[str]:
 
 
 def models_of(folder: Path) -> list[str]:
-    """Names of the models that embedded: start, tuned, then others. Raises StageError where there are none."""
+    """Names of the models that embedded: start, tuned, then others; none where there was no set to embed."""
+    if not folder.is_dir():
+        raise StageError(f"{folder} not found: run `dvc repro embeddings`")
     found = sorted(path.name for path in folder.glob("*") if path.is_dir() and path.name != "sets")
-    if not found:
-        raise StageError(f"{folder} has no model's vectors: run `dvc repro embeddings`")
     return sorted(found, key=lambda name: (["start", "tuned"].index(name) if name in ("start", "tuned") else 2, name))
 
 

@@ -34,7 +34,7 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         # Training images of an evalset too: a linear probe learns from them, and they share slides with the others.
         table = fingerprints(rows.path.unique().tolist(), MODEL, block.dims, base.jobs, device)
         tests.append(table.assign(evalset=name))
-    evalsets = pd.concat(tests, ignore_index=True)
+    evalsets = pd.concat(tests, ignore_index=True) if tests else images.head(0).assign(evalset="")
     write_table(OUT / "evalsets.parquet", evalsets)
     fit = similarities(pairs, block.clip, device, base.jobs)
     write_table(OUT / "similarity.parquet", fit)

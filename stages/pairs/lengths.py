@@ -5,6 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from stages.common.errors import StageError
+from stages.common.weights import why_missing
+
 BREAKS = (r"(?<=[.!?;:])\s+", r"(?<=,)\s+", r"\s+(?=(?:and|but|which|because|so|while|with)\b)", r"\s+")
 
 
@@ -13,7 +16,10 @@ def counter(name: str) -> Callable[[str], int]:
     """Return what counts the tokens of a text for the open_clip model `name`, with those that begin and end it."""
     import open_clip
 
-    tokenizer = open_clip.get_tokenizer(name)
+    try:
+        tokenizer = open_clip.get_tokenizer(name)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise StageError(f"pairs.tokenizer '{name}' cannot be had: {why_missing(error)}") from None
     return lambda text: len(tokenizer.encode(text)) + 2
 
 

@@ -14,11 +14,10 @@ from stages.quiltnet.params import Params
 def make(block: Params, base: Base) -> dict[str, Any]:
     """Tune and save the model."""
     from stages.common.device import pick_device
-    from stages.common.params import load
+    from stages.common.notes import NOTE
     from stages.quiltnet.processes import join, leave
     from stages.quiltnet.train import Places, train
 
-    report, _ = load("report")
     places = Places(
         data=Path("data/dataset"),
         out=Path("models/quiltnet"),
@@ -27,8 +26,10 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         curve=Path("reports/plots/quiltnet.csv"),
         live=Path("reports/live/quiltnet"),
     )
+    note = places.data / NOTE
+    words = note.read_text(encoding="utf-8") if note.exists() else ""
     try:
-        return train(block, places, join(pick_device(base.device)), base.seed, report.note)
+        return train(block, places, join(pick_device(base.device)), base.seed, words)
     finally:
         leave()
 

@@ -15,7 +15,7 @@ def write_card(folder: Path, clip: Clip, block: Params, facts: dict[str, Any], n
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
     page = environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8")).render(
         title="QuiltNet",
-        note=" ".join(note.split()),
+        note=note,
         folder=folder.as_posix(),
         block=block,
         facts=facts,

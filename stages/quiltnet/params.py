@@ -10,7 +10,7 @@ from stages.common.params import Block, Operational, Place
 class Params(Block):
     """The model, where it starts from, what it learns from, and how it is tuned."""
 
-    uses: ClassVar = ("base.seed", "report.note")
+    uses: ClassVar = ("base.seed",)
 
     model: Place[str]
     start: Place[str]

@@ -13,13 +13,16 @@ METRICS, PLOTS = Path("reports/metrics"), Path("reports/plots")
 def make(block: Params, base: Base) -> dict[str, Any]:
     """Draw the charts and write the page."""
     from stages.common.files import read_json
+    from stages.common.notes import note_on_run
+    from stages.common.params import load_all
     from stages.report.page import build
     from stages.report.plots import draw_all
 
     metrics = {path.stem: read_json(path) for path in METRICS.glob("*.json")}
     names = draw_all(metrics, PLOTS / "quiltnet.csv", PLOTS / "charts")
     pages = [PLOTS / "charts" / name for name in names]
-    return build(block, METRICS, Path("data/dataset/pairs.parquet"), pages, Path("reports/index.html"), base.seed)
+    note, pairs = note_on_run(load_all()), Path("data/dataset/pairs.parquet")
+    return build(block, note, METRICS, pairs, pages, Path("reports/index.html"), base.seed)
 
 
 if __name__ == "__main__":

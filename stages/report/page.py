@@ -15,7 +15,9 @@ from stages.report.params import Params
 TEMPLATE = Path(__file__).parent / "page.html.j2"
 
 
-def build(block: Params, metrics_folder: Path, pairs: Path, plots: list[Path], out: Path, seed: int) -> dict[str, Any]:
+def build(
+    block: Params, note: str, metrics_folder: Path, pairs: Path, plots: list[Path], out: Path, seed: int
+) -> dict[str, Any]:
     """Write the page to `out` and its headline to summary.txt beside it; return counts."""
     import jinja2
 
@@ -27,7 +29,7 @@ def build(block: Params, metrics_folder: Path, pairs: Path, plots: list[Path], o
     )
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         title=block.title,
-        note=block.note,
+        note=note,
         gallery=gallery,
         headline=headline,
         plots=[(path.stem, _data_uri(path.read_bytes(), "png")) for path in plots],
@@ -36,7 +38,7 @@ def build(block: Params, metrics_folder: Path, pairs: Path, plots: list[Path], o
     write_bytes(out, page.encode())
     lines = [
         block.title,
-        *filter(None, [block.note.strip()]),
+        *filter(None, [note]),
         "",
         *(f"{label:36}{value:>8}" for label, value in headline),
     ]

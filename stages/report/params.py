@@ -4,13 +4,17 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from stages.common.notes import PLACES
 from stages.common.params import Block
 
 
 class Params(Block):
     """What the report page says of itself and shows."""
 
-    uses: ClassVar = ("base.seed",)
+    uses: ClassVar = (
+        *("base.seed", "dataset.sources", "evaluation.evalsets", "audit.gold", "frame_filter.frames"),
+        *PLACES,
+    )
 
     title: str
     note: str

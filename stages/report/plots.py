@@ -12,7 +12,7 @@ def draw_all(metrics: dict[str, Any], curve: Path, out: Path) -> list[str]:
 
     mpl.use("Agg")
     made = []
-    if metrics.get("zero_shot"):
+    if metrics.get("zero_shot", {}).get("tuned"):
         made.append(_zero_shot(metrics["zero_shot"], out / "zero_shot.png"))
     if curve.exists() and len(table := pd.read_csv(curve)):
         made.append(_curve(table, out / "loss.png"))

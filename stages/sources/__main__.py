@@ -26,7 +26,7 @@ def make(block: Params, base: Base, name: str) -> dict[str, Any]:
     from stages.sources.collect import collect
 
     return collect(
-        module.candidates(block),
+        [] if _nothing(block, name) else module.candidates(block),
         name,
         Path("data/sources") / name,
         Path(f"reports/metrics/sources_{name}.json"),
@@ -34,6 +34,13 @@ def make(block: Params, base: Base, name: str) -> dict[str, Any]:
         block,
         pick_device(base.device),
     )
+
+
+def _nothing(block: Params, name: str) -> bool:
+    """True where nobody has put anything into the source's folder, nor named an index to look in."""
+    folder = Path(getattr(block, name).folder)
+    indexed = name == "laion" and block.laion.queries.index
+    return not indexed and folder.is_dir() and {path.name for path in folder.iterdir()} <= {"README.md", ".gitignore"}
 
 
 if __name__ == "__main__":

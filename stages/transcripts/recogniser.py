@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stages.common.errors import Rejected, StageError
-from stages.common.weights import is_local, locate
+from stages.common.weights import is_local, locate, why_missing
 from stages.transcripts.doubts import doubt
 from stages.transcripts.params import Params
 from stages.transcripts.sound import SAMPLE_RATE, Samples
@@ -56,8 +56,7 @@ def load(block: Params, device: str, threads: int) -> Any:
             asr_options={"beam_size": block.beam_size, "initial_prompt": block.prompt or None},
         )
     except (ValueError, RuntimeError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise StageError(f"transcripts.model '{block.model}' cannot be loaded: {reason}") from None
+        raise StageError(f"transcripts.model '{block.model}' cannot be loaded: {why_missing(error)}") from None
     pipeline.vad_model.vad_pipeline._segmentation.step = VAD_STEP_S
     return pipeline
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stages.common.errors import StageError
+from stages.common.weights import why_missing
 from stages.transcripts.sound import Samples
 
 FRAME_S = 0.02  # one position of Whisper's encoder
@@ -61,9 +62,8 @@ def _aligner(language: str, name: str, device: str) -> Any:
     try:
         return whisperx.load_align_model(language, device, model_name=name or None)
     except (ValueError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise StageError(
-            f"transcripts.align_model '{name}' cannot be loaded ({reason}): use transcripts.words=attention"
+            f"transcripts.align_model '{name}' cannot be loaded ({why_missing(error)}): use transcripts.words=attention"
         ) from None
 
 

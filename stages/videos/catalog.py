@@ -11,6 +11,8 @@ A file may have a sidecar ID.info.json beside it, as yt-dlp writes them.
 """
 
 import hashlib
+import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,7 +78,7 @@ def read_withdrawn(folder: Path) -> set[str]:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     if path.exists():
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
             if line.strip() and not line.lstrip().startswith("#"):
                 yield number, line.strip()
 
@@ -97,27 +99,36 @@ def _files(folder: Path) -> Iterator[list[Item]]:
     """Items of the files and folders that videos.txt names, a list for each line."""
     path = folder / "videos.txt"
     for number, entry in _lines(path):
-        place, where = folder / entry, f"{path} line {number}"
+        place = folder / entry
         if "://" in entry:
             continue
         if place.is_dir():
-            yield [_local(file, folder, where) for file in sorted(place.iterdir()) if file.suffix.lower() in MEDIA]
+            yield [_local(file, folder) for file in sorted(place.iterdir()) if file.suffix.lower() in MEDIA]
         elif place.is_file():
-            yield [_local(place, folder, where)]
+            yield [_local(place, folder)]
         else:
-            raise StageError(f"{where}: {entry} does not exist: correct the path or remove the line")
+            raise StageError(f"{path} line {number}: {entry} does not exist: correct the path or remove the line")
 
 
-def _local(file: Path, folder: Path, where: str) -> Item:
+def _local(file: Path, folder: Path) -> Item:
     """An item for a file on this machine; its digest covers the file and its sidecar."""
     sidecar = file.with_suffix(".info.json")
     info = read_json(sidecar) if sidecar.exists() else {}
-    name = str(info.get("id", file.stem))
-    if not SAFE_ID.fullmatch(name):
-        raise StageError(f"{where}: '{name}' cannot be an id: rename the file with letters, digits, '-' and '_'")
+    name = _id(str(info.get("id", file.stem)))
     both = [file, sidecar] if sidecar.exists() else [file]
     place = file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.name
-    return Item(name, digest(*both), {"info": info | {"id": name}, "place": place, "file": str(file)})
+    info = {"title": file.stem} | info | {"id": name}
+    return Item(name, digest(*both), {"info": info, "place": place, "file": str(file)})
+
+
+def _id(name: str) -> str:
+    """`name`, if it can be an id; otherwise what is plain of it, and a hash that tells it from others like it."""
+    if SAFE_ID.fullmatch(name):
+        return name
+    name = unicodedata.normalize("NFC", name)  # the same on every file system
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^A-Za-z0-9]+", "_", letters).strip("_")[:100]
+    return f"{plain or 'video'}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def _remote(entry: Entry, field: str) -> Item:

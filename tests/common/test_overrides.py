@@ -1,60 +1,11 @@
 """What DVC makes of `-S` is what the stages read: DVC itself writes params.yaml here."""
 
-import difflib
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
 from stages.common.files import read_yaml
-from stages.common.params import load_all
-
-CHECK = "from stages.common.params import load_all; load_all()"
-STAGE = f"stages:\n  check:\n    cmd: python -c '{CHECK}'\n    params: [base, captions, pairs, quiltnet, report]\n"
-
-
-class Repository:
-    """A Git and DVC repository with our params.yaml and one stage, which reads them all as every stage does."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        shutil.copy(ROOT / "params.yaml", folder)
-        shutil.copytree(ROOT / "profiles", folder / "profiles")
-        (folder / "dvc.yaml").write_text(STAGE)
-        self.call("git init -q && dvc init -q && git add -A && git commit -qm start")
-
-    def call(self, command: str) -> str:
-        env = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            **{f"GIT_{who}_{what}": "t@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
-        }
-        done = subprocess.run(["bash", "-c", command], cwd=self.folder, env=env, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-        return done.stdout
-
-    def run(self, overrides: str):
-        """Blocks of params.yaml after a real `dvc exp run` with the overrides, as a shell expands them."""
-        self.call("git reset -q --hard && git clean -qfd")
-        shutil.copy(ROOT / "params.yaml", self.folder)  # a failed run leaves it changed in a way that Git overlooks
-        self.call(f"set -f; dvc exp run {overrides}")
-        return load_all(self.folder / "params.yaml")
-
-    def changed_lines(self) -> list[str]:
-        """Lines of params.yaml that are not in ours."""
-        ours, theirs = ((folder / "params.yaml").read_text().splitlines() for folder in (ROOT, self.folder))
-        return [line for line in difflib.ndiff(ours, theirs) if line.startswith("+ ")]
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory):
-    return Repository(tmp_path_factory.mktemp("overrides"))
-
 
 PROFILES = [["quilt1m"], ["quilt1m", "vit_b_16"], ["quilt1m", "vit_b_16_pmb_256"], ["mine"], ["tiny"], ["mine", "tiny"]]
 

@@ -189,3 +189,9 @@ def test_pairs_that_do_not_fit_go_and_those_nobody_judged_stay(params):
     rows = [row("poor", similarity=0.1), row("good", similarity=0.4), row("unknown")]
     found = merged(rows, params, min_similarity=0.2)
     assert found["drop"].to_dict() == {"good": "", "poor": "low_similarity", "unknown": ""}
+
+
+def test_without_any_test_set_nothing_is_a_leak(params):
+    rows = [row("a"), row("b", image="t.tar#a2.jpg"), row("c")]
+    found = merged(rows, params, tests=prints(["nowhere.jpg"]).assign(evalset="far").head(0))
+    assert (found["drop"] == "").all()

@@ -352,7 +352,7 @@ def test_each_task_writes_metrics_that_name_the_protocol(embedded, params, base,
 
 
 def test_missing_vectors_say_what_to_run(embedded, tmp_path):
-    with pytest.raises(StageError, match="no model's vectors: run `dvc repro embeddings`"):
+    with pytest.raises(StageError, match="not found: run `dvc repro embeddings`"):
         models_of(tmp_path / "none")
     (embedded / "tuned/lung.texts.safetensors").unlink()
     with pytest.raises(StageError, match="lung.texts.safetensors not found: run `dvc repro embeddings`"):
@@ -363,3 +363,16 @@ def test_a_dataset_without_a_test_split_measures_no_retrieval(embedded, params, 
     (embedded / "sets/held_out.parquet").unlink()
     assert make(params("evaluation", protocol="p.yaml"), base, "retrieval")["sets"] == 0
     assert read_json(tmp_path / "reports/metrics/retrieval.json")["tuned"] == {}
+
+
+@pytest.mark.parametrize("task", ["zero_shot", "linear_probe", "retrieval"])
+def test_without_any_set_there_is_nothing_to_measure(params, base, tmp_path, monkeypatch, task):
+    from stages.report.plots import draw_all
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/embeddings").mkdir(parents=True)
+    assert make(params("evaluation", protocol=str(ROOT / "protocols/mine.yaml")), base, task)["sets"] == 0
+    metrics = read_json(tmp_path / f"reports/metrics/{task}.json")
+    assert metrics["protocol"]["name"] == "mine"
+    assert (tmp_path / "reports/evaluation" / task).is_dir()
+    assert draw_all({task: metrics}, tmp_path / "none.csv", tmp_path) == []

@@ -26,6 +26,7 @@ def test_text_from_outside_is_escaped_and_the_page_repeats(tmp_path, params):
     for name in ("one", "two"):
         build(
             params("report"),
+            "Demo world: never how good, <b>you</b> know.",
             tmp_path / "metrics",
             tmp_path / "pairs.parquet",
             [],
@@ -37,7 +38,7 @@ def test_text_from_outside_is_escaped_and_the_page_repeats(tmp_path, params):
     assert "<script>" not in pages[0]
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in pages[0]
     assert "<b>1,234</b>pairs" in pages[0]
-    assert "Demo world" in pages[0]
+    assert "Demo world: never how good, &lt;b&gt;you" in pages[0]
     summary = (tmp_path / "one" / "summary.txt").read_text()
     assert "1,234" in summary
     assert "never how good" in summary

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from articles import encoded, tile
+from conftest import ROOT
 from PIL import Image
 
 from stages.common.files import read_images, read_json
@@ -126,3 +127,16 @@ def test_medical_english_is_english():
     assert foreign("Mikroskopisches Bild eines Karzinoms der Haut mit Nekrosen", ["en"])
     assert not foreign("Mikroskopisches Bild eines Karzinoms der Haut mit Nekrosen", ["en", "de"])
     assert not foreign("Un viaje largo a la montaña", [])
+
+
+@pytest.mark.parametrize("name", ["pubmed", "openpath", "laion", "table"])
+def test_a_folder_that_nobody_has_filled_has_no_pairs(tmp_path, params, base, monkeypatch, name):
+    from stages.sources.__main__ import make
+
+    block = params("sources")
+    own = getattr(block, name).model_copy(update={"folder": str(ROOT / "data/exports" / name)})
+    monkeypatch.setattr(module, "load_filter", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    assert make(block.model_copy(update={name: own}), base, name) == {"items": 0, "pairs": 0}
+    assert pd.read_parquet(f"data/sources/{name}/pairs.parquet").empty
+    assert pd.read_parquet(f"data/sources/{name}/dropped.parquet").empty

@@ -1,10 +1,12 @@
 """Catalogs lead to videos, through files, pages and searches."""
 
 import json
+import unicodedata
 
 import pytest
 
 from stages.common.errors import StageError
+from stages.common.files import SAFE_ID
 from stages.videos.catalog import SEARCHES, read_catalog, read_withdrawn
 
 
@@ -29,9 +31,35 @@ def test_empty_missing_and_wrong_catalogs_say_what_to_do(tmp_path, catalog, bloc
         read_catalog(catalog(videos=["# nothing"]), block, {})
     with pytest.raises(StageError, match=r"videos.txt line 2: gone.mp4 does not exist"):
         read_catalog(catalog(videos=["# x", "gone.mp4"]), block, {})
-    film("catalog/a b.mp4")
-    with pytest.raises(StageError, match=r"'a b' cannot be an id: rename the file"):
-        read_catalog(catalog(videos=["a b.mp4"]), block, {})
+
+
+def test_any_file_name_leads_to_an_id_and_is_the_title(catalog, block, film):
+    names = [
+        "my lecture",
+        "my_lecture",
+        "my-lecture",
+        "my  lecture",
+        "Übung [2]",
+        "-x",
+        "50% (a#b)",
+        "講義",
+        "講",
+        "v1.2",
+    ]
+    for name in names:
+        film(f"catalog/{name}.mp4", seconds=0.2)
+    folder = catalog(videos=[f"{name}.mp4" for name in names])
+    found = {item.data["info"]["title"]: item.id for item in read_catalog(folder, block, {})}
+    assert set(found) == set(names)
+    assert len(set(found.values())) == len(names)
+    assert all(SAFE_ID.fullmatch(name) for name in found.values())
+    assert (found["my_lecture"], found["my-lecture"]) == ("my_lecture", "my-lecture"), "a safe name is its own id"
+    assert found["Übung [2]"].startswith("Ubung_2_")
+    before = {name: unicodedata.normalize("NFD", name) for name in names}
+    for name, other in before.items():
+        (folder / f"{name}.mp4").rename(folder / f"{other}.mp4")
+    again = read_catalog(catalog(videos=[f"{name}.mp4" for name in before.values()]), block, {})
+    assert {item.id for item in again} == set(found.values()), "however a file system spells it"
 
 
 def test_playlists_searches_and_single_addresses_are_listed_by_yt_dlp(catalog, block, film, site, monkeypatch):

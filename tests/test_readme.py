@@ -1,0 +1,49 @@
+"""Every command of the README is one that runs; what needs a network or hours is only looked up."""
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+COMMANDS = [
+    line.removeprefix("$ ").split("  #")[0].strip()
+    for block in re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    for line in block.splitlines()
+]
+EXPERIMENTS = [command for command in COMMANDS if "dvc exp run" in command]
+
+
+def run(*command):
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_readme_has_commands_of_every_kind():
+    assert len(EXPERIMENTS) > 10
+    assert {command.split()[0] for command in COMMANDS} >= {"make", "dvc", "python"}
+    assert "dvc exp run $(cat profiles/mine)" in EXPERIMENTS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", EXPERIMENTS)
+def test_every_experiment_passes_the_check_of_parameters(repository, command):
+    repository.run(command.split("dvc exp run ")[1])
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command not in EXPERIMENTS])
+def test_every_other_command_exists(command):
+    for part in command.split(" && "):
+        program, *words = shlex.split(part)
+        if program == "make":
+            assert run("make", "--dry-run", *words)
+        elif program == "dvc":
+            assert run(sys.executable, "-m", "dvc", *words, "--help")
+        else:
+            assert program == "python"
+            module, *rest = words[1:]
+            out = run(sys.executable, "-m", module, "--help") if module.startswith("stages.") else "benchmark"
+            assert all(word in out for word in rest)
