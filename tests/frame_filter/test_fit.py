@@ -99,3 +99,27 @@ def test_a_fitted_filter_knows_tissue_and_flags_it_never_saw(tmp_path, params):
     for image in unseen:
         screening.add(image)
     assert screening.shares(params("keyframes").screening)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("sources", "frames"),
+    [
+        (("a", "b", "c"), 8),  # three sources: fewer than folds
+        (("a", "b"), 20),  # a source for each label: none can be judged by frames of others
+        (("a",), 6),  # all from one source
+        (("a", "b", "c", "d", "e", "f", "g", "h"), 4),  # fewer frames of a label than folds
+    ],
+)
+def test_a_small_folder_of_labels_is_enough_to_begin_with(tmp_path, params, sources, frames):
+    rng = np.random.default_rng(0)
+    cat = cv2.resize(photograph("cat"), (240, 180))
+    rows = []
+    for n in range(frames):
+        tissue = n % 2 == 0
+        row = {"file": f"{n}.png", "label": "histology" if tissue else "other", "source": sources[n % len(sources)]}
+        rows.append((row, paint("stroma", 180, 240, rng) if tissue else np.roll(cat, 20 * n, 1)))
+    write_frames(tmp_path / "frames", rows)
+    block = params("frame_filter", frames=str(tmp_path / "frames"), variations=1, leave_out="")
+    assert fit(block, tmp_path / "model", tmp_path / "metrics.json", 0, "cpu")["items"] == frames
+    assert read_json(tmp_path / "metrics.json")["balanced_accuracy"] > 0.5
+    assert load_filter(tmp_path / "model").judge([paint("stroma", 180, 240, rng)]).histology[0] > 0.5
