@@ -9,13 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages.common.backbone import Backbone
+from stages.common.errors import StageError
 from stages.common.files import sha256, write_bytes, write_json
 from stages.common.histology import FLAGS, HEADS, HISTOLOGY, SPEC
 from stages.common.stats import bootstrap
 from stages.common.weights import is_local, locate
 from stages.frame_filter.augment import vary
-from stages.frame_filter.labels import Picture, read_labels
+from stages.frame_filter.labels import LABELS, Picture, read_labels
 from stages.frame_filter.params import Params
+
+FEWEST = 2  # frames of a label: one to learn from and one to be judged by
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +32,11 @@ def fit(block: Params, out: Path, metrics: Path, seed: int, device: str) -> dict
     from safetensors.numpy import save
 
     table, frames = read_labels(Path(block.frames))
+    for label in LABELS:
+        if (count := int((table.label == label).sum())) < FEWEST:
+            raise StageError(
+                f"{block.frames}/labels.csv: {count} frames are labelled {label}, {FEWEST} are the least: label more"
+            )
     backbone = Backbone(block.backbone, block.weights, block.size, device)
     rows = backbone.features(frames)
     truth = (table.label == "histology").to_numpy()
@@ -112,7 +120,7 @@ class _Trainer:
             if all(0 < self.truth[train].mean() < 1 for train, _ in found):
                 return found
         log.warning(
-            "a label has too few sources to be judged by frames of others: scores are of frames beside known ones"
+            "a label has too few sources to be judged by frames of others: scores are of frames like known ones"
         )
         by_row = StratifiedKFold(min(folds, *map(len, by_label)), shuffle=True, random_state=self.seed)
         return list(by_row.split(self.rows, self.truth))

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
+from stages.common.errors import StageError
 from stages.common.files import read_json
 from stages.common.histology import FrameFilter, load_filter
 from stages.common.screening import Screening
@@ -123,3 +124,15 @@ def test_a_small_folder_of_labels_is_enough_to_begin_with(tmp_path, params, sour
     assert fit(block, tmp_path / "model", tmp_path / "metrics.json", 0, "cpu")["items"] == frames
     assert read_json(tmp_path / "metrics.json")["balanced_accuracy"] > 0.5
     assert load_filter(tmp_path / "model").judge([paint("stroma", 180, 240, rng)]).histology[0] > 0.5
+
+
+@pytest.mark.parametrize("labels", [[], ["histology"] * 4, ["other"] * 4, ["histology", "other", "other"]])
+def test_both_labels_are_needed(tmp_path, params, labels):
+    (tmp_path / "frames").mkdir()
+    lines = [f"{number}.png,{label},a" for number, label in enumerate(labels)]
+    for number in range(len(labels)):
+        cv2.imwrite(str(tmp_path / "frames" / f"{number}.png"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "frames/labels.csv").write_text("\n".join(["file,label,source", *lines]))
+    block = params("frame_filter", frames=str(tmp_path / "frames"))
+    with pytest.raises(StageError, match=r"labels.csv: \d frames are labelled (histology|other), 2 are the least"):
+        fit(block, tmp_path / "model", tmp_path / "metrics.json", 0, "cpu")

@@ -49,13 +49,3 @@ def test_mistakes_are_named(folder, text, message):
 def test_a_missing_table_says_what_to_write(tmp_path):
     with pytest.raises(StageError, match=r"labels.csv not found: list each frame there as file,label,source"):
         read_labels(tmp_path)
-
-
-@pytest.mark.parametrize("labels", [[], ["histology"] * 4, ["other"] * 4, ["histology", "other", "other"]])
-def test_both_labels_are_needed(tmp_path, labels):
-    for number in range(len(labels)):
-        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((8, 8, 3), np.uint8))
-    lines = [f"{number}.png,{label},a" for number, label in enumerate(labels)]
-    (tmp_path / "labels.csv").write_text("\n".join(["file,label,source", *lines]))
-    with pytest.raises(StageError, match=r"labels.csv: \d frames are labelled (histology|other), 2 are the least"):
-        read_labels(tmp_path)
