@@ -120,7 +120,7 @@ class _Trainer:
             if all(0 < self.truth[train].mean() < 1 for train, _ in found):
                 return found
         log.warning(
-            "a label has too few sources to be judged by frames of others: scores are of frames like known ones"
+            "a label has too few sources to be judged by frames of others: scores are of frames like those known"
         )
         by_row = StratifiedKFold(min(folds, *map(len, by_label)), shuffle=True, random_state=self.seed)
         return list(by_row.split(self.rows, self.truth))
