@@ -47,3 +47,8 @@ def test_every_other_command_exists(command):
             module, *rest = words[1:]
             out = run(sys.executable, "-m", module, "--help") if module.startswith("stages.") else "benchmark"
             assert all(word in out for word in rest)
+
+
+def test_make_takes_any_catalog():
+    out = run("make", "--dry-run", "mine", "CATALOG=catalogs/my own")
+    assert "dvc exp run $(cat profiles/mine) -S \"videos.catalog='catalogs/my own'\"" in out
