@@ -17,7 +17,7 @@ from stages.demo.voice import SAMPLE_RATE
 
 Image = NDArray[np.uint8]
 # One thread and no look-ahead: the same bytes on every run, at a speed that suits two cores.
-X264 = "rc-lookahead=0:sync-lookahead=0:bframes=0:aq-mode=0:weightp=0:mbtree=0"
+X264 = "cpu-independent=1:rc-lookahead=0:sync-lookahead=0:bframes=0:aq-mode=0:weightp=0:mbtree=0"
 ARROW = np.array([[0, 0], [0, 26], [6, 20], [11, 30], [15, 28], [10, 18], [18, 18]], np.int32)
 
 

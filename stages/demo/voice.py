@@ -1,4 +1,4 @@
-"""The narrator: hibari's packaged voice, the same samples for the same words and seed."""
+"""The narrator: hibari's packaged voice, the same samples for the same words and seed on every processor."""
 
 import functools
 import re
@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from stages.demo.network import load
 
 SAMPLE_RATE = 24000
 
@@ -26,7 +28,9 @@ class Speech:
 def _voice() -> Any:
     from hibari import Hibari
 
-    return Hibari(threads=1)
+    voice = Hibari(threads=1)
+    voice.sess = load(voice.model_path)
+    return voice
 
 
 def speak(text: str, seed: int, speed: float) -> Speech:

@@ -35,7 +35,7 @@ def _with_words(segment: dict[str, Any], found: list[dict[str, Any]]) -> dict[st
             "word": word["word"].strip(),
             "start": round(float(segment["start"] + word["start"]), 3),
             "end": round(float(segment["start"] + word["end"]), 3),
-            "score": round(float(word["probability"]), 3),
+            "score": round(float(word["probability"]), 2),
         }
         for word in found
         if word["word"].strip()
@@ -96,6 +96,6 @@ def interpolated(words: list[dict[str, Any]], start: float, end: float) -> list[
     step = (after - before) / count.clip(lower=1)
     table["start"] = table.start.astype(float).where(~untimed, before + first * step).round(3)
     table["end"] = table.end.astype(float).where(~untimed, before + (first + 1) * step).round(3)
-    table["score"] = table.score.astype(float).fillna(0.0).round(3)
+    table["score"] = table.score.astype(float).fillna(0.0).round(2)
     records: list[dict[str, Any]] = table.to_dict("records")
     return [row | {"interpolated": True} if gone else row for row, gone in zip(records, untimed, strict=True)]

@@ -1,0 +1,24 @@
+"""One set of processor instructions for all: numeric libraries pick theirs by processor, and each set rounds its own way.
+
+AVX2 is what x86-64 processors of the last ten years share. Where it is missing, or on another architecture, libraries
+choose for themselves. Multiplications by MKL (training, embeddings) stay as the processor has them: its portable mode
+takes four times as long.
+"""
+
+import os
+from pathlib import Path
+
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",  # torch
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # convolutions of torch, and CTranslate2
+    "CT2_USE_MKL": "0",  # CTranslate2 takes MKL on Intel's processors and oneDNN on others
+    "OPENBLAS_CORETYPE": "Haswell",  # numpy's and scipy's linear algebra
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4",  # numpy's functions in AVX-512
+}
+
+
+def share_instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
+    """Set the variables that are not set yet; libraries read them when they are first imported."""
+    if cpuinfo.exists() and "avx2" in cpuinfo.read_text().split():
+        for name, value in AVX2.items():
+            os.environ.setdefault(name, value)
