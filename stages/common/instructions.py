@@ -1,4 +1,4 @@
-"""One set of processor instructions for all: numeric libraries pick theirs by processor, and each set rounds its own way.
+"""One set of processor instructions for all: numeric libraries pick theirs by processor, and each set rounds in its way.
 
 AVX2 is what x86-64 processors of the last ten years share. Where it is missing, or on another architecture, libraries
 choose for themselves. Multiplications by MKL (training, embeddings) stay as the processor has them: its portable mode
