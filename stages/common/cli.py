@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.instructions import share_instructions
 from stages.common.named import link_named_files
 from stages.common.params import Base, has_block, load, load_all
 
@@ -79,7 +78,6 @@ def set_environment(base: Base) -> None:
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TQDM_MININTERVAL", "1")
-    share_instructions()
     if base.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
 
