@@ -180,6 +180,7 @@ def _attempt(item: Item, work: Work, key: str, bar: str, out: Path, files: Seque
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            error.filename = error.filename or str(out)
             raise
         reason = error.reason if isinstance(error, Failed) else type(error).__name__
         return Row(item.id, "failed", reason, _line(str(error), scratch), key, "")

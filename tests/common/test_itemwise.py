@@ -212,8 +212,9 @@ def test_too_many_failures_stop_the_stage_and_keep_what_is_done(tmp_path, base):
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), StageError("no such model")])
 def test_what_spoils_every_item_ends_the_run_and_keeps_finished_items(tmp_path, base, error):
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error)) as raised:
         go(tmp_path, base, items("a", "b", "c"), Work({"b": error}))
+    assert getattr(raised.value, "filename", str(tmp_path / "out")) == str(tmp_path / "out")
     again = Work()
     go(tmp_path, base, items("a", "b", "c"), again)
     assert again.asked == ["b", "c"]
