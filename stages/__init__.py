@@ -1,0 +1,5 @@
+"""The stages of the pipeline, one package each."""
+
+from stages.common.instructions import share_instructions
+
+share_instructions()  # before anything imports numpy

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.instructions import share_instructions
 from stages.common.logs import logged
 from stages.common.named import link_named_files
 from stages.common.params import Base, has_block, load, load_all
@@ -111,7 +110,6 @@ def set_environment(base: Base) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     os.environ.setdefault("TQDM_MININTERVAL", "1")
-    share_instructions()
     if base.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     if not _can_be_written(os.path.expanduser("~")):  # noqa: PTH111 - Path.expanduser raises for a nameless user

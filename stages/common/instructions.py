@@ -1,8 +1,8 @@
-"""One set of processor instructions for all: numeric libraries pick theirs by processor, and each set rounds in its way.
+"""One set of processor instructions for all.
 
-AVX2 is what x86-64 processors of the last ten years share. Where it is missing, or on another architecture, libraries
-choose for themselves. Multiplications by MKL (training, embeddings) stay as the processor has them: its portable mode
-takes four times as long.
+Numeric libraries pick theirs by processor, and each set rounds its own way. AVX2 is what x86-64 processors of the last
+ten years share. Where it is missing, or on another architecture, libraries choose for themselves. MKL, which training
+and embeddings multiply with, is left alone: what it offers for this is four times slower.
 """
 
 import os
@@ -10,8 +10,7 @@ from pathlib import Path
 
 AVX2 = {
     "ATEN_CPU_CAPABILITY": "avx2",  # torch
-    "ONEDNN_MAX_CPU_ISA": "AVX2",  # convolutions of torch, and CTranslate2
-    "CT2_USE_MKL": "0",  # CTranslate2 takes MKL on Intel's processors and oneDNN on others
+    "ONEDNN_MAX_CPU_ISA": "AVX2",  # convolutions of torch
     "OPENBLAS_CORETYPE": "Haswell",  # numpy's and scipy's linear algebra
     "NPY_DISABLE_CPU_FEATURES": "X86_V4",  # numpy's functions in AVX-512
 }

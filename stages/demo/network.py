@@ -26,7 +26,7 @@ def load(path: str) -> Any:
 
 
 def shift_weights(graph: Any) -> None:
-    """Store signed weights, and their zero points, as unsigned bytes 128 higher: the same products, exactly."""
+    """Store signed weights and their zero points as unsigned bytes, 128 higher: the same products, without overflow."""
     from onnx import TensorProto, numpy_helper
 
     for tensor in graph.initializer:
