@@ -102,6 +102,27 @@ def test_a_state_of_other_parameters_is_not_gone_on_from(tune, quick, places, mo
     assert train(quick(epochs=2), where, Processes(0, 1, "cpu"), 0)["items"] == 48
 
 
+def test_a_state_is_not_gone_on_from_under_another_model_of_the_same_name(quick, places, monkeypatch, tmp_path, tiny):
+    """The config or the checkpoint was edited in between: layout alone does not count, content does."""
+    monkeypatch.setattr(Store, "clear", lambda self: None)
+    config, start = tmp_path / "mine.json", tmp_path / "start.pt"
+    config.write_text(tiny.read_text())
+    torch.save(build(str(tiny), "none", 0).model.state_dict(), start)
+
+    def learned():
+        block = quick(epochs=1, model=str(config), start=str(start))
+        return train(block, places("broken"), Processes(0, 1, "cpu"), 0)["items"]
+
+    assert (learned(), learned()) == (24, 0)
+    tree = json.loads(config.read_text())
+    config.write_text(json.dumps(tree, indent=4))
+    assert learned() == 0
+    config.write_text(json.dumps(tree | {"preprocess_cfg": tree["preprocess_cfg"] | {"mean": [0.0] * 3}}))
+    assert (learned(), learned()) == (24, 0)
+    torch.save(build(str(tiny), "none", 1).model.state_dict(), start)
+    assert (learned(), learned()) == (24, 0)
+
+
 def test_a_batch_in_parts_gives_the_same_model(tune):
     whole, parts = (tune(f"parts{n}", accumulate=n, epochs=1) for n in (1, 3))
     assert close(weights(whole), weights(parts), atol=2e-4)
