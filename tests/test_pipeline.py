@@ -71,6 +71,7 @@ def test_every_stage_has_a_description_and_depends_on_its_own_code(name, stage):
         return path == dep or path.startswith(f"{dep}/")
 
     assert stage["desc"].endswith(".")
+    assert not any(" " in dep for dep in stage["deps"])
     if name == "preflight":  # it looks at the schema of every block, which it finds by name
         stage["deps"] = [dep for dep in stage["deps"] if not dep.endswith("/params.py")]
     found = list(variants(stage))
