@@ -44,7 +44,7 @@ def test_a_data_file_inside_a_stage_makes_its_items_anew(scratch, edited):
     with edited(("stages/captions/sub_pathologies.yaml", "Dermatopathology:", "Skin:")):
         ran, out = scratch.ran("dvc", "repro", "captions")
         assert (ran, scratch.items(out)) == (["captions"], {"captions": len(before)})
-        assert all('"Skin"' in text for text in captions(scratch).values())
+        assert any('"Skin"' in text for text in captions(scratch).values())
     scratch.ran("dvc", "repro", "captions")
     assert captions(scratch) == before
 
