@@ -9,10 +9,10 @@ export PATH := $(BIN):$(PATH)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install mend demo mine tiny test lint deps bench lock summary
+.PHONY: help install mend demo mine tiny test test-fast lint deps bench lock summary
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(VENV)/.installed ## make the environment in .venv from the lock files
 
@@ -49,6 +49,10 @@ tiny: install mend ## the same road at its smallest size, as an experiment
 test: install ## run all tests
 	@echo "== Tests"
 	@python -m pytest
+
+test-fast: install ## run all tests but the slow ones (real models, runs of the pipeline)
+	@echo "== Tests but the slow ones"
+	@python -m pytest -m "not slow"
 
 lint: install ## ruff and mypy
 	@echo "== Lint"

@@ -1,4 +1,4 @@
-"""Every command of the README is one that runs; what needs a network or hours is only looked up."""
+"""Every command of the README and the guides is one that runs; what needs a network or hours is only looked up."""
 
 import re
 import shlex
@@ -8,11 +8,15 @@ import sys
 import pytest
 from conftest import ROOT
 
-COMMANDS = [
-    line.removeprefix("$ ").split("  #")[0].strip()
-    for block in re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    for line in block.splitlines()
-]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = list(
+    dict.fromkeys(
+        line.removeprefix("$ ").split("  #")[0].strip()
+        for document in DOCUMENTS
+        for block in re.findall(r"```console\n(.*?)```", document.read_text(), re.S)
+        for line in block.splitlines()
+    )
+)
 EXPERIMENTS = [command for command in COMMANDS if "dvc exp run" in command]
 
 
@@ -45,6 +49,9 @@ def test_every_other_command_exists(command):
         else:
             assert program == "python"
             module, *rest = words[1:]
+            if module == "pytest":
+                assert all((ROOT / word).exists() for word in rest if word.startswith("tests"))
+                continue
             out = run(sys.executable, "-m", module, "--help") if module.startswith("stages.") else "benchmark"
             assert all(word in out for word in rest)
 

@@ -1,0 +1,87 @@
+"""Documents name what is there: links, paths, targets of make, and the outputs of stages."""
+
+import itertools
+import re
+import subprocess
+
+import pytest
+from conftest import ROOT
+
+from stages.common.files import read_yaml
+
+DOCUMENTS = sorted(
+    ROOT / name
+    for name in subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+)
+GUIDES = [path for path in DOCUMENTS if path.parent in (ROOT, ROOT / "docs") and path.name != "CHANGELOG.md"]
+OURS = re.compile(r"`((?:\.ci|benchmarks|catalogs/quilt1m|docs|profiles|protocols|stages|tests)/[\w./-]+)`")
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+
+
+def named(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def stages():
+    """Name and definition of every stage of dvc.yaml."""
+    for name, stage in read_yaml(ROOT / "dvc.yaml")["stages"].items():
+        yield name, stage.get("do", stage)
+
+
+def paths(entries):
+    """Outputs or metrics of a stage, without the parts that stages of a template differ in."""
+    names = (entry if isinstance(entry, str) else next(iter(entry)) for entry in entries)
+    return [re.sub(r"[/_]?\$\{\w+\}(\.json)?$", "", name) for name in names]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_links_lead_to_files(document):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=named)
+def test_paths_of_the_repository_are_there(document):
+    """But for those of a stage `x`, which stand for any."""
+    found = [path for path in OURS.findall(document.read_text()) if "x" not in path.split("/")]
+    assert [path for path in found if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("document", GUIDES, ids=named)
+def test_targets_of_make_are_there(document):
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
+    assert set(re.findall(r"(?:`|^\$ )make ([a-z-]+)", document.read_text(), re.M)) <= set(targets)
+
+
+@pytest.mark.parametrize(("name", "stage"), stages(), ids=lambda value: value if isinstance(value, str) else "")
+def test_the_table_of_stages_names_what_each_makes(name, stage):
+    row = re.search(rf"^\| `{name}` \|.*$", ARCHITECTURE, re.M)
+    assert row, f"{name} has no row"
+    made = [path for path in paths([*stage["outs"], *stage.get("plots", [])]) if not path.startswith("data/keys/")]
+    assert [path for path in made if f"`{path}" not in row[0]] == []
+
+
+def test_every_arrow_between_stages_is_a_dependency():
+    made = {
+        path: name
+        for name, stage in stages()
+        for path in paths([*stage["outs"], *stage.get("metrics", []), *stage.get("plots", [])])
+    }
+    needs = {
+        (made[out], name)
+        for name, stage in stages()
+        for dep in stage["deps"]
+        for out in made
+        if dep == out or dep.startswith((f"{out}/", f"{out}_"))
+    }
+    graph = re.search(r"```mermaid\n(.*?)```", ARCHITECTURE, re.S)[1]
+    chains = [line.strip().split(" --> ") for line in graph.splitlines() if "-->" in line]
+    drawn = {pair for chain in chains for pair in itertools.pairwise(chain)}
+    assert len(drawn) > 20
+    assert drawn - needs == set()
