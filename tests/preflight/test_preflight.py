@@ -3,10 +3,10 @@
 import shutil
 
 import pytest
-import yaml
 from conftest import ROOT
 
 from stages.common.errors import StageError
+from stages.common.files import read_yaml
 from stages.common.params import load_all
 from stages.preflight.check import check
 from stages.preflight.lines import write_lines
@@ -63,7 +63,7 @@ def test_no_stage_depends_on_how_or_where_it_runs():
     text = (ROOT / "dvc.yaml").read_text()
     assert "base.device" not in text
     assert "base.jobs" not in text
-    stages = yaml.safe_load(text)["stages"]
+    stages = read_yaml(ROOT / "dvc.yaml")["stages"]
     assert "quiltnet.lr" in stages["quiltnet"]["params"]
     assert not {"quiltnet", "quiltnet.workers", "quiltnet.tracker"} & set(stages["quiltnet"]["params"])
     laion = stages["sources"]["foreach"]["laion"]["params"]
@@ -75,5 +75,5 @@ def test_no_stage_depends_on_how_or_where_it_runs():
 
 def test_every_stage_waits_for_the_check():
     for file in ("dvc.yaml", "data/demo/dvc.yaml"):
-        for name, stage in yaml.safe_load((ROOT / file).read_text())["stages"].items():
+        for name, stage in read_yaml(ROOT / file)["stages"].items():
             assert name == "preflight" or "data/preflight/checked.json" in stage.get("do", stage)["deps"], name
