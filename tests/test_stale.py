@@ -57,7 +57,7 @@ def test_words_for_people_make_nothing_anew_and_nothing_downstream_runs(scratch,
         ("stages/common/weights.py", "no such file: check", "no such file; check"),
         ("stages/rois/trace.py", "import numpy as np", "import numpy as np  # arrays"),
         ("stages/rois/__main__.py", "Trace the cursor in", "Trace cursors in"),
-        ("stages/captions/sub_pathologies.yaml", "Dermatopathology:", "Dermatopathology:  # skin"),
+        ("stages/captions/sub_pathologies.yaml", "Dermatopathology:", "# skin\nDermatopathology:"),
     )
     lock = (scratch.folder / "dvc.lock").read_text()
     with edited(*edits):

@@ -7,15 +7,16 @@ import functools
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCHEMAS = "params"  # modules called so say what parameters may be; what they are is known from params.yaml
-TOLD = re.compile(
-    r"print|(tqdm|bar)\.write|(warnings|logging|logger|log)\.\w+"
-)  # calls that only tell a person something
+# Calls that only tell a person something, and what a progress bar is told.
+TOLD = re.compile(r"print|(tqdm|bar)\.write|warnings\.warn|(logging|logger|log)\.(debug|info|warning|error|exception)")
+SAID = {"desc", "unit", "leave", "delay", "mininterval"}
 
 
 def sources(*places: str, without: Collection[str] = ()) -> list[Path]:
@@ -123,7 +124,8 @@ class _Needed:
         """Count the data file that `text` names, beside its module or from the repository's root."""
         if not 0 < len(text) < 200 or "\0" in text or "." not in text:
             return
-        for file in (path.parent / text, ROOT / text):
+        beside = path.parent.rglob(Path(text).name) if Path(text).suffix else ()
+        for file in (*beside, path.parent / text, ROOT / text):
             if file.is_file() and file.suffix != ".py" and file.resolve().is_relative_to(ROOT / "stages"):
                 self._files[file.resolve().relative_to(ROOT).as_posix()] = data_digest(file)
 
@@ -141,8 +143,14 @@ class _Plain(ast.NodeTransformer):
         return None
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        told = isinstance(node.value, ast.Call) and TOLD.fullmatch(ast.unparse(node.value.func))
+        call = node.value if isinstance(node.value, ast.Call) else None
+        told = call and TOLD.fullmatch(ast.unparse(call.func)) and "file" not in {word.arg for word in call.keywords}
         return None if told or isinstance(node.value, ast.Constant) else self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if ast.unparse(node.func).split(".")[-1] == "tqdm":
+            node.keywords = [word for word in node.keywords if word.arg not in SAID]
+        return self.generic_visit(node)
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
         _without_hints(node.body)
@@ -218,7 +226,10 @@ def _places(root: Any) -> Iterator[tuple[str, str]]:
         return
     found = root if hasattr(root, "__qualname__") else type(root)
     found = getattr(found, "__wrapped__", found)
-    yield found.__module__, found.__qualname__.partition(".")[0]
+    module = found.__module__
+    if module == "__main__" and (spec := getattr(sys.modules[module], "__spec__", None)):
+        module = spec.name  # run as `python -m`
+    yield module, found.__qualname__.partition(".")[0]
 
 
 @functools.cache

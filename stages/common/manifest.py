@@ -56,6 +56,15 @@ def counts(manifest: pd.DataFrame) -> dict[str, Any]:
     return {"items": len(manifest), **by_status, "reasons": {str(k): int(v) for k, v in reasons.items()}}
 
 
+def read_book(path: Path) -> dict[str, Any]:
+    """What a JSON file of notes holds, nothing where there is none that can be read."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 class Folder:
     """The output folder: its manifest, its journal and the files of its items; and the table of their keys beside it.
 
@@ -67,14 +76,14 @@ class Folder:
         self.files = files
         self.keys = keys
         self._written = keys.parent / WRITTEN / f"{keys.stem}.json"
-        self._stats: dict[str, list[int]] = read_json(self._written) if self._written.exists() else {}
+        self._stats: dict[str, list[int]] = read_book(self._written)
 
     def recorded(self) -> dict[str, Row]:
         """Rows of the manifest with their keys, overruled by what an interrupted run noted in the journal."""
         rows: dict[str, Row] = {}
         if (self.out / MANIFEST).exists():
             table = pd.read_parquet(self.out / MANIFEST, columns=COLUMNS)
-            keys = pd.read_parquet(self.keys) if self.keys.exists() else pd.DataFrame(columns=KEY_COLUMNS)
+            keys = self._read_keys()
             # A key is good for the very files that it was noted for.
             table = table.merge(keys.astype("string"), on=["id", "digest"], how="left").fillna({"key": ""})
             rows = {str(record["id"]): Row(**record) for record in table.to_dict("records")}
@@ -85,6 +94,13 @@ class Folder:
                 rows[entry["id"]] = Row(**entry)
         return rows
 
+    def _read_keys(self) -> pd.DataFrame:
+        """The table of keys; an empty one where there is none that can be read: all is then made anew."""
+        try:
+            return pd.read_parquet(self.keys)[KEY_COLUMNS]
+        except (OSError, ValueError, KeyError):
+            return pd.DataFrame(columns=KEY_COLUMNS)
+
     def _journal(self) -> Iterator[dict[str, Any]]:
         path = self.out / JOURNAL
         if not path.exists():
@@ -94,7 +110,8 @@ class Folder:
                 entry = json.loads(line)
             except json.JSONDecodeError:
                 continue  # empty, or being written when the process was killed
-            yield entry
+            if isinstance(entry, dict) and {"id", "key"} <= set(entry):
+                yield entry
 
     def note(self, entry: dict[str, Any]) -> None:
         """Append one line to the journal and force it to disk."""

@@ -5,6 +5,7 @@ a model on a hub or nothing has a folder here instead, data/named/BLOCK/PARAMETE
 names now; the stages that read the parameter depend on the folder. Links are tracked by Git, so a clone has them.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from stages.common.dependencies import named_files
 from stages.common.params import Block
 
 NAMED = Path("data/named")
+LONGEST = 200  # letters of a link's name
 KEEP = ".gitkeep"  # Git knows no empty folders
 
 
@@ -28,14 +30,21 @@ def link_named_files(blocks: Mapping[str, Block]) -> None:
             folder = NAMED / block / name.replace(".", "/")
             _make(folder)
             for place in places:
-                wanted |= {folder / quote(path.as_posix(), safe=""): path for path in _local(place)}
-    for link in [path for path in NAMED.rglob("*") if path.is_symlink() and path not in wanted]:
-        link.unlink()
+                wanted |= {folder / _name(path): path for path in _local(place)}
+    for other in [path for path in NAMED.rglob("*") if path not in wanted and path.name != KEEP]:
+        if other.is_symlink() or other.is_file():
+            other.unlink()
     for link, path in wanted.items():
         target = path if path.is_absolute() else Path(os.path.relpath(path, link.parent))
         if not link.is_symlink() or link.readlink() != target:
             link.unlink(missing_ok=True)
             link.symlink_to(target)
+
+
+def _name(path: Path) -> str:
+    """The name of the link to a file: the file's path, or of a long one its end and a digest."""
+    whole = quote(path.as_posix(), safe="")
+    return whole if len(whole) <= LONGEST else f"{hashlib.sha256(whole.encode()).hexdigest()[:12]}-{whole[-120:]}"
 
 
 def _make(folder: Path) -> None:

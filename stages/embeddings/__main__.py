@@ -18,6 +18,8 @@ SETS = "sets"  # folder beside those of the models
 
 def make(block: Params, base: Base) -> dict[str, Any]:
     """Write the tables of the sets, and per model and set the vectors of images and of texts or classes."""
+    from stages.common.clip import build as start_model
+    from stages.common.clip import load, named
     from stages.common.dependencies import Dependencies
     from stages.common.embed import embed_classes, embed_images, embed_texts
     from stages.common.evalsets import HELD_OUT, read_protocol
@@ -44,7 +46,7 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     for model, build in models.items():
         clip = build()
         made_by = Dependencies(
-            code=(embed_images, embed_texts, embed_classes, build, type(clip), type(clip.model), Reader),
+            code=(embed_images, embed_texts, embed_classes, start_model, load, named, type(clip), Reader),
             models={model: weights_digest(clip)},
             libraries=("torch", "open_clip_torch"),
         ).digest()
@@ -102,12 +104,18 @@ def _embed(
     )
     same_texts = store.keep(
         f"{name}.texts.safetensors",
-        key_of(how[:-1], texts, templates),
+        key_of(how[:-1], texts, templates, _tokens(clip, texts, templates)),
         lambda: (
             embed_classes(clip, texts, templates, batch, device) if classes else embed_texts(clip, texts, batch, device)
         ),
     )
     return int(same_images) + int(same_texts)
+
+
+def _tokens(clip: Any, texts: list[str], templates: list[str]) -> list[list[int]]:
+    """What the model reads instead of the texts: its tokenizer may be another with the same weights."""
+    prompts = [template.format(c=text) for text in texts for template in templates] if templates else texts
+    return [[int(token) for token in row] for row in clip.tokenizer(prompts)] if prompts else []
 
 
 if __name__ == "__main__":

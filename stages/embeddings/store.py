@@ -8,7 +8,8 @@ from typing import Any
 
 from stages.common.clip import Clip
 from stages.common.embed import Vectors
-from stages.common.files import read_json, sha256, write_bytes, write_json
+from stages.common.files import sha256, write_bytes, write_json
+from stages.common.manifest import read_book
 
 
 class Store:
@@ -20,7 +21,7 @@ class Store:
 
     def __init__(self, folder: Path, keys: Path, force: bool = False) -> None:
         self._folder, self._keys = folder, keys
-        self._known: dict[str, list[str]] = read_json(keys) if keys.exists() and not force else {}
+        self._known: dict[str, list[str]] = {} if force else read_book(keys)
         self._now: dict[str, list[str]] = {}
 
     def keep(self, name: str, key: str, make: Callable[[], Vectors]) -> bool:

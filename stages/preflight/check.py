@@ -31,5 +31,7 @@ def _check_place(parameter: str, place: str) -> None:
             locate(path)
         except StageError as error:
             raise StageError(f"{parameter}: {error}") from None
-    elif (path != place or Path(path).suffix in FILES) and not Path(path.rpartition("@")[2]).exists():
+        return
+    there = Path(path).exists() or Path(path.rpartition("@")[2]).exists()
+    if not there and (path != place or Path(path).suffix in FILES):
         raise StageError(f"{parameter}: {path} does not exist: put it there or change the parameter")
