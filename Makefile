@@ -25,15 +25,16 @@ $(VENV)/.installed: requirements.lock requirements-data.lock
 	@$(BIN)/uv pip install --quiet --python $(VENV) --no-deps --require-hashes --link-mode copy -r requirements-data.lock
 	@touch $@
 
-mend: install ## remove the lock that a killed dvc left unreadable
+mend: install ## remove the lock that a killed dvc left unreadable, and link anew the files that parameters name
 	@python .ci/mend.py
+	@python -m stages.preflight
 
 demo: install mend ## run the whole pipeline on the demo world
 	@echo "== Pipeline: dvc repro"
 	@dvc repro
 	@$(MAKE) --no-print-directory summary
 
-mine: install ## run the pipeline on your own videos: make mine CATALOG=catalogs/mine
+mine: install mend ## run the pipeline on your own videos: make mine CATALOG=catalogs/mine
 	@echo "== Pipeline: your own videos, from $(CATALOG)"
 	@dvc exp run $$(cat profiles/mine) -S "videos.catalog='$(CATALOG)'"
 	@$(MAKE) --no-print-directory summary

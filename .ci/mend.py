@@ -20,13 +20,14 @@ def mend(folder: Path) -> bool:
 
 
 def _unreadable(lock: Path) -> bool:
-    """Remove `lock` where it is no JSON, and say whether it was."""
+    """Remove `lock` where it holds no JSON object, and say whether it did."""
     try:
-        json.loads(lock.read_text(encoding="utf-8"))
+        if isinstance(json.loads(lock.read_text(encoding="utf-8")), dict):
+            return False
     except ValueError:
-        lock.unlink()
-        return True
-    return False
+        pass
+    lock.unlink()
+    return True
 
 
 if __name__ == "__main__" and mend(Path(".dvc/tmp")):

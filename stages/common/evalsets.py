@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.errors import StageError
-from stages.common.files import read_yaml
+from stages.common.files import SAFE_ID, read_yaml
 from stages.common.loaders import LOADERS
 
 METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
@@ -80,7 +80,7 @@ def load_protocol(path: str) -> Protocol:
         if "{c}" not in template:
             raise StageError(f"{path}: templates.{number}: '{template}' lacks {{c}}, where the class name goes")
     for name, evalset in protocol.evalsets.items():
-        if name in BESIDE_SETS or Path(name).name != name:
+        if name in BESIDE_SETS or not SAFE_ID.fullmatch(name):
             raise StageError(f"{path}: evalsets.{name}: no set can be called '{name}' (nor {', '.join(BESIDE_SETS)})")
         if evalset.loader not in LOADERS:
             known = ", ".join(sorted(LOADERS))
@@ -88,14 +88,21 @@ def load_protocol(path: str) -> Protocol:
     return protocol
 
 
-def _tree(path: Path) -> dict[str, Any]:
+def _tree(path: Path, extended: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """What the protocol at `path` holds, over what it extends; `extended` are those that led here."""
+    if path.resolve() in extended:
+        raise StageError(f"{path}: extends itself, by way of {len(extended)} protocols: name another in `extends`")
     try:
         tree = read_yaml(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise StageError(f"evaluation.protocol: {path} not found: see protocols/ for those there are") from None
     if not isinstance(tree, dict):
         raise StageError(f"{path} must hold a protocol")
-    return _merged(_tree(path.parent / tree.pop("extends")), tree) if "extends" in tree else tree
+    if "extends" not in tree:
+        return tree
+    if not isinstance(under := tree.pop("extends"), str):
+        raise StageError(f"{path}: extends must name one protocol file (found {under!r})")
+    return _merged(_tree(path.parent / under, (*extended, path.resolve())), tree)
 
 
 def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ names now; the stages that read the parameter depend on the folder. Links are tr
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from glob import escape
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,6 +32,10 @@ def link_named_files(blocks: Mapping[str, Block]) -> None:
             _make(folder)
             for place in places:
                 wanted |= {folder / _name(path): path for path in _local(place)}
+        for name, folder_of_lists in values.listings().items():
+            folder = NAMED / block / name
+            _make(folder)
+            wanted |= {folder / _name(path): path for path in _listed(Path(folder_of_lists))}
     for other in [path for path in NAMED.rglob("*") if path not in wanted and path.name != KEEP]:
         if other.is_symlink() or other.is_file():
             other.unlink()
@@ -47,13 +52,30 @@ def _name(path: Path) -> str:
     return whole if len(whole) <= LONGEST else f"{hashlib.sha256(whole.encode()).hexdigest()[:12]}-{whole[-120:]}"
 
 
+def _listed(folder: Path) -> Iterator[Path]:
+    """Files outside of `folder` that a line of a .txt list in it names, by itself or by their folder, with what lies
+    beside each under the same name: a video's sidecar."""
+    for path in sorted(folder.rglob("*.txt")):
+        for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
+            place = folder / line.strip()
+            if not line.strip() or len(line) > 255 or place.resolve().is_relative_to(folder.resolve()):
+                continue
+            found = sorted(place.iterdir()) if place.is_dir() else [place] if place.is_file() else []
+            beside = [other for one in found for other in one.parent.glob(f"{escape(one.stem)}.*")]
+            yield from {_from_here(other) for other in [*found, *beside] if other.is_file()}
+
+
 def _make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / KEEP).touch()
 
 
 def _local(place: str) -> list[Path]:
-    """Files that a place names outside of installed packages; those inside the working directory relative to it."""
-    here = Path.cwd()
-    absolute = [path.absolute() for path in named_files(place, packaged=False)]
-    return [path.relative_to(here) if path.is_relative_to(here) else path for path in absolute]
+    """Files that a place names outside of installed packages."""
+    return [_from_here(path) for path in named_files(place, packaged=False)]
+
+
+def _from_here(path: Path) -> Path:
+    """`path` from the working directory if it lies below it, as a whole path otherwise."""
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - takes out `..` without following links
+    return whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole

@@ -18,6 +18,7 @@ STAGES = Path(__file__).parent.parent
 
 T = TypeVar("T")
 Operational = Annotated[T, "operational"]  # of how, where or how fast work is done: no result depends on it
+Lists = Annotated[T, "lists"]  # a folder whose .txt lists name files and folders elsewhere, a line each
 Place = Annotated[T, "place"]  # a parameter that may name files or folders on this machine
 
 
@@ -47,6 +48,11 @@ class Block(BaseModel):
             elif "place" in field.metadata:
                 found[f"{prefix}{name}"] = [value for value in ([value] if isinstance(value, str) else value) if value]
         return found
+
+    def listings(self) -> dict[str, str]:
+        """The folders that the Lists parameters name, by name."""
+        fields = type(self).model_fields.items()
+        return {name: getattr(self, name) for name, field in fields if "lists" in field.metadata}
 
     @field_validator("*", mode="before")
     @classmethod
@@ -102,17 +108,21 @@ def load(name: str, path: Path = PARAMS_FILE) -> tuple[Any, Base]:
     return blocks[name], base
 
 
+def schemas() -> set[str]:
+    """The stages that have a block in params.yaml."""
+    return {path.parent.name for path in STAGES.glob("*/params.py")} - {"common"}
+
+
 def has_block(stage: str) -> bool:
     """Whether `stage` has a block of its own."""
-    return (STAGES / stage / "params.py").exists()
+    return stage in schemas()
 
 
 def _schema(path: Path, name: str) -> type[Block]:
     if name == "base":
         return Base
-    known = [path.parent.name for path in STAGES.glob("*/params.py")]
-    if name not in known or name == "common":
-        raise StageError(f"{path}: no stage is called '{name}'{_did_you_mean(name, known)}")
+    if name not in (known := schemas()):
+        raise StageError(f"{path}: no stage is called '{name}'{_did_you_mean(name, sorted(known))}")
     schema: type[Block] = importlib.import_module(f"stages.{name}.params").Params
     return schema
 

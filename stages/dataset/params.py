@@ -15,7 +15,7 @@ class Params(Block):
 
     uses: ClassVar = ("base.seed", "report.title", "report.note", *PLACES)
 
-    sources: list[Literal["quilt", "pubmed", "openpath", "laion", "table"]]
+    sources: list[Literal["quilt", "pubmed", "openpath", "laion", "table"]] = Field(min_length=1)
     min_words: int = Field(ge=0)
     max_words: int = Field(ge=1)
     min_side: int = Field(ge=1)

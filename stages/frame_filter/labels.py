@@ -23,7 +23,14 @@ def read_labels(folder: Path) -> tuple[pd.DataFrame, list[Picture]]:
     path = folder / "labels.csv"
     if not path.exists():
         raise StageError(f"{path} not found: list each frame there as file,label,source")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            header = file.readline()
+            file.seek(0)
+            between = ";" if ";" in header and "," not in header else ","  # as some spreadsheets write it
+            table = pd.read_csv(file, dtype=str, keep_default_na=False, sep=between)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise StageError(f"{path}: {' '.join(str(error).split())}: save it as CSV in UTF-8") from None
     if missing := {"file", "label", "source"} - set(table.columns):
         raise StageError(f"{path}: column '{min(missing)}' is missing")
     if unknown := set(table.columns) - {"file", "label", "source", *FLAGS}:

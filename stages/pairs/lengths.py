@@ -16,6 +16,8 @@ def counter(name: str) -> Callable[[str], int]:
     """Return what counts the tokens of a text for the open_clip model `name`, with those that begin and end it."""
     import open_clip
 
+    if ":" not in name and open_clip.get_model_config(name) is None:  # open_clip would take its default's
+        raise StageError(f"pairs.tokenizer: open_clip knows no model '{name}'")
     try:
         tokenizer = open_clip.get_tokenizer(name)
     except (OSError, ValueError, RuntimeError) as error:

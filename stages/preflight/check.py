@@ -1,27 +1,46 @@
 """What can be known to be wrong before any work."""
 
-from collections.abc import Mapping
+import difflib
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from stages.common.errors import StageError
 from stages.common.evalsets import load_protocol
-from stages.common.params import Block
+from stages.common.params import schemas
 from stages.common.weights import PACKAGE, locate
 
 FILES = {".bin", ".csv", ".json", ".pt", ".pth", ".safetensors", ".tsv", ".yaml", ".yml"}
 FOLDER = "local-dir:"
+LOCAL = ("lexicon.", "captions.nltk_data", "frame_filter.published")  # parameters that never name a model on a hub
+SOURCES = ("pubmed", "openpath", "laion", "table")
+DEMO = Path("data/demo")  # made by stages of its own
+HINTS = {"videos.catalog": ", with videos.txt, channels.txt or searches.txt in it"}
 
 
-def check(blocks: Mapping[str, Block]) -> None:
-    """Raise StageError where a parameter names a packaged or local file that is not there, or a protocol is wrong.
+def check(blocks: Mapping[str, Any]) -> None:
+    """Raise StageError where a block is missing, where a parameter names a file, folder, program or pretrained model
+    that is not there, or where the protocol is wrong.
 
     A value is taken for a file by its ending, for a folder by `local-dir:`; any other may be a model's name on a hub.
     """
-    for block, values in blocks.items():
-        for name, places in values.places().items():
+    if missing := sorted(schemas() - set(blocks)):
+        raise StageError(f"params.yaml: block '{missing[0]}' is missing: restore it from Git")
+    for block in sorted(schemas()):
+        for name, places in blocks[block].places().items():
             for place in places:
                 _check_place(f"{block}.{name}", place)
-    load_protocol(str(blocks["evaluation"].protocol))  # type: ignore[attr-defined]
+    for parameter, folder in _folders(blocks).items():
+        if not Path(folder).is_dir() and not Path(folder).is_relative_to(DEMO):
+            hint = HINTS.get(parameter, "")
+            raise StageError(f"{parameter}: {folder} is not a folder: make it{hint}, or change the parameter")
+    launcher = blocks["quiltnet"].launcher.split()
+    if not launcher or not shutil.which(launcher[0]):
+        raise StageError(f"quiltnet.launcher: there is no program '{' '.join(launcher[:1])}'")
+    for parameter, model, tag in _pretrained(blocks):
+        _check_model(parameter, model, tag)
+    load_protocol(blocks["evaluation"].protocol)
 
 
 def _check_place(parameter: str, place: str) -> None:
@@ -33,5 +52,43 @@ def _check_place(parameter: str, place: str) -> None:
             raise StageError(f"{parameter}: {error}") from None
         return
     there = Path(path).exists() or Path(path.rpartition("@")[2]).exists()
-    if not there and (path != place or Path(path).suffix in FILES):
+    if not there and (path != place or Path(path).suffix in FILES or parameter.startswith(LOCAL)):
         raise StageError(f"{parameter}: {path} does not exist: put it there or change the parameter")
+
+
+def _folders(blocks: Mapping[str, Any]) -> dict[str, str]:
+    """The folders that DVC takes for dependencies, by parameter."""
+    sources = {f"sources.{name}.folder": getattr(blocks["sources"], name).folder for name in SOURCES}
+    return sources | {
+        "frame_filter.frames": blocks["frame_filter"].frames,
+        "videos.catalog": blocks["videos"].catalog,
+        "evaluation.evalsets": blocks["evaluation"].evalsets,
+        "audit.gold": blocks["audit"].gold,
+    }
+
+
+def _pretrained(blocks: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(parameter, model, pretrained tag) of every model that goes by open_clip's names."""
+    places = [("quiltnet.model", f"{blocks['quiltnet'].model}@{blocks['quiltnet'].start}")]
+    places += [("embeddings.others", place) for place in blocks["embeddings"].others]
+    places += [("fingerprints.clip", blocks["fingerprints"].clip)] if blocks["fingerprints"].clip else []
+    for parameter, place in places:
+        model, _, tag = place.partition("@")
+        if ":" not in model and not model.endswith(".json"):
+            yield parameter, model, tag
+
+
+def _check_model(parameter: str, model: str, tag: str) -> None:
+    """Raise StageError for a model or a tag that open_clip does not know; a tag may also be a file."""
+    import open_clip
+
+    name = model.replace("/", "-")
+    if name not in (known := open_clip.list_models()):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f", did you mean '{near[0]}'?" if near else ""
+        raise StageError(f"{parameter}: open_clip knows no model '{model}'{hint}")
+    names = (name, name.removesuffix("-quickgelu"))
+    tags = {one for either in names for one in open_clip.list_pretrained_tags_by_model(either)}
+    if tag not in {"none", *tags} and not (tag and Path(tag).exists()):
+        weights = ", ".join(sorted(tags))
+        raise StageError(f"{parameter}: '{model}' has no weights '{tag}' (known: {weights}, none, or a file)")

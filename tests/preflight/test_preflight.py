@@ -77,3 +77,36 @@ def test_every_stage_waits_for_the_check():
     for file in ("dvc.yaml", "data/demo/dvc.yaml"):
         for name, stage in read_yaml(ROOT / file)["stages"].items():
             assert name == "preflight" or "data/preflight/checked.json" in stage.get("do", stage)["deps"], name
+
+
+@pytest.mark.parametrize(
+    ("block", "values", "message"),
+    [
+        ("quiltnet", {"model": "ViT-B-23", "start": "openai"}, r"open_clip knows no model 'ViT-B-23', did you mean"),
+        ("quiltnet", {"model": "ViT-B-32", "start": "opnai"}, r"'ViT-B-32' has no weights 'opnai' \(known: .*openai"),
+        ("embeddings", {"others": ["ViT-B-32"]}, r"embeddings.others: 'ViT-B-32' has no weights ''"),
+        ("fingerprints", {"clip": "RN50@laion2b"}, r"fingerprints.clip: 'RN50' has no weights"),
+        ("quiltnet", {"launcher": "torchrn --nproc-per-node 4"}, r"quiltnet.launcher: there is no program 'torchrn'"),
+        ("videos", {"catalog": "catalogs/none"}, r"catalogs/none is not a folder: make it, with videos.txt"),
+        ("frame_filter", {"frames": "data/none"}, r"frame_filter.frames: data/none is not a folder"),
+        ("evaluation", {"evalsets": "data/none"}, r"evaluation.evalsets: data/none is not a folder"),
+        ("audit", {"gold": "data/none"}, r"audit.gold: data/none is not a folder"),
+        ("lexicon", {"umls": "nowhere/META"}, r"lexicon.umls: nowhere/META does not exist"),
+    ],
+)
+def test_what_a_stage_would_only_find_after_its_outputs_are_gone(blocks, block, values, message):
+    with pytest.raises(StageError, match=message):
+        check(blocks(block, **values))
+
+
+def test_a_block_that_was_deleted_is_named(blocks):
+    found = blocks("report")
+    del found["quiltnet"]
+    with pytest.raises(StageError, match="block 'quiltnet' is missing"):
+        check(found)
+
+
+def test_a_file_with_an_at_sign_in_its_path_is_found(blocks, tmp_path):
+    (tmp_path / "me@home").mkdir()
+    (tmp_path / "me@home/g.csv").write_text("term,synonyms,semantic_type\n")
+    check(blocks("lexicon", glossary=str(tmp_path / "me@home/g.csv")))
