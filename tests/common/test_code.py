@@ -155,6 +155,25 @@ def test_a_data_file_that_the_code_names_counts_by_its_values(digest, tmp_path):
     assert digest("toy/table.yaml", "[1, 2]  # numbers", "[1,\n  2]") == digest()
 
 
+def test_a_data_file_in_a_folder_below_counts_too(digest, tmp_path):
+    work = tmp_path / "stages/toy/work.py"
+    before = work.read_text()
+    work.write_text(before.replace('parent / "table.yaml"', 'parent / "words" / "table.yaml"'))
+    work.write_text(work.read_text().replace("return part", "return len(str(TABLE)) + part"))
+    (tmp_path / "stages/toy/words").mkdir()
+    (tmp_path / "stages/toy/table.yaml").rename(tmp_path / "stages/toy/words/table.yaml")
+    assert digest("toy/words/table.yaml", "[1, 2]", "[1, 3]") != digest()
+
+
+def test_a_progress_bar_s_words_do_not_count_and_a_print_to_a_file_does(digest, tmp_path):
+    work = tmp_path / "stages/toy/work.py"
+    bar = "for _ in tqdm(range(2), desc='two', unit='x'): ...\n    "
+    work.write_text(work.read_text().replace('print("working")', bar + 'print("kept", file=item)'))
+    assert digest("toy/work.py", "desc='two', unit='x'", "desc='both'") == digest()
+    assert digest("toy/work.py", "range(2)", "range(3)") != digest()
+    assert digest("toy/work.py", '"kept"', '"lost"') != digest()
+
+
 @pytest.mark.parametrize(
     ("name", "one", "same", "other"),
     [

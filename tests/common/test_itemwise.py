@@ -220,6 +220,16 @@ def test_what_spoils_every_item_ends_the_run_and_keeps_finished_items(tmp_path, 
     assert again.asked == ["b", "c"]
 
 
+@pytest.mark.parametrize("book", ["keys/out.parquet", "keys/.written/out.json", "out/journal.jsonl"])
+@pytest.mark.parametrize("content", [b"", b"12", b"\xff\x00 no book", b'{"id": "a"}'])
+def test_damaged_notes_make_items_anew_and_break_nothing(tmp_path, base, book, content):
+    go(tmp_path, base, items("a", "b"), Work())
+    before = tree(tmp_path / "out")
+    (tmp_path / book).write_bytes(content)
+    assert go(tmp_path, base, items("a", "b"), Work())[1] == (2 if book.startswith("keys/out") else 0)
+    assert tree(tmp_path / "out") == before
+
+
 @pytest.mark.parametrize("kept", [1, 20, -1])
 def test_a_line_of_the_journal_that_was_cut_short_hides_no_other(tmp_path, base, kept):
     """Killed while a line was written, and again later: the third run knows all that the first two finished."""

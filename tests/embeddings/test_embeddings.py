@@ -234,3 +234,13 @@ def test_models_in_transformers_form_see_what_transformers_sees(hf_clip, picture
         assert np.allclose(ours, torch.nn.functional.normalize(other, dim=-1).numpy(), atol=near)
     with pytest.raises(StageError, match="model 'transformers:nowhere' cannot be had"):
         named("transformers:nowhere")
+
+
+def test_an_edited_tokenizer_makes_texts_anew_and_leaves_images(stage, monkeypatch):
+    from open_clip.tokenizer import SimpleTokenizer
+
+    whole = stage()
+    assert stage()["kept"] == 2 * whole["sets"] * whole["models"]
+    tokens = SimpleTokenizer.__call__
+    monkeypatch.setattr(SimpleTokenizer, "__call__", lambda self, *a, **k: tokens(self, *a, **k).flip(1))
+    assert stage()["kept"] == whole["sets"] * whole["models"], "the images"
