@@ -17,6 +17,13 @@ PER_VIDEO = TO_CAPTIONS[1:]
 CLEAN = "Data and pipelines are up to date."
 
 
+@pytest.fixture(scope="module", autouse=True)
+def up_to_date(scratch):
+    """Begin where nothing is left to do, whatever other tests did to the clone."""
+    scratch.ran("dvc", "repro")
+    assert CLEAN in scratch.call("dvc", "status")
+
+
 @pytest.fixture
 def edited(scratch):
     """Edit files for the length of a `with` block."""
