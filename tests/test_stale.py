@@ -19,8 +19,11 @@ CLEAN = "Data and pipelines are up to date."
 
 @pytest.fixture(scope="module", autouse=True)
 def up_to_date(scratch):
-    """Begin where nothing is left to do, whatever other tests did to the clone."""
+    """Begin where nothing is left to do and all is committed, whatever other tests did to the clone and its cache."""
     scratch.ran("dvc", "repro")
+    scratch.call("dvc", "commit", "-f")
+    scratch.call("git", "add", "-A")
+    scratch.call("git", "commit", "-q", "--allow-empty", "-m", "up to date")
     assert CLEAN in scratch.call("dvc", "status")
 
 
