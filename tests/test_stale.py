@@ -111,8 +111,8 @@ def test_parameters_of_the_machine_run_nothing(scratch, edited):
     changes += ("sources.pubmed.search.key=K", "quiltnet.save_steps=9")
     with edited(("params.yaml", "", "")):
         ran, _ = scratch.ran("dvc", "exp", "run", *(word for change in changes for word in ("-S", change)))
-        assert ran == ["preflight"]
-    assert scratch.ran("dvc", "repro")[0] == ["preflight"]
+        assert set(ran) <= {"preflight"}
+    assert set(scratch.ran("dvc", "repro")[0]) <= {"preflight"}
 
 
 def test_a_file_that_a_parameter_names_is_a_dependency(scratch, edited):

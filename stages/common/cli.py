@@ -61,9 +61,9 @@ def run_stage(
         first = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started
         base = load("base")[1]
         set_environment(base)
-        if first:
-            link_named_files(load_all())
         given = [load(name)[0]] if has_block(name) else []
+        if first and given:  # a stage without parameters of its own checks everybody's first
+            link_named_files(load_all())
         summary = make(*given, base, *([args.what] if choices else []))
         if first:
             _report(title, summary, time.perf_counter() - started)

@@ -17,6 +17,7 @@ PIPELINES = (Path("dvc.yaml"), Path("data/demo/dvc.yaml"))
 def make(base: Base, what: str) -> dict[str, Any]:
     """Check, or write the dependency lines."""
     from stages.common.files import write_json
+    from stages.common.named import link_named_files
     from stages.common.params import load_all
     from stages.preflight.check import check
     from stages.preflight.lines import write_lines
@@ -25,6 +26,7 @@ def make(base: Base, what: str) -> dict[str, Any]:
     if what == "deps":
         return {"stages": sum(write_lines(path, blocks) for path in PIPELINES)}
     check(blocks)
+    link_named_files(blocks)  # only now: a mistaken value is to leave nothing behind
     write_json(CHECKED, {"blocks": sorted(blocks)})
     return {"blocks": len(blocks)}
 
