@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from stages.common.clip import Clip, build, load
-from stages.common.embed import embed_classes, embed_images, embed_texts
-from stages.common.evalsets import Protocol, read_protocol
-from stages.common.files import ImageReader
-from stages.common.loaders import read_image
-from stages.common.params import load as load_block
+from stages.common.data.files import ImageReader
+from stages.common.evalsets.loaders import read_image
+from stages.common.evalsets.protocol import Protocol, read_protocol
+from stages.common.models.clip import Clip, build, load_params
+from stages.common.models.embed import embed_classes, embed_images, embed_texts
+from stages.common.stage.params import load_params
 from stages.demo.script import narration
 from stages.evaluation.linear_probe import linear_probe
 from stages.evaluation.retrieval import ranks_of
 from stages.evaluation.sets import Labelled, paired
-from stages.quiltnet.processes import Processes
+from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.train import Places, train
 
 SEEDS = range(5)
@@ -37,18 +37,18 @@ WHERE = {  # evalset and prompt of the tissue that one source alone shows
 
 def trained(seed: int, **changes: Any) -> Clip:
     """The demo's model of a seed, with changed parameters."""
-    block, _ = load_block("quiltnet")
+    params, _ = load_params("quiltnet")
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         files = [home / part for part in ("model", "state", "m.json", "curve.csv", "live/quiltnet")]
-        quiet = block.model_copy(update={"log_steps": 10**6, **changes})
-        train(quiet, Places(DATASET, *files), Processes(0, 1, "cpu"), seed)
-        return load(home / "model")
+        quiet = params.model_copy(update={"log_steps": 10**6, **changes})
+        train(quiet, Places(DATASET, *files), DistributedContext(0, 1, "cpu"), seed)
+        return load_params(home / "model")
 
 
 def measured(clip: Clip, protocol: Protocol, tables: dict[str, Any]) -> dict[str, float]:
     """Zero-shot, probe at 1 % and retrieval, and the recall of each tissue that one source alone shows."""
-    block, base = load_block("evaluation")
+    params, base = load_params("evaluation")
     found: dict[str, Any] = {"zero_shot": [], "probe": [], "retrieval": []}
     recalls: dict[str, float] = {}
     for name, table in tables.items():
@@ -63,7 +63,7 @@ def measured(clip: Clip, protocol: Protocol, tables: dict[str, Any]) -> dict[str
         right = (one.image[test] @ one.text.T).argmax(1) == one.label[test]
         per_class = [float(right[one.label[test] == number].mean()) for number in range(len(names))]
         found["zero_shot"].append(np.mean(per_class))
-        found["probe"].append(linear_probe(one, block, "balanced_accuracy", 0)["0.01"]["mean"])
+        found["probe"].append(linear_probe(one, params, "balanced_accuracy", 0)["0.01"]["mean"])
         recalls |= {t: per_class[names.index(prompt)] for t, (where, prompt) in WHERE.items() if where == name}
     for image, text, matches in _pairs(clip, base.jobs):
         found["retrieval"] += [(ranks_of(image, text, matches) == 1).mean()]
@@ -91,8 +91,8 @@ def interval(rows: list[dict[str, float]], name: str) -> tuple[float, float, flo
 
 def main() -> None:
     """Print every mean with its interval, then what the issue asks of them."""
-    evaluation, _ = load_block("evaluation")
-    quiltnet, _ = load_block("quiltnet")
+    evaluation, _ = load_params("evaluation")
+    quiltnet, _ = load_params("quiltnet")
     protocol, tables = read_protocol(evaluation.protocol, evaluation.evalsets)
     only = narration()["only_in"]
     variants: dict[str, dict[str, Any]] = {

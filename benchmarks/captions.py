@@ -17,9 +17,9 @@ from stages.audit.text import concepts, normalise, term_scores, word_error_rate
 from stages.captions.correct import Corrector
 from stages.captions.sentences import sentences as cut
 from stages.captions.sort import sub_pathology
-from stages.common.lexicon import TERMS, Lexicon
-from stages.common.params import load
-from stages.common.threads import cores
+from stages.common.models.threads import cores
+from stages.common.stage.params import load_params
+from stages.common.text.lexicon import TERMS, Lexicon
 from stages.demo.script import Script, cast, write
 from stages.demo.voice import SAMPLE_RATE as SPOKEN_RATE
 from stages.lexicon.build import build
@@ -43,13 +43,13 @@ def sound_of(script: Script) -> Samples:
 
 def unseen(corrector: Corrector) -> None:
     """Lectures of other seeds, spoken and recognised: word errors, terms, damage, sub-pathology."""
-    block, captions = load("transcripts")[0], load("captions")[0]
-    pipeline = recogniser.load(block, "cpu", cores())
+    params, captions = load_params("transcripts")[0], load_params("captions")[0]
+    pipeline = recogniser.load_params(params, "cpu", cores())
     said, raw, clean, ranks = [], [], [], []
     for seed in SEEDS:
         for row in (row for row in cast("small") if not row[3]):
             script = write(*row, seed=seed, holds=3)
-            heard = recogniser.transcribe(pipeline, [sound_of(script)], block, "cpu")
+            heard = recogniser.transcribe(pipeline, [sound_of(script)], params, "cpu")
             words = [word for part in heard["segments"] for word in part["words"]]
             lines = [sentence.text for sentence in cut(words, captions.nltk_data)]
             said.append(" ".join(line.text for line in script.lines))
@@ -125,7 +125,7 @@ def linking(lexicon: Lexicon) -> None:
 
 def index(folder: Path) -> None:
     """Seconds to build the index, and to load it."""
-    took = seconds(lambda: build(load("lexicon")[0], folder, folder / "metrics.json"), rounds=1)
+    took = seconds(lambda: build(load_params("lexicon")[0], folder, folder / "metrics.json"), rounds=1)
     report("index built", took, None, 30, f"{len(pd.read_parquet(folder / TERMS))} names", unit="s")
     report("index loaded", seconds(lambda: Lexicon(folder), rounds=1), None, 30, "once per process", unit="s")
 
@@ -134,7 +134,7 @@ def correct_all(folder: Path, part: list[str]) -> tuple[float, float]:
     """Correct sentences; return megabytes held after a tenth of them and at the end."""
     import psutil
 
-    corrector = Corrector(Lexicon(folder), load("captions")[0])
+    corrector = Corrector(Lexicon(folder), load_params("captions")[0])
     early = 0.0
     for number, text in enumerate(part):
         corrector.lexicon.entities(corrector.correct(text).text)
@@ -171,7 +171,7 @@ if __name__ == "__main__":
         home = Path(place)
         index(home)
         terms = Lexicon(home)
-        mender = Corrector(terms, load("captions")[0])
+        mender = Corrector(terms, load_params("captions")[0])
         mishearings(mender)
         unseen(mender)
         linking(terms)

@@ -15,12 +15,12 @@ from PIL import Image
 
 from benchmarks import report, seconds
 from benchmarks.narration import sentences
-from stages.common.files import jpeg, write_tar
-from stages.common.histology import FLAGS
-from stages.common.pairs import pairs_table
-from stages.common.params import load
-from stages.common.threads import cores
-from stages.dataset.near import near
+from stages.common.data.files import jpeg, write_tar
+from stages.common.data.pairs import pairs_table
+from stages.common.frame_filter.classifier import FLAGS
+from stages.common.models.threads import cores
+from stages.common.stage.params import load_params
+from stages.dataset.neighbours import hamming_pairs
 from stages.dataset.shards import write_shards
 
 PAIRS = 1_017_712
@@ -83,7 +83,7 @@ def prints(names: pd.Series, rng: np.random.Generator) -> pd.DataFrame:
     """Fingerprints of images that have nothing to do with each other."""
     vectors = rng.standard_normal((len(names), DIMS), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    quality = {"blur": 0.2, "glass": 0.1, "error": "", "width": 0, "height": 0}
+    quality = {"blur": 0.2, "background": 0.1, "error": "", "width": 0, "height": 0}
     columns = {name: [row.tobytes() for row in hashes(len(names), rng)] for name in ("hash", "mirrored")}
     embedding = [row.tobytes() for row in vectors.astype(np.float16)]
     flags = {f"flag_{flag}": 0.0 for flag in FLAGS}
@@ -107,10 +107,10 @@ def table_work(count: int) -> tuple[float, float, dict[str, int], int]:
 
     pairs, images, tests = world(count)
     pairs = pairs.assign(similarity=np.nan)
-    block, base = load("dataset")
+    params, base = load_params("dataset")
     began = time.perf_counter()
-    table = merge(pairs, images, tests, block, base.seed, lambda asked: [True] * len(asked))
-    left = leaks_left(table, images, tests, block.near_bits)
+    table = merge(pairs, images, tests, params, base.seed, lambda asked: [True] * len(asked))
+    left = leaks_left(table, images, tests, params.phash_distance)
     took = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     dropped = {str(name): int(size) for name, size in table["drop"][table["drop"] != ""].value_counts().items()}
@@ -136,7 +136,7 @@ def against_all() -> None:
     rng = np.random.default_rng(2)
     rows = hashes(100_000, rng)
     rows[90_000:] = flipped(rows[:10_000], rng)
-    ours = seconds(lambda: near(rows, rows, 24), rounds=1)
+    ours = seconds(lambda: hamming_pairs(rows, rows, 24), rounds=1)
     objects = [imagehash.ImageHash(np.unpackbits(row).reshape(16, 16).astype(bool)) for row in rows[:2000]]
     part = seconds(lambda: [[a - b for b in objects[:200]] for a in objects], rounds=1)
     theirs = part / (2000 * 200) * len(rows) * (len(rows) - 1) / 2
@@ -146,7 +146,7 @@ def against_all() -> None:
     brute = sum(
         int((np.bitwise_count(words[i : i + 1] ^ words[i + 1 :]).sum(1, dtype=int) <= 24).sum()) for i in range(2000)
     )
-    found = int((near(rows, rows, 24)[:, 0] < 2000).sum())
+    found = int((hamming_pairs(rows, rows, 24)[:, 0] < 2000).sum())
     report("near duplicates, recall", found / brute, None, 0.99, f"of {brute}", unit="", at_least=True)
 
 

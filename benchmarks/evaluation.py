@@ -17,12 +17,12 @@ import pandas as pd
 from PIL import Image
 
 from benchmarks import report
-from stages.common.clip import Clip
-from stages.common.clip import load as load_clip
-from stages.common.embed import embed_classes, embed_images, embed_texts
-from stages.common.evalsets import Evalset, Protocol, load_protocol
-from stages.common.files import jpeg
-from stages.common.params import load
+from stages.common.data.files import jpeg
+from stages.common.evalsets.protocol import Evalset, Protocol, load_protocol
+from stages.common.models.clip import Clip
+from stages.common.models.clip import load as load_clip
+from stages.common.models.embed import embed_classes, embed_images, embed_texts
+from stages.common.stage.params import load
 from stages.demo.script import drawn, narration
 from stages.demo.tissue import paint
 from stages.evaluation.linear_probe import linear_probe
@@ -66,15 +66,15 @@ def folder(root: Path) -> pd.DataFrame:
 
 def ours(clip: Clip, table: pd.DataFrame, protocol: Protocol, evalset: Evalset) -> dict[str, Any]:
     """All three tasks on vectors that are made once."""
-    block, base = load("evaluation")
+    params, base = load("evaluation")
     image = embed_images(clip, table.path.tolist(), lambda path: Path(path).read_bytes(), BATCH, "cpu", base.jobs)
     classes = embed_classes(clip, list(evalset.classes.values()), protocol.templates, BATCH, "cpu")
     one = Labelled(image, classes, table)
-    scores = zero_shot({"set": decide({"start": one}, evalset)}, protocol, block.bootstrap, 0)["start"]["set"]
-    probe = linear_probe(one, block, "accuracy", 0)
+    scores = zero_shot({"set": decide({"start": one}, evalset)}, protocol, params.bootstrap, 0)["start"]["set"]
+    probe = linear_probe(one, params, "accuracy", 0)
     text = embed_texts(clip, table.text.tolist(), BATCH, "cpu")
     pairs = np.stack([np.arange(len(table))] * 2, 1)
-    found = retrieval({"start": Paired(image, text, pairs)}, RECALL_AT, block.bootstrap, 0)["start"]
+    found = retrieval({"start": Paired(image, text, pairs)}, RECALL_AT, params.bootstrap, 0)["start"]
     return {"scores": scores, "probe": probe["1"]["mean"], "image": image, "retrieval": found}
 
 

@@ -9,8 +9,8 @@ from sklearn.metrics import balanced_accuracy_score
 from benchmarks import report
 from benchmarks.lectures import record_all
 from stages.audit.frames import judged_shots
-from stages.common.files import read_json
-from stages.common.params import load
+from stages.common.data.files import read_json
+from stages.common.stage.params import load_params
 from stages.common.stats import bootstrap
 from stages.demo.frames import make_frames
 from stages.frame_filter.fit import fit
@@ -20,10 +20,10 @@ SEEDS = (2001, 2002)
 
 def measure(folder: Path) -> None:
     """Fit on the demo's frames and print both figures."""
-    block, base = load("frame_filter")
+    params, base = load_params("frame_filter")
     make_frames(folder / "frames", "small", seed=0, jobs=-1)
     model = folder / "model"
-    fit(block.model_copy(update={"frames": str(folder / "frames")}), model, folder / "metrics.json", base.seed, "cpu")
+    fit(params.model_copy(update={"frames": str(folder / "frames")}), model, folder / "metrics.json", base.seed, "cpu")
     rows = [
         (number, *pair)
         for number, lecture in enumerate(record_all(folder, SEEDS))

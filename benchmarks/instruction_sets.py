@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import report
-from stages.common.instructions import AVX2
+from stages.common.stage.instructions import AVX2
 
 SENTENCE = "The glands are lined by atypical epithelium with hyperchromatic nuclei."
 # Set, so that stages leave them alone, to nothing; CTranslate2 to what it takes on processors that are not Intel's.
@@ -35,7 +35,7 @@ def speech() -> bytes:
 def film() -> bytes:
     """The shortest of the demo's videos, cut to its first second."""
     from stages.demo import script
-    from stages.demo.film import shoot
+    from stages.demo.render import shoot
 
     plan = script.write(*next(row for row in script.cast("small") if row[3] == "short"), seed=0, holds=1)
     plan.shots = [script.Shot("hold", 0.0, 1.0, plan.shots[0].view)]
@@ -49,13 +49,13 @@ def features() -> bytes:
     """What the frame filter's network makes of drawn tissue; keyframes, sources and fingerprints use it too."""
     import numpy as np
 
-    from stages.common.backbone import Backbone
-    from stages.common.params import load
+    from stages.common.models.backbone import Backbone
+    from stages.common.stage.params import load_params
     from stages.demo.tissue import PAINTERS, paint
 
-    block = load("frame_filter")[0]
+    params = load_params("frame_filter")[0]
     pictures = [paint(name, 300, 400, np.random.default_rng(0)) for name in sorted(PAINTERS)[:8]]
-    return Backbone(block.backbone, block.weights, block.size).features(pictures).tobytes()
+    return Backbone(params.backbone, params.weights, params.size).features(pictures).tobytes()
 
 
 def fit() -> bytes:
@@ -71,20 +71,20 @@ def words() -> bytes:
     """What transcripts hears of one sentence."""
     import torch
 
-    from stages.common.params import load
+    from stages.common.stage.params import load_params
     from stages.demo.voice import SAMPLE_RATE as SPOKEN
     from stages.demo.voice import speak
     from stages.transcripts import recogniser
     from stages.transcripts.sound import SAMPLE_RATE
 
-    block = load("transcripts")[0]
+    params = load_params("transcripts")[0]
     spoken = torch.from_numpy(speak(SENTENCE, seed=0, speed=1.0).samples)[None, None]
     heard = torch.nn.functional.interpolate(spoken, scale_factor=SAMPLE_RATE / SPOKEN, mode="linear")[0, 0].numpy()
-    return json.dumps(recogniser.transcribe(recogniser.load(block, "cpu", 1), [heard], block, "cpu")).encode()
+    return json.dumps(recogniser.transcribe(recogniser.load_params(params, "cpu", 1), [heard], params, "cpu")).encode()
 
 
 PIECES: dict[str, Callable[[], bytes]] = {piece.__name__: piece for piece in (speech, film, features, fit, words)}
-# What is the same only because every stage sets the variables of stages.common.instructions.
+# What is the same only because every stage sets the variables of stages.common.stage.instructions.
 SET = ("fit",)
 
 

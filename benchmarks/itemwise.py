@@ -8,9 +8,9 @@ from pathlib import Path
 from joblib import Memory
 
 from benchmarks import report, seconds
-from stages.common.dependencies import Dependencies
-from stages.common.itemwise import Item, run
-from stages.common.params import Base
+from stages.common.incremental.dependencies import Dependencies
+from stages.common.incremental.runner import Item, run
+from stages.common.stage.params import Base
 from stages.keyframes.work import keyframes
 
 COUNT = 10_000

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from benchmarks import report, seconds
 from benchmarks.lectures import as_served, frame_filter, long_film
-from stages.common.histology import load_filter
-from stages.common.itemwise import Item
-from stages.common.params import load
-from stages.demo.film import arrow
+from stages.common.frame_filter.classifier import load_filter
+from stages.common.incremental.runner import Item
+from stages.common.stage.params import load_params
+from stages.demo.render import arrow
 from stages.demo.tissue import paint
-from stages.keyframes.film import SMALL, Film, clean_image
 from stages.keyframes.holds import Hold, HoldFinder
 from stages.keyframes.params import Params
 from stages.keyframes.prefetch import prefetch
+from stages.keyframes.reader import SMALL, VideoReader, clean_image
 from stages.keyframes.work import keyframes
 from stages.rois.work import rois
 
@@ -39,8 +39,8 @@ def decode(path: Path, threads: str = "SLICE") -> None:
 
 def stages(path: Path, out: Path, model: Path) -> None:
     """The two stages' work on one video: cuts, holds, screening, clean images, cursor, boxes, files."""
-    keyframes(Item("v", "", {"path": str(path)}), out, load("keyframes")[0], model, 1, "cpu")
-    rois(Item("v", "", {"keyframes": str(out / "v.tar")}), out, load("rois")[0])
+    keyframes(Item("v", "", {"path": str(path)}), out, load_params("keyframes")[0], model, 1, "cpu")
+    rois(Item("v", "", {"keyframes": str(out / "v.tar")}), out, load_params("rois")[0])
 
 
 def published(path: Path) -> NDArray[np.uint8]:
@@ -80,15 +80,15 @@ def one_hold(folder: Path) -> Path:
     return path
 
 
-def ours(path: Path, block: Params) -> list[NDArray[np.uint8]]:
+def ours(path: Path, params: Params) -> list[NDArray[np.uint8]]:
     """The same by this repository, cuts, cursor and screening left out: holds and their clean images."""
     finder: HoldFinder[Any] = HoldFinder(
-        block.min_hold_s, block.tolerance * SMALL, block.moving_share, block.median_frames
+        params.min_hold_s, params.tolerance * SMALL, params.changed_block_fraction, params.median_frames
     )
-    film = Film(path, 2)
+    film = VideoReader(path, 2)
     holds: list[Hold[Any]] = []
     for frame in prefetch(film, film.ahead):
-        if frame.number % round(film.fps / block.sample_fps) == 0:
+        if frame.number % round(film.fps / params.sample_fps) == 0:
             grey = frame.grey(SMALL)
             holds += finder.feed(frame.time, grey, finder.shift(grey), frame.picture)
     return [clean_image(hold.samples) for hold in (*holds, *finder.finish(film.end))]
@@ -97,13 +97,13 @@ def ours(path: Path, block: Params) -> list[NDArray[np.uint8]]:
 def against_published(folder: Path) -> None:
     """One hold: time, and how near the bounded median comes to that of all frames."""
     path = one_hold(folder)
-    block = load("keyframes")[0]
-    mine, theirs = seconds(lambda: ours(path, block), rounds=5), seconds(lambda: published(path), rounds=1)
+    params = load_params("keyframes")[0]
+    mine, theirs = seconds(lambda: ours(path, params), rounds=5), seconds(lambda: published(path), rounds=1)
     alone = seconds(lambda: decode(path))
     note = f"times as fast; an 8 s hold at 720p, read and made an image; reading alone takes {alone:.3f} s"
     report("one hold, published way", theirs, mine, 50, note, at_least=True)
-    exact = clean_image([frame.picture for frame in Film(path, 2)])
-    near = cv2.PSNR(ours(path, block)[0], exact)
+    exact = clean_image([frame.picture for frame in VideoReader(path, 2)])
+    near = cv2.PSNR(ours(path, params)[0], exact)
     report("clean image, exact median", near, None, 40, "PSNR", unit="dB", at_least=True)
 
 
@@ -113,7 +113,7 @@ def peak_mb(path: Path, model: Path) -> None:
 
     import psutil
 
-    load_filter(model).judge([np.zeros((64, 64, 3), np.uint8)])
+    load_filter(model).predict([np.zeros((64, 64, 3), np.uint8)])
     own, done, peak = psutil.Process(), threading.Event(), [0]
 
     def watch() -> None:
@@ -133,7 +133,7 @@ def peak_mb(path: Path, model: Path) -> None:
 def measure(folder: Path) -> None:
     """Print every figure."""
     model = frame_filter()
-    load_filter(model).judge([np.zeros((64, 64, 3), np.uint8)])
+    load_filter(model).predict([np.zeros((64, 64, 3), np.uint8)])
     film = long_film(folder, 120)
     stages(film, folder, model)  # libraries are imported now
     both, plain, threaded = (

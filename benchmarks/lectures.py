@@ -10,10 +10,10 @@ from typing import Any
 import imageio_ffmpeg
 from joblib import Parallel, delayed
 
-from stages.common.histology import SPEC
-from stages.common.params import load
-from stages.demo.film import Take, shoot
+from stages.common.frame_filter.classifier import SPEC
+from stages.common.stage.params import load_params
 from stages.demo.frames import make_frames
+from stages.demo.render import Take, shoot
 from stages.demo.script import Script, cast, write
 from stages.demo.videos import label_of
 
@@ -91,7 +91,7 @@ def frame_filter() -> Path:
     from stages.frame_filter.fit import fit
 
     folder = Path(tempfile.mkdtemp())
-    block, base = load("frame_filter")
+    params, base = load_params("frame_filter")
     make_frames(folder / "frames", "small", seed=0, jobs=-1)
-    fit(block.model_copy(update={"frames": str(folder / "frames")}), folder, folder / "metrics.json", base.seed, "cpu")
+    fit(params.model_copy(update={"frames": str(folder / "frames")}), folder, folder / "metrics.json", base.seed, "cpu")
     return folder

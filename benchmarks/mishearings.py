@@ -12,8 +12,8 @@ from scipy.signal import resample_poly
 from tqdm import tqdm
 
 from benchmarks.narration import sentences
-from stages.common.params import load
-from stages.common.threads import cores
+from stages.common.models.threads import cores
+from stages.common.stage.params import load_params
 from stages.demo.voice import SAMPLE_RATE as SPOKEN_RATE
 from stages.demo.voice import speak
 from stages.transcripts import recogniser
@@ -36,12 +36,12 @@ def spoken(text: str, number: int) -> tuple[Samples, float, int]:
 if __name__ == "__main__":
     import pandas as pd
 
-    block = load("transcripts")[0]
-    pipeline = recogniser.load(block, "cpu", cores())
+    params = load_params("transcripts")[0]
+    pipeline = recogniser.load_params(params, "cpu", cores())
     rows = []
     for number, text in enumerate(tqdm(sentences(SENTENCES, SEED), unit="sentence")):
         sound, speed, pitch = spoken(text, number)
-        heard = recogniser.transcribe(pipeline, [sound], block, "cpu")
+        heard = recogniser.transcribe(pipeline, [sound], params, "cpu")
         split = "test" if number // 9 % 3 == 2 else "work"
         rows.append((text, " ".join(part["text"] for part in heard["segments"]), speed, pitch, split))
     pd.DataFrame(rows, columns=["said", "heard", "speed", "pitch", "split"]).to_csv(OUT, index=False)

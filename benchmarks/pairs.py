@@ -8,19 +8,19 @@ import pandas as pd
 from benchmarks import report
 from stages.audit.gold import read_videos
 from stages.audit.timeline import pair_metrics
-from stages.common.manifest import finished
-from stages.common.pairs import pairs_table
-from stages.common.params import load
+from stages.common.data.pairs import pairs_table
+from stages.common.incremental.manifest import finished
+from stages.common.stage.params import load_params
 from stages.pairs.__main__ import CAPTIONS, KEYFRAMES, VIDEOS, video_rows
 
 
 def scores(rule: str) -> dict[str, Any]:
     """Precision and recall of `rule` over all captioned videos."""
-    block = load("pairs")[0].model_copy(update={"rule": rule})
+    params = load_params("pairs")[0].model_copy(update={"rule": rule})
     videos = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id")
     names = finished(CAPTIONS).id
-    pairs = pairs_table([row for name in names for row in video_rows(name, videos.loc[name], block)])
-    gold = read_videos(Path(load("audit")[0].gold))
+    pairs = pairs_table([row for name in names for row in video_rows(name, videos.loc[name], params)])
+    gold = read_videos(Path(load_params("audit")[0].gold))
     holds = {name: pd.read_parquet(KEYFRAMES / f"{name}.parquet") for name in names}
     found: dict[str, Any] = pair_metrics(gold, pairs, holds)["pairs"]
     return found
@@ -28,7 +28,7 @@ def scores(rule: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     ours, paper = scores("words"), scores("paper")
-    note = f"demo figures, seed {load('demo')[0].seed}; the paper's rule on the same data: "
+    note = f"demo figures, seed {load_params('demo')[0].seed}; the paper's rule on the same data: "
     for name, bar in (("precision", 0.9), ("recall", 0.85)):
         report(
             f"pairs, {name}",

@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import report
-from stages.common.clip import build, save
-from stages.common.files import jpeg, read_yaml, write_tar
-from stages.common.params import load
+from stages.common.data.files import jpeg, read_yaml, write_tar
+from stages.common.models.clip import build, save
+from stages.common.stage.params import load_params
 from stages.demo.script import caption, drawn
 from stages.demo.tissue import paint
 
@@ -128,7 +128,7 @@ def both(setup: Setup) -> tuple[dict[str, float], dict[str, float]]:
 
 def on_cpu() -> None:
     """The demo's towers, nothing locked."""
-    quiltnet, _ = load("quiltnet")
+    quiltnet, _ = load_params("quiltnet")
     with tempfile.TemporaryDirectory() as name:
         save(build(quiltnet.model, quiltnet.start, 0), Path(name))
         mine, other = both(Setup(f"local-dir:{name}", "cpu", "fp32", 512, 4, 64, 2, 1))

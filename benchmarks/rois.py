@@ -17,10 +17,10 @@ from benchmarks import report
 from benchmarks.lectures import TAKES, Lecture, frame_filter, record_all
 from stages.audit.gold import Video
 from stages.audit.timeline import CUT_FRAMES, f1, gold_holds, iou, matched, overlap
-from stages.common.files import read_tar
-from stages.common.itemwise import Item
-from stages.common.params import load
-from stages.demo.film import frames, pointer
+from stages.common.data.files import read_tar
+from stages.common.incremental.runner import Item
+from stages.common.stage.params import load_params
+from stages.demo.render import frames, pointer
 from stages.demo.script import HEIGHT, WIDTH
 from stages.keyframes.work import keyframes
 from stages.rois.work import rois
@@ -50,12 +50,12 @@ class Tally:
 
 def score(lecture: Lecture, model: Path, folder: Path, tally: Tally) -> None:
     """Add what is found in one lecture to `tally`."""
-    block, seen, pointed = load("keyframes")[0], folder / "keyframes", folder / "rois"
-    keyframes(Item("v", "", {"path": str(lecture.path)}), seen, block, model, 1, "cpu")
-    rois(Item("v", "", {"keyframes": str(seen / "v.tar")}), pointed, load("rois")[0])
+    params, seen, pointed = load_params("keyframes")[0], folder / "keyframes", folder / "rois"
+    keyframes(Item("v", "", {"path": str(lecture.path)}), seen, params, model, 1, "cpu")
+    rois(Item("v", "", {"keyframes": str(seen / "v.tar")}), pointed, load_params("rois")[0])
     holds, images = pd.read_parquet(seen / "v.parquet"), read_tar(seen / "v.tar")
     shots = Video.model_validate_json(json.dumps(lecture.label)).shots or []
-    gold = [(shot.start, shot.end) for shot in gold_holds(shots, block.min_hold_s)]
+    gold = [(shot.start, shot.end) for shot in gold_holds(shots, params.min_hold_s)]
     pairs = matched(list(zip(holds.start_s, holds.end_s, strict=True)), gold, TOLERANCE_S)
     tally.holds += len(pairs), len(holds), len(gold)
     cuts, shown = json.loads(images["cuts.json"]), list(_shown(lecture))

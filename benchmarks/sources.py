@@ -18,8 +18,8 @@ import pandas as pd
 from PIL import Image
 
 from benchmarks import report
-from stages.common.files import jpeg, write_table
-from stages.common.params import load
+from stages.common.data.files import jpeg, write_table
+from stages.common.stage.params import load_params
 from stages.sources.laion import candidates
 from stages.sources.pubmed.figures import read_article
 
@@ -88,11 +88,11 @@ def ours(urls: list[str], folder: Path) -> tuple[float, Counter[str], int]:
     """Images a second, reasons, and rows whose reason is not that of how they fail."""
     table = pd.DataFrame({"URL": urls, "TEXT": "a text", "similarity": 0.4, "punsafe": 0.0})
     write_table(folder / "laion.parquet", table)
-    params = load("sources")[0]
+    params = load_params("sources")[0]
     quick = {"folder": str(folder), "private_addresses": True, "retries": 0}
-    block = params.model_copy(update={"laion": params.laion.model_copy(update=quick)})
+    params = params.model_copy(update={"laion": params.laion.model_copy(update=quick)})
     began = time.perf_counter()
-    found = list(candidates(block, folder / "cache"))
+    found = list(candidates(params, folder / "cache"))
     took = time.perf_counter() - began
     wrong = sum(one.drop != CLASSES.get(url.split("/")[3], "") for url, one in zip(urls, found, strict=True))
     return len(urls) / took, Counter(one.drop for one in found), wrong
@@ -131,7 +131,7 @@ def downloads() -> None:
     server.start()
     urls = addresses(port.get())
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        peer = theirs(urls, Path(other), load("sources")[0].laion.threads)
+        peer = theirs(urls, Path(other), load_params("sources")[0].laion.threads)
         rate, reasons, wrong = ours(urls, Path(one))
     server.terminate()
     note = f"{IMAGES} loopback images, against img2dataset; {dict(sorted(reasons.items()))}"

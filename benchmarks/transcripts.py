@@ -7,9 +7,9 @@ import numpy as np
 from faster_whisper import BatchedInferencePipeline
 
 from benchmarks import report, seconds
-from stages.common.params import load
-from stages.common.threads import cores
-from stages.demo import film, script
+from stages.common.models.threads import cores
+from stages.common.stage.params import load_params
+from stages.demo import render, script
 from stages.transcripts import recogniser
 from stages.transcripts.sound import SAMPLE_RATE, sound
 
@@ -18,13 +18,18 @@ if __name__ == "__main__":
         movie = Path(folder) / "lecture.mp4"
         film.shoot(script.write(*script.cast("small")[0], seed=7, holds=2), movie)
         audio = np.concatenate(list(sound(movie)))
-    block = load("transcripts")[0]
-    pipeline = recogniser.load(block, "cpu", cores())
-    ours = recogniser.transcribe(pipeline, [audio], block, "cpu")
-    took = seconds(lambda: recogniser.transcribe(pipeline, [audio], block, "cpu"))
+    params = load_params("transcripts")[0]
+    pipeline = recogniser.load_params(params, "cpu", cores())
+    ours = recogniser.transcribe(pipeline, [audio], params, "cpu")
+    took = seconds(lambda: recogniser.transcribe(pipeline, [audio], params, "cpu"))
     report("transcripts, real time", took, len(audio) / SAMPLE_RATE, 0.2, "on the CPU")
     peer = BatchedInferencePipeline(pipeline.model)
-    options = {"language": "en", "batch_size": block.batch_size, "beam_size": block.beam_size, "word_timestamps": True}
+    options = {
+        "language": "en",
+        "batch_size": params.batch_size,
+        "beam_size": params.beam_size,
+        "word_timestamps": True,
+    }
     options["temperature"] = 0.0  # whisperx does not try again
     clips = [{"start": one["start"], "end": one["end"]} for one in ours["segments"]]
 

@@ -1,5 +1,5 @@
 """The stages of the pipeline, one package each."""
 
-from stages.common.instructions import share_instructions
+from stages.common.stage.instructions import share_instructions
 
 share_instructions()  # before anything imports numpy

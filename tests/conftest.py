@@ -14,15 +14,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
-def params():
+def stage_params():
     """Return a block of the committed params.yaml, with overrides."""
-    from stages.common.params import load
+    from stages.common.stage.params import load_params
 
-    def block(name, **changes):
-        found, _ = load(name, ROOT / "params.yaml")
+    def params(name, **changes):
+        found, _ = load_params(name, ROOT / "params.yaml")
         return found.model_copy(update=changes)
 
-    return block
+    return params
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +36,9 @@ def repository(tmp_path_factory):
 @pytest.fixture
 def base():
     """The block `base`, for work in this process."""
-    from stages.common.params import load
+    from stages.common.stage.params import load_params
 
-    return load("base", ROOT / "params.yaml")[1].model_copy(update={"jobs": 1})
+    return load_params("base", ROOT / "params.yaml")[1].model_copy(update={"jobs": 1})
 
 
 @pytest.fixture
@@ -76,6 +76,6 @@ def catalog(tmp_path):
 
 
 @pytest.fixture
-def block(params):
+def params(stage_params):
     """The block `videos`, for short films and quick retries."""
-    return params("videos", min_duration_s=1.0, retries=2, backoff_s=0.01, timeout_s=5.0)
+    return stage_params("videos", min_duration_s=1.0, retries=2, backoff_s=0.01, timeout_s=5.0)

@@ -27,9 +27,9 @@ def record(path, frames, fps=25, times=None, codec="libx264", pix_fmt="yuv420p",
             out.mux(video.encode(picture))
         out.mux(video.encode(None))
         for number in range(int(seconds * 16000 / 1024) if audio else 0):
-            block = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-            block.sample_rate, block.pts = 16000, number * 1024
-            out.mux(audio.encode(block))
+            params = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            params.sample_rate, params.pts = 16000, number * 1024
+            out.mux(audio.encode(params))
         if audio:
             out.mux(audio.encode(None))
     return path

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from conftest import ROOT
 
-from stages.common.params import load_all
+from stages.common.stage.params import load_all_params
 
-CHECK = "from stages.common.params import load_all; load_all()"
+CHECK = "from stages.common.stage.params import load_all; load_all()"
 STAGE = f"stages:\n  check:\n    cmd: python -c '{CHECK}'\n    params: [base, captions, pairs, quiltnet, report]\n"
 
 
@@ -41,7 +41,7 @@ class Repository:
         self.call("git reset -q --hard && git clean -qfd")
         shutil.copy(ROOT / "params.yaml", self.folder)  # a failed run leaves it changed in a way that Git overlooks
         self.call(f"set -f; dvc exp run {overrides}")
-        return load_all(self.folder / "params.yaml")
+        return load_all_params(self.folder / "params.yaml")
 
     def changed_lines(self) -> list[str]:
         """Lines of params.yaml that are not in ours."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from stages.common.files import read_yaml
+from stages.common.data.files import read_yaml
 
 
 class Scratch:

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from conftest import ROOT
 
-from stages.common.files import read_yaml
+from stages.common.data.files import read_yaml
 
 DOCUMENTS = sorted(
     ROOT / name

@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 from scratch import Scratch
 
-from stages.common.files import read_yaml
+from stages.common.data.files import read_yaml
 
 KEPT = ("embeddings", "audit", "preflight")  # what was embedded is kept by key; what experts wrote is theirs
 PER_VIDEO = ("videos", "keyframes", "transcripts", "rois", "captions")
@@ -76,7 +76,7 @@ def test_every_stage_has_a_description_and_depends_on_its_own_code(name, stage):
         stage["deps"] = [dep for dep in stage["deps"] if not dep.endswith("/params.py")]
     found = list(variants(stage))
     for needed, deps in found:
-        loud = {path for path in needed if path != "stages/common/params.py"}  # parameters count by their values
+        loud = {path for path in needed if path != "stages/common/stage/params.py"}  # parameters count by their values
         missing = {path for path in loud if (ROOT / path).read_text() and not any(stands_for(d, path) for d in deps)}
         assert missing == set()
         others = set.union(*(needed for needed, _ in found))  # what parts share of stages/common is one list
@@ -97,7 +97,7 @@ def test_stage_names_are_packages_blocks_and_outputs_of_incremental_stages_persi
     params = read_yaml(ROOT / "params.yaml")
     for name, stage in read_yaml(ROOT / "dvc.yaml")["stages"].items():
         assert (ROOT / "stages" / name / "__main__.py").exists()
-        assert name in params or name == "preflight"
+        assert name in stage_params or name == "preflight"
         persisted = [
             out for out in stage.get("outs", []) if isinstance(out, dict) and "persist" in next(iter(out.values()))
         ]
@@ -129,7 +129,7 @@ class TestRun:
         assert audit["flagged"] == audit["found"], "nothing but what was planted comes near a test image"
         table = pd.read_parquet(scratch.folder / "data/dataset/pairs.parquet")
         assert table[table.split != ""].groupby("group").split.nunique().max() == 1
-        from stages.common.files import sha256
+        from stages.common.data.files import sha256
 
         tiles = {
             sha256(p)

@@ -13,8 +13,8 @@ COMMANDS = list(
     dict.fromkeys(
         line.removeprefix("$ ").split("  #")[0].strip()
         for document in DOCUMENTS
-        for block in re.findall(r"```console\n(.*?)```", document.read_text(), re.S)
-        for line in block.splitlines()
+        for params in re.findall(r"```console\n(.*?)```", document.read_text(), re.S)
+        for line in params.splitlines()
     )
 )
 EXPERIMENTS = [command for command in COMMANDS if "dvc exp run" in command]

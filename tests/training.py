@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.common.files import jpeg, write_tar
+from stages.common.data.files import jpeg, write_tar
 from stages.demo.tissue import paint
-from stages.quiltnet.processes import Processes
+from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.train import Places, train
 
 WORDS = {
@@ -59,13 +59,13 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture
-def quick(params, tiny):
+def quick(stage_params, tiny):
     """Parameters of a run of 6 steps with that model; overrides by name."""
 
     def make(**changes):
         small = {"model": str(tiny), "start": "none", "lock_text": False, "batch_size": 8, "epochs": 2, "warmup": 1}
         small |= {"workers": 0, "log_steps": 1, "lr": 1e-3}
-        return params("quiltnet", **small | changes)
+        return stage_params("quiltnet", **small | changes)
 
     return make
 
@@ -94,7 +94,7 @@ def tune(quick, places):
 
     def make(name="run", data=None, seed=0, **changes):
         where = places(name, data)
-        train(quick(**changes), where, Processes(0, 1, "cpu"), seed)
+        train(quick(**changes), where, DistributedContext(0, 1, "cpu"), seed)
         return where
 
     return make

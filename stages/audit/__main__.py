@@ -5,23 +5,23 @@ from pathlib import Path
 from typing import Any
 
 from stages.audit.params import Params
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 
 DATA, OUT, METRICS = Path("data"), Path("reports/audit"), Path("reports/metrics/audit.json")
 
 
-def make(block: Params, base: Base) -> dict[str, Any]:
+def run(params: Params, base: Base) -> dict[str, Any]:
     """Write reports/metrics/audit.json and reports/audit/sample.csv, in which what experts wrote stays."""
     import pandas as pd
 
-    from stages.common.answers import write_to_fill_in
-    from stages.common.files import write_json
+    from stages.common.data.answers import write_to_fill_in
+    from stages.common.data.files import write_json
 
     dataset = pd.read_parquet(DATA / "dataset" / "pairs.parquet")
-    metrics = _scores(block, base, dataset)
+    metrics = _scores(params, base, dataset)
     kept = dataset[dataset.split != ""]
-    sample = kept.sample(min(block.sample, len(kept)), random_state=base.seed).sort_values("pair_id")
+    sample = kept.sample(min(params.sample, len(kept)), random_state=base.seed).sort_values("pair_id")
     columns = ["pair_id", "source", "image", "text", "box", "sub_pathology", "magnification", "confidence"]
     rows = write_to_fill_in(OUT / "sample.csv", sample[columns], "pair_id")
     write_json(METRICS, metrics | {"sample": len(sample)})
@@ -29,7 +29,7 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     return {"items": len(sample), "rows": len(rows), "with gold labels": f"{gold['videos']} of {gold['of']} videos"}
 
 
-def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
+def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
     """Every score that gold labels allow, and of how many of the catalog's videos there are any."""
     import pandas as pd
 
@@ -38,18 +38,18 @@ def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
     from stages.audit.gold import read_exports, read_videos
     from stages.audit.text import field_metrics, text_metrics
     from stages.audit.timeline import cut_metrics, hold_metrics, pair_metrics, roi_metrics
-    from stages.common.device import pick_device
-    from stages.common.files import read_json, read_tar
-    from stages.common.lexicon import load_lexicon
-    from stages.common.manifest import finished
-    from stages.common.params import load
+    from stages.common.data.files import read_json, read_tar
+    from stages.common.incremental.manifest import finished
+    from stages.common.models.device import pick_device
+    from stages.common.stage.params import load_params
+    from stages.common.text.lexicon import load_lexicon
 
-    folder, listed = Path(block.gold), set(pd.read_parquet(DATA / "videos" / "status.parquet").id)
+    folder, listed = Path(params.gold), set(pd.read_parquet(DATA / "videos" / "status.parquet").id)
     labels = read_videos(folder)
     gold = {name: label for name, label in labels.items() if name in listed}
     if labels and not gold:
         print(f"audit: no id in {folder / 'videos.json'} is a video of the catalog: no video is scored", flush=True)
-    keyframes, _ = load("keyframes")
+    keyframes, _ = load_params("keyframes")
     device = pick_device(base.device)
     names = {
         stage: [name for name in finished(DATA / stage).id if name in gold]
@@ -69,9 +69,9 @@ def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
         "gold": {"videos": len(gold), "of": len(listed)},
         **text_metrics(gold, heard, captions, load_lexicon(Path("models/lexicon"))),
         **field_metrics(gold, captions),
-        **hold_metrics(gold, holds, keyframes.min_hold_s, block.tolerance_s),
+        **hold_metrics(gold, holds, keyframes.min_hold_s, params.tolerance_s),
         **cut_metrics(gold, cuts, videos.fps.to_dict()),
-        **roi_metrics(gold, boxes, block.min_iou),
+        **roi_metrics(gold, boxes, params.min_iou),
         **pair_metrics(gold, pairs, holds),
         **copy_metrics(read_exports(folder), dataset),
         **frame_metrics(gold, DATA / "videos" / "media", Path("models/frame_filter"), base.jobs, base.seed, device),
@@ -79,4 +79,4 @@ def _scores(block: Params, base: Base, dataset: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_stage("audit", make, __doc__)
+    run_stage("audit", run, __doc__)

@@ -7,9 +7,9 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from stages.audit.gold import Shot, Video
-from stages.common.histology import load_filter
+from stages.common.frame_filter.classifier import load_filter
+from stages.common.models.threads import limit_threads
 from stages.common.stats import bootstrap
-from stages.common.threads import limit_threads
 
 
 def frame_metrics(
@@ -21,7 +21,7 @@ def frame_metrics(
 
     shots = {name: label.shots for name, label in sorted(gold.items()) if label.shots}
     films = {name: path for name in shots if (path := media / f"{name}.mp4").exists()}
-    calls = (delayed(judged_shots)(path, shots[name], model, jobs, device) for name, path in films.items())
+    calls = (delayed(predicted_shots)(path, shots[name], model, jobs, device) for name, path in films.items())
     rows = [(number, *pair) for number, pairs in enumerate(Parallel(n_jobs=jobs)(calls)) for pair in pairs]
     if not rows:
         return {}
@@ -40,12 +40,12 @@ def frame_metrics(
     }
 
 
-def judged_shots(path: Path, shots: list[Shot], model: Path, jobs: int, device: str) -> list[tuple[bool, bool]]:
+def predicted_shots(path: Path, shots: list[Shot], model: Path, jobs: int, device: str) -> list[tuple[bool, bool]]:
     """Return (is histology, judged histology) for the middle of each shot, decoding in order."""
     import av
 
     limit_threads(jobs)
-    judge = load_filter(model, device)
+    frame_filter = load_filter(model, device)
     wanted = sorted(((shot.start + shot.end) / 2, shot.histology) for shot in shots)
     frames, truth = [], []
     with av.open(str(path)) as container:
@@ -56,4 +56,6 @@ def judged_shots(path: Path, shots: list[Shot], model: Path, jobs: int, device: 
                 frames.append(frame.reformat(640, 360, format="rgb24").to_ndarray())
             if not wanted:
                 break
-    return list(zip(truth, (judge.keeps(float(p)) for p in judge.judge(frames).histology), strict=True))
+    return list(
+        zip(truth, (frame_filter.is_histology(float(p)) for p in frame_filter.predict(frames).histology), strict=True)
+    )

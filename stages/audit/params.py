@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.stage.params import ParamsModel
 
 
-class Params(Block):
+class Params(ParamsModel):
     """The folder of gold labels, empty where there are none, and the size of the sample that experts review."""
 
     uses: ClassVar = ("base.seed", "keyframes.min_hold_s")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stages.audit.gold import Video
-from stages.common.lexicon import Lexicon
+from stages.common.text.lexicon import Lexicon
 
 
 def normalise(text: str) -> str:

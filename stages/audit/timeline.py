@@ -127,7 +127,7 @@ def pair_metrics(gold: dict[str, Video], pairs: pd.DataFrame, holds: dict[str, p
     judged, right, answered = 0, 0, set()
     for row in pairs[pairs.video_id.isin(list(labels))].itertuples():
         shots, lines = labels[row.video_id]
-        hold = holds[row.video_id].set_index("chunk_id").loc[row.chunk_id]
+        hold = holds[row.video_id].set_index("hold_id").loc[row.hold_id]
         number, line = _nearest(lines, (row.start_s, row.end_s))
         _, shot = _nearest(shots, (hold.start_s, hold.end_s))
         if line.tissue is None or shot.tissue is None:

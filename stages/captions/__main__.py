@@ -6,24 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from stages.captions.params import Params
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 
 VIDEOS, TRANSCRIPTS, OUT = Path("data/videos"), Path("data/transcripts"), Path("data/captions")
 MODEL, REPLIES = Path("models/lexicon"), OUT / "replies"
 
 
-def make(block: Params, base: Base) -> dict[str, Any]:
+def run(params: Params, base: Base) -> dict[str, Any]:
     """Caption every video that has a transcript."""
     import pandas as pd
 
     from stages.captions.work import captions
-    from stages.common.dependencies import Dependencies
-    from stages.common.files import read_json, write_json
-    from stages.common.forced import forced
-    from stages.common.itemwise import Item, run
-    from stages.common.lexicon import lexicon_digest
-    from stages.common.manifest import KEYS, counts, finished
+    from stages.common.data.files import read_json, write_json
+    from stages.common.incremental.dependencies import Dependencies
+    from stages.common.incremental.forced import forced
+    from stages.common.incremental.manifest import KEYS, counts, finished
+    from stages.common.incremental.runner import Item, run_items
+    from stages.common.text.lexicon import lexicon_digest
 
     titles = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id").title.fillna("")
     items = [
@@ -37,10 +37,10 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     for path in REPLIES.glob("*.jsonl"):
         if path.stem not in {item.id for item in items}:
             path.unlink()  # of a video that is no longer there
-    manifest, done = run(
+    manifest, done = run_items(
         items,
         functools.partial(
-            captions, block=block, model=MODEL, replies=REPLIES, budget=block.llm.max_cost / max(1, len(items))
+            captions, params=params, model=MODEL, replies=REPLIES, budget=params.llm.max_cost / max(1, len(items))
         ),
         name="captions",
         out=OUT,
@@ -48,7 +48,7 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         keys=KEYS / "captions.parquet",
         needs=Dependencies(
             code=(captions,),
-            params=block,
+            params=params,
             models={"lexicon": lexicon_digest(MODEL)},
             libraries=("nltk", "rapidfuzz", "jellyfish"),
         ),
@@ -65,7 +65,7 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         "words": words,
         "words_replaced_share": replaced / words if words else 0.0,
         "corrections": _corrections(rows, made),
-        "personal": dict(sorted(Counter(kind for row in rows for kind in row["personal"]).items())),
+        "personal_data": dict(sorted(Counter(kind for row in rows for kind in row["personal_data"]).items())),
         "entities": sum(len(row["entities"]) for row in rows),
         "concepts": len({entity["id"] for row in rows for entity in row["entities"]}),
         "sub_pathology": dict(sorted(Counter(one["sub_pathology"][0]["field"] for one in made).items())),
@@ -84,4 +84,4 @@ def _corrections(rows: list[dict[str, Any]], made: list[dict[str, Any]]) -> dict
 
 
 if __name__ == "__main__":
-    run_stage("captions", make, __doc__)
+    run_stage("captions", run, __doc__)

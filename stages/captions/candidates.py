@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.lexicon import Lexicon
+from stages.common.text.lexicon import Lexicon
 
 SHORTEST = 5  # letters: shorter words sound like too many others
 USUAL = 5  # concepts a word occurs in before it is offered as a replacement: keeps acronyms and rarities out

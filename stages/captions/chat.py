@@ -20,11 +20,11 @@ class Chat:
 
     Every reply of the right shape is a line in the file `replies`, under the hash of all that was sent: what was asked
     before is not asked again, on any machine that has the file. `budget` is what the video may cost, in the currency of
-    `block.price`.
+    `params.price`.
     """
 
-    def __init__(self, block: Model, replies: Path, budget: float) -> None:
-        self.block = block
+    def __init__(self, params: Model, replies: Path, budget: float) -> None:
+        self.params = params
         self.budget = budget
         self._path = replies
         self._known = dict(self._read())
@@ -33,10 +33,10 @@ class Chat:
     def ask(self, task: str, data: dict[str, Any], shape: type[Reply]) -> Reply:
         """Return the reply to `task` on `data`, which the model is told to take for data, whatever it says.
 
-        Raises Failed("llm_unavailable") when the endpoint does not answer after `block.retries`, Failed("llm_reply")
+        Raises Failed("llm_unavailable") when the endpoint does not answer after `params.retries`, Failed("llm_reply")
         when the replies are not of the shape, Failed("llm_budget") when the money is spent, StageError without a key.
         """
-        sent = {"model": self.block.name, "task": task, "data": data, "temperature": 0}
+        sent = {"model": self.params.name, "task": task, "data": data, "temperature": 0}
         key = hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
         if key not in self._known:
             self._note(key, *self._valid(task, data, shape))
@@ -53,7 +53,7 @@ class Chat:
             except ValidationError as error:
                 wrong = " ".join(str(error).split())[:120]
         self._note("", None, cost)
-        raise Failed("llm_reply", f"{self.block.name} gave no {shape.__name__}: {wrong}")
+        raise Failed("llm_reply", f"{self.params.name} gave no {shape.__name__}: {wrong}")
 
     def _send(self, task: str, data: dict[str, Any], cost: float) -> tuple[str, float]:
         import openai
@@ -66,24 +66,24 @@ class Chat:
         messages = [{"role": "system", "content": task}, {"role": "user", "content": json.dumps(data)}]
         try:
             answer = self._client.chat.completions.create(
-                model=self.block.name, messages=messages, temperature=0, max_tokens=self.block.max_tokens
+                model=self.params.name, messages=messages, temperature=0, max_tokens=self.params.max_tokens
             )
         except openai.OpenAIError as error:
             message = " ".join(str(error).split())[:160]
-            raise Failed("llm_unavailable", f"{self.block.url}: {type(error).__name__}: {message}") from None
+            raise Failed("llm_unavailable", f"{self.params.url}: {type(error).__name__}: {message}") from None
         used = answer.usage
         tokens = (used.prompt_tokens, used.completion_tokens) if used else (0, 0)
-        price = sum(count * each / MILLION for count, each in zip(tokens, self.block.price, strict=True))
+        price = sum(count * each / MILLION for count, each in zip(tokens, self.params.price, strict=True))
         return (answer.choices[0].message.content or "") if answer.choices else "", price
 
     def _connect(self) -> Any:
         import openai
 
-        key = os.environ.get(self.block.key)
+        key = os.environ.get(self.params.key)
         if not key:
-            raise StageError(f"captions.llm: the environment has no {self.block.key}: set it to the endpoint's key")
+            raise StageError(f"captions.llm: the environment has no {self.params.key}: set it to the endpoint's key")
         return openai.OpenAI(
-            base_url=self.block.url, api_key=key, timeout=self.block.timeout_s, max_retries=self.block.retries
+            base_url=self.params.url, api_key=key, timeout=self.params.timeout_s, max_retries=self.params.retries
         )
 
     def _note(self, key: str, reply: Reply | None, cost: float) -> None:

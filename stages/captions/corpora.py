@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from stages.common.weights import locate
+from stages.common.models.weights import locate
 
 
 def nltk_with(nltk_data: str) -> Any:
-    """Return NLTK, its data being in `nltk_data`, a place for stages.common.weights."""
+    """Return NLTK, its data being in `nltk_data`, a place for stages.common.models.weights."""
     import nltk
 
     place = str(locate(nltk_data))

@@ -9,8 +9,8 @@ from typing import Any
 from stages.captions.candidates import SHORTEST, Candidates, Likeness, letters, likeness, sound
 from stages.captions.params import Params
 from stages.captions.phrases import keyphrases, stopwords
-from stages.common.english import common, usual_pairs
-from stages.common.lexicon import Lexicon, normal
+from stages.common.text.english import common, usual_pairs
+from stages.common.text.lexicon import Lexicon, normal
 
 WORD = re.compile(r"[A-Za-z][A-Za-z']*")
 STOP = re.compile(r"[.,;:?!]")
@@ -68,10 +68,10 @@ class _Find:
 class Corrector:
     """Finds phrases that are no English and no term, and the term that sounds and looks most like them."""
 
-    def __init__(self, lexicon: Lexicon, block: Params) -> None:
+    def __init__(self, lexicon: Lexicon, params: Params) -> None:
         self.lexicon = lexicon
-        self.block = block
-        self.candidates = Candidates(lexicon, block.min_similarity)
+        self.params = params
+        self.candidates = Candidates(lexicon, params.min_similarity)
         self._concepts_with = dict(zip(lexicon.words.word, lexicon.words.concepts, strict=True))
 
     def correct(self, text: str) -> Repair:
@@ -117,7 +117,7 @@ class Corrector:
         One with stop words ("carcinoma of the ovary") may begin in the middle of another, and closes nothing unless it
         is in the glossary.
         """
-        stops, own = stopwords(self.block.nltk_data), self.candidates.glossary
+        stops, own = stopwords(self.params.nltk_data), self.candidates.glossary
         found = ((entity, normal(entity.term)) for entity in self.lexicon.entities(text))
         terms = [one for one, name in found if " " in name and (name in own or stops.isdisjoint(name.split()))]
         return [any(term.start <= word.start() < term.end for term in terms) for word in words]
@@ -131,16 +131,16 @@ class Corrector:
         names = {match.group().lower() for match in NAME.finditer(text)}
         return {
             word
-            for phrase in keyphrases(text, self.block.nltk_data, self.block.rake_words)
+            for phrase in keyphrases(text, self.params.nltk_data, self.params.rake_words)
             if phrase not in self.lexicon
             for word in re.split(r"[\s-]+", phrase)
             if len(word) >= SHORTEST and word not in self._concepts_with
-            if word in names or not common(word, self.block.common_words)
+            if word in names or not common(word, self.params.common_words)
         }
 
     def _unknown(self, window: list[str], suspects: set[str]) -> Likeness | None:
         """A window with a word that is neither English nor medical, not edged by stop words, by its likeness."""
-        stops = stopwords(self.block.nltk_data)
+        stops = stopwords(self.params.nltk_data)
         if suspects.isdisjoint(window) or window[0] in stops or window[-1] in stops:
             return None
         heard = letters(" ".join(window))
@@ -153,7 +153,7 @@ class Corrector:
 
     def _split(self, window: list[str]) -> Likeness | None:
         """A term that was heard as several everyday words: spelt like it, or with every consonant like it."""
-        stops = stopwords(self.block.nltk_data)
+        stops = stopwords(self.params.nltk_data)
         if len(window) == 1 or window[-1] in stops:
             return None
         if window[0] in stops and (window[0] not in ARTICLES or common(window[1], EVERYDAY)):
@@ -169,7 +169,7 @@ class Corrector:
             return None
         near = [likeness(heard, term) for term in self.candidates.sounding.get(key, ())]
         best = max(near, key=lambda one: (one.spelling, one.term), default=None)
-        return best if best is not None and best.score >= self.block.min_similarity else None
+        return best if best is not None and best.score >= self.params.min_similarity else None
 
     def _anchored(self, heard: list[str], closed: list[bool], stopped: list[bool], place: int) -> Iterator[_Find]:
         """Terms of several words of which the word at `place` was heard right, and the others nearly so."""
@@ -188,7 +188,7 @@ class Corrector:
         """How sure it is that `window` was meant to be the term `parts`, or 0."""
         right = [word for word in window if word in parts]
         heard, meant = ([word for word in side if word not in right] for side in (window, parts))
-        stops = stopwords(self.block.nltk_data)
+        stops = stopwords(self.params.nltk_data)
         edged = window[-1] in stops or (window[0] in stops and not (window[0] in ARTICLES and parts[0][0] == "a"))
         if not heard or not meant or edged:
             return 0.0
@@ -196,5 +196,5 @@ class Corrector:
         if near.score < NEARLY and len(heard) == 1 and self._concepts_with.get(heard[0], 0) > RARE:
             return 0.0  # a word that many terms have was probably heard right
         rare = min(self._concepts_with.get(word, 0) for word in right) <= RARE
-        telling = near.score >= self.block.min_anchored if rare or len(right) > 1 else near.sound == 1
+        telling = near.score >= self.params.min_anchored if rare or len(right) > 1 else near.sound == 1
         return likeness(" ".join(window), " ".join(parts)).score if telling else 0.0

@@ -8,7 +8,7 @@ from stages.captions.correct import Corrector, Repair
 from stages.captions.llm import LlmEngine
 from stages.captions.params import Params
 from stages.captions.sort import kind, sub_pathology
-from stages.common.lexicon import Entity
+from stages.common.text.lexicon import Entity
 
 
 class Engine(Protocol):
@@ -44,8 +44,8 @@ class LexiconEngine:
         return sub_pathology(title, text)
 
 
-def engine(block: Params, corrector: Corrector, replies: Path, budget: float) -> Engine:
-    """The engine that `block` names; `replies` and `budget` are for Chat."""
-    if block.engine == "lexicon":
-        return LexiconEngine(corrector, block.cues)
-    return LlmEngine(corrector, Chat(block.llm, replies, budget))
+def engine(params: Params, corrector: Corrector, replies: Path, budget: float) -> Engine:
+    """The engine that `params` names; `replies` and `budget` are for Chat."""
+    if params.engine == "lexicon":
+        return LexiconEngine(corrector, params.cues)
+    return LlmEngine(corrector, Chat(params.llm, replies, budget))

@@ -2,7 +2,7 @@
 
 import re
 
-from stages.common.lexicon import Entity
+from stages.common.text.lexicon import Entity
 
 BEFORE = re.compile(
     r"\b(no|not|without|never|lacks?|lacking|absence of|absent|negative for|free of|devoid of|rather than|instead of"

@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from stages.common.params import Block, Operational, Place
+from stages.common.stage.params import Operational, ParamsModel, Place
 
 
-class Model(Block):
+class Model(ParamsModel):
     """The language model of the engine `llm`, behind an OpenAI-compatible endpoint."""
 
     name: str
@@ -20,7 +20,7 @@ class Model(Block):
     max_cost: Operational[float] = Field(gt=0)
 
 
-class Params(Block):
+class Params(ParamsModel):
     """How transcripts become captions."""
 
     engine: Literal["lexicon", "llm"]

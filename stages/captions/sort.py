@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from stages.common.files import read_yaml
-from stages.common.lexicon import Entity
+from stages.common.data.files import read_yaml
+from stages.common.text.lexicon import Entity
 
 FIELDS = Path(__file__).parent / "sub_pathologies.yaml"
 WEIGHTS = {"names": 3.0, "signs": 1.0}

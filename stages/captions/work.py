@@ -9,32 +9,32 @@ from stages.captions.correct import Corrector, Repair
 from stages.captions.engines import engine
 from stages.captions.negation import negated
 from stages.captions.params import Params
-from stages.captions.personal import personal
+from stages.captions.personal_data import personal_data
 from stages.captions.sentences import Sentence, sentences
-from stages.common.files import read_json, write_json
-from stages.common.itemwise import Item
-from stages.common.lexicon import Entity, load_lexicon
+from stages.common.data.files import read_json, write_json
+from stages.common.incremental.runner import Item
+from stages.common.text.lexicon import Entity, load_lexicon
 
 OTHER = "other"
 
 
 @functools.cache
-def _corrector(model: Path, block: str) -> Corrector:
-    return Corrector(load_lexicon(model), Params.model_validate_json(block))
+def _corrector(model: Path, params: str) -> Corrector:
+    return Corrector(load_lexicon(model), Params.model_validate_json(params))
 
 
-def captions(item: Item, scratch: Path, block: Params, model: Path, replies: Path, budget: float) -> None:
+def captions(item: Item, scratch: Path, params: Params, model: Path, replies: Path, budget: float) -> None:
     """Write ID.json below `scratch`: {sentences, sub_pathology, refused}.
 
     A sentence with personal data keeps its times and nothing else. `replies` is the folder of what a language model
     has said, `budget` what it may cost. Raises as Chat does.
     """
-    corrector = _corrector(model, block.model_dump_json())
-    mind = engine(block, corrector, replies / f"{item.id}.jsonl", budget)
+    corrector = _corrector(model, params.model_dump_json())
+    mind = engine(params, corrector, replies / f"{item.id}.jsonl", budget)
     heard = read_json(Path(item.data["transcript"]))
     words = [word for segment in heard["segments"] for word in segment["words"]]
-    said = sentences(words, block.nltk_data)
-    private = [personal(sentence.text, corrector.lexicon) for sentence in said]
+    said = sentences(words, params.nltk_data)
+    private = [personal_data(sentence.text, corrector.lexicon) for sentence in said]
     public = [sentence for sentence, found in zip(said, private, strict=True) if not found]
     repairs = mind.correct([sentence.text for sentence in public])
     entities = [corrector.lexicon.entities(repair.text) for repair in repairs]
@@ -60,14 +60,14 @@ def _record(sentence: Sentence, repair: Repair, entities: list[Entity], kind: st
             {"term": e.term, "id": e.id, "semantic_type": e.semantic_type, "negated": negated(repair.text, e)}
             for e in entities
         ],
-        "personal": [],
+        "personal_data": [],
     }
 
 
 def _silent(sentence: Sentence, found: list[str]) -> dict[str, Any]:
     """The record of a sentence that is not passed on, with the kinds of personal data in it."""
     empty = replace(sentence, text="", times=[])
-    return _record(empty, Repair("", []), [], OTHER) | {"personal": found}
+    return _record(empty, Repair("", []), [], OTHER) | {"personal_data": found}
 
 
 def _refused(repairs: list[Repair]) -> dict[str, int]:

@@ -6,22 +6,22 @@
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 from stages.dataset.params import Params
 
 OUT, METRICS = Path("data/dataset"), Path("reports/metrics/dataset.json")
 PAIRS, SOURCES, FINGERPRINTS = Path("data/pairs/pairs.parquet"), Path("data/sources"), Path("data/fingerprints")
 
 
-def make(block: Params, base: Base, what: str) -> dict[str, Any]:
-    """Make the merged dataset out of `block.sources`, or check it."""
+def run(params: Params, base: Base, what: str) -> dict[str, Any]:
+    """Make the merged dataset out of `params.sources`, or check it."""
     import pandas as pd
 
+    from stages.common.data.files import write_bytes, write_json, write_table
     from stages.common.errors import StageError
-    from stages.common.files import write_bytes, write_json, write_table
-    from stages.common.notes import NOTE, note_on_dataset
-    from stages.common.params import load_all
+    from stages.common.stage.notes import NOTE, note_on_dataset
+    from stages.common.stage.params import load_all_params
     from stages.dataset.card import write_card
     from stages.dataset.check import check
     from stages.dataset.croissant import write_croissant
@@ -31,8 +31,8 @@ def make(block: Params, base: Base, what: str) -> dict[str, Any]:
 
     if what == "check":
         return check(OUT, METRICS)
-    places = {"quilt": PAIRS} | {name: SOURCES / name / "pairs.parquet" for name in block.sources if name != "quilt"}
-    tables = {name: pd.read_parquet(places[name]) for name in block.sources}
+    places = {"quilt": PAIRS} | {name: SOURCES / name / "pairs.parquet" for name in params.sources if name != "quilt"}
+    tables = {name: pd.read_parquet(places[name]) for name in params.sources}
     for name, found in tables.items():
         if name != "quilt" and found.empty and pd.read_parquet(SOURCES / name / "dropped.parquet").empty:
             raise StageError(
@@ -43,14 +43,14 @@ def make(block: Params, base: Base, what: str) -> dict[str, Any]:
         pd.read_parquet(FINGERPRINTS / f"{name}.parquet") for name in ("images", "evalsets", "similarity")
     )
     pairs = pairs.merge(fit, on="pair_id", how="left")
-    table = merge(pairs, images, tests, block, base.seed, verifier(base.jobs))
+    table = merge(pairs, images, tests, params, base.seed, verifier(base.jobs))
     write_table(OUT / "pairs.parquet", table)
-    packed = write_shards(table, OUT, block.max_side, block.shard_size, block.min_shards, base.seed, base.jobs)
-    metrics = _metrics(table, packed) | {"leaks_left": leaks_left(table, images, tests, block.near_bits)}
-    blocks = load_all()
-    note = note_on_dataset(blocks)
+    packed = write_shards(table, OUT, params.max_side, params.shard_size, params.min_shards, base.seed, base.jobs)
+    metrics = _metrics(table, packed) | {"leaks_left": leaks_left(table, images, tests, params.phash_distance)}
+    all_params = load_all_params()
+    note = note_on_dataset(all_params)
     write_bytes(OUT / NOTE, note.encode())
-    write_card(OUT, table, metrics, blocks["report"].title, note)  # type: ignore[attr-defined]
+    write_card(OUT, table, metrics, all_params["report"].title, note)  # type: ignore[attr-defined]
     write_croissant(OUT, "quilt-1m-pipeline-dataset")
     write_json(METRICS, metrics)
     return {"items": len(table), "pairs": metrics["pairs"], "images": metrics["images"]}
@@ -79,4 +79,4 @@ def _sizes(groups: Any) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    run_stage("dataset", make, __doc__, choices=("merge", "check"), default="merge")
+    run_stage("dataset", run, __doc__, choices=("merge", "check"), default="merge")

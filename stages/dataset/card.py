@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.files import write_bytes
+from stages.common.data.files import write_bytes
 
 MOST = 20  # rows of a table
 
@@ -25,7 +25,7 @@ def write_card(folder: Path, table: pd.DataFrame, metrics: dict[str, Any], title
         metrics=metrics,
         tables={
             "Source": _counts(kept.source),
-            "Licence": _counts(kept.licence.replace("", "not stated")),
+            "License": _counts(kept.license.replace("", "not stated")),
             "Sub-pathology": _counts(kept.sub_pathology.replace("", "not stated")),
             "Magnification class": _counts(
                 kept.magnification.map(lambda level: f"{level:g}").replace("nan", "unknown")
@@ -39,7 +39,7 @@ def write_card(folder: Path, table: pd.DataFrame, metrics: dict[str, Any], title
 
 
 def _counts(values: pd.Series) -> list[tuple[str, int]]:
-    """The most frequent values, ties by name; licences and the like come from outside and may not break a table."""
+    """The most frequent values, ties by name; licenses and the like come from outside and may not break a table."""
     counted = Counter(" ".join(str(value).replace("|", "/").split())[:80] for value in values)
     return sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST]
 

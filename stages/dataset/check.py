@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from stages.common.data.files import read_json
+from stages.common.data.pictures import decode
 from stages.common.errors import Rejected, StageError
-from stages.common.files import read_json
-from stages.common.pictures import decode
 from stages.dataset.merge import SPLITS
 
 MEMBERS = (".jpg", ".json", ".txt")

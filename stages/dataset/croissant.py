@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from stages.common.files import sha256, write_json
+from stages.common.data.files import sha256, write_json
 
-COLUMNS = ("pair_id", "source", "split", "text", "kind", "sub_pathology", "provenance", "licence", "drop", "image")
+COLUMNS = ("pair_id", "source", "split", "text", "kind", "sub_pathology", "provenance", "license", "drop", "image")
 
 
 def write_croissant(folder: Path, name: str) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.dataset.links import Fingerprints, Verify, copies, hash_rows, leaks
-from stages.dataset.near import near
+from stages.dataset.duplicates import Fingerprints, Verify, copies, hash_rows, leaks
+from stages.dataset.neighbours import hamming_pairs
 from stages.dataset.params import Params
 from stages.dataset.texts import text_groups
 
@@ -17,41 +17,41 @@ SPLITS = ("train", "val", "test")
 
 
 def merge(
-    pairs: pd.DataFrame, images: pd.DataFrame, tests: pd.DataFrame, block: Params, seed: int, verify: Verify
+    pairs: pd.DataFrame, images: pd.DataFrame, tests: pd.DataFrame, params: Params, seed: int, verify: Verify
 ) -> pd.DataFrame:
     """Return `pairs` with split, drop, duplicate_of and text_group, sorted by pair_id.
 
     Args:
-        pairs: rows of stages.common.pairs, with similarity (NaN where no model judged a pair).
+        pairs: rows of stages.common.data.pairs, with similarity (NaN where no model judged a pair).
         images, tests: rows of stages.fingerprints, of the pairs' images and of the evalsets' (column evalset).
         verify: tells which of two images' references show the same place.
 
     A row has a split (train, val, test) or a drop reason. An image that is a copy of an evalset's is a leak and goes.
-    Among copies in different groups the one of the earliest of `block.sources` stays, then the larger, then the
+    Among copies in different groups the one of the earliest of `params.sources` stays, then the larger, then the
     smaller pair_id; the pairs of the others point to it in duplicate_of. Groups that share copies fall on one side of
     the split. text_group is the pair_id of the first text that says nearly the same.
     """
-    table = _ordered(pairs, block.sources).merge(images.drop(columns=["width", "height"]), on="image", how="left")
+    table = _ordered(pairs, params.sources).merge(images.drop(columns=["width", "height"]), on="image", how="left")
     table["drop"], table["duplicate_of"] = "", ""
-    for reason, rows in _faults(table, block).items():
+    for reason, rows in _faults(table, params).items():
         _drop(table, rows, reason)
     alive = table[table["drop"] == ""].drop_duplicates("image")
     own = Fingerprints.of(alive)
     usable = tests[tests.error == ""].reset_index(drop=True)
-    leaked = leaks(own, Fingerprints.of(usable), block.near_bits, block.near_cosine, verify)
+    leaked = leaks(own, Fingerprints.of(usable), params.phash_distance, params.crop_cosine, verify)
     for evalset, rows in leaked.groupby(usable.evalset[leaked.j].to_numpy()):
         _drop(table, table.image.isin(own.images[rows.i]), f"leak_{evalset}")
     groups, names = pd.factorize(alive.group)
-    found = copies(own, groups, block.near_bits, block.near_cosine, verify)
+    found = copies(own, groups, params.phash_distance, params.crop_cosine, verify)
     _drop_copies(table, alive, found)
-    firsts = text_groups(table.text.tolist(), block.near_text)
+    firsts = text_groups(table.text.tolist(), params.text_jaccard)
     table["text_group"] = table.pair_id.to_numpy()[firsts]
     repeated = table[table["drop"] == ""].duplicated(["image", "text_group"])
     _drop(table, table.index.isin(repeated[repeated].index), "same_image_and_text")
-    sides = _sides(groups, names.to_numpy(object), found, block, seed)
-    table["split"] = table.group.map(sides).fillna("")
+    splits = _splits(groups, names.to_numpy(object), found, params, seed)
+    table["split"] = table.group.map(splits).fillna("")
     table.loc[table["drop"] != "", "split"] = ""
-    kept = [*pairs.columns, "split", "drop", "duplicate_of", "text_group", "sha256", "blur", "glass"]
+    kept = [*pairs.columns, "split", "drop", "duplicate_of", "text_group", "sha256", "blur", "background"]
     return table[kept].sort_values("pair_id", ignore_index=True)
 
 
@@ -62,20 +62,20 @@ def _ordered(pairs: pd.DataFrame, sources: Sequence[str]) -> pd.DataFrame:
     return table.sort_values(["rank", "area", "pair_id"], ignore_index=True).drop(columns=["rank", "area"])
 
 
-def _faults(table: pd.DataFrame, block: Params) -> dict[str, pd.Series]:
+def _faults(table: pd.DataFrame, params: Params) -> dict[str, pd.Series]:
     """Rows at fault, by reason, in the order in which reasons are given."""
     words = table.text.str.count(r"\S+")
     faults: dict[str, Any] = {
         "unreadable_image": table.error.fillna("unknown") != "",
-        "image_too_small": table.width.lt(block.min_side) | table.height.lt(block.min_side),
-        "text_too_short": words.lt(block.min_words),
-        "text_too_long": words.gt(block.max_words),
-        "low_confidence": table.confidence.lt(block.min_confidence),
-        "low_similarity": table.similarity.lt(block.min_similarity),
-        "blurred": table.blur.gt(block.max_blur),
-        "glass": table.glass.gt(block.max_glass),
+        "image_too_small": table.width.lt(params.min_side) | table.height.lt(params.min_side),
+        "text_too_short": words.lt(params.min_words),
+        "text_too_long": words.gt(params.max_words),
+        "low_confidence": table.confidence.lt(params.min_confidence),
+        "low_similarity": table.similarity.lt(params.min_similarity),
+        "blurred": table.blur.gt(params.max_blur),
+        "background": table.background.gt(params.max_background),
     }
-    return faults | {f"flag_{flag}": table[f"flag_{flag}"].ge(0.5) for flag in block.flags}
+    return faults | {f"flag_{flag}": table[f"flag_{flag}"].ge(0.5) for flag in params.flags}
 
 
 def _drop(table: pd.DataFrame, rows: pd.Series | NDArray[np.bool_], reason: str) -> None:
@@ -97,8 +97,8 @@ def _drop_copies(table: pd.DataFrame, alive: pd.DataFrame, found: pd.DataFrame) 
     table.loc[rows, "drop"] = table.image[rows].map(ways)
 
 
-def _sides(
-    groups: NDArray[np.int64], names: NDArray[np.object_], found: pd.DataFrame, block: Params, seed: int
+def _splits(
+    groups: NDArray[np.int64], names: NDArray[np.object_], found: pd.DataFrame, params: Params, seed: int
 ) -> dict[str, str]:
     """The split of each group: a hash of its name, or of the first name among the groups it shares copies with, so that
     new groups move old ones only where they are copies of them."""
@@ -108,25 +108,25 @@ def _sides(
     edges = (np.ones(len(found), bool), (groups[found.i], groups[found.j]))
     _, component = connected_components(coo_matrix(edges, shape=(len(names), len(names))), directed=False)
     first = pd.Series(names).groupby(component).min()
-    side = {number: _side(name, block, seed) for number, name in first.items()}
-    return {name: side[number] for name, number in zip(names, component, strict=True)}
+    split = {number: _split_of(name, params, seed) for number, name in first.items()}
+    return {name: split[number] for name, number in zip(names, component, strict=True)}
 
 
-def _side(name: str, block: Params, seed: int) -> str:
+def _split_of(name: str, params: Params, seed: int) -> str:
     draw = int(hashlib.sha256(f"{seed} {name}".encode()).hexdigest()[:12], 16) / 16**12
-    if draw < block.test_share:
+    if draw < params.test_share:
         return "test"
-    return "val" if draw < block.test_share + block.val_share else "train"
+    return "val" if draw < params.test_share + params.val_share else "train"
 
 
 def leaks_left(table: pd.DataFrame, images: pd.DataFrame, tests: pd.DataFrame, bits: int) -> dict[str, int]:
     """Count, with nothing but hashes, what may not be: images of train or val that are copies of an evalset's
     (`evalsets`) or of the test split's (`test`), and groups on two sides (`groups`)."""
     kept = table[table.split != ""].drop_duplicates("image").merge(images[["image", "hash"]], on="image")
-    learnt, held = (hash_rows(kept[kept.split.isin(sides)].hash) for sides in (("train", "val"), ("test",)))
+    learnt, held = (hash_rows(kept[kept.split.isin(splits)].hash) for splits in (("train", "val"), ("test",)))
     others = hash_rows(tests[tests.error == ""].hash)
     return {
-        "evalsets": len(np.unique(near(learnt, others, bits)[:, 0])),
-        "test": len(np.unique(near(learnt, held, bits)[:, 0])),
+        "evalsets": len(np.unique(hamming_pairs(learnt, others, bits)[:, 0])),
+        "test": len(np.unique(hamming_pairs(learnt, held, bits)[:, 0])),
         "groups": int((table[table.split != ""].groupby("group").split.nunique() > 1).sum()),
     }

@@ -4,13 +4,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from stages.common.notes import PLACES
-from stages.common.params import Block
+from stages.common.stage.notes import PLACES
+from stages.common.stage.params import ParamsModel
 
 Flag = Literal["person", "desktop", "text", "arrow", "perspective", "overview", "controls", "panels"]
 
 
-class Params(Block):
+class Params(ParamsModel):
     """What is merged, what is dropped, and how the rest is split and packed."""
 
     uses: ClassVar = ("base.seed", "report.title", "report.note", *PLACES)
@@ -22,11 +22,11 @@ class Params(Block):
     min_confidence: float = Field(ge=0, le=1)
     min_similarity: float = Field(ge=-1, le=1)
     max_blur: float = Field(ge=0, le=1)
-    max_glass: float = Field(ge=0, le=1)
+    max_background: float = Field(ge=0, le=1)
     flags: list[Flag]
-    near_bits: int = Field(ge=0, le=64)
-    near_cosine: float = Field(ge=0, le=1)
-    near_text: float = Field(gt=0, le=1)
+    phash_distance: int = Field(ge=0, le=64)
+    crop_cosine: float = Field(ge=0, le=1)
+    text_jaccard: float = Field(gt=0, le=1)
     val_share: float = Field(ge=0, lt=1)
     test_share: float = Field(ge=0, lt=1)
     max_side: int = Field(ge=32)

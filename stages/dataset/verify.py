@@ -6,10 +6,10 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from stages.common.files import ImageReader
-from stages.common.pictures import decode
-from stages.dataset.links import Verify
-from stages.dataset.views import View, same_view
+from stages.common.data.files import ImageReader
+from stages.common.data.pictures import decode
+from stages.dataset.crops import LocalFeatures, same_place
+from stages.dataset.duplicates import Verify
 
 CHUNK = 256  # pairs a worker looks at in one go
 
@@ -35,10 +35,11 @@ def _compare(part: Sequence[tuple[str, str]]) -> list[bool]:
     reader = ImageReader()
 
     @functools.lru_cache(CHUNK)
-    def view(reference: str, mirrored: bool = False) -> View:
+    def features(reference: str, mirrored: bool = False) -> LocalFeatures:
         data = reader.read(reference) if "#" in reference else Path(reference).read_bytes()
-        return View.of(decode(data), mirrored)
+        return LocalFeatures.of(decode(data), mirrored)
 
     return [
-        same_view(view(other), view(one)) or same_view(view(other), view(one, mirrored=True)) for one, other in part
+        same_place(features(other), features(one)) or same_place(features(other), features(one, mirrored=True))
+        for one, other in part
     ]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.common.files import jpeg
+from stages.common.data.files import jpeg
 from stages.demo.script import caption, drawn, narration
 from stages.demo.tile import field_of
 

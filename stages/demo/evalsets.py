@@ -12,7 +12,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from PIL import Image
 
-from stages.common.files import jpeg
+from stages.common.data.files import jpeg
 from stages.demo.script import caption, drawn
 from stages.demo.tile import field_of
 

@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.common.files import jpeg, write_bytes, write_json, write_table
+from stages.common.data.files import jpeg, write_bytes, write_json, write_table
 from stages.demo.captioned import COUNTS, WAYS, Captioned, copied, make
 from stages.demo.real import PHOTOGRAPHS, photograph
 from stages.demo.script import narration
@@ -120,7 +120,7 @@ def _pubmed(out: Path, items: list[Captioned], labels: list[dict[str, str]]) -> 
 
 
 def _write_package(path: Path, pmcid: str, figures: list[tuple[str, str, bytes, list[tuple[str, Captioned]]]]) -> None:
-    blocks = "".join(
+    all_params = "".join(
         f'<fig id="{label}"><label>Figure {label[1:]}</label><caption><p>{escape(caption)}</p></caption>'
         f'<graphic xlink:href="{pmcid.lower()}-{label.lower()}"/></fig>'
         for label, caption, _, _ in figures
@@ -131,7 +131,7 @@ def _write_package(path: Path, pmcid: str, figures: list[tuple[str, str, bytes, 
         f'<article-id pub-id-type="pmc">{pmcid}</article-id><title-group><article-title>A demo case report'
         "</article-title></title-group><pub-date><year>2015</year></pub-date><permissions>"
         '<license xlink:href="https://creativecommons.org/licenses/by/4.0/"><license-p>CC BY 4.0</license-p></license>'
-        f"</permissions></article-meta></front><body><sec>{blocks}</sec></body></article>\n"
+        f"</permissions></article-meta></front><body><sec>{all_params}</sec></body></article>\n"
     )
     members = {f"{pmcid}/{pmcid.lower()}.nxml": article.encode()}
     members |= {f"{pmcid}/{pmcid.lower()}-{label.lower()}.jpg": image for label, _, image, _ in figures}
@@ -211,6 +211,6 @@ def _table(out: Path, items: list[Captioned], labels: list[dict[str, str]]) -> N
     rows = []
     for n, item in enumerate(items):
         write_bytes(out / "images" / f"{n:03d}.jpg", item.image)
-        rows.append({"image": f"images/{n:03d}.jpg", "text": item.caption, "group": f"slide{n // 2}", "licence": "CC0"})
+        rows.append({"image": f"images/{n:03d}.jpg", "text": item.caption, "group": f"slide{n // 2}", "license": "CC0"})
         _label(labels, "table", f"{n:08d}", item)
     write_bytes(out / "pairs.csv", pd.DataFrame(rows).to_csv(index=False).encode())

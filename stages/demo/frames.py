@@ -11,9 +11,9 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.common.files import jpeg, write_bytes
-from stages.demo.film import arrow, head, title
+from stages.common.data.files import jpeg, write_bytes
 from stages.demo.real import HISTOLOGY, PHOTOGRAPHS, photograph
+from stages.demo.render import arrow, head, title
 from stages.demo.spoil import SPOILERS
 from stages.demo.tissue import PAINTERS, paint
 

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.stage.params import ParamsModel
 
 
-class Params(Block):
+class Params(ParamsModel):
     """The demo world's seed and size."""
 
     seed: int = Field(ge=0)

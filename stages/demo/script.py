@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.common.files import read_yaml
+from stages.common.data.files import read_yaml
 from stages.demo.real import slide_shape
 from stages.demo.voice import SAMPLE_RATE, Speech, speak
 
@@ -19,7 +19,7 @@ SIZES = {"small": (14, DECOYS, 3, 2), "tiny": (3, ("photographs", "silent", "tru
 
 
 @dataclass(frozen=True)
-class View:
+class SlideView:
     """Where the camera looks: a slide, the centre as shares of its sides, and slide pixels per screen pixel."""
 
     slide: int
@@ -35,8 +35,8 @@ class Shot:
     kind: str
     start: float
     end: float
-    view: View | None = None
-    target: View | None = None
+    view: SlideView | None = None
+    target: SlideView | None = None
     text: str = ""
 
 
@@ -181,27 +181,27 @@ def _visit(script: Script, rng: np.random.Generator, place: str, holds: int) -> 
     slide = len(script.slides) - 1
     words = narration()["tissues"].get(tissue)
     statements = list(rng.permutation(words["statements"])) if words else []
-    last: View | None = None
+    last: SlideView | None = None
     for n in range(holds):
         scale = float(rng.choice([1.0, 0.5] if "real" in place else [2.0, 1.0] if n == 0 else [1.0, 0.5]))
-        view = _on_slide(place, View(slide, float(rng.uniform(0.3, 0.7)), float(rng.uniform(0.3, 0.7)), scale))
+        view = _on_slide(place, SlideView(slide, float(rng.uniform(0.3, 0.7)), float(rng.uniform(0.3, 0.7)), scale))
         if last is not None:
             _move(script, rng, place, last, view)
         _hold(script, rng, view, tissue, statements, pointing=n == holds - 1 or bool(rng.random() < 0.15))
         last = view
 
 
-def _on_slide(place: str, view: View) -> View:
+def _on_slide(place: str, view: SlideView) -> SlideView:
     """`view`, shifted so far that it shows nothing beyond the slide's edge."""
     height, width = slide_shape(place)
     across, down = (min(0.5, side * view.scale / 2 / whole) for side, whole in ((WIDTH, width), (HEIGHT, height)))
     return replace(view, x=min(max(view.x, across), 1 - across), y=min(max(view.y, down), 1 - down))
 
 
-def _move(script: Script, rng: np.random.Generator, place: str, origin: View, target: View) -> None:
+def _move(script: Script, rng: np.random.Generator, place: str, origin: SlideView, target: SlideView) -> None:
     """Travel between two views, now and then with a stop too short to count and a word to the audience."""
     if rng.random() < 0.3:
-        middle = _on_slide(place, View(origin.slide, (origin.x + target.x) / 2, 1 - origin.y, origin.scale))
+        middle = _on_slide(place, SlideView(origin.slide, (origin.x + target.x) / 2, 1 - origin.y, origin.scale))
         script.film("move", float(rng.uniform(1.0, 1.6)), view=origin, target=middle)
         script.film("hold", float(rng.uniform(2.0, 2.3)), view=middle)
         origin = middle
@@ -212,7 +212,7 @@ def _move(script: Script, rng: np.random.Generator, place: str, origin: View, ta
 
 
 def _hold(
-    script: Script, rng: np.random.Generator, view: View, tissue: str, statements: list[str], pointing: bool
+    script: Script, rng: np.random.Generator, view: SlideView, tissue: str, statements: list[str], pointing: bool
 ) -> None:
     words = narration()["tissues"].get(tissue)
     seconds = 0.35

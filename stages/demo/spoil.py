@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.demo.film import head
+from stages.demo.render import head
 
 Picture = NDArray[np.uint8]
 Spoiler = Callable[[Picture, np.random.Generator], Picture]

@@ -6,8 +6,8 @@ from typing import Any
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from stages.common.files import digest, write_bytes, write_json
-from stages.demo.film import shoot
+from stages.common.data.files import digest, write_bytes, write_json
+from stages.demo.render import shoot
 from stages.demo.script import HEIGHT, SIZES, WIDTH, Line, Script, Shot, cast, write
 from stages.demo.voice import SAMPLE_RATE
 
@@ -45,7 +45,7 @@ def _sidecar(script: Script) -> dict[str, Any]:
         "channel_follower_count": 450_000 if script.decoy == "famous" else 4_200,
         "duration": round(script.now, 2),
         "language": "es" if script.decoy == "foreign" else "en",
-        "license": "Creative Commons Attribution licence (reuse allowed)",
+        "license": "Creative Commons Attribution license (reuse allowed)",
         "upload_date": "20220101",
         "width": WIDTH,
         "height": HEIGHT,

@@ -8,29 +8,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 from stages.embeddings.params import Params
 
 OUT, DATASET, TUNED = Path("data/embeddings"), Path("data/dataset"), Path("models/quiltnet")
 SETS = "sets"  # folder beside those of the models
 
 
-def make(block: Params, base: Base) -> dict[str, Any]:
+def run(params: Params, base: Base) -> dict[str, Any]:
     """Write the tables of the sets, and per model and set the vectors of images and of texts or classes."""
-    from stages.common.clip import build as start_model
-    from stages.common.clip import load, named
-    from stages.common.dependencies import Dependencies
-    from stages.common.embed import embed_classes, embed_images, embed_texts
-    from stages.common.evalsets import HELD_OUT, read_protocol
-    from stages.common.files import write_table
-    from stages.common.forced import forced
-    from stages.common.manifest import KEYS
-    from stages.common.params import load as load_block
+    from stages.common.data.files import write_table
+    from stages.common.evalsets.protocol import HELD_OUT, read_protocol
+    from stages.common.incremental.dependencies import Dependencies
+    from stages.common.incremental.forced import forced
+    from stages.common.incremental.manifest import KEYS
+    from stages.common.models.clip import build as start_model
+    from stages.common.models.clip import load, named
+    from stages.common.models.embed import embed_classes, embed_images, embed_texts
+    from stages.common.stage.params import load_params
+    from stages.embeddings.cache import VectorCache, files_digest, weights_digest
     from stages.embeddings.sets import Reader, held_out
-    from stages.embeddings.store import Store, files_digest, weights_digest
 
-    evaluation, _ = load_block("evaluation")
+    evaluation, _ = load_params("evaluation")
     protocol, sets = read_protocol(evaluation.protocol, evaluation.evalsets)
     if len(table := held_out(DATASET)):
         sets[HELD_OUT] = table
@@ -41,8 +41,8 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     for path in set((OUT / SETS).glob("*")) - {OUT / SETS / f"{name}.parquet" for name in sets}:
         path.unlink()
     done, reused = 0, 0
-    models = _models(block, base)
-    store = Store(OUT, KEYS / "embeddings.json", force=forced())
+    models = _models(params, base)
+    cache = VectorCache(OUT, KEYS / "embeddings.json", force=forced())
     for model, build in models.items():
         clip = build()
         made_by = Dependencies(
@@ -51,25 +51,25 @@ def make(block: Params, base: Base) -> dict[str, Any]:
             libraries=("torch", "open_clip_torch"),
         ).digest()
         for name, table in sets.items():
-            reused += _embed(clip, store, f"{model}/{name}", table, protocol, [made_by, contents[name]], block, base)
+            reused += _embed(clip, cache, f"{model}/{name}", table, protocol, [made_by, contents[name]], params, base)
             done += table.path.nunique()
-    store.close()
+    cache.close()
     return {"items": done, "models": len(models), "sets": len(sets), "kept": reused}
 
 
-def _models(block: Params, base: Base) -> dict[str, Callable[[], Any]]:
+def _models(params: Params, base: Base) -> dict[str, Callable[[], Any]]:
     """By name: the start model, the tuned one, and the others that are asked for."""
-    from stages.common.clip import build, load, named
     from stages.common.errors import StageError
-    from stages.common.evalsets import BESIDE_MODELS
-    from stages.common.params import load as load_block
+    from stages.common.evalsets.protocol import BESIDE_MODELS
+    from stages.common.models.clip import build, load, named
+    from stages.common.stage.params import load_params
 
-    quiltnet, _ = load_block("quiltnet")
+    quiltnet, _ = load_params("quiltnet")
     models: dict[str, Callable[[], Any]] = {
         "start": lambda: build(quiltnet.model, quiltnet.start, base.seed),
         "tuned": lambda: load(TUNED),
     }
-    for place in block.others:
+    for place in params.others:
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", place)
         if name in models:
             raise StageError(f"embeddings.others: '{place}' is named twice")
@@ -80,29 +80,29 @@ def _models(block: Params, base: Base) -> dict[str, Callable[[], Any]]:
 
 
 def _embed(
-    clip: Any, store: Any, name: str, table: Any, protocol: Any, how: list[str], block: Params, base: Base
+    clip: Any, cache: Any, name: str, table: Any, protocol: Any, how: list[str], params: Params, base: Base
 ) -> int:
     """Keep the vectors of the set `name` (MODEL/SET), and return how many of its two files stay as they were.
 
     Images are in order of `table.path.unique()`; texts in that of the classes, or of the sorted unique texts.
     """
-    from stages.common.device import pick_device
-    from stages.common.embed import embed_classes, embed_images, embed_texts
+    from stages.common.models.device import pick_device
+    from stages.common.models.embed import embed_classes, embed_images, embed_texts
+    from stages.embeddings.cache import key_of
     from stages.embeddings.sets import Reader
-    from stages.embeddings.store import key_of
 
-    device, batch = pick_device(base.device), block.batch_size
+    device, batch = pick_device(base.device), params.batch_size
     images, squash = table.path.unique().tolist(), protocol.transform == "squash"
     evalset = protocol.evalsets.get(name.rpartition("/")[2])
     classes = list(evalset.classes.values()) if evalset else []
     templates = protocol.templates if classes else []
     texts = classes or sorted(table.text.unique())
-    same_images = store.keep(
+    same_images = cache.keep(
         f"{name}.images.safetensors",
         key_of(how, squash),
         lambda: embed_images(clip, images, Reader(), batch, device, base.jobs, squash=squash),
     )
-    same_texts = store.keep(
+    same_texts = cache.keep(
         f"{name}.texts.safetensors",
         key_of(how[:-1], texts, templates, _tokens(clip, texts, templates)),
         lambda: (
@@ -119,4 +119,4 @@ def _tokens(clip: Any, texts: list[str], templates: list[str]) -> list[list[int]
 
 
 if __name__ == "__main__":
-    run_stage("embeddings", make, __doc__)
+    run_stage("embeddings", run, __doc__)

@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from stages.common.params import Block, Operational, Place
+from stages.common.stage.params import Operational, ParamsModel, Place
 
 
-class Params(Block):
+class Params(ParamsModel):
     """Which models look at the evalsets, and how many images at once."""
 
     uses: ClassVar = ("base.seed", "evaluation.protocol", "quiltnet.model", "quiltnet.start")

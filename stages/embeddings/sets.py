@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from stages.common.evalsets import COLUMNS
-from stages.common.files import ImageReader
-from stages.common.loaders import read_image
+from stages.common.data.files import ImageReader
+from stages.common.evalsets.loaders import read_image
+from stages.common.evalsets.protocol import COLUMNS
 
 
 def held_out(dataset: Path) -> pd.DataFrame:
-    """The test split's pairs, as rows of stages.common.evalsets: every text of every image."""
+    """The test split's pairs, as rows of stages.common.evalsets.protocol: every text of every image."""
     rows = []
     for shard in sorted(dataset.glob("test-*.tar")):
         with tarfile.open(shard) as tar:

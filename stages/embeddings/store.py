@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.common.clip import Clip
-from stages.common.embed import Vectors
-from stages.common.files import sha256, write_bytes, write_json
-from stages.common.manifest import read_book
+from stages.common.data.files import sha256, write_bytes, write_json
+from stages.common.incremental.manifest import read_book
+from stages.common.models.clip import Clip
+from stages.common.models.embed import Vectors
 
 
-class Store:
+class VectorCache:
     """Files of vectors below `folder`, each kept as long as it was made under its key.
 
     Keys and digests of the files are in `keys`, a JSON file apart, so that what depends on vectors does not depend on

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 from stages.evaluation.params import Params
 
 EMBEDDINGS, METRICS, REPORTS = Path("data/embeddings"), Path("reports/metrics"), Path("reports/evaluation")
@@ -12,16 +12,16 @@ TASKS = ("zero_shot", "linear_probe", "retrieval")
 SHOWN = "tuned"  # the model whose decisions are written out
 
 
-def make(block: Params, base: Base, task: str) -> dict[str, Any]:
+def run(params: Params, base: Base, task: str) -> dict[str, Any]:
     """Run one task over all models and sets; write its metrics and its tables."""
-    from stages.common.evalsets import load_protocol
-    from stages.common.files import write_json
+    from stages.common.data.files import write_json
+    from stages.common.evalsets.protocol import load_protocol
     from stages.evaluation.sets import models_of, names_of
 
-    protocol = load_protocol(block.protocol)
+    protocol = load_protocol(params.protocol)
     models, names = models_of(EMBEDDINGS), names_of(EMBEDDINGS, pairs=task == "retrieval")
-    run = {"zero_shot": _zero_shot, "linear_probe": _linear_probe, "retrieval": _retrieval}[task]
-    metrics = run(models, names, protocol, block, base.seed)
+    measure = {"zero_shot": _zero_shot, "linear_probe": _linear_probe, "retrieval": _retrieval}[task]
+    metrics = measure(models, names, protocol, params, base.seed)
     metrics["protocol"] = {"name": protocol.name, "digest": protocol.digest, "metric": protocol.metric}
     write_json(METRICS / f"{task}.json", metrics)
     return {"items": len(models) * len(names), "sets": len(names)}
@@ -30,12 +30,12 @@ def make(block: Params, base: Base, task: str) -> dict[str, Any]:
 def _write_table(path: Path, rows: Any, columns: list[str]) -> None:
     import pandas as pd
 
-    from stages.common.files import write_bytes
+    from stages.common.data.files import write_bytes
 
     write_bytes(path, pd.DataFrame(rows, columns=columns).to_csv(index=False, float_format="%.6g").encode())
 
 
-def _zero_shot(models: list[str], names: list[str], protocol: Any, block: Params, seed: int) -> dict[str, Any]:
+def _zero_shot(models: list[str], names: list[str], protocol: Any, params: Params, seed: int) -> dict[str, Any]:
     """Scores; the shown model's decisions as tables for confusion plots; its errors as a page; readers, if any."""
     from stages.evaluation.errors import write_errors
     from stages.evaluation.readers import compare
@@ -49,17 +49,17 @@ def _zero_shot(models: list[str], names: list[str], protocol: Any, block: Params
     out = REPORTS / "zero_shot"
     for name, one in sets.items():
         _write_table(out / f"{name}.csv", decisions(one, SHOWN), ["image", "actual", "predicted"])
-    write_errors(out / "errors.html", sets, SHOWN, block.errors, f"Zero-shot, protocol {protocol.name}")
-    metrics = zero_shot(sets, protocol, block.bootstrap, seed)
+    write_errors(out / "errors.html", sets, SHOWN, params.errors, f"Zero-shot, protocol {protocol.name}")
+    metrics = zero_shot(sets, protocol, params.bootstrap, seed)
     for name, one in sets.items():
         evalset = protocol.evalsets[name]
         if evalset.readers:
-            path = Path(block.evalsets) / evalset.root / evalset.readers
-            metrics.setdefault("readers", {})[name] = compare(path, one, evalset, block.bootstrap, seed)
+            path = Path(params.evalsets) / evalset.root / evalset.readers
+            metrics.setdefault("readers", {})[name] = compare(path, one, evalset, params.bootstrap, seed)
     return metrics
 
 
-def _linear_probe(models: list[str], names: list[str], protocol: Any, block: Params, seed: int) -> dict[str, Any]:
+def _linear_probe(models: list[str], names: list[str], protocol: Any, params: Params, seed: int) -> dict[str, Any]:
     """Scores of every model, set and fraction, and their means over sets."""
     from tqdm import tqdm
 
@@ -71,13 +71,13 @@ def _linear_probe(models: list[str], names: list[str], protocol: Any, block: Par
         for model in models:
             for name in names:
                 one = labelled(EMBEDDINGS, model, name)
-                metrics[model][name] = linear_probe(one, block, protocol.metric, seed)
+                metrics[model][name] = linear_probe(one, params, protocol.metric, seed)
                 bar.update()
     rows = [
-        {"model": model, "set": name, "fraction": fraction, **marks}
+        {"model": model, "set": name, "fraction": fraction, **scores}
         for model, own in metrics.items()
         for name, one in own.items()
-        for fraction, marks in one.items()
+        for fraction, scores in one.items()
     ]
     _write_table(REPORTS / "linear_probe" / "probes.csv", rows, ["model", "set", "fraction", "mean", "std"])
     for own in metrics.values():
@@ -86,7 +86,7 @@ def _linear_probe(models: list[str], names: list[str], protocol: Any, block: Par
     return metrics
 
 
-def _retrieval(models: list[str], names: list[str], protocol: Any, block: Params, seed: int) -> dict[str, Any]:
+def _retrieval(models: list[str], names: list[str], protocol: Any, params: Params, seed: int) -> dict[str, Any]:
     """Recall at k both ways over the sets of pairs, the dataset's held-out pairs among them."""
     from stages.evaluation.retrieval import retrieval
     from stages.evaluation.sets import paired
@@ -94,18 +94,18 @@ def _retrieval(models: list[str], names: list[str], protocol: Any, block: Params
     metrics: dict[str, Any] = {model: {} for model in models}
     for name in names:
         found = retrieval(
-            {model: paired(EMBEDDINGS, model, name) for model in models}, block.recall_at, block.bootstrap, seed
+            {model: paired(EMBEDDINGS, model, name) for model in models}, params.recall_at, params.bootstrap, seed
         )
         for model in models:
             metrics[model][name] = found[model]
         for model, ways in found.get("difference", {}).items():
             metrics.setdefault("difference", {}).setdefault(model, {})[name] = ways
-    recalls = [f"r{k}" for k in block.recall_at]
+    recalls = [f"r{k}" for k in params.recall_at]
     rows = [
-        {"model": model, "set": name, "direction": way, **marks}
+        {"model": model, "set": name, "direction": way, **scores}
         for model in models
         for name, one in metrics[model].items()
-        for way, marks in one.items()
+        for way, scores in one.items()
     ]
     columns = ["model", "set", "direction", *recalls, "median_rank", "queries", "candidates"]
     _write_table(REPORTS / "retrieval" / "recall.csv", rows, columns)
@@ -113,4 +113,4 @@ def _retrieval(models: list[str], names: list[str], protocol: Any, block: Params
 
 
 if __name__ == "__main__":
-    run_stage("evaluation", make, __doc__, choices=TASKS)
+    run_stage("evaluation", run, __doc__, choices=TASKS)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stages.common.files import write_bytes
-from stages.common.loaders import read_image
+from stages.common.data.files import write_bytes
+from stages.common.evalsets.loaders import read_image
 from stages.evaluation.zero_shot import Decided
 
 SIDE = 160  # pixels

@@ -13,31 +13,31 @@ from stages.evaluation.sets import Labelled
 Rows = NDArray[np.int64]
 
 
-def linear_probe(one: Labelled, block: Params, metric: str, seed: int) -> dict[str, dict[str, float]]:
+def linear_probe(one: Labelled, params: Params, metric: str, seed: int) -> dict[str, dict[str, float]]:
     """Return {fraction: {mean, std}} of the protocol's `metric` on test images, over `probe_seeds` draws of labels.
 
     The regularisation is chosen on the official validation split, or, where there is none, for each draw on a quarter
     of its training images. Sets without an official split are cut in half by class, with `seed`.
     """
-    train, validation, test = _sides(one, seed)
+    train, validation, test = _splits(one, seed)
     result = {}
-    for fraction in block.probe_fractions:
+    for fraction in params.probe_fractions:
         draws = [
-            _probe(one, train, validation, test, fraction, block.probe_c, metric, seed + n)
-            for n in range(block.probe_seeds)
+            _probe(one, train, validation, test, fraction, params.probe_c, metric, seed + n)
+            for n in range(params.probe_seeds)
         ]
         result[f"{fraction:g}"] = {"mean": float(np.mean(draws)), "std": float(np.std(draws))}
     return result
 
 
-def _sides(one: Labelled, seed: int) -> tuple[Rows, Rows, Rows]:
+def _splits(one: Labelled, seed: int) -> tuple[Rows, Rows, Rows]:
     from sklearn.model_selection import train_test_split
 
     if (one.table.split == "").all():
         rows = np.arange(len(one.label))
         train, test = train_test_split(rows, test_size=0.5, stratify=one.label, random_state=seed)
         return np.sort(train), rows[:0], np.sort(test)
-    train, validation, test = (one.side(name) for name in ("train", "validation", "test"))
+    train, validation, test = (one.rows_of(name) for name in ("train", "validation", "test"))
     return train, validation, test
 
 
@@ -59,8 +59,8 @@ def _probe(
         fit, check = train_test_split(picked, test_size=0.25, stratify=one.label[picked], random_state=seed)
     best = strengths[len(strengths) // 2]  # what is taken where a class has too few images to choose by
     if len(check):
-        marks = [_score(one, _fit(one, fit, strength), check, metric) for strength in strengths]
-        best = strengths[int(np.argmax(marks))]
+        scores = [_score(one, _fit(one, fit, strength), check, metric) for strength in strengths]
+        best = strengths[int(np.argmax(scores))]
     return _score(one, _fit(one, picked, best), test, metric)
 
 

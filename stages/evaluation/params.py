@@ -4,14 +4,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from stages.common.params import Block, Place
+from stages.common.stage.params import ParamsModel, Place
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Params(Block):
+class Params(ParamsModel):
     """What models are measured on and how."""
 
     uses: ClassVar = ("base.seed",)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stages.common.errors import StageError
-from stages.common.evalsets import Evalset
+from stages.common.evalsets.protocol import Evalset
 from stages.evaluation.resample import Resampled, described
 from stages.evaluation.zero_shot import Decided
 

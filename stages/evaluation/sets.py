@@ -25,7 +25,7 @@ class Labelled:
     text: Vectors
     table: pd.DataFrame
 
-    def side(self, split: str) -> NDArray[np.int64]:
+    def rows_of(self, split: str) -> NDArray[np.int64]:
         """Numbers of the images on one side (train, validation, test, or all); of all where the set has no split."""
         whole = split == "all" or (self.table.split == "").all()
         return np.flatnonzero(whole | (self.table.split == split).to_numpy())

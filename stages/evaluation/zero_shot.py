@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.evalsets import Evalset, Protocol
+from stages.common.evalsets.protocol import Evalset, Protocol
 from stages.evaluation.resample import Floats, Ints, Resampled, described
 from stages.evaluation.scores import SCORES, aurocs, recall
 from stages.evaluation.sets import Labelled
@@ -31,7 +31,7 @@ class Decided:
 def decide(models: Mapping[str, Labelled], evalset: Evalset) -> Decided:
     """Classify the images of the set's measured side under every model."""
     first = next(iter(models.values()))
-    chosen = first.side(evalset.split)
+    chosen = first.rows_of(evalset.split)
     probability = {}
     for name, one in models.items():
         logits = SCALE * (one.image[chosen] @ one.text.T).astype(np.float64)

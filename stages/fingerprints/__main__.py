@@ -3,40 +3,40 @@
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 from stages.fingerprints.params import Params
 
 PAIRS, SOURCES = Path("data/pairs/pairs.parquet"), Path("data/sources")
 OUT, MODEL = Path("data/fingerprints"), Path("models/frame_filter")
 
 
-def make(block: Params, base: Base) -> dict[str, Any]:
+def run(params: Params, base: Base) -> dict[str, Any]:
     """Write images.parquet, of all candidates, evalsets.parquet, of all images that may not be trained on, and
     similarity.parquet, of all pairs."""
     import pandas as pd
 
-    from stages.common.device import pick_device
-    from stages.common.evalsets import read_protocol
-    from stages.common.files import write_json, write_table
-    from stages.common.params import load
+    from stages.common.data.files import write_json, write_table
+    from stages.common.evalsets.protocol import read_protocol
+    from stages.common.models.device import pick_device
+    from stages.common.stage.params import load_params
     from stages.fingerprints.similarity import similarities
     from stages.fingerprints.work import fingerprints
 
     device = pick_device(base.device)
     paths = [PAIRS, *sorted(SOURCES.glob("*/pairs.parquet"))]
     pairs = pd.concat([pd.read_parquet(path, columns=["pair_id", "image", "text"]) for path in paths])
-    images = fingerprints(sorted(pairs.image.unique()), MODEL, block.dims, base.jobs, device)
+    images = fingerprints(sorted(pairs.image.unique()), MODEL, params.dims, base.jobs, device)
     write_table(OUT / "images.parquet", images)
-    evaluation, _ = load("evaluation")
+    evaluation, _ = load_params("evaluation")
     tests = []
     for name, rows in read_protocol(evaluation.protocol, evaluation.evalsets)[1].items():
         # Training images of an evalset too: a linear probe learns from them, and they share slides with the others.
-        table = fingerprints(rows.path.unique().tolist(), MODEL, block.dims, base.jobs, device)
+        table = fingerprints(rows.path.unique().tolist(), MODEL, params.dims, base.jobs, device)
         tests.append(table.assign(evalset=name))
     evalsets = pd.concat(tests, ignore_index=True) if tests else images.head(0).assign(evalset="")
     write_table(OUT / "evalsets.parquet", evalsets)
-    fit = similarities(pairs, block.clip, device, base.jobs)
+    fit = similarities(pairs, params.clip, device, base.jobs)
     write_table(OUT / "similarity.parquet", fit)
     metrics = {
         "images": len(images),
@@ -44,7 +44,7 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         "evalset_images": len(evalsets),
         "evalset_unreadable": int((evalsets.error != "").sum()),
         "blur": float(images.blur.mean()),
-        "glass": float(images.glass.mean()),
+        "background": float(images.background.mean()),
         "similarity": float(fit.similarity.mean()) if fit.similarity.notna().any() else None,
         "impure": float((images.filter(like="flag_") >= 0.5).any(axis=1).mean()),
     }
@@ -53,4 +53,4 @@ def make(block: Params, base: Base) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_stage("fingerprints", make, __doc__)
+    run_stage("fingerprints", run, __doc__)

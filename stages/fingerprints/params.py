@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from stages.common.params import Block, Place
+from stages.common.stage.params import ParamsModel, Place
 
 
-class Params(Block):
+class Params(ParamsModel):
     """What is noted of every image, so that the dataset can be cut in many ways without looking at pixels again."""
 
     uses: ClassVar = ("evaluation.protocol",)

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from stages.common.clip import named
-from stages.common.embed import embed_images, embed_texts
-from stages.common.files import ImageReader
+from stages.common.data.files import ImageReader
+from stages.common.models.clip import named
+from stages.common.models.embed import embed_images, embed_texts
 
 BATCH = 64
 
@@ -12,7 +12,7 @@ BATCH = 64
 def similarities(pairs: pd.DataFrame, model: str, device: str, jobs: int) -> pd.DataFrame:
     """Return pair_id and similarity, the cosine of image and text, of `pairs` (pair_id, image, text).
 
-    `model` is a place for stages.common.clip.named; "" gives NaN. Raises StageError where an image cannot be read.
+    `model` is a place for stages.common.models.clip.named; "" gives NaN. Raises StageError where an image cannot be read.
     """
     if not model or pairs.empty:
         return pairs[["pair_id"]].assign(similarity=float("nan"))

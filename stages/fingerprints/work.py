@@ -10,13 +10,13 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from stages.common.data.files import read_images
+from stages.common.data.pictures import Picture, decode
 from stages.common.errors import Rejected
-from stages.common.files import read_images
-from stages.common.histology import FLAGS, load_filter
-from stages.common.loaders import read_image
-from stages.common.pictures import Picture, decode
-from stages.common.quality import blur, glass
-from stages.common.threads import cores, limit_threads
+from stages.common.evalsets.loaders import read_image
+from stages.common.frame_filter.classifier import FLAGS, load_filter
+from stages.common.frame_filter.quality import background, blur
+from stages.common.models.threads import cores, limit_threads
 from stages.fingerprints.hashes import perceptual_hashes
 
 CHUNK = 64  # images a worker reads at once
@@ -42,7 +42,7 @@ def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, d
 
 def columns() -> list[str]:
     """Names of the columns of `fingerprints`."""
-    known = ["image", "sha256", "hash", "mirrored", "embedding", "width", "height", "blur", "glass", "histology"]
+    known = ["image", "sha256", "hash", "mirrored", "embedding", "width", "height", "blur", "background", "histology"]
     return [*known, *(f"flag_{name}" for name in FLAGS), "error"]
 
 
@@ -62,7 +62,7 @@ def _part(references: Sequence[str], model: Path, dims: int, jobs: int, device: 
         except Rejected as why:
             row["error"] = why.reason
         rows.append(row)
-    judged = iter(_judged(pictures, model, dims, device))
+    judged = iter(_predictions(pictures, model, dims, device))
     return [row if row["error"] else row | next(judged) for row in rows]
 
 
@@ -70,13 +70,13 @@ def _pixels(picture: Picture) -> dict[str, Any]:
     own, mirrored = perceptual_hashes(picture)
     height, width = picture.shape[:2]
     size = {"width": width, "height": height}
-    return {"hash": own, "mirrored": mirrored, "blur": blur(picture), "glass": glass(picture), **size}
+    return {"hash": own, "mirrored": mirrored, "blur": blur(picture), "background": background(picture), **size}
 
 
-def _judged(pictures: list[Picture], model: Path, dims: int, device: str) -> Iterator[dict[str, Any]]:
+def _predictions(pictures: list[Picture], model: Path, dims: int, device: str) -> Iterator[dict[str, Any]]:
     if not pictures:
         return
-    judged = load_filter(model, device).judge(pictures)
+    judged = load_filter(model, device).predict(pictures)
     vectors = judged.features @ _projection(judged.features.shape[1], dims)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     for number, vector in enumerate(vectors.astype(np.float16)):

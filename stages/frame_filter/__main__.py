@@ -1,38 +1,38 @@
 """Fit the histology / not-histology frame classifier: labelled frames in, models/frame_filter out.
 
-`label` writes the frames of the downloaded videos that the fitted filter is least sure of to data/unsure, for a person
+`label` writes the frames of the downloaded videos that the fitted filter is least sure of to data/uncertain, for a person
 to label and to add to the folder of labelled frames.
 """
 
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 from stages.frame_filter.params import Params
 
 MODEL, METRICS = Path("models/frame_filter"), Path("reports/metrics/frame_filter.json")
-MEDIA, UNSURE = Path("data/videos/media"), Path("data/unsure")
+MEDIA, UNCERTAIN = Path("data/videos/media"), Path("data/uncertain")
 ASKED = 100  # frames written for labelling
 
 
-def make(block: Params, base: Base, what: str) -> dict[str, Any]:
+def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     """Fit and save the filter, make the published one loadable, or ask for labels."""
-    from stages.common.device import pick_device
+    from stages.common.models.device import pick_device
 
     device = pick_device(base.device)
     if what == "label":
-        from stages.frame_filter.unsure import write_unsure
+        from stages.frame_filter.uncertain import write_uncertain
 
-        return write_unsure(MEDIA, MODEL, UNSURE, ASKED, base.jobs, device)
-    if block.published:
+        return write_uncertain(MEDIA, MODEL, UNCERTAIN, ASKED, base.jobs, device)
+    if params.published:
         from stages.frame_filter.published import convert
 
-        return convert(block, MODEL, METRICS)
+        return convert(params, MODEL, METRICS)
     from stages.frame_filter.fit import fit
 
-    return fit(block, MODEL, METRICS, base.seed, device)
+    return fit(params, MODEL, METRICS, base.seed, device)
 
 
 if __name__ == "__main__":
-    run_stage("frame_filter", make, __doc__, choices=("fit", "label"), default="fit")
+    run_stage("frame_filter", run, __doc__, choices=("fit", "label"), default="fit")

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.common.backbone import Backbone
+from stages.common.data.files import sha256, write_bytes, write_json
 from stages.common.errors import StageError
-from stages.common.files import sha256, write_bytes, write_json
-from stages.common.histology import FLAGS, HEADS, HISTOLOGY, SPEC
+from stages.common.frame_filter.classifier import FLAGS, HEADS, HISTOLOGY, SPEC
+from stages.common.models.backbone import Backbone
+from stages.common.models.weights import is_local, locate
 from stages.common.stats import bootstrap
-from stages.common.weights import is_local, locate
 from stages.frame_filter.augment import vary
 from stages.frame_filter.labels import LABELS, Picture, read_labels
 from stages.frame_filter.params import Params
@@ -27,50 +27,50 @@ Truth = NDArray[np.bool_]
 Weights = NDArray[np.float64]
 
 
-def fit(block: Params, out: Path, metrics: Path, seed: int, device: str) -> dict[str, Any]:
-    """Read `block.frames`, write the filter to `out` and its cross-validated metrics; return counts."""
+def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dict[str, Any]:
+    """Read `params.frames`, write the filter to `out` and its cross-validated metrics; return counts."""
     from safetensors.numpy import save
 
-    table, frames = read_labels(Path(block.frames))
+    table, frames = read_labels(Path(params.frames))
     for label in LABELS:
         if (count := int((table.label == label).sum())) < FEWEST:
             raise StageError(
-                f"{block.frames}/labels.csv: {count} frames are labelled {label}, {FEWEST} are the least: label more"
+                f"{params.frames}/labels.csv: {count} frames are labelled {label}, {FEWEST} are the least: label more"
             )
-    backbone = Backbone(block.backbone, block.weights, block.size, device)
+    backbone = Backbone(params.backbone, params.weights, params.size, device)
     rows = backbone.features(frames)
     truth = (table.label == "histology").to_numpy()
-    varied = np.stack([backbone.features(images) for images in variations(frames, truth, block, seed)])
+    varied = np.stack([backbone.features(images) for images in variations(frames, truth, params, seed)])
     weights = even_weights(truth, table.source.str.split("_").str[0].to_numpy())
-    trainer = _Trainer(rows, varied, truth, weights, block.c, seed)
-    unseen = trainer.cross_validate(table.source.to_numpy(), block.folds)
+    trainer = _Trainer(rows, varied, truth, weights, params.regularization_c, seed)
+    unseen = trainer.cross_validate(table.source.to_numpy(), params.folds)
     threshold = best_threshold(truth, unseen, weights)
     heads = {HISTOLOGY: trainer.head(np.ones(len(rows), bool))}
     found = measure(table, truth, unseen >= threshold, threshold, seed)
-    found["leave_one_source_out"] = trainer.leave_out(table.source, block.leave_out, threshold)
+    found["leave_one_source_out"] = trainer.leave_out(table.source, params.leave_out, threshold)
     found["flags"] = {}
     for flag in FLAGS:
         if known := _taught(table, flag):
             shown = table[flag].to_numpy()[known] == 1
             none = np.zeros((0, 0, 0), np.float32)  # another part of the frame may not show it
-            own = _Trainer(rows[known], none, shown, even_weights(shown, shown), block.c, seed)
+            own = _Trainer(rows[known], none, shown, even_weights(shown, shown), params.regularization_c, seed)
             heads[flag] = own.head(np.ones(len(known), bool))
-            found["flags"][flag] = own.score(table.source.to_numpy()[known], block.folds)
-    spec = {"kind": "logistic", "backbone": block.backbone, "weights": block.weights, "size": block.size}
+            found["flags"][flag] = own.score(table.source.to_numpy()[known], params.folds)
+    spec = {"kind": "logistic", "backbone": params.backbone, "weights": params.weights, "size": params.size}
     # So that whoever depends on the filter depends on the weights under it.
-    spec["weights_digest"] = sha256(locate(block.weights)) if is_local(block.weights) else ""
+    spec["weights_digest"] = sha256(locate(params.weights)) if is_local(params.weights) else ""
     write_json(out / SPEC, spec | {"threshold": threshold})
     write_bytes(out / HEADS, save(heads))
     write_json(metrics, found)
     return {"items": len(table), "sources": int(table.source.nunique()), "threshold": round(threshold, 3)}
 
 
-def variations(frames: list[Picture], truth: Truth, block: Params, seed: int) -> list[list[Picture]]:
-    """`block.variations` lists with one variation of each frame."""
+def variations(frames: list[Picture], truth: Truth, params: Params, seed: int) -> list[list[Picture]]:
+    """`params.variations` lists with one variation of each frame."""
     rng = np.random.default_rng(seed)
     return [
         [vary(frame, bool(label), rng) for frame, label in zip(frames, truth, strict=True)]
-        for _ in range(block.variations)
+        for _ in range(params.variations)
     ]
 
 
@@ -84,14 +84,16 @@ def _taught(table: pd.DataFrame, flag: str) -> list[int]:
 class _Trainer:
     """Logistic regression on rows and their variations; scores are always of rows, never of variations."""
 
-    def __init__(self, rows: Rows, varied: Rows, truth: Truth, weights: Weights, c: float, seed: int) -> None:
+    def __init__(
+        self, rows: Rows, varied: Rows, truth: Truth, weights: Weights, regularization_c: float, seed: int
+    ) -> None:
         self.rows, self.varied, self.truth, self.weights = rows, varied, truth, weights
-        self.c, self.seed = c, seed
+        self.regularization_c, self.seed = regularization_c, seed
 
     def fit(self, chosen: Truth) -> Any:
         from sklearn.linear_model import LogisticRegression
 
-        model = LogisticRegression(C=self.c, max_iter=3000, random_state=self.seed)
+        model = LogisticRegression(C=self.regularization_c, max_iter=3000, random_state=self.seed)
         rows = np.concatenate([self.rows[chosen], *(part[chosen] for part in self.varied)])
         truth, weights = (np.tile(column[chosen], len(self.varied) + 1) for column in (self.truth, self.weights))
         return model.fit(rows, truth, sample_weight=weights)
@@ -168,8 +170,8 @@ def best_threshold(truth: Truth, scores: NDArray[np.float64], weights: Weights) 
 
     cuts = np.unique(np.concatenate([[0.0], scores, [1.0]]))
     middles = (cuts[1:] + cuts[:-1]) / 2
-    marks = [balanced_accuracy_score(truth, scores >= middle, sample_weight=weights) for middle in middles]
-    best = np.nonzero(np.isclose(marks, max(marks)))[0]
+    scores_at = [balanced_accuracy_score(truth, scores >= middle, sample_weight=weights) for middle in middles]
+    best = np.nonzero(np.isclose(scores_at, max(scores_at)))[0]
     return float(middles[best[len(best) // 2]])
 
 

@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from stages.common.params import Block, Place
+from stages.common.stage.params import ParamsModel, Place
 
 
-class Params(Block):
+class Params(ParamsModel):
     """What the frame filter is fitted from."""
 
     uses: ClassVar = ("base.seed",)
@@ -16,7 +16,7 @@ class Params(Block):
     backbone: str
     weights: Place[str]
     size: int = Field(ge=32, le=1024)
-    c: float = Field(gt=0)
+    regularization_c: float = Field(gt=0)
     variations: int = Field(ge=0, le=50)
     folds: int = Field(ge=2)
     leave_out: str

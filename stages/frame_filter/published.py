@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from stages.common.data.files import write_bytes, write_json
 from stages.common.errors import StageError
-from stages.common.files import write_bytes, write_json
-from stages.common.histology import SPEC
-from stages.common.published import CONVS, DINO, HEAD, member
+from stages.common.frame_filter.classifier import SPEC
+from stages.common.frame_filter.ensemble import CONVS, DINO, HEAD, member
 from stages.frame_filter.params import Params
 
 PREFIXES = ("module.", "backbone.", "model.")
@@ -14,14 +14,14 @@ FILES = {"conv_0": "cyto_histo.pth.tar", "conv_1": "all_inclusive.pth.tar"}
 FILES |= {DINO: "dino_deitsmall16_pretrain.pth", HEAD: "dino_checkpoint.pth.tar"}
 
 
-def convert(block: Params, out: Path, metrics: Path) -> dict[str, Any]:
-    """Write the four checkpoints of the folder `block.published` to `out` as safetensors; return counts.
+def convert(params: Params, out: Path, metrics: Path) -> dict[str, Any]:
+    """Write the four checkpoints of the folder `params.published` to `out` as safetensors; return counts.
 
     Raises StageError naming the file and the first key that is missing or has another shape.
     """
     from safetensors.torch import save
 
-    folder = Path(block.published)
+    folder = Path(params.published)
     for name in (*CONVS, DINO, HEAD):
         write_bytes(out / f"{name}.safetensors", save(_read(folder / FILES[name], member(name).state_dict())))
     write_json(out / SPEC, {"kind": "published"})

@@ -7,23 +7,23 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 from stages.keyframes.params import Params
 
 VIDEOS, OUT, MODEL = Path("data/videos"), Path("data/keyframes"), Path("models/frame_filter")
 SHEETS = Path("reports/keyframes")
 
 
-def make(block: Params, base: Base) -> dict[str, Any]:
+def run(params: Params, base: Base) -> dict[str, Any]:
     """Scan every downloaded video."""
-    from stages.common.dependencies import Dependencies
-    from stages.common.device import pick_device
-    from stages.common.files import write_json
-    from stages.common.forced import forced
-    from stages.common.histology import filter_digest
-    from stages.common.itemwise import Item, run
-    from stages.common.manifest import KEYS, counts, finished
+    from stages.common.data.files import write_json
+    from stages.common.frame_filter.classifier import filter_digest
+    from stages.common.incremental.dependencies import Dependencies
+    from stages.common.incremental.forced import forced
+    from stages.common.incremental.manifest import KEYS, counts, finished
+    from stages.common.incremental.runner import Item, run_items
+    from stages.common.models.device import pick_device
     from stages.keyframes.sheet import sheet
     from stages.keyframes.work import keyframes
 
@@ -32,16 +32,16 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         Item(row.id, row.digest, {"path": str(VIDEOS / "media" / f"{row.id}.mp4")})
         for row in finished(VIDEOS).itertuples()
     ]
-    manifest, done = run(
+    manifest, done = run_items(
         items,
-        functools.partial(keyframes, block=block, model=MODEL, jobs=base.jobs, device=device),
+        functools.partial(keyframes, params=params, model=MODEL, jobs=base.jobs, device=device),
         name="keyframes",
         out=OUT,
         files=("{id}.parquet", "{id}.tar"),
         keys=KEYS / "keyframes.parquet",
         needs=Dependencies(
             code=(keyframes,),
-            params=block,
+            params=params,
             models={"frame_filter": filter_digest(MODEL)},
             libraries=("av", "opencv-python-headless", "timm"),
         ),
@@ -52,7 +52,7 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         Item(row.id, row.digest, {"holds": str(OUT / f"{row.id}.parquet"), "images": str(OUT / f"{row.id}.tar")})
         for row in finished(OUT).itertuples()
     ]
-    run(
+    run_items(
         kept,
         sheet,
         name="contact sheets",
@@ -72,7 +72,7 @@ def _metrics(tables: list[str]) -> dict[str, Any]:
     """Counts over all holds; the share of their images that each flag spoils is at probability 0.5."""
     import pandas as pd
 
-    from stages.common.histology import FLAGS
+    from stages.common.frame_filter.classifier import FLAGS
 
     if not tables:
         return {"holds": 0}
@@ -86,9 +86,9 @@ def _metrics(tables: list[str]) -> dict[str, Any]:
         "magnification": {str(k): int(v) for k, v in holds.magnification.value_counts().sort_index().items()},
         "flags": flags,
         "blur": float(images.blur.mean()),
-        "glass": float(images.glass.mean()),
+        "background": float(images.background.mean()),
     }
 
 
 if __name__ == "__main__":
-    run_stage("keyframes", make, __doc__)
+    run_stage("keyframes", run, __doc__)

@@ -27,7 +27,7 @@ class Hold(Generic[T]):
 
 @dataclass
 class _Run(Generic[T]):
-    """Frames within `tolerance` of the anchor so far."""
+    """Frames within `max_shift` of the anchor so far."""
 
     anchor: Anchor
     times: "array[float]" = field(default_factory=lambda: array("d"))
@@ -52,23 +52,23 @@ class _Run(Generic[T]):
 class HoldFinder(Generic[T]):
     """Feed grey frames in time order; get each hold when it has ended.
 
-    A hold is a run of frames that stay within `tolerance` pixels of its first one. Where it truly begins and ends is
+    A hold is a run of frames that stay within `max_shift` pixels of its first one. Where it truly begins and ends is
     told afterwards, from the place at which most of its frames rest. A pan or zoom, however slow, carries the picture
     past the tolerance; a run that spent its time on the way there is no hold. Memory is bounded: of a long hold every
     second kept sample is dropped again.
     """
 
-    def __init__(self, min_hold_s: float, tolerance: float, moving_share: float, keep: int) -> None:
+    def __init__(self, min_hold_s: float, max_shift: float, changed_block_fraction: float, keep: int) -> None:
         self.min_hold_s = min_hold_s
-        self.tolerance = tolerance
-        self.moving_share = moving_share
+        self.max_shift = max_shift
+        self.changed_block_fraction = changed_block_fraction
         self.keep = keep
         self._run: _Run[T] | None = None
 
     def shift(self, grey: Grey) -> Shift | None:
         """Movement since the current run began, or None when `grey` is no part of it."""
         shift = self._run.anchor.shift(grey) if self._run else None
-        return shift if shift is not None and shift.size <= self.tolerance else None
+        return shift if shift is not None and shift.size <= self.max_shift else None
 
     def feed(self, time: float, grey: Grey, shift: Shift | None, sample: T | None = None) -> Iterator[Hold[T]]:
         """Take one frame and its `shift`, as the method of that name gave it; `sample` is what a hold may keep of it.
@@ -77,7 +77,7 @@ class HoldFinder(Generic[T]):
         """
         if shift is None:
             yield from self.finish(time)
-            self._run, shift = _Run(Anchor(grey, self.moving_share)), Shift(0.0, 0.0, 0.0)
+            self._run, shift = _Run(Anchor(grey, self.changed_block_fraction)), Shift(0.0, 0.0, 0.0)
         assert self._run is not None
         self._run.add(time, shift, sample, self.keep)
 
@@ -87,20 +87,20 @@ class HoldFinder(Generic[T]):
         if run is None or time - run.times[0] < self.min_hold_s:
             return
         times = np.append(np.frombuffer(run.times), time)
-        start, end = _rest(times, np.frombuffer(run.shifts, np.float32).reshape(-1, 3), self.tolerance)
+        start, end = _rest(times, np.frombuffer(run.shifts, np.float32).reshape(-1, 3), self.max_shift)
         if end - start >= self.min_hold_s:
             inside = [sample for when, sample in run.samples if start <= when < end]
             yield Hold(start, end, inside or [run.samples[len(run.samples) // 2][1]])
 
 
-def _rest(times: NDArray[np.float64], shifts: NDArray[np.float32], tolerance: float) -> tuple[float, float]:
+def _rest(times: NDArray[np.float64], shifts: NDArray[np.float32], max_shift: float) -> tuple[float, float]:
     """When the picture comes to rest and when it leaves; (0, 0) when it crept all the time.
 
     `times` has one entry more than `shifts`: when the run was over.
     """
     third = max(1, len(shifts) // 3)
     crept = np.abs(np.median(shifts[:third], axis=0) - np.median(shifts[-third:], axis=0))
-    if crept.max() > tolerance / 2:
+    if crept.max() > max_shift / 2:
         return 0.0, 0.0
     away = np.linalg.norm(shifts - np.median(shifts, axis=0), axis=1)
     near = np.nonzero(away <= AT_REST + 3 * np.median(away))[0]

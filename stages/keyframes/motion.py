@@ -42,8 +42,8 @@ class Anchor:
     small shift explains. A cursor disturbs few blocks, flicker none.
     """
 
-    def __init__(self, grey: Grey, moving_share: float) -> None:
-        self.moving_share = moving_share
+    def __init__(self, grey: Grey, changed_block_fraction: float) -> None:
+        self.changed_block_fraction = changed_block_fraction
         self._small = grey
         self._deviation = float(cv2.meanStdDev(grey)[1][0, 0])
         self._ready = False
@@ -76,13 +76,13 @@ class Anchor:
         energy = _blocks(change * change) - mean**2
         if self.textured.mean() < 0.03:
             flat = np.maximum(np.abs(mean - np.median(mean)), np.sqrt(np.maximum(energy, 0)))
-            return None if (flat > 2 * NOISE).mean() > self.moving_share else Shift(0.0, 0.0, 0.0)
+            return None if (flat > 2 * NOISE).mean() > self.changed_block_fraction else Shift(0.0, 0.0, 0.0)
         bx = mean * self._means[0] - _blocks(change * self._gx)
         by = mean * self._means[1] - _blocks(change * self._gy)
         targets = np.stack([bx.ravel(), by.ravel(), (bx * PX + by * PY).ravel()], axis=1)
         found, left = self._solve(targets, energy.ravel())
         moving = left > (UNEXPLAINED * self._variance + NOISE**2).ravel()
-        return None if moving[self.textured.ravel()].mean() > self.moving_share else Shift(*found.tolist())
+        return None if moving[self.textured.ravel()].mean() > self.changed_block_fraction else Shift(*found.tolist())
 
     def _solve(self, targets: Rows, energy: Rows) -> tuple[Rows, Rows]:
         """Reweighted least squares for (x, y, zoom); also returns what each block's change leaves unexplained."""

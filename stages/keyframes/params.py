@@ -2,20 +2,20 @@
 
 from pydantic import Field
 
-from stages.common.params import Block
-from stages.common.screening import Rules
+from stages.common.frame_filter.prescreening import PrescreeningRules
+from stages.common.stage.params import ParamsModel
 
 
-class Params(Block):
+class Params(ParamsModel):
     """How cuts and holds are found and which videos are histology narrated in one voice."""
 
     sample_fps: float = Field(gt=0, le=60)
     cut_ratio: float = Field(gt=1)
     cut_level: float = Field(gt=0)
     min_hold_s: float = Field(gt=0)
-    tolerance: float = Field(gt=0, lt=0.1)
-    moving_share: float = Field(gt=0, lt=1)
+    max_shift: float = Field(gt=0, lt=0.1)
+    changed_block_fraction: float = Field(gt=0, lt=1)
     median_frames: int = Field(ge=3, le=64)
-    residue: int = Field(ge=1, le=255)
+    overlay_threshold: int = Field(ge=1, le=255)
     nucleus_um: float = Field(gt=0)
-    screening: Rules
+    prescreening: PrescreeningRules

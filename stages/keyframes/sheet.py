@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from stages.common.files import read_tar, write_bytes
-from stages.common.histology import FLAGS
-from stages.common.itemwise import Item
+from stages.common.data.files import read_tar, write_bytes
+from stages.common.frame_filter.classifier import FLAGS
+from stages.common.incremental.runner import Item
 
 ACROSS, WIDTH, TEXT = 4, 320, 34  # images in a row, pixels of each, pixels of the lines under it
 SPOILT = 0.5  # probability from which a flag is named

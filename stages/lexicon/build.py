@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.english import common
+from stages.common.data.files import write_json, write_table
 from stages.common.errors import StageError
-from stages.common.files import write_json, write_table
-from stages.common.lexicon import TERMS, WORDS, normal
-from stages.common.weights import locate
+from stages.common.models.weights import locate
+from stages.common.text.english import common
+from stages.common.text.lexicon import TERMS, WORDS, normal
 from stages.lexicon.params import Params
 
 Term = tuple[str, str, str, str]  # name, concept id, semantic type, source
@@ -23,14 +23,14 @@ GOOD_TERM = re.compile(r"[a-z][a-z0-9&' /]{2,60}")
 ABBREVIATION = re.compile(r"[A-Z][A-Z0-9]{1,5}")
 
 
-def build(block: Params, out: Path, metrics: Path) -> dict[str, Any]:
+def build(params: Params, out: Path, metrics: Path) -> dict[str, Any]:
     """Write terms.parquet and words.parquet to `out`; a term found in several sources keeps the first."""
     rows = [
-        *_glossary(locate(block.glossary)),
-        *(_umls(Path(block.umls)) if block.umls else ()),
-        *(_mesh(locate(block.mesh)) if block.mesh else ()),
-        *(_ontology(locate(block.mondo), "mondo", "Disease") if block.mondo else ()),
-        *(_ontology(locate(block.hpo), "hpo", "Finding", root=ABNORMALITY) if block.hpo else ()),
+        *_glossary(locate(params.glossary)),
+        *(_umls(Path(params.umls)) if params.umls else ()),
+        *(_mesh(locate(params.mesh)) if params.mesh else ()),
+        *(_ontology(locate(params.mondo), "mondo", "Disease") if params.mondo else ()),
+        *(_ontology(locate(params.hpo), "hpo", "Finding", root=ABNORMALITY) if params.hpo else ()),
     ]
     table = _table(rows)
     words = _words(table)

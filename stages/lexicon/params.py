@@ -1,9 +1,9 @@
 """The block `lexicon` of params.yaml."""
 
-from stages.common.params import Block, Place
+from stages.common.stage.params import ParamsModel, Place
 
 
-class Params(Block):
+class Params(ParamsModel):
     """Where terms come from; "" leaves a vocabulary out."""
 
     glossary: Place[str]

@@ -4,25 +4,25 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 from stages.pairs.params import Params
 
 VIDEOS, KEYFRAMES, ROIS, CAPTIONS = (Path("data") / name for name in ("videos", "keyframes", "rois", "captions"))
 OUT, QUILT = Path("data/pairs/pairs.parquet"), Path("data/pairs/quilt.csv")
 
 
-def make(block: Params, base: Base) -> dict[str, Any]:
+def run(params: Params, base: Base) -> dict[str, Any]:
     """Pair every captioned video."""
     import pandas as pd
 
-    from stages.common.files import write_bytes, write_json, write_table
-    from stages.common.manifest import finished
-    from stages.common.pairs import pairs_table
+    from stages.common.data.files import write_bytes, write_json, write_table
+    from stages.common.data.pairs import pairs_table
+    from stages.common.incremental.manifest import finished
 
     videos = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id")
     names = finished(CAPTIONS).id
-    table = pairs_table([row for name in names for row in video_rows(name, videos.loc[name], block)])
+    table = pairs_table([row for name in names for row in video_rows(name, videos.loc[name], params)])
     write_table(OUT, table)
     if len(table):
         write_bytes(QUILT, _export(table).to_csv(index=False).encode())
@@ -44,43 +44,43 @@ def _export(table: Any) -> Any:
     """The pairs as QUILT's users know them."""
     import pandas as pd
 
-    from stages.common.files import read_json
+    from stages.common.data.files import read_json
     from stages.pairs.quilt import quilt_table
 
     names = sorted(table.video_id.unique())
-    holds = pd.concat([pd.read_parquet(KEYFRAMES / f"{name}.parquet") for name in names]).set_index("chunk_id")
+    holds = pd.concat([pd.read_parquet(KEYFRAMES / f"{name}.parquet") for name in names]).set_index("hold_id")
     return quilt_table(table, holds, {name: read_json(CAPTIONS / f"{name}.json")["sentences"] for name in names})
 
 
-def video_rows(name: str, video: Any, block: Params) -> list[dict[str, Any]]:
+def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
     """Rows of the pairs of one captioned video; `video` is its row of videos.parquet."""
     import pandas as pd
 
-    from stages.common.files import read_json
+    from stages.common.data.files import read_json
     from stages.pairs.align import align, box_for
     from stages.pairs.lengths import counter, in_parts
 
     holds = pd.read_parquet(KEYFRAMES / f"{name}.parquet")
     boxes = pd.read_parquet(ROIS / f"{name}.parquet")
     captions = read_json(CAPTIONS / f"{name}.json")
-    count = counter(block.tokenizer)
-    sentences = [part for whole in captions["sentences"] for part in in_parts(whole, count, block.max_tokens)]
+    count = counter(params.tokenizer)
+    sentences = [part for whole in captions["sentences"] for part in in_parts(whole, count, params.max_tokens)]
     rows = []
-    for number, match in enumerate(align(holds, sentences, block, boxes)):
+    for number, match in enumerate(align(holds, sentences, params, boxes)):
         sentence, hold = sentences[match.sentence], holds.loc[match.hold]
         rows.append(
             {
-                "pair_id": f"{hold.chunk_id}_{number:03d}",
+                "pair_id": f"{hold.hold_id}_{number:03d}",
                 "source": "quilt",
                 "group": name,
                 "video_id": name,
-                "chunk_id": hold.chunk_id,
+                "hold_id": hold.hold_id,
                 "image": f"{KEYFRAMES}/{name}.tar#{hold.image}",
                 "start_s": sentence["start"],
                 "end_s": sentence["end"],
                 "text": sentence["text"],
                 "kind": sentence["kind"],
-                "box": json.dumps(box_for(boxes, hold.chunk_id, sentence)),
+                "box": json.dumps(box_for(boxes, hold.hold_id, sentence)),
                 "entities": json.dumps(sentence["entities"]),
                 "sub_pathology": captions["sub_pathology"][0]["field"],
                 "magnification": hold.magnification,
@@ -89,11 +89,11 @@ def video_rows(name: str, video: Any, block: Params) -> list[dict[str, Any]]:
                 "confidence": match.confidence,
                 "reason": match.reason,
                 "provenance": video.url,
-                "licence": video.licence or "",
+                "license": video.license or "",
             }
         )
     return rows
 
 
 if __name__ == "__main__":
-    run_stage("pairs", make, __doc__)
+    run_stage("pairs", run, __doc__)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stages.pairs.params import Params
 
-NO_GESTURES = pd.DataFrame({"chunk_id": [], "start_s": [], "end_s": []})
+NO_GESTURES = pd.DataFrame({"hold_id": [], "start_s": [], "end_s": []})
 
 
 @dataclass(frozen=True)
@@ -23,32 +23,32 @@ class Match:
 
 
 def align(
-    holds: pd.DataFrame, sentences: list[dict[str, Any]], block: Params, gestures: pd.DataFrame = NO_GESTURES
+    holds: pd.DataFrame, sentences: list[dict[str, Any]], params: Params, gestures: pd.DataFrame = NO_GESTURES
 ) -> list[Match]:
-    """Match medical and region sentences ({start, end, times, kind}) to `holds` (chunk_id, start_s, end_s), in order.
+    """Match medical and region sentences ({start, end, times, kind}) to `holds` (hold_id, start_s, end_s), in order.
 
-    `gestures` (chunk_id, start_s, end_s) are the cursor's, and tell which of two holds a sentence speaks of.
+    `gestures` (hold_id, start_s, end_s) are the cursor's, and tell which of two holds a sentence speaks of.
     """
-    rule = _by_words if block.rule == "words" else _by_chunks
+    rule = _by_words if params.rule == "words" else _by_chunks
     return [
         match
         for number, sentence in enumerate(sentences)
         if sentence["kind"] != "other"
-        for match in rule(holds, number, sentence, block, gestures)
+        for match in rule(holds, number, sentence, params, gestures)
     ]
 
 
 def _by_chunks(
-    holds: pd.DataFrame, number: int, sentence: dict[str, Any], block: Params, _: pd.DataFrame
+    holds: pd.DataFrame, number: int, sentence: dict[str, Any], params: Params, _: pd.DataFrame
 ) -> list[Match]:
     """The paper's rule (section 7): every hold whose span, padded by pair_chunk_time, has the sentence's middle."""
     middle = (sentence["start"] + sentence["end"]) / 2
-    near = (holds.start_s - block.pair_chunk_time <= middle) & (middle <= holds.end_s + block.pair_chunk_time)
+    near = (holds.start_s - params.pair_chunk_time <= middle) & (middle <= holds.end_s + params.pair_chunk_time)
     return [Match(int(hold), number, 1.0, "in_padded_chunk") for hold in holds.index[near]]
 
 
 def _by_words(
-    holds: pd.DataFrame, number: int, sentence: dict[str, Any], block: Params, gestures: pd.DataFrame
+    holds: pd.DataFrame, number: int, sentence: dict[str, Any], params: Params, gestures: pd.DataFrame
 ) -> list[Match]:
     """The hold on screen for most words of the sentence, or for some of them while the cursor points into it; one that
     comes up within `ahead_s` when the camera still travels.
@@ -59,15 +59,15 @@ def _by_words(
     if not len(holds):
         return []
     shares = _shares(holds, sentence)
-    pointed = holds.chunk_id.isin(gestures.chunk_id[_meanwhile(gestures, sentence)]).to_numpy() & (shares > 0)
+    pointed = holds.hold_id.isin(gestures.hold_id[_meanwhile(gestures, sentence)]).to_numpy() & (shares > 0)
     best = int(np.argmax(shares + pointed))
     share = float(shares[best])
     if pointed[best]:
         return [Match(int(holds.index[best]), number, round((1 + share) / 2, 3), "pointed_at")]
-    if share >= block.min_overlap:
+    if share >= params.min_overlap:
         return [Match(int(holds.index[best]), number, round(share, 3), "said_over_hold")]
     wait = (holds.start_s - sentence["end"]).to_numpy()
-    coming = (wait >= sentence["start"] - sentence["end"]) & (wait <= block.ahead_s)
+    coming = (wait >= sentence["start"] - sentence["end"]) & (wait <= params.ahead_s)
     if not coming.any():
         return []
     best = int(np.argmin(np.where(coming, np.abs(wait), np.inf)))
@@ -87,9 +87,9 @@ def _meanwhile(spans: pd.DataFrame, sentence: dict[str, Any]) -> "pd.Series[bool
     return (spans.start_s < sentence["end"]) & (spans.end_s > sentence["start"])
 
 
-def box_for(boxes: pd.DataFrame, chunk: str, sentence: dict[str, Any]) -> list[float]:
+def box_for(boxes: pd.DataFrame, hold_id: str, sentence: dict[str, Any]) -> list[float]:
     """The box (x0, y0, x1, y1) whose gesture overlaps the sentence most, or [] where none does."""
-    own = boxes[boxes.chunk_id == chunk]
+    own = boxes[boxes.hold_id == hold_id]
     overlap = own.end_s.clip(upper=sentence["end"]) - own.start_s.clip(lower=sentence["start"])
     if not len(overlap) or overlap.max() <= 0:
         return []

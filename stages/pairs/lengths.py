@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.weights import why_missing
+from stages.common.models.weights import why_missing
 
 BREAKS = (r"(?<=[.!?;:])\s+", r"(?<=,)\s+", r"\s+(?=(?:and|but|which|because|so|while|with)\b)", r"\s+")
 

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from stages.common.params import Block, Place
+from stages.common.stage.params import ParamsModel, Place
 
 
-class Params(Block):
+class Params(ParamsModel):
     """How sentences find their images."""
 
     rule: Literal["words", "paper"]

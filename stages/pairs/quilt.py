@@ -25,11 +25,11 @@ COLUMNS = (
 def quilt_table(pairs: pd.DataFrame, holds: pd.DataFrame, sentences: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
     """Return one row a pair, in the order of `pairs`, with COLUMNS.
 
-    `holds` are all videos' keyframes by chunk_id, `sentences` the captions of each video. roi_text, noisy_text and
+    `holds` are all videos' keyframes by hold_id, `sentences` the captions of each video. roi_text, noisy_text and
     corrected_text are those of all that is said over the hold. The split is empty: it is told by the stage dataset,
     for every source alike. single_wsi is 0 where the frame filter sees several panels (unknown: 1).
     """
-    own = holds.loc[pairs.chunk_id]
+    own = holds.loc[pairs.hold_id]
     said = [
         [line for line in sentences[row.video_id] if hold.start_s <= line["start"] < hold.end_s]
         for row, hold in zip(pairs.itertuples(), own.itertuples(), strict=True)

@@ -7,29 +7,29 @@ Every stage depends on this one: DVC removes a stage's outputs before it runs, s
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 
 CHECKED = Path("data/preflight/checked.json")
 PIPELINES = (Path("dvc.yaml"), Path("data/demo/dvc.yaml"))
 
 
-def make(base: Base, what: str) -> dict[str, Any]:
+def run(base: Base, what: str) -> dict[str, Any]:
     """Check, or write the dependency lines."""
-    from stages.common.files import write_json
-    from stages.common.named import link_named_files
-    from stages.common.params import load_all
+    from stages.common.data.files import write_json
+    from stages.common.incremental.named import link_named_files
+    from stages.common.stage.params import load_all_params
     from stages.preflight.check import check
     from stages.preflight.lines import write_lines
 
-    blocks = load_all()
+    all_params = load_all_params()
     if what == "deps":
-        return {"stages": sum(write_lines(path, blocks) for path in PIPELINES)}
-    check(blocks)
-    link_named_files(blocks)  # only now: a mistaken value is to leave nothing behind
-    write_json(CHECKED, {"blocks": sorted(blocks)})
-    return {"blocks": len(blocks)}
+        return {"stages": sum(write_lines(path, all_params) for path in PIPELINES)}
+    check(all_params)
+    link_named_files(all_params)  # only now: a mistaken value is to leave nothing behind
+    write_json(CHECKED, {"blocks": sorted(all_params)})
+    return {"blocks": len(all_params)}
 
 
 if __name__ == "__main__":
-    run_stage("preflight", make, __doc__, choices=("check", "deps"), default="check")
+    run_stage("preflight", run, __doc__, choices=("check", "deps"), default="check")

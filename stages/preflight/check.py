@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.evalsets import load_protocol
-from stages.common.params import schemas
-from stages.common.weights import PACKAGE, locate
+from stages.common.evalsets.protocol import load_protocol
+from stages.common.models.weights import PACKAGE, locate
+from stages.common.stage.params import schemas
 
 FILES = {".bin", ".csv", ".json", ".pt", ".pth", ".safetensors", ".tsv", ".yaml", ".yml"}
 FOLDER = "local-dir:"
@@ -19,28 +19,28 @@ DEMO = Path("data/demo")  # made by stages of its own
 HINTS = {"videos.catalog": ", with videos.txt, channels.txt or searches.txt in it"}
 
 
-def check(blocks: Mapping[str, Any]) -> None:
+def check(all_params: Mapping[str, Any]) -> None:
     """Raise StageError where a block is missing, where a parameter names a file, folder, program or pretrained model
     that is not there, or where the protocol is wrong.
 
     A value is taken for a file by its ending, for a folder by `local-dir:`; any other may be a model's name on a hub.
     """
-    if missing := sorted(schemas() - set(blocks)):
+    if missing := sorted(schemas() - set(all_params)):
         raise StageError(f"params.yaml: block '{missing[0]}' is missing: restore it from Git")
-    for block in sorted(schemas()):
-        for name, places in blocks[block].places().items():
+    for params in sorted(schemas()):
+        for name, places in all_params[params].places().items():
             for place in places:
-                _check_place(f"{block}.{name}", place)
-    for parameter, folder in _folders(blocks).items():
+                _check_place(f"{params}.{name}", place)
+    for parameter, folder in _folders(all_params).items():
         if not Path(folder).is_dir() and not Path(folder).is_relative_to(DEMO):
             hint = HINTS.get(parameter, "")
             raise StageError(f"{parameter}: {folder} is not a folder: make it{hint}, or change the parameter")
-    launcher = blocks["quiltnet"].launcher.split()
+    launcher = all_params["quiltnet"].launcher.split()
     if not launcher or not shutil.which(launcher[0]):
         raise StageError(f"quiltnet.launcher: there is no program '{' '.join(launcher[:1])}'")
-    for parameter, model, tag in _pretrained(blocks):
+    for parameter, model, tag in _pretrained(all_params):
         _check_model(parameter, model, tag)
-    load_protocol(blocks["evaluation"].protocol)
+    load_protocol(all_params["evaluation"].protocol)
 
 
 def _check_place(parameter: str, place: str) -> None:
@@ -56,22 +56,22 @@ def _check_place(parameter: str, place: str) -> None:
         raise StageError(f"{parameter}: {path} does not exist: put it there or change the parameter")
 
 
-def _folders(blocks: Mapping[str, Any]) -> dict[str, str]:
+def _folders(all_params: Mapping[str, Any]) -> dict[str, str]:
     """The folders that DVC takes for dependencies, by parameter."""
-    sources = {f"sources.{name}.folder": getattr(blocks["sources"], name).folder for name in SOURCES}
+    sources = {f"sources.{name}.folder": getattr(all_params["sources"], name).folder for name in SOURCES}
     return sources | {
-        "frame_filter.frames": blocks["frame_filter"].frames,
-        "videos.catalog": blocks["videos"].catalog,
-        "evaluation.evalsets": blocks["evaluation"].evalsets,
-        "audit.gold": blocks["audit"].gold,
+        "frame_filter.frames": all_params["frame_filter"].frames,
+        "videos.catalog": all_params["videos"].catalog,
+        "evaluation.evalsets": all_params["evaluation"].evalsets,
+        "audit.gold": all_params["audit"].gold,
     }
 
 
-def _pretrained(blocks: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _pretrained(all_params: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """(parameter, model, pretrained tag) of every model that goes by open_clip's names."""
-    places = [("quiltnet.model", f"{blocks['quiltnet'].model}@{blocks['quiltnet'].start}")]
-    places += [("embeddings.others", place) for place in blocks["embeddings"].others]
-    places += [("fingerprints.clip", blocks["fingerprints"].clip)] if blocks["fingerprints"].clip else []
+    places = [("quiltnet.model", f"{all_params['quiltnet'].model}@{all_params['quiltnet'].start}")]
+    places += [("embeddings.others", place) for place in all_params["embeddings"].others]
+    places += [("fingerprints.clip", all_params["fingerprints"].clip)] if all_params["fingerprints"].clip else []
     for parameter, place in places:
         model, _, tag = place.partition("@")
         if ":" not in model and not model.endswith(".json"):

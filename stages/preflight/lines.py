@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.common.code import ROOT, sources
-from stages.common.named import NAMED
-from stages.common.params import Block
+from stages.common.incremental.code import ROOT, sources
+from stages.common.incremental.named import NAMED
+from stages.common.stage.params import ParamsModel
 
 CHECKED = "data/preflight/checked.json"
 CODE = "stages"
@@ -22,7 +22,7 @@ SCHEMA = "params.py"
 KEY = "${key}"  # a member of a group of stages that share a definition
 
 
-def write_lines(path: Path, blocks: Mapping[str, Block]) -> int:
+def write_lines(path: Path, all_params: Mapping[str, ParamsModel]) -> int:
     """Write the generated lines of every stage of the dvc.yaml at `path`; return the number of stages."""
     from ruamel.yaml import YAML
 
@@ -35,9 +35,9 @@ def write_lines(path: Path, blocks: Mapping[str, Block]) -> int:
         package = stage["cmd"].split(" -m ")[1].split()[0]
         group = definition.get("foreach")
         members = group if isinstance(group, dict) else {}
-        stage["deps"] = [*_data(stage.get("deps", [])), *code_lines(name, package, blocks, list(members))]
-        if package.rpartition(".")[2] in blocks:
-            stage["params"] = param_lines(package.rpartition(".")[2], blocks, stage, members)
+        stage["deps"] = [*_data(stage.get("deps", [])), *code_lines(name, package, all_params, list(members))]
+        if package.rpartition(".")[2] in all_params:
+            stage["params"] = param_lines(package.rpartition(".")[2], all_params, stage, members)
     yaml.dump(tree, path)
     return len(tree["stages"])
 
@@ -47,7 +47,7 @@ def _data(deps: list[str]) -> list[str]:
     return [dep for dep in deps if not dep.startswith((f"{CODE}/", NAMED.as_posix(), CHECKED))]
 
 
-def code_lines(stage: str, package: str, blocks: Mapping[str, Block], members: list[str]) -> list[str]:
+def code_lines(stage: str, package: str, all_params: Mapping[str, ParamsModel], members: list[str]) -> list[str]:
     """The checked parameters, folders of links to named files, and code. A package with a sub-package for each of its
     `members` depends on the one that is run, and on what all of them share."""
     roots = [f"{package}.__main__", *(f"{package}.{member}" for member in members)] if members else [package]
@@ -60,47 +60,47 @@ def code_lines(stage: str, package: str, blocks: Mapping[str, Block], members: l
     if stage == FIRST:
         schemas = ROOT.glob(f"{CODE}/*/{SCHEMA}")
         return [*own, *sorted({*common, *(path.relative_to(ROOT).as_posix() for path in schemas)})]
-    return [CHECKED, *_named(package.rpartition(".")[2], blocks, bool(members)), *own, *common]
+    return [CHECKED, *_named(package.rpartition(".")[2], all_params, bool(members)), *own, *common]
 
 
-def _named(block: str, blocks: Mapping[str, Block], members: bool) -> list[str]:
+def _named(params: str, all_params: Mapping[str, ParamsModel], members: bool) -> list[str]:
     """Folders with links to the files that the parameters which a stage reads may name."""
-    if block not in blocks:
+    if params not in all_params:
         return []
     folders = []
-    for parameter in [*([f"{block}.{KEY}"] if members else [block]), *blocks[block].uses]:
+    for parameter in [*([f"{params}.{KEY}"] if members else [params]), *all_params[params].uses]:
         name, _, rest = parameter.partition(".")
-        places = [*blocks[name].places(), *(blocks[name].listings() if parameter == name else ())]
+        places = [*all_params[name].places(), *(all_params[name].listings() if parameter == name else ())]
         if rest == KEY or any(f"{name}.{place}.".startswith(f"{parameter}.") for place in places):
             folders.append((NAMED / parameter.replace(".", "/")).as_posix())
     return folders
 
 
-def param_lines(block: str, blocks: Mapping[str, Block], stage: Any, members: dict[str, Any]) -> list[str]:
+def param_lines(params: str, all_params: Mapping[str, ParamsModel], stage: Any, members: dict[str, Any]) -> list[str]:
     """The parameters that results depend on. A stage that keeps its items runs at any change of its block, since it
     knows itself what is left to do; the others do not run for Operational parameters."""
-    values = blocks[block]
+    values = all_params[params]
     if members:
         own = _members(values, members)
     elif any("persist" in str(out) for out in stage["outs"]):
-        own = [block]
+        own = [params]
     else:
         found = values.results()
-        own = [block] if set(found) == set(type(values).model_fields) else [f"{block}.{name}" for name in found]
+        own = [params] if set(found) == set(type(values).model_fields) else [f"{params}.{name}" for name in found]
     return [*(name for name in values.uses if name.startswith("base.")), *own, *_others(values)]
 
 
-def _others(values: Block) -> list[str]:
+def _others(values: ParamsModel) -> list[str]:
     return [name for name in values.uses if not name.startswith("base.")]
 
 
-def _members(values: Block, members: dict[str, Any]) -> list[str]:
+def _members(values: ParamsModel, members: dict[str, Any]) -> list[str]:
     """Write each member's parameters into its entry; return the lines that refer to them, as many as the longest has:
     DVC takes no list there, but does not mind what is said twice."""
-    block = type(values).__module__.split(".")[1]
-    lists = {name: [f"{block}.{name}.{one}" for one in getattr(values, name).results()] for name in members}
+    params = type(values).__module__.split(".")[1]
+    lists = {name: [f"{params}.{name}.{one}" for one in getattr(values, name).results()] for name in members}
     longest = max(map(len, lists.values()))
     for name, entry in members.items():
         entry["params"] = lists[name] + [lists[name][-1]] * (longest - len(lists[name]))
-    shared = [f"{block}.{name}" for name in values.results() if name not in members]
+    shared = [f"{params}.{name}" for name in values.results() if name not in members]
     return [*(f"${{item.params[{number}]}}" for number in range(longest)), *shared]

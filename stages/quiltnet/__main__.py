@@ -6,16 +6,16 @@ Under torchrun (`quiltnet.launcher`) its processes train together.
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 from stages.quiltnet.params import Params
 
 
-def make(block: Params, base: Base) -> dict[str, Any]:
+def run(params: Params, base: Base) -> dict[str, Any]:
     """Tune and save the model."""
-    from stages.common.device import pick_device
-    from stages.common.notes import NOTE
-    from stages.quiltnet.processes import join, leave
+    from stages.common.models.device import pick_device
+    from stages.common.stage.notes import NOTE
+    from stages.quiltnet.distributed import join, leave
     from stages.quiltnet.train import Places, train
 
     places = Places(
@@ -29,10 +29,10 @@ def make(block: Params, base: Base) -> dict[str, Any]:
     note = places.data / NOTE
     words = note.read_text(encoding="utf-8") if note.exists() else ""
     try:
-        return train(block, places, join(pick_device(base.device)), base.seed, words)
+        return train(params, places, join(pick_device(base.device)), base.seed, words)
     finally:
         leave()
 
 
 if __name__ == "__main__":
-    run_stage("quiltnet", make, __doc__)
+    run_stage("quiltnet", run, __doc__)

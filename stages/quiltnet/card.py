@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from stages.common.clip import Clip
-from stages.common.files import write_bytes
+from stages.common.data.files import write_bytes
+from stages.common.models.clip import Clip
 from stages.quiltnet.params import Params
 
 
-def write_card(folder: Path, clip: Clip, block: Params, facts: dict[str, Any], note: str) -> None:
+def write_card(folder: Path, clip: Clip, params: Params, facts: dict[str, Any], note: str) -> None:
     """Write `folder`/README.md: what the model is, how to load it, its parameters, data and metrics."""
     import jinja2
 
@@ -17,7 +17,7 @@ def write_card(folder: Path, clip: Clip, block: Params, facts: dict[str, Any], n
         title="QuiltNet",
         note=note,
         folder=folder.as_posix(),
-        block=block,
+        params=params,
         facts=facts,
         hf_text="hf_model_name" in clip.config["text_cfg"],
     )

@@ -17,7 +17,7 @@ AHEAD = 4  # batches that each worker prepares
 Item = tuple[Any, Any, int, NDArray[np.int64], bool]
 
 
-class View:
+class SampleView:
     """A look at samples.
 
     Crops and the drawn text depend on (seed, epoch, n) alone: neither the number of workers nor where a run was broken
@@ -59,7 +59,7 @@ class Loader:
     Workers are forked once, before training fills the memory: each page that is written after a fork is copied.
     """
 
-    def __init__(self, views: Mapping[str, View], workers: int) -> None:
+    def __init__(self, views: Mapping[str, SampleView], workers: int) -> None:
         import torch
 
         self.views = views

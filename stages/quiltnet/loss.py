@@ -3,11 +3,11 @@
 from typing import Any
 
 
-def contrastive_loss(rank: int, world: int, distinct: bool) -> Any:
+def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
     """Return loss(image_features, text_features, scale, group, own, broken), giving the loss and the number of samples
     left out, both scalars.
 
-    It is open_clip's ClipLoss, local with gathered gradients, except that with `distinct` a text is no negative of an
+    It is open_clip's ClipLoss, local with gathered gradients, except that with `mask_false_negatives` a text is no negative of an
     image one of whose own texts says the same (`group` (n,) of the texts in the batch, `own` (n, k) of all texts of
     each image, padded with -1), and that samples whose image is `broken` (n,) are left out.
     """
@@ -20,7 +20,7 @@ def contrastive_loss(rank: int, world: int, distinct: bool) -> Any:
             per_image, per_text = self.get_logits(image, text, scale)
             labels = self.get_ground_truth(image.device, len(per_image))
             every_group, every_own, every_broken = (self.gathered(one) for one in (group, own, broken))
-            if not distinct:
+            if not mask_false_negatives:
                 own, every_own = torch.full_like(own, -1), torch.full_like(every_own, -1)
             no_text = _same(own, every_group) | every_broken
             no_image = _same(every_own, group).T | every_broken

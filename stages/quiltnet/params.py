@@ -4,10 +4,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from stages.common.params import Block, Operational, Place
+from stages.common.stage.params import Operational, ParamsModel, Place
 
 
-class Params(Block):
+class Params(ParamsModel):
     """The model, where it starts from, what it learns from, and how it is tuned."""
 
     uses: ClassVar = ("base.seed",)
@@ -23,7 +23,7 @@ class Params(Block):
     keep: Literal["best", "last"]
     batch_size: int = Field(ge=2)
     accumulate: int = Field(ge=1)
-    distinct: bool
+    mask_false_negatives: bool
     lr: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     beta1: float = Field(ge=0, lt=1)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.params import Params
-from stages.quiltnet.processes import Processes
 
 MAX_NORM = 1.0  # of the gradient
 MAX_SCALE = 4.6052  # log of 100: the temperature's bound (Radford et al. 2021)
@@ -16,9 +16,11 @@ class Stepper:
     `module` is the model as it was built, `model` the same one wrapped for several processes or compiled.
     """
 
-    def __init__(self, module: Any, model: Any, loss: Any, optimizer: Any, block: Params, processes: Processes) -> None:
+    def __init__(
+        self, module: Any, model: Any, loss: Any, optimizer: Any, params: Params, context: DistributedContext
+    ) -> None:
         self.module, self.model, self.loss, self.optimizer = module, model, loss, optimizer
-        self.block, self.device = block, processes.device
+        self.params, self.device = params, context.device
 
     def step(self, batch: Sequence[Any]) -> tuple[Any, Any]:
         """Learn from (pixels, tokens, group, own, broken); return the loss and how many samples it left out."""
@@ -26,12 +28,12 @@ class Stepper:
 
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        pixels, tokens, *marks = self._moved(batch)
-        if self.block.accumulate == 1:
-            loss, left_out = self.loss(*self._features(pixels, tokens), *marks)
+        pixels, tokens, *targets = self._moved(batch)
+        if self.params.accumulate == 1:
+            loss, left_out = self.loss(*self._features(pixels, tokens), *targets)
             loss.backward()
         else:
-            loss, left_out = self._accumulated(pixels, tokens, marks)
+            loss, left_out = self._accumulated(pixels, tokens, targets)
         torch.nn.utils.clip_grad_norm_(self.module.parameters(), MAX_NORM)
         self.optimizer.step()
         with torch.no_grad():
@@ -44,21 +46,21 @@ class Stepper:
 
         self.module.eval()
         with torch.inference_mode():
-            pixels, tokens, *marks = self._moved(batch)
-            return float(self.loss(*self._features(pixels, tokens, self.module), *marks)[0])
+            pixels, tokens, *targets = self._moved(batch)
+            return float(self.loss(*self._features(pixels, tokens, self.module), *targets)[0])
 
-    def _accumulated(self, pixels: Any, tokens: Any, marks: Sequence[Any]) -> tuple[Any, Any]:
+    def _accumulated(self, pixels: Any, tokens: Any, targets: Sequence[Any]) -> tuple[Any, Any]:
         """The same loss over the whole batch with the memory of a part: features first, then gradients part by part
         (GradCache, Gao et al. 2021; open_clip's accum_freq)."""
         import torch
 
-        parts = list(zip(pixels.chunk(self.block.accumulate), tokens.chunk(self.block.accumulate), strict=True))
+        parts = list(zip(pixels.chunk(self.params.accumulate), tokens.chunk(self.params.accumulate), strict=True))
         with torch.no_grad():
             known = [self._features(*part, self.module)[:2] for part in parts]
         for number, part in enumerate(parts):
             image, text, scale = self._features(*part)
             columns = zip(*[*known[:number], (image, text), *known[number + 1 :]], strict=True)
-            loss, left_out = self.loss(*(torch.cat(column) for column in columns), scale, *marks)
+            loss, left_out = self.loss(*(torch.cat(column) for column in columns), scale, *targets)
             # Only this part's features have gradients, but the scale, and in it the whole loss, would count each time.
             loss.backward()
         self.module.logit_scale.grad /= len(parts)
@@ -69,7 +71,7 @@ class Stepper:
 
         # Convolutions run about twice as fast on two cores with channels last.
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.block.precision == "amp_bf16"):
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.params.precision == "amp_bf16"):
             image, text, scale = (model or self.model)(pixels, tokens)[:3]
         return image.float(), text.float(), scale
 

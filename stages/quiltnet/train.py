@@ -8,17 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.clip import build, save
-from stages.common.dependencies import Dependencies
+from stages.common.data.files import write_bytes, write_json
 from stages.common.errors import StageError
-from stages.common.files import write_bytes, write_json
+from stages.common.incremental.dependencies import Dependencies
+from stages.common.models.clip import build, save
 from stages.quiltnet.card import write_card
-from stages.quiltnet.loader import Loader, View
+from stages.quiltnet.checkpoints import Checkpoints, data_digest
+from stages.quiltnet.distributed import DistributedContext
+from stages.quiltnet.loader import Loader, SampleView
 from stages.quiltnet.loss import contrastive_loss
 from stages.quiltnet.params import Params
-from stages.quiltnet.processes import Processes
 from stages.quiltnet.samples import Samples, batches_of, order_of, read_samples, subset_of
-from stages.quiltnet.state import Store, data_digest
 from stages.quiltnet.step import Stepper
 from stages.quiltnet.towers import interpolate, lock, weight_groups
 from stages.quiltnet.tracker import Tracker
@@ -39,64 +39,66 @@ class Places:
     live: Path  # DVCLive's folder
 
 
-def train(block: Params, places: Places, processes: Processes, seed: int, note: str = "") -> dict[str, Any]:
-    """Tune the model of `block` and write what `places` names; return counts.
+def train(params: Params, places: Places, context: DistributedContext, seed: int, note: str = "") -> dict[str, Any]:
+    """Tune the model of `params` and write what `places` names; return counts.
 
     A run of the same parameters, data and code that was broken off goes on where it was, to the same weights. Raises
     StageError for a loss that is not finite; the last state before it is kept.
     """
-    run = Run(block, places, processes, seed)
-    while run.state.epoch < block.epochs:
+    run = Run(params, places, context, seed)
+    while run.state.epoch < params.epochs:
         run.epoch()
     run.finish()
     counts = {"items": run.seen, "steps": run.state.step, "stepping": run.seconds, "waited": run.waited}
     counts |= {name: round(counts[name], 2) for name in ("stepping", "waited")}
-    if processes.first:
+    if context.first:
         facts = run.facts()
         save(run.clip, places.out)
-        write_card(places.out, run.clip, block, facts, note)
+        write_card(places.out, run.clip, params, facts, note)
         epochs = pd.DataFrame(run.state.epochs, columns=["epoch", "train", "val"])
         write_bytes(places.curve, epochs.round(6).to_csv(index=False).encode())
         write_json(places.metrics, facts)
-        run.store.clear()
-    processes.wait()
+        run.checkpoints.clear()
+    context.wait()
     return counts
 
 
 class Run:
     """One training under way: what it works with, and its state."""
 
-    def __init__(self, block: Params, places: Places, processes: Processes, seed: int) -> None:
+    def __init__(self, params: Params, places: Places, context: DistributedContext, seed: int) -> None:
         import torch
 
-        self.block, self.places, self.processes, self.seed = block, places, processes, seed
-        self.clip = build(block.model, block.start, seed)
-        module = self.clip.model.to(processes.device, memory_format=torch.channels_last)
-        self.start = {name: tensor.clone() for name, tensor in module.state_dict().items()} if block.wise_ft < 1 else {}
-        lock(module, block.lock_image, block.lock_text)
-        if block.grad_checkpointing:  # a text tower of transformers turns it on whatever it is told
+        self.params, self.places, self.context, self.seed = params, places, context, seed
+        self.clip = build(params.model, params.start, seed)
+        module = self.clip.model.to(context.device, memory_format=torch.channels_last)
+        self.start = (
+            {name: tensor.clone() for name, tensor in module.state_dict().items()} if params.wise_ft < 1 else {}
+        )
+        lock(module, params.lock_image, params.lock_text)
+        if params.grad_checkpointing:  # a text tower of transformers turns it on whatever it is told
             module.set_grad_checkpointing()
-        self.samples = read_samples(places.data, TRAIN, subset_of(places.data / "pairs.parquet", block.subset))
+        self.samples = read_samples(places.data, TRAIN, subset_of(places.data / "pairs.parquet", params.subset))
         held = any(places.data.glob("val-*.tar"))
-        self.held: Samples | None = read_samples(places.data, VAL) if held and processes.first else None
-        views = {TRAIN: View(self.samples, self._transform(True), self.clip.tokenizer, seed, True)}
+        self.held: Samples | None = read_samples(places.data, VAL) if held and context.first else None
+        views = {TRAIN: SampleView(self.samples, self._transform(True), self.clip.tokenizer, seed, True)}
         if self.held:
-            views[VAL] = View(self.held, self._transform(False), self.clip.tokenizer, seed, False)
-        self.loader = Loader(views, block.workers)
+            views[VAL] = SampleView(self.held, self._transform(False), self.clip.tokenizer, seed, False)
+        self.loader = Loader(views, params.workers)
         optimizer = torch.optim.AdamW(
-            weight_groups(module, block.weight_decay), lr=block.lr, betas=(block.beta1, block.beta2), eps=block.eps
+            weight_groups(module, params.weight_decay), lr=params.lr, betas=(params.beta1, params.beta2), eps=params.eps
         )
         self.digest = data_digest(places.data)
-        needs = Dependencies(code=(Run, build), params=block, libraries=("torch", "open_clip_torch"))
-        self.store = Store(places.state, f"{needs.digest()} {seed} {self.digest}")
-        self.state = self.store.load(module, optimizer, processes.device)
-        if not processes.agree((self.digest, self.state.step)):
+        needs = Dependencies(code=(Run, build), params=params, libraries=("torch", "open_clip_torch"))
+        self.checkpoints = Checkpoints(places.state, f"{needs.digest()} {seed} {self.digest}")
+        self.state = self.checkpoints.load(module, optimizer, context.device)
+        if not context.agree((self.digest, self.state.step)):
             raise StageError(f"nodes differ in {places.data} or {places.state}: put these on a disk that they share")
-        model = processes.wrap(torch.compile(module) if block.compile else module)
-        loss = contrastive_loss(processes.rank, processes.world, block.distinct)
-        self.stepper = Stepper(module, model, loss, optimizer, block, processes)
-        self.alone = Stepper(module, module, contrastive_loss(0, 1, block.distinct), None, block, processes)
-        self.tracker = Tracker(places.live, block.tracker) if processes.first else None
+        model = context.wrap(torch.compile(module) if params.compile else module)
+        loss = contrastive_loss(context.rank, context.world, params.mask_false_negatives)
+        self.stepper = Stepper(module, model, loss, optimizer, params, context)
+        self.alone = Stepper(module, module, contrastive_loss(0, 1, params.mask_false_negatives), None, params, context)
+        self.tracker = Tracker(places.live, params.tracker) if context.first else None
         for row in self.state.rows:
             self._track(row)
         self.seen, self.seconds, self.waited = 0, 0.0, 0.0
@@ -107,29 +109,29 @@ class Run:
         from open_clip_train.scheduler import cosine_lr
         from tqdm import tqdm
 
-        block, state, processes = self.block, self.state, self.processes
+        params, state, context = self.params, self.state, self.context
         order = order_of(self.samples, self.seed, state.epoch)
-        every = batches_of(order, block.batch_size, processes.rank, processes.world)
-        steps = len(every) * block.epochs
-        schedule = cosine_lr(self.stepper.optimizer, block.lr, min(block.warmup, steps // 2), max(steps, 1))
+        every = batches_of(order, params.batch_size, context.rank, context.world)
+        steps = len(every) * params.epochs
+        schedule = cosine_lr(self.stepper.optimizer, params.lr, min(params.warmup, steps // 2), max(steps, 1))
         batches = self.loader.batches(TRAIN, state.epoch, every[state.batch :])
-        title = f"epoch {state.epoch + 1}/{block.epochs}"
+        title = f"epoch {state.epoch + 1}/{params.epochs}"
         began = time.perf_counter()
-        done = state.batch * block.batch_size
-        with tqdm(total=len(order), initial=done, desc=title, unit="sample", disable=not processes.first) as bar:
+        done = state.batch * params.batch_size
+        with tqdm(total=len(order), initial=done, desc=title, unit="sample", disable=not context.first) as bar:
             for batch in batches:
                 self.waited += time.perf_counter() - began
                 schedule(state.step)
-                torch.manual_seed((self.seed * 1_000_003 + state.step) * 1009 + processes.rank)  # dropout
+                torch.manual_seed((self.seed * 1_000_003 + state.step) * 1009 + context.rank)  # dropout
                 loss, left_out = self.stepper.step(batch)
                 # Tensors until they are looked at: a GPU is not to be waited for at every step.
                 state.loss_sum, state.loss_count = state.loss_sum + loss.double(), state.loss_count + 1
                 state.broken = state.broken + left_out
                 state.step, state.batch = state.step + 1, state.batch + 1
-                self.seen += len(batch[0]) * processes.world
-                bar.update(len(batch[0]) * processes.world)
-                saving = state.step % block.save_steps == 0
-                if saving or state.step % block.log_steps == 0 or state.batch == len(every):
+                self.seen += len(batch[0]) * context.world
+                bar.update(len(batch[0]) * context.world)
+                saving = state.step % params.save_steps == 0
+                if saving or state.step % params.log_steps == 0 or state.batch == len(every):
                     self._log(title, len(every), bar)  # also checks the loss: what is saved is good
                 if saving:
                     self._save()
@@ -144,19 +146,19 @@ class Run:
         self._note({"step": state.step, "epoch": row["epoch"]} | ({"val/loss": row["val"]} if row["val"] else {}))
         state.epoch, state.batch, state.loss_sum, state.loss_count = state.epoch + 1, 0, 0.0, 0
         better = row["val"] is None or state.best_val is None or row["val"] < state.best_val
-        if self.block.keep == "last" or better:
+        if self.params.keep == "last" or better:
             state.best_epoch, state.best_val = state.epoch, row["val"]
-            if self.processes.first:
-                self.store.save_best(self.stepper.module)
+            if self.context.first:
+                self.checkpoints.save_best(self.stepper.module)
         self._save()
 
     def finish(self) -> None:
         """Set the model to the weights that are kept."""
         module = self.stepper.module
-        if self.processes.first and self.state.best_epoch:
-            self.store.load_best(module, self.processes.device)
+        if self.context.first and self.state.best_epoch:
+            self.checkpoints.load_best(module, self.context.device)
             if self.start:
-                module.load_state_dict(interpolate(self.start, module.state_dict(), self.block.wise_ft))
+                module.load_state_dict(interpolate(self.start, module.state_dict(), self.params.wise_ft))
         if self.tracker:
             self.tracker.close()
 
@@ -183,17 +185,17 @@ class Run:
     def _transform(self, augmented: bool) -> Any:
         if not augmented:
             return self.clip.transform()
-        share = self.block.color_jitter
+        share = self.params.color_jitter
         jitter: dict[str, Any] = (
             {"color_jitter": (share, share, share, share / 6), "color_jitter_prob": JITTERED} if share else {}
         )
-        return self.clip.transform(scale=(self.block.crop_scale, 1.0), **jitter)
+        return self.clip.transform(scale=(self.params.crop_scale, 1.0), **jitter)
 
     def _validate(self) -> float | None:
         """Mean loss over the val split, None where it is empty or another process's work."""
         if self.held is None:
             return None
-        batches = batches_of(order_of(self.held, self.seed, 0), self.block.batch_size)
+        batches = batches_of(order_of(self.held, self.seed, 0), self.params.batch_size)
         losses = [self.alone.measure(batch) for batch in self.loader.batches(VAL, 0, batches)]
         return sum(losses) / len(losses) if losses else None
 
@@ -210,13 +212,13 @@ class Run:
             )
         rate = float(self.stepper.optimizer.param_groups[0]["lr"])
         scale = float(self.stepper.module.logit_scale.detach().exp())
-        if not self.processes.first:
+        if not self.context.first:
             return
         self._note({"step": state.step, "train/loss": mean, "train/lr": rate, "train/logit_scale": scale})
         speed = float(bar.format_dict["rate"] or 0)
         tqdm.write(
             f"{title}, step {state.batch}/{batches}: loss {mean:.4f}, lr {rate:.2e}, scale {scale:.1f}, "
-            f"{speed:.1f} samples/s, {speed / self.processes.world:.1f} samples/s/process, "
+            f"{speed:.1f} samples/s, {speed / self.context.world:.1f} samples/s/process, "
             f"{self.waited / max(self.seconds, 1e-9):.0%} waiting for data"
         )
 
@@ -224,7 +226,7 @@ class Run:
         """The epoch's loss so far, over all processes."""
         state = self.state
         state.loss_sum = float(state.loss_sum)
-        return self.processes.total(state.loss_sum) / (self.processes.world * max(state.loss_count, 1))
+        return self.context.total(state.loss_sum) / (self.context.world * max(state.loss_count, 1))
 
     def _note(self, row: dict[str, Any]) -> None:
         self.state.rows.append(row)
@@ -237,6 +239,6 @@ class Run:
     def _save(self) -> None:
         """Write the state, in which everything is a number."""
         self.state.loss_sum, self.state.broken = float(self.state.loss_sum), int(self.state.broken)
-        if self.processes.first:
-            self.store.save(self.state, self.stepper.module, self.stepper.optimizer)
-        self.processes.wait()
+        if self.context.first:
+            self.checkpoints.save(self.state, self.stepper.module, self.stepper.optimizer)
+        self.context.wait()

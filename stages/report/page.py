@@ -9,26 +9,26 @@ from typing import Any
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from stages.common.files import read_images, read_json, write_bytes
+from stages.common.data.files import read_images, read_json, write_bytes
 from stages.report.params import Params
 
 TEMPLATE = Path(__file__).parent / "page.html.j2"
 
 
 def build(
-    block: Params, note: str, metrics_folder: Path, pairs: Path, plots: list[Path], out: Path, seed: int
+    params: Params, note: str, metrics_folder: Path, pairs: Path, plots: list[Path], out: Path, seed: int
 ) -> dict[str, Any]:
     """Write the page to `out` and its headline to summary.txt beside it; return counts."""
     import jinja2
 
     metrics = {path.stem: read_json(path) for path in sorted(metrics_folder.glob("*.json"))}
     headline = _headline(metrics)
-    gallery = _gallery(pd.read_parquet(pairs), block.gallery, seed)
+    gallery = _gallery(pd.read_parquet(pairs), params.gallery, seed)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        title=block.title,
+        title=params.title,
         note=note,
         gallery=gallery,
         headline=headline,
@@ -37,7 +37,7 @@ def build(
     )
     write_bytes(out, page.encode())
     lines = [
-        block.title,
+        params.title,
         *filter(None, [note]),
         "",
         *(f"{label:36}{value:>8}" for label, value in headline),

@@ -4,11 +4,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from stages.common.notes import PLACES
-from stages.common.params import Block
+from stages.common.stage.notes import PLACES
+from stages.common.stage.params import ParamsModel
 
 
-class Params(Block):
+class Params(ParamsModel):
     """What the report page says of itself and shows."""
 
     uses: ClassVar = (

@@ -37,11 +37,11 @@ def _zero_shot(metrics: dict[str, Any], path: Path) -> str:
     axes = figure.subplots()
     for shift, (model, colour) in enumerate((("start", "#9aa5b1"), ("tuned", "#7b2d8b"))):
         rows = [metrics[model][name] for name in names]
-        marks = [row["balanced_accuracy"] for row in rows]
+        scores = [row["balanced_accuracy"] for row in rows]
         below = [max(0, row["balanced_accuracy"] - row["balanced_accuracy_low"]) for row in rows]
         above = [max(0, row["balanced_accuracy_high"] - row["balanced_accuracy"]) for row in rows]
         places = [n + 0.38 * shift - 0.19 for n in range(len(names))]
-        axes.bar(places, marks, 0.36, yerr=[below, above], label=model, color=colour, capsize=3)
+        axes.bar(places, scores, 0.36, yerr=[below, above], label=model, color=colour, capsize=3)
     for n, name in enumerate(names):
         axes.hlines(metrics["tuned"][name]["chance"], n - 0.4, n + 0.4, colors="black", linestyles="dotted")
     axes.set_xticks(range(len(names)), names)

@@ -4,36 +4,36 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 from stages.rois.params import Params
 
 KEYFRAMES, OUT = Path("data/keyframes"), Path("data/rois")
 
 
-def make(block: Params, base: Base) -> dict[str, Any]:
+def run(params: Params, base: Base) -> dict[str, Any]:
     """Trace the cursor in every video that has keyframes."""
     import pandas as pd
 
-    from stages.common.dependencies import Dependencies
-    from stages.common.files import write_json
-    from stages.common.forced import forced
-    from stages.common.itemwise import Item, run
-    from stages.common.manifest import KEYS, counts, finished
+    from stages.common.data.files import write_json
+    from stages.common.incremental.dependencies import Dependencies
+    from stages.common.incremental.forced import forced
+    from stages.common.incremental.manifest import KEYS, counts, finished
+    from stages.common.incremental.runner import Item, run_items
     from stages.rois.work import rois
 
     items = [
         Item(row.id, row.digest, {"keyframes": str(KEYFRAMES / f"{row.id}.tar")})
         for row in finished(KEYFRAMES).itertuples()
     ]
-    manifest, done = run(
+    manifest, done = run_items(
         items,
-        functools.partial(rois, block=block),
+        functools.partial(rois, params=params),
         name="rois",
         out=OUT,
         files=("{id}.parquet", "{id}.trace.parquet"),
         keys=KEYS / "rois.parquet",
-        needs=Dependencies(code=(rois,), params=block, libraries=("numpy", "pandas")),
+        needs=Dependencies(code=(rois,), params=params, libraries=("numpy", "pandas")),
         base=base,
         force=forced(),
     )
@@ -45,4 +45,4 @@ def make(block: Params, base: Base) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_stage("rois", make, __doc__)
+    run_stage("rois", run, __doc__)

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from stages.common.params import Block
+from stages.common.stage.params import ParamsModel
 
 
-class Params(Block):
+class Params(ParamsModel):
     """How the cursor's path is split into gestures and which of their boxes are kept."""
 
     max_gap_s: float = Field(gt=0)

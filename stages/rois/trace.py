@@ -4,27 +4,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-COLUMNS = ("chunk_id", "t_s", "x", "y")
+COLUMNS = ("hold_id", "t_s", "x", "y")
 MOVED = 0.1  # share of a mark's pixels that changed since the picture before: it moves
 NEAR = 0.05  # of the frame: a mark that rests is the cursor when it was last seen this close
 FORGET_S = 3.0  # seconds after which a cursor that went unseen may be anywhere
 
 
-def trace(marks: pd.DataFrame) -> pd.DataFrame:
-    """Return (chunk_id, t_s, x, y) of the cursor over every hold; x and y in 0..1 of the frame.
+def trace(overlays: pd.DataFrame) -> pd.DataFrame:
+    """Return (hold_id, t_s, x, y) of the cursor over every hold; x and y in 0..1 of the frame.
 
-    `marks` are those of the stage keyframes: chunk_id, t_s, x, y, area, changed and the box of each mark. Of the marks
+    `overlays` are those of the stage keyframes: hold_id, t_s, x, y, area, changed and the box of each mark. Of the marks
     of one moment, one that moves is taken before one that rests, the nearer to where the cursor was before the
     farther; what only rests and was never seen to move is part of a drawing, not a cursor.
     """
     rows = []
-    for chunk, own in marks.groupby("chunk_id", sort=True):
+    for hold_id, own in overlays.groupby("hold_id", sort=True):
         last: tuple[float, float, float] | None = None
         for time, seen in own.groupby("t_s", sort=True):
             place = _choose(seen[["x", "y", "changed"]].to_numpy(), last, float(time))
             if place is not None:
                 last = (float(time), *place)
-                rows.append((chunk, round(float(time), 3), *(round(v, 4) for v in place)))
+                rows.append((hold_id, round(float(time), 3), *(round(v, 4) for v in place)))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

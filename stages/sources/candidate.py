@@ -10,7 +10,7 @@ class Candidate:
 
     `key` names the pair within its source (`collect` numbers those that repeat); `group` is what must stay on one side
     of a split; `drop` is the reason why the source itself does not want it, "" otherwise, and `detail` what there is to
-    add; `more` are columns of stages.common.pairs that only this source knows.
+    add; `more` are columns of stages.common.data.pairs that only this source knows.
     """
 
     key: str
@@ -18,7 +18,7 @@ class Candidate:
     image: bytes
     text: str
     provenance: str
-    licence: str = ""
+    license: str = ""
     drop: str = ""
     detail: str = ""
     more: dict[str, Any] = field(default_factory=dict)

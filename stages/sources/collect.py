@@ -7,21 +7,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from stages.common.data.files import TarShards, write_json, write_table
+from stages.common.data.pairs import pairs_table
+from stages.common.data.pictures import Picture
 from stages.common.errors import Rejected
-from stages.common.files import TarShards, write_json, write_table
-from stages.common.histology import load_filter
-from stages.common.pairs import pairs_table
-from stages.common.pictures import Picture
+from stages.common.frame_filter.classifier import load_filter
 from stages.sources.candidate import Candidate
-from stages.sources.gate import clean_text, pass_gate
+from stages.sources.filters import apply_filters, clean_text
 from stages.sources.params import Params
 
 BATCH = 64  # images judged at once
 PER_TAR = 2000
-DROPPED = ("key", "group", "reason", "detail", "provenance", "licence")
+DROPPED = ("key", "group", "reason", "detail", "provenance", "license")
 
 Kept = tuple[Candidate, Picture, bytes]
-Gone = tuple[Candidate, Rejected]
+Dropped = tuple[Candidate, Rejected]
 
 
 def collect(
@@ -30,24 +30,24 @@ def collect(
     out: Path,
     metrics: Path,
     model: Path,
-    block: Params,
+    params: Params,
     device: str = "cpu",
 ) -> dict[str, Any]:
     """Write the candidates that show histology to `out`/pairs.parquet and `out`/images-NNNNNN.tar, the others with
     their reasons to `out`/dropped.parquet, and the counts to `metrics`. Images pass through in batches."""
     from tqdm import tqdm
 
-    judge = load_filter(model, device)
+    frame_filter = load_filter(model, device)
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, str]] = []
-    stream = _told_apart(tqdm(candidates, desc=source, unit="image", mininterval=1))
+    stream = _unique_keys(tqdm(candidates, desc=source, unit="image", mininterval=1))
     with TarShards(out, "images", PER_TAR) as shards:
         while part := list(islice(stream, BATCH)):
-            kept, gone = _screened(part, judge, block)
+            kept, dropped_now = _filtered(part, frame_filter, params)
             for candidate, picture, data in kept:
                 reference = shards.add(f"{candidate.key}.jpg", data)
                 rows.append(_row(candidate, source, reference, picture))
-            dropped += [_dropped(candidate, why) for candidate, why in gone]
+            dropped += [_dropped(candidate, why) for candidate, why in dropped_now]
     write_table(out / "pairs.parquet", pairs_table(rows))
     write_table(out / "dropped.parquet", _dropped_table(dropped))
     reasons = Counter(row["reason"] for row in dropped)
@@ -56,7 +56,7 @@ def collect(
     return {"items": seen, "pairs": len(rows)}
 
 
-def _told_apart(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+def _unique_keys(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
     """The candidates, a number after each key that came before: a tweet's images, an article that is there twice."""
     times: Counter[str] = Counter()
     for candidate in candidates:
@@ -68,23 +68,23 @@ def _told_apart(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
         yield replace(candidate, key=key)
 
 
-def _screened(part: Sequence[Candidate], judge: Any, block: Params) -> tuple[list[Kept], list[Gone]]:
+def _filtered(part: Sequence[Candidate], frame_filter: Any, params: Params) -> tuple[list[Kept], list[Dropped]]:
     """The candidates that pass the gate and show histology, and the others."""
     passed: list[Kept] = []
-    gone: list[Gone] = []
+    dropped_now: list[Dropped] = []
     for candidate in part:
         try:
-            passed.append((candidate, *pass_gate(candidate, block)))
+            passed.append((candidate, *apply_filters(candidate, params)))
         except Rejected as why:
-            gone.append((candidate, why))
-    judged = judge.judge([picture for _, picture, _ in passed]).histology if passed else []
+            dropped_now.append((candidate, why))
+    predicted = frame_filter.frame_filter([picture for _, picture, _ in passed]).histology if passed else []
     kept = []
-    for one, probability in zip(passed, judged, strict=True):
-        if judge.keeps(float(probability)):
+    for one, probability in zip(passed, predicted, strict=True):
+        if frame_filter.is_histology(float(probability)):
             kept.append(one)
         else:
-            gone.append((one[0], Rejected("not_histology", f"probability {probability:.2f}")))
-    return kept, gone
+            dropped_now.append((one[0], Rejected("not_histology", f"probability {probability:.2f}")))
+    return kept, dropped_now
 
 
 def _row(candidate: Candidate, source: str, reference: str, picture: Picture) -> dict[str, Any]:
@@ -102,14 +102,14 @@ def _row(candidate: Candidate, source: str, reference: str, picture: Picture) ->
         "confidence": 1.0,
         "reason": "captioned",
         "provenance": candidate.provenance,
-        "licence": candidate.licence,
+        "license": candidate.license,
         **candidate.more,
     }
 
 
 def _dropped(candidate: Candidate, why: Rejected) -> dict[str, str]:
     detail = clean_text(why.message)[:200]
-    values = (candidate.key, candidate.group, why.reason, detail, candidate.provenance, candidate.licence)
+    values = (candidate.key, candidate.group, why.reason, detail, candidate.provenance, candidate.license)
     return dict(zip(DROPPED, values, strict=True))
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from stages.common.data.files import write_bytes
 from stages.common.errors import StageError
-from stages.common.files import write_bytes
 from stages.sources.api import ask
 from stages.sources.laion.download import download
 from stages.sources.laion.session import open_session
@@ -30,36 +30,36 @@ def fill(params: Params) -> dict[str, Any]:
 
     Rows that have a text, several of a tweet among them, and columns of your own stay as they are. tweets.csv is
     written anew after every hundred ids, so a later call goes on where this one stopped. A tweet that is deleted or
-    protected keeps its row, with the API's word for it in the column `gone`. Raises StageError without a key, and
+    protected keeps its row, with the API's word for it in the column `unavailable`. Raises StageError without a key, and
     where the API will not answer.
     """
     import requests
     from tqdm import tqdm
 
-    block = params.openpath
-    token = os.environ.get(block.token, "")
+    openpath = params.openpath
+    token = os.environ.get(openpath.token, "")
     if not token:
-        raise StageError(f"sources.openpath: set the environment variable {block.token} to your key of the API")
-    path = Path(block.folder) / "tweets.csv"
+        raise StageError(f"sources.openpath: set the environment variable {openpath.token} to your key of the API")
+    path = Path(openpath.folder) / "tweets.csv"
     if not path.exists():
         raise StageError(f"{path} not found: it is to list the ids, in a column tweet_id")
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     if "tweet_id" not in table.columns:
         raise StageError(f"{path}: column 'tweet_id' is missing")
     table = table.reindex(columns=[*table.columns, *(name for name in COLUMNS if name not in table)], fill_value="")
-    bare = (table.text == "") & (table.gone == "")
+    bare = (table.text == "") & (table.unavailable == "")
     known, asked = table[~bare], table[bare].drop_duplicates("tweet_id").set_index("tweet_id")
     waiting = asked.index.tolist()
     session, images = requests.Session(), open_session(params.laion.private_addresses)
     for begin in tqdm(range(0, len(waiting), AT_ONCE), desc="tweets", unit=f"x{AT_ONCE}"):
         ids = waiting[begin : begin + AT_ONCE]
-        answer = _tweets(session, f"{block.api}/tweets", token, ids)
+        answer = _tweets(session, f"{openpath.api}/tweets", token, ids)
         rows = list(_rows(answer, path.parent, images, params))
         asked.update(pd.DataFrame(rows, columns=COLUMNS).drop_duplicates("tweet_id").set_index("tweet_id"))
-        unanswered = [one for one in ids if not asked.text[one] and not asked.gone[one]]
+        unanswered = [one for one in ids if not asked.text[one] and not asked.unavailable[one]]
         asked.loc[unanswered, "gone"] = "no answer"
         write_bytes(path, pd.concat([known, asked.reset_index()])[table.columns].to_csv(index=False).encode())
-    return {"items": len(waiting), "gone": int((known.gone != "").sum() + (asked.gone != "").sum())}
+    return {"items": len(waiting), "gone": int((known.unavailable != "").sum() + (asked.unavailable != "").sum())}
 
 
 def _tweets(session: Any, url: str, token: str, ids: list[str]) -> dict[str, Any]:

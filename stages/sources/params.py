@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from stages.common.params import Block, Operational, Place
+from stages.common.stage.params import Operational, ParamsModel, Place
 
 
-class Search(Block):
+class Search(ParamsModel):
     """What `python -m stages.sources search` looks for in PubMed Central."""
 
     keywords: list[str]
@@ -18,15 +18,15 @@ class Search(Block):
     articles: str
 
 
-class Pubmed(Block):
+class Pubmed(ParamsModel):
     """A folder of PubMed Central open-access articles, and how it is filled."""
 
     folder: str
-    licences: list[str]
+    licenses: list[str]
     search: Operational[Search]
 
 
-class Openpath(Block):
+class Openpath(ParamsModel):
     """A folder with tweets.csv and the images it names, and the API that turns ids into them."""
 
     folder: str
@@ -34,7 +34,7 @@ class Openpath(Block):
     token: Operational[str]
 
 
-class Queries(Block):
+class Queries(ParamsModel):
     """What is looked for in an index of embeddings."""
 
     index: Place[str]
@@ -45,7 +45,7 @@ class Queries(Block):
     expand: int = Field(ge=0)
 
 
-class Laion(Block):
+class Laion(ParamsModel):
     """A folder with laion.parquet and, for a machine without network, a mirror of its addresses."""
 
     folder: str
@@ -59,17 +59,17 @@ class Laion(Block):
     private_addresses: bool
 
 
-class Table(Block):
+class Table(ParamsModel):
     """Any table of images and texts."""
 
     folder: str
     image: str
     text: str
     group: str
-    licence: str
+    license: str
 
 
-class Params(Block):
+class Params(ParamsModel):
     """The sources beside video, and what every image and text must meet."""
 
     pubmed: Pubmed

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree.ElementTree import ParseError, fromstring
 
+from stages.common.data.files import read_json, write_bytes, write_json
 from stages.common.errors import StageError
-from stages.common.files import read_json, write_bytes, write_json
 from stages.sources.api import ask
 from stages.sources.params import Params, Search
 from stages.sources.pubmed.packages import ARTICLE, GRAPHICS, MAX_BYTES
@@ -31,7 +31,7 @@ def fill(params: Params) -> dict[str, Any]:
     return search_and_fetch(params.pubmed.search, Path(params.pubmed.folder))
 
 
-def search_and_fetch(block: Search, folder: Path) -> dict[str, Any]:
+def search_and_fetch(params: Search, folder: Path) -> dict[str, Any]:
     """Put the files of every article that the keywords find into `folder`/PMCID; go on where an earlier call stopped.
 
     `folder`/articles.json keeps for each article the keywords that found it and, where it has no files in the open
@@ -40,18 +40,18 @@ def search_and_fetch(block: Search, folder: Path) -> dict[str, Any]:
     """
     from tqdm import tqdm
 
-    if not block.email:
+    if not params.email:
         raise StageError("sources.pubmed.search.email: NCBI asks for an address to reach you at: set it")
-    client = Client(block)
+    client = Client(params)
     known, asked = (read_json(path) if (path := folder / name).exists() else {} for name in (FOUND, ASKED))
-    for keyword in tqdm(block.keywords, desc="keywords", unit="keyword"):
-        question = block.model_dump(include=set(QUESTION))
+    for keyword in tqdm(params.keywords, desc="keywords", unit="keyword"):
+        question = params.model_dump(include=set(QUESTION))
         if asked.get(keyword) == question:
             continue
         _note(known, keyword, client.articles(keyword))
         write_json(folder / FOUND, known)
         write_json(folder / ASKED, asked := asked | {keyword: question})
-    found = {name for name, record in known.items() if set(record["keywords"]) & set(block.keywords)}
+    found = {name for name, record in known.items() if set(record["keywords"]) & set(params.keywords)}
     if others := sum((folder / name).is_dir() for name in set(known) - found):
         log.warning("%s: %d articles that only earlier searches found stay there", folder, others)
     waiting = [name for name in sorted(found) if not (folder / name).is_dir() and not known[name]["missing"]]
@@ -73,11 +73,11 @@ def _note(known: dict[str, Any], keyword: str, found: Iterable[str]) -> None:
 class Client:
     """NCBI's search and PMC's bucket, within NCBI's rate limit, again with back-off where a failure may pass."""
 
-    def __init__(self, block: Search) -> None:
+    def __init__(self, params: Search) -> None:
         import requests
 
-        self._block = block
-        self._key = os.environ.get(block.key, "")
+        self._block = params
+        self._key = os.environ.get(params.key, "")
         self._wait = 1 / (WITH_KEY if self._key else WITHOUT_KEY)
         self._last = 0.0
         self._session = requests.Session()
@@ -87,17 +87,17 @@ class Client:
 
         Raises StageError for a list that is shorter than NCBI says it is.
         """
-        block = self._block
-        term = f"({keyword}) AND open access[filter] AND {block.first_year}:{block.last_year}[pdat]"
-        query = {"db": "pmc", "term": term, "retmax": block.per_keyword, "retmode": "json", "sort": "relevance"}
-        query |= {"tool": TOOL, "email": block.email} | ({"api_key": self._key} if self._key else {})
-        answer = self._get(f"{block.entrez}/esearch.fcgi", query, lambda one: one.json())
+        params = self._block
+        term = f"({keyword}) AND open access[filter] AND {params.first_year}:{params.last_year}[pdat]"
+        query = {"db": "pmc", "term": term, "retmax": params.per_keyword, "retmode": "json", "sort": "relevance"}
+        query |= {"tool": TOOL, "email": params.email} | ({"api_key": self._key} if self._key else {})
+        answer = self._get(f"{params.entrez}/esearch.fcgi", query, lambda one: one.json())
         found = answer.get("esearchresult", {})
         if "idlist" not in found:
-            raise StageError(f"{block.entrez}: no list of articles for '{keyword}': {str(answer)[:200]}")
-        if len(found["idlist"]) < min(int(found.get("count", 0)), block.per_keyword):
+            raise StageError(f"{params.entrez}: no list of articles for '{keyword}': {str(answer)[:200]}")
+        if len(found["idlist"]) < min(int(found.get("count", 0)), params.per_keyword):
             raise StageError(
-                f"{block.entrez}: {len(found['idlist'])} of {found['count']} articles for '{keyword}': run this again"
+                f"{params.entrez}: {len(found['idlist'])} of {found['count']} articles for '{keyword}': run this again"
             )
         return [f"PMC{number}" for number in found["idlist"] if re.fullmatch(r"\d+", str(number))]
 

@@ -6,21 +6,21 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 from stages.transcripts.params import Params
 
 VIDEOS, KEYFRAMES, OUT = Path("data/videos"), Path("data/keyframes"), Path("data/transcripts")
 
 
-def make(block: Params, base: Base) -> dict[str, Any]:
+def run(params: Params, base: Base) -> dict[str, Any]:
     """Transcribe every video that has keyframes."""
-    from stages.common.dependencies import Dependencies
-    from stages.common.device import pick_device
-    from stages.common.files import read_json, write_json
-    from stages.common.forced import forced
-    from stages.common.itemwise import Item, run
-    from stages.common.manifest import KEYS, counts, finished
+    from stages.common.data.files import read_json, write_json
+    from stages.common.incremental.dependencies import Dependencies
+    from stages.common.incremental.forced import forced
+    from stages.common.incremental.manifest import KEYS, counts, finished
+    from stages.common.incremental.runner import Item, run_items
+    from stages.common.models.device import pick_device
     from stages.transcripts.work import transcript
 
     sounds = finished(VIDEOS).set_index("id").digest
@@ -28,15 +28,15 @@ def make(block: Params, base: Base) -> dict[str, Any]:
         Item(name, sounds[name], {"path": str(VIDEOS / "media" / f"{name}.mp4")}) for name in finished(KEYFRAMES).id
     ]
     began = time.perf_counter()
-    manifest, done = run(
+    manifest, done = run_items(
         items,
-        functools.partial(transcript, block=block, device=pick_device(base.device), jobs=base.jobs),
+        functools.partial(transcript, params=params, device=pick_device(base.device), jobs=base.jobs),
         name="transcripts",
         out=OUT,
         files=("{id}.json",),
         keys=KEYS / "transcripts.parquet",
         needs=Dependencies(
-            code=(transcript,), params=block, libraries=("whisperx", "faster-whisper", "ctranslate2", "av")
+            code=(transcript,), params=params, libraries=("whisperx", "faster-whisper", "ctranslate2", "av")
         ),
         base=base,
         force=forced(),
@@ -59,4 +59,4 @@ def make(block: Params, base: Base) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_stage("transcripts", make, __doc__)
+    run_stage("transcripts", run, __doc__)

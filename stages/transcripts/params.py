@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from stages.common.params import Block, Operational, Place
+from stages.common.stage.params import Operational, ParamsModel, Place
 
 
-class Params(Block):
+class Params(ParamsModel):
     """The recogniser and how it is run."""
 
     model: Place[str]

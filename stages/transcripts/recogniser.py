@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from stages.common.errors import Rejected, StageError
-from stages.common.weights import is_local, locate, why_missing
-from stages.transcripts.doubts import doubt
+from stages.common.models.weights import is_local, locate, why_missing
+from stages.transcripts.hallucinations import hallucination
 from stages.transcripts.params import Params
 from stages.transcripts.sound import SAMPLE_RATE, Samples
 from stages.transcripts.words import by_alignment, by_attention
@@ -21,10 +21,10 @@ SURE = 0.5  # probability from which a language is believed (faster-whisper's ow
 
 
 @functools.cache
-def load(block: Params, device: str, threads: int) -> Any:
-    """Return whisperx's pipeline for `block`; raises StageError for a model that cannot be had.
+def load(params: Params, device: str, threads: int) -> Any:
+    """Return whisperx's pipeline for `params`; raises StageError for a model that cannot be had.
 
-    A packaged or local model is a folder in CTranslate2 form; its model.bin must have `block.sha256`, where given.
+    A packaged or local model is a folder in CTranslate2 form; its model.bin must have `params.sha256`, where given.
     """
     import whisperx
     from whisperx.asr import WhisperModel
@@ -41,35 +41,35 @@ def load(block: Params, device: str, threads: int) -> Any:
             return self.encoded[-1]
 
     whisperx.setup_logging(level="warning")
-    place = block.model
+    place = params.model
     if is_local(place) or place.startswith("package:"):
         folder = locate(place)
-        locate(f"{place}/model.bin", block.sha256 or None)
+        locate(f"{place}/model.bin", params.sha256 or None)
         place = str(folder)
     try:
-        model = Model(place, device=device, compute_type=block.compute_type, cpu_threads=threads)
+        model = Model(place, device=device, compute_type=params.compute_type, cpu_threads=threads)
         pipeline = whisperx.load_model(
             place,
             device,
-            language=block.language or None,
+            language=params.language or None,
             model=model,
-            asr_options={"beam_size": block.beam_size, "initial_prompt": block.prompt or None},
+            asr_options={"beam_size": params.beam_size, "initial_prompt": params.prompt or None},
         )
     except (ValueError, RuntimeError, OSError) as error:
-        raise StageError(f"transcripts.model '{block.model}' cannot be loaded: {why_missing(error)}") from None
+        raise StageError(f"transcripts.model '{params.model}' cannot be loaded: {why_missing(error)}") from None
     pipeline.vad_model.vad_pipeline._segmentation.step = VAD_STEP_S
     return pipeline
 
 
-def transcribe(pipeline: Any, windows: Iterable[Samples], block: Params, device: str) -> dict[str, Any]:
+def transcribe(pipeline: Any, windows: Iterable[Samples], params: Params, device: str) -> dict[str, Any]:
     """Return {language, audio_s, segments: [{start, end, text, words}], dropped: [{start, end, text, reason}]}.
 
     `windows` are pieces of mono sound at SAMPLE_RATE, one after the other; two are held at once. What is being said
     when a piece ends is heard again, from its beginning, with the next. A word is {word, start, end, score}, times in
-    seconds, from wav2vec2 alignment (`block.words` = align) or from Whisper's cross-attention (attention);
+    seconds, from wav2vec2 alignment (`params.words` = align) or from Whisper's cross-attention (attention);
     `interpolated` is true where alignment had to leave it to its neighbours. Raises Rejected("language").
     """
-    listener = _Listener(pipeline, block, device)
+    listener = _Listener(pipeline, params, device)
     held: Samples | None = None
     for window in windows:
         if held is None:
@@ -102,7 +102,7 @@ class _Listener:
     """What was heard so far; `begin` is where in the film, in seconds, the next sound belongs."""
 
     pipeline: Any
-    block: Params
+    params: Params
     device: str
     begin: float = 0.0
     segments: list[dict[str, Any]] = field(default_factory=list)
@@ -113,15 +113,17 @@ class _Listener:
         if not len(audio):
             return audio
         self.pipeline.model.encoded.clear()
-        heard = self.pipeline.transcribe(audio, batch_size=self.block.batch_size, language=ENGLISH)["segments"]
+        heard = self.pipeline.transcribe(audio, batch_size=self.params.batch_size, language=ENGLISH)["segments"]
         whole = heard if last else heard[:-1]
-        doubts = [doubt(segment, before, self.block) for before, segment in zip([None, *whole], whole, strict=False)]
+        reasons = [
+            hallucination(segment, before, self.params) for before, segment in zip([None, *whole], whole, strict=False)
+        ]
         self.dropped += [
             self._moved(segment | {"reason": reason}, "text", "reason")
-            for segment, reason in zip(whole, doubts, strict=True)
+            for segment, reason in zip(whole, reasons, strict=True)
             if reason
         ]
-        timed = self._timed(heard, [not reason for reason in doubts], audio)
+        timed = self._timed(heard, [not reason for reason in reasons], audio)
         self.segments += [self._moved(segment, "text", "words") for segment in timed if segment["words"]]
         if last:
             return audio
@@ -131,9 +133,9 @@ class _Listener:
 
     def _timed(self, heard: list[dict[str, Any]], believed: list[bool], audio: Samples) -> list[dict[str, Any]]:
         """The segments that are believed, with their words."""
-        if self.block.words == "align":
+        if self.params.words == "align":
             kept = [segment for segment, good in zip(heard, believed, strict=False) if good]
-            return by_alignment(kept, audio, ENGLISH, self.block.align_model, self.device) if kept else []
+            return by_alignment(kept, audio, ENGLISH, self.params.align_model, self.device) if kept else []
         model = self.pipeline.model
         timed = by_attention(model, model.encoded, heard, ENGLISH)
         return [segment for segment, good in zip(timed, believed, strict=False) if good]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.weights import why_missing
+from stages.common.models.weights import why_missing
 from stages.transcripts.sound import Samples
 
 FRAME_S = 0.02  # one position of Whisper's encoder

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from stages.common.data.files import write_json
 from stages.common.errors import Rejected
-from stages.common.files import write_json
-from stages.common.itemwise import Item
-from stages.common.threads import limit_threads
+from stages.common.incremental.runner import Item
+from stages.common.models.threads import limit_threads
 from stages.transcripts.params import Params
 from stages.transcripts.recogniser import load, transcribe
 from stages.transcripts.sound import sound, windows
@@ -13,14 +13,14 @@ from stages.transcripts.sound import sound, windows
 WINDOW_S = 600.0  # sound that is held at once, 38 MB: the length of a video does not matter
 
 
-def transcript(item: Item, scratch: Path, block: Params, device: str, jobs: int) -> None:
+def transcript(item: Item, scratch: Path, params: Params, device: str, jobs: int) -> None:
     """Write ID.json below `scratch`.
 
     Raises Rejected("no_audio"), Rejected("language") or Rejected("no_speech"), and Failed("undecodable").
     """
-    pipeline = load(block, device, limit_threads(jobs))
-    heard = transcribe(pipeline, windows(sound(Path(item.data["path"])), WINDOW_S), block, device)
+    pipeline = load(params, device, limit_threads(jobs))
+    heard = transcribe(pipeline, windows(sound(Path(item.data["path"])), WINDOW_S), params, device)
     words = sum(len(segment["words"]) for segment in heard["segments"])
-    if words < block.min_words:
+    if words < params.min_words:
         raise Rejected("no_speech", f"{words} words")
     write_json(scratch / f"{item.id}.json", heard)

@@ -9,8 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from stages.common.cli import run_stage
-from stages.common.params import Base
+from stages.common.stage.cli import run_stage
+from stages.common.stage.params import Base
 from stages.videos.params import Params
 
 OUT = Path("data/videos")
@@ -21,46 +21,46 @@ COLUMNS = (
 )
 
 
-def make(block: Params, base: Base) -> dict[str, Any]:
+def run(params: Params, base: Base) -> dict[str, Any]:
     """Fetch what the catalog lists and tabulate what was kept."""
     import pandas as pd
 
-    from stages.common.dependencies import Dependencies
-    from stages.common.files import read_json, write_json, write_table
-    from stages.common.forced import forced
-    from stages.common.itemwise import run
-    from stages.common.manifest import KEYS, counts
+    from stages.common.data.files import read_json, write_json, write_table
+    from stages.common.incremental.dependencies import Dependencies
+    from stages.common.incremental.forced import forced
+    from stages.common.incremental.manifest import KEYS, counts
+    from stages.common.incremental.runner import run_items
     from stages.videos.catalog import read_catalog, read_withdrawn
     from stages.videos.fetch import fetch
-    from stages.videos.verdicts import RULES, VERSION, against, screen
+    from stages.videos.verdicts import RULES, VERSION, against, prescreen_all
 
     listings = read_json(LISTINGS) if LISTINGS.exists() else {}
-    items = read_catalog(Path(block.catalog), block, listings)
+    items = read_catalog(Path(params.catalog), params, listings)
     write_json(LISTINGS, listings)
-    withdrawn = read_withdrawn(Path(block.catalog))
+    withdrawn = read_withdrawn(Path(params.catalog))
     dropped = [
-        (item.id, "rejected", reason) for item in items if (reason := against(item, block, withdrawn, OUT / "media"))
+        (item.id, "rejected", reason) for item in items if (reason := against(item, params, withdrawn, OUT / "media"))
     ]
     wanted = [item for item in items if item.id not in {name for name, _, _ in dropped}]
-    looked_at = screen([item for item in wanted if "file" not in item.data], block, base, withdrawn, PARTIAL)
+    looked_at = prescreen_all([item for item in wanted if "file" not in item.data], params, base, withdrawn, PARTIAL)
     # One that was fetched before stays while its small copy cannot be had.
     passed = {row.id for row in looked_at.itertuples() if row.status == "ok"}
     passed |= {row.id for row in looked_at.itertuples() if row.status == "failed" and _fetched(row.id)}
-    manifest, done = run(
+    manifest, done = run_items(
         [item for item in wanted if "file" in item.data or item.id in passed],
-        functools.partial(fetch, block=block, withdrawn=withdrawn, partial=PARTIAL),
+        functools.partial(fetch, params=params, withdrawn=withdrawn, partial=PARTIAL),
         name="videos",
         out=OUT,
         files=("media/{id}.mp4", "media/{id}.json"),
         keys=KEYS / "videos.parquet",
-        needs=Dependencies(params={"max_height": block.max_height, "version": VERSION}),
-        rules=block.model_dump(include=RULES) | {"withdrawn": sorted(withdrawn)},
+        needs=Dependencies(params={"max_height": params.max_height, "version": VERSION}),
+        rules=params.model_dump(include=RULES) | {"withdrawn": sorted(withdrawn)},
         base=base,
         recheck=forced(),  # to fetch all of them anew, which may not be there any more, takes more than --force
     )
     _tidy({item.id for item in wanted})
     records = [read_json(OUT / "media" / f"{name}.json") for name in manifest[manifest.status == "ok"].id]
-    table = pd.DataFrame(records).reindex(columns=list(COLUMNS)).rename(columns={"license": "licence"})
+    table = pd.DataFrame(records).reindex(columns=list(COLUMNS)).rename(columns={"license": "license"})
     write_table(OUT / "videos.parquet", table)
     rows = pd.concat(
         [manifest, looked_at[looked_at.status != "ok"], pd.DataFrame(dropped, columns=["id", "status", "reason"])]
@@ -85,4 +85,4 @@ def _tidy(wanted: set[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_stage("videos", make, __doc__)
+    run_stage("videos", run, __doc__)

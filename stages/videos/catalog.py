@@ -21,9 +21,9 @@ from urllib.parse import quote_plus
 
 from tqdm import tqdm
 
+from stages.common.data.files import SAFE_ID, digest, read_json
 from stages.common.errors import Failed, Rejected, StageError
-from stages.common.files import SAFE_ID, digest, read_json
-from stages.common.itemwise import Item
+from stages.common.incremental.runner import Item
 from stages.videos.params import Params
 from stages.videos.site import attempt, downloader
 
@@ -41,7 +41,7 @@ Listings = dict[str, list[Entry]]
 log = logging.getLogger(__name__)
 
 
-def read_catalog(folder: Path, block: Params, listings: Listings) -> list[Item]:
+def read_catalog(folder: Path, params: Params, listings: Listings) -> list[Item]:
     """Return one item per video that the catalog leads to, sorted by id; the first entry of an id wins.
 
     `listings` (address to the entries found there) is brought up to date: an address that cannot be listed now keeps
@@ -53,11 +53,11 @@ def read_catalog(folder: Path, block: Params, listings: Listings) -> list[Item]:
             f"videos.catalog: {folder} is not a folder: make one with videos.txt, channels.txt or searches.txt"
         )
     local = [item for place in _files(folder) for item in place]
-    sought = dict(_addresses(folder, block))
+    sought = dict(_addresses(folder, params))
     for gone in set(listings) - set(sought):
         del listings[gone]
     for address in tqdm(sought, desc="listings", unit="list", disable=not sought):
-        _update(listings, address, block)
+        _update(listings, address, params)
     items: dict[str, Item] = {}
     for item in local:
         first = items.setdefault(item.id, item)
@@ -88,11 +88,11 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, line.strip()
 
 
-def _addresses(folder: Path, block: Params) -> Iterator[tuple[str, str]]:
+def _addresses(folder: Path, params: Params) -> Iterator[tuple[str, str]]:
     """(address for yt-dlp, field or "") of every search, channel and single video."""
     for path in (folder / "searches.txt", *sorted((folder / "searches").glob("*.txt"))):
         for _, terms in _lines(path):
-            address = SEARCHES[block.search].format(count=block.max_results, terms=terms, quoted=quote_plus(terms))
+            address = SEARCHES[params.search].format(count=params.max_results, terms=terms, quoted=quote_plus(terms))
             yield address, path.stem if path.parent != folder else ""
     for name in ("channels.txt", "videos.txt"):
         for _, entry in _lines(folder / name):
@@ -142,10 +142,10 @@ def _remote(entry: Entry, field: str) -> Item:
     return Item(entry["id"], hashlib.sha256(link.encode()).hexdigest(), {"info": facts, "place": link, "field": field})
 
 
-def _update(listings: Listings, address: str, block: Params) -> None:
+def _update(listings: Listings, address: str, params: Params) -> None:
     """List `address` anew; what cannot be listed is said, and keeps its earlier entries."""
     try:
-        listings[address] = sorted(_listed(address, block, 2), key=lambda entry: str(entry["id"]))
+        listings[address] = sorted(_listed(address, params, 2), key=lambda entry: str(entry["id"]))
     except (Failed, Rejected) as trouble:
         reason = trouble.reason
         tqdm.write(
@@ -154,19 +154,19 @@ def _update(listings: Listings, address: str, block: Params) -> None:
         )
 
 
-def _listed(address: str, block: Params, depth: int) -> list[Entry]:
+def _listed(address: str, params: Params, depth: int) -> list[Entry]:
     """Entries (id, url, channel_id, duration) that yt-dlp lists at `address`, without visiting each video.
 
     Lists within a list (the channels that a search finds, a channel's tabs) are followed `depth` levels down.
     """
-    with downloader(block, extract_flat="in_playlist", playlistend=block.max_results) as site:
-        found: Any = attempt(lambda: site.extract_info(address, download=False), block)
+    with downloader(params, extract_flat="in_playlist", playlistend=params.max_results) as site:
+        found: Any = attempt(lambda: site.extract_info(address, download=False), params)
     entries: list[Entry] = []
     # What is no list is one video: its own page is where to get it.
     for entry in found["entries"] if "entries" in found else [found | {"url": found.get("webpage_url") or address}]:
         link = str(entry.get("webpage_url") or entry.get("url"))
         if depth and str(entry.get("ie_key", "")).endswith(LISTS):
-            entries += _listed(link, block, depth - 1)
+            entries += _listed(link, params, depth - 1)
             continue
         name = str(entry.get("id") or "")
         name = name if SAFE_ID.fullmatch(name) else hashlib.sha256(link.encode()).hexdigest()[:16]

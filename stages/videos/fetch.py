@@ -5,18 +5,18 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from stages.common.data.files import sha256, write_json
 from stages.common.errors import Failed
-from stages.common.files import sha256, write_json
-from stages.common.itemwise import Item
+from stages.common.incremental.runner import Item
 from stages.videos.params import Params
-from stages.videos.rules import look, screen_facts, screen_file
+from stages.videos.rules import check_facts, check_file, probe
 from stages.videos.site import attempt, downloader
 
 FIELDS = ("title", "channel", "channel_id", "channel_follower_count", "language", "license", "upload_date", "format_id")
 UNFINISHED = {".part", ".ytdl", ".json"}
 
 
-def fetch(item: Item, scratch: Path, block: Params, withdrawn: set[str], partial: Path) -> None:
+def fetch(item: Item, scratch: Path, params: Params, withdrawn: set[str], partial: Path) -> None:
     """Write media/ID.mp4 and media/ID.json below `scratch`.
 
     What has arrived of a download stays in `partial`/ID when it breaks off, and the next run goes on from there. Raises
@@ -29,20 +29,20 @@ def fetch(item: Item, scratch: Path, block: Params, withdrawn: set[str], partial
     local = item.data.get("file")
     if local:
         shutil.rmtree(folder, ignore_errors=True)
-    height = block.max_height
+    height = params.max_height
     wanted = f"bv*[height<={height}]+ba/b[height<={height}]/bv*+ba/b"
     with downloader(
-        block, format=wanted, outtmpl=str(folder / f"{item.id}.%(ext)s"), enable_file_urls=bool(local)
+        params, format=wanted, outtmpl=str(folder / f"{item.id}.%(ext)s"), enable_file_urls=bool(local)
     ) as site:
-        info = _about(item) if local else attempt(lambda: site.extract_info(item.data["place"], download=False), block)
-        screen_facts(info, block, withdrawn)
-        done = attempt(lambda: site.process_ie_result(info, download=True), block)
+        info = _about(item) if local else attempt(lambda: site.extract_info(item.data["place"], download=False), params)
+        check_facts(info, params, withdrawn)
+        done = attempt(lambda: site.process_ie_result(info, download=True), params)
     _settle(folder, target)
     shutil.rmtree(folder)
     record = {"video_id": item.id, "url": item.data["place"], "field": item.data.get("field", "")}
     record |= {name: done.get(name) for name in FIELDS}
-    record |= look(target)
-    screen_file(record, block)
+    record |= probe(target)
+    check_file(record, params)
     record |= {"yt_dlp": yt_dlp.version.__version__, "digest": sha256(target)}
     write_json(target.with_suffix(".json"), record)
 

@@ -4,20 +4,20 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from stages.common.params import Block, Lists
+from stages.common.stage.params import Lists, ParamsModel
 
 
-class Params(Block):
+class Params(ParamsModel):
     """Where videos come from and which are wanted."""
 
-    uses: ClassVar = ("keyframes.screening",)
+    uses: ClassVar = ("keyframes.prescreening",)
 
     catalog: Lists[str]
     search: Literal["videos", "channels"]
     min_duration_s: float = Field(ge=0)
     max_subscribers: int = Field(gt=0)
     languages: list[str]
-    screen_height: int = Field(ge=100)
+    prescreen_height: int = Field(ge=100)
     max_height: int = Field(ge=144)
     max_results: int = Field(ge=1)
     retries: int = Field(ge=0)

@@ -11,28 +11,28 @@ END_S = 1.5  # seconds by which a file's streams may end before its header says
 TAIL_S = 10.0  # seconds at the end that are decoded, not only read
 
 
-def screen_facts(info: Mapping[str, Any], block: Params, withdrawn: set[str]) -> None:
+def check_facts(info: Mapping[str, Any], params: Params, withdrawn: set[str]) -> None:
     """Apply the rules that need no download (paper section 3); what a site does not say passes. Raises Rejected."""
     if withdrawn & {str(info.get(key)) for key in ("id", "channel_id", "uploader_id")}:
         raise Rejected("withdrawn")
-    if (info.get("channel_follower_count") or 0) >= block.max_subscribers:
+    if (info.get("channel_follower_count") or 0) >= params.max_subscribers:
         raise Rejected("channel_too_big")
     language = (info.get("language") or "").split("-")[0]
-    if language and block.languages and language not in block.languages:
+    if language and params.languages and language not in params.languages:
         raise Rejected("language", f"the site says {language}")
-    if info.get("duration") is not None and info["duration"] < block.min_duration_s:
+    if info.get("duration") is not None and info["duration"] < params.min_duration_s:
         raise Rejected("too_short")
 
 
-def screen_file(record: Mapping[str, Any], block: Params) -> None:
+def check_file(record: Mapping[str, Any], params: Params) -> None:
     """Apply the rules that the file itself answers. Raises Rejected."""
-    if record["duration_s"] < block.min_duration_s:
+    if record["duration_s"] < params.min_duration_s:
         raise Rejected("too_short")
     if not record["has_audio"]:
         raise Rejected("no_audio")
 
 
-def look(path: Path) -> dict[str, Any]:
+def probe(path: Path) -> dict[str, Any]:
     """Return duration_s, width, height, fps and has_audio of a file, after reading all its packets.
 
     The last TAIL_S seconds are decoded. Raises Failed when the file cannot be opened or ends before its header says.

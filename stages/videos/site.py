@@ -32,35 +32,35 @@ STATUSES = {401: ("login_required", True), 403: ("forbidden", False), 404: ("rem
 STATUSES |= {410: ("removed", True), 429: ("rate_limited", False), 451: ("geo_blocked", True)}
 
 
-def downloader(block: Params, **more: Any) -> Any:
+def downloader(params: Params, **more: Any) -> Any:
     """Return a quiet yt-dlp with this block's limits; `more` are yt-dlp options. Raises StageError for bad cookies."""
     import imageio_ffmpeg
     import yt_dlp
 
-    wait = {kind: lambda n: block.backoff_s * 2**n for kind in ("http", "fragment", "extractor", "file_access")}
+    wait = {kind: lambda n: params.backoff_s * 2**n for kind in ("http", "fragment", "extractor", "file_access")}
     options = {
         "quiet": True,
         "noprogress": True,
         "logger": logging.getLogger("yt_dlp"),
         "ffmpeg_location": imageio_ffmpeg.get_ffmpeg_exe(),
         "merge_output_format": "mp4",
-        "retries": block.retries,
-        "fragment_retries": block.retries,
-        "extractor_retries": block.retries,
+        "retries": params.retries,
+        "fragment_retries": params.retries,
+        "extractor_retries": params.retries,
         "retry_sleep_functions": wait,
         "skip_unavailable_fragments": False,
-        "socket_timeout": block.timeout_s,
-        "sleep_interval_requests": block.sleep_s,
-        "ratelimit": block.rate_limit or None,
-        "proxy": block.proxy or None,
-        "cookiefile": _cookies(block.cookies),
+        "socket_timeout": params.timeout_s,
+        "sleep_interval_requests": params.sleep_s,
+        "ratelimit": params.rate_limit or None,
+        "proxy": params.proxy or None,
+        "cookiefile": _cookies(params.cookies),
         "cachedir": False,
     }
     site = yt_dlp.YoutubeDL(options | more)
     try:
         _ = site.cookiejar  # loaded when first asked for
     except (yt_dlp.cookies.CookieLoadError, yt_dlp.utils.DownloadError):
-        message = f"videos.cookies: {block.cookies} is no cookies.txt in Netscape's format: export it anew"
+        message = f"videos.cookies: {params.cookies} is no cookies.txt in Netscape's format: export it anew"
         raise StageError(message) from None
     return site
 
@@ -74,11 +74,11 @@ def _cookies(path: str) -> io.StringIO | None:
     return io.StringIO(Path(path).read_text(encoding="utf-8"))
 
 
-def attempt(task: Callable[[], T], block: Params) -> T:
+def attempt(task: Callable[[], T], params: Params) -> T:
     """Return what `task` does, tried again with back-off when what went wrong may pass.
 
     Raises Rejected for what will not pass (removed, private, geo-blocked, ...), Failed for what may but did not in
-    1 + `block.retries` tries, and OSError when the disk is full.
+    1 + `params.retries` tries, and OSError when the disk is full.
     """
     import yt_dlp
 
@@ -92,9 +92,9 @@ def attempt(task: Callable[[], T], block: Params) -> T:
                 raise Rejected(reason, message) from None
             raise Passing(reason, message, max(map(_wait, _causes(error)))) from None
 
-    tries = block.retries + 1
+    tries = params.retries + 1
     try:
-        return retried(once, tries, block.backoff_s, LONGEST_S)
+        return retried(once, tries, params.backoff_s, LONGEST_S)
     except Passing as problem:
         raise Failed(problem.reason, f"{problem.message} (tried {tries} times)") from None
 

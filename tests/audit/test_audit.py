@@ -58,9 +58,9 @@ def label(decoy="", **changes):
 
 
 PARTS = dict.fromkeys(("field", "cuts", "shots", "sentences", "gestures"))
-HOLDS = pd.DataFrame({"chunk_id": ["a", "b"], "start_s": [0.1, 5.2], "end_s": [4.9, 7.0], "magnification": [1, 0]})
+HOLDS = pd.DataFrame({"hold_id": ["a", "b"], "start_s": [0.1, 5.2], "end_s": [4.9, 7.0], "magnification": [1, 0]})
 BOX = pd.DataFrame({"start_s": [6.1], "end_s": [7.9], "x0": [0.1], "y0": [0.1], "x1": [0.3], "y1": [0.3]})
-PAIRS = pd.DataFrame({"video_id": ["v", "v"], "chunk_id": ["a", "a"], "start_s": [1.0, 6.0], "end_s": [3.0, 8.0]})
+PAIRS = pd.DataFrame({"video_id": ["v", "v"], "hold_id": ["a", "a"], "start_s": [1.0, 6.0], "end_s": [3.0, 8.0]})
 HEARD = {"segments": [{"words": [{"word": "lung"}, {"word": "mucin"}]}]}
 CAPTION = {"sentences": [{"text": "Lung.", "corrections": []}], "sub_pathology": [{"field": "Pulmonary"}]}
 
@@ -161,8 +161,8 @@ def test_no_file_is_no_label(tmp_path):
 
 
 def test_the_example_that_explains_gold_labels_is_right(tmp_path):
-    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "data/gold/README.md").read_text(), re.S)
-    for name, text in zip(("videos.json", "exports.json"), blocks, strict=True):
+    all_params = re.findall(r"```json\n(.*?)```", (ROOT / "data/gold/README.md").read_text(), re.S)
+    for name, text in zip(("videos.json", "exports.json"), all_params, strict=True):
         (tmp_path / name).write_text(text)
     assert read_videos(tmp_path)
     assert read_exports(tmp_path)

@@ -10,24 +10,24 @@ from conftest import ROOT
 from stages.audit.text import concepts, normalise
 from stages.captions.correct import Corrector, Repair
 from stages.captions.negation import negated
-from stages.captions.personal import personal
+from stages.captions.personal_data import personal_data
 from stages.captions.phrases import keyphrases
 from stages.captions.sentences import sentences
 from stages.captions.sort import fields, kind, sub_pathology
 from stages.captions.work import captions
-from stages.common.files import read_json, write_json
-from stages.common.itemwise import Item
-from stages.common.lexicon import Entity, Lexicon
+from stages.common.data.files import read_json, write_json
+from stages.common.incremental.runner import Item
+from stages.common.text.lexicon import Entity, Lexicon
 from stages.lexicon.build import build
 
 
 @pytest.fixture(scope="module")
 def lexicon(tmp_path_factory):
-    from stages.common.params import load
+    from stages.common.stage.params import load_params
 
     folder = tmp_path_factory.mktemp("lexicon")
-    block = load("lexicon", ROOT / "params.yaml")[0]
-    build(block.model_copy(update={"glossary": str(ROOT / block.glossary)}), folder, folder / "metrics.json")
+    params = load_params("lexicon", ROOT / "params.yaml")[0]
+    build(params.model_copy(update={"glossary": str(ROOT / params.glossary)}), folder, folder / "metrics.json")
     found = Lexicon(folder)
     found.folder = folder
     return found
@@ -35,9 +35,9 @@ def lexicon(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def corrector(lexicon):
-    from stages.common.params import load
+    from stages.common.stage.params import load_params
 
-    return Corrector(lexicon, load("captions", ROOT / "params.yaml")[0])
+    return Corrector(lexicon, load_params("captions", ROOT / "params.yaml")[0])
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_a_transcript_is_data_and_gives_no_orders(corrector, lexicon):
     assert kind(order, lexicon.entities(order), ("here",)) == "other"
 
 
-def test_keyphrases_are_runs_between_stop_words(params):
-    data = params("captions").nltk_data
+def test_keyphrases_are_runs_between_stop_words(stage_params):
+    data = stage_params("captions").nltk_data
     assert keyphrases("The necrotic debris of the tumor, and fibrous septa.", data, 4) == [
         "necrotic debris",
         "tumor",
@@ -100,7 +100,7 @@ def test_keyphrases_are_runs_between_stop_words(params):
     assert keyphrases("one two three four five", data, 3) == ["one two three", "two three four", "three four five"]
 
 
-def test_sentences_keep_the_times_of_their_words(params):
+def test_sentences_keep_the_times_of_their_words(stage_params):
     said = [
         ("This", 0.0),
         ("is", 0.2),
@@ -112,7 +112,7 @@ def test_sentences_keep_the_times_of_their_words(params):
         ("here", 4.2),
     ]
     words = [{"word": word, "start": start, "end": start + 0.1} for word, start in said]
-    found = sentences(words, params("captions").nltk_data)
+    found = sentences(words, stage_params("captions").nltk_data)
     assert [len(s.times) for s in found] == [4, 2, 2]
     assert [(s.text, s.start, round(s.end, 1)) for s in found] == [
         ("This is Dr. Lee.", 0.0, 0.7),
@@ -180,24 +180,24 @@ def test_entities_are_whole_longest_and_in_any_form(lexicon):
     ],
 )
 def test_personal_data_is_recognised(text, kinds):
-    assert personal(text) == kinds
+    assert personal_data(text) == kinds
 
 
 def test_a_term_is_no_name(lexicon):
-    assert personal("This is a Doctor Carcinoma in situ.", lexicon) == []
-    assert personal("This is Doctor Miller, a carcinoma expert.", lexicon) == ["name"]
+    assert personal_data("This is a Doctor Carcinoma in situ.", lexicon) == []
+    assert personal_data("This is Doctor Miller, a carcinoma expert.", lexicon) == ["name"]
 
 
-def test_a_sentence_with_personal_data_does_not_leave_the_stage(tmp_path, lexicon, params):
+def test_a_sentence_with_personal_data_does_not_leave_the_stage(tmp_path, lexicon, stage_params):
     said = "Dr. Miller found a leiomyosarcoma. The stroma shows necrosis."
     words = [{"word": w, "start": float(n), "end": n + 0.5, "score": 1.0} for n, w in enumerate(said.split())]
     write_json(tmp_path / "heard.json", {"segments": [{"words": words}]})
     item = Item("v", "d", {"transcript": str(tmp_path / "heard.json"), "title": ""})
-    captions(item, tmp_path, params("captions"), lexicon.folder, tmp_path / "replies", budget=1.0)
+    captions(item, tmp_path, stage_params("captions"), lexicon.folder, tmp_path / "replies", budget=1.0)
     text = (tmp_path / "v.json").read_text()
     assert "Miller" not in text
     first, second = read_json(tmp_path / "v.json")["sentences"]
-    assert (first["text"], first["raw"], first["kind"], first["personal"]) == ("", "", "other", ["name"])
+    assert (first["text"], first["raw"], first["kind"], first["personal_data"]) == ("", "", "other", ["name"])
     assert (first["start"], first["end"]) == (0.0, 4.5)
     assert second["kind"] == "medical"
 
@@ -244,14 +244,16 @@ def test_the_lexicon_has_ids_types_and_no_everyday_words(lexicon):
     assert not {"back", "hand", "water", "channel"} & set(terms.index)
 
 
-def test_umls_files_are_read_where_given(tmp_path, params):
+def test_umls_files_are_read_where_given(tmp_path, stage_params):
     (tmp_path / "MRCONSO.RRF").write_text(
         "C0011|ENG|P|L|PF|S|Y|A||||SRC|PT|X|Strange Tumorlet|0|N||\n"
         "C0012|GER|P|L|PF|S|Y|A||||SRC|PT|X|Fremdes Wort|0|N||\n"
     )
     (tmp_path / "MRSTY.RRF").write_text("C0011|T191|B|Neoplastic Process|AT||\n")
-    block = params("lexicon", umls=str(tmp_path), mesh="", mondo="", glossary=str(ROOT / "stages/lexicon/glossary.csv"))
-    build(block, tmp_path / "out", tmp_path / "m.json")
+    params = stage_params(
+        "lexicon", umls=str(tmp_path), mesh="", mondo="", glossary=str(ROOT / "stages/lexicon/glossary.csv")
+    )
+    build(params, tmp_path / "out", tmp_path / "m.json")
     table = pd.read_parquet(tmp_path / "out" / "terms.parquet").set_index("term")
     assert table.loc["strange tumorlet", ["id", "semantic_type"]].tolist() == ["UMLS:C0011", "Neoplastic Process"]
     assert "fremdes wort" not in table.index

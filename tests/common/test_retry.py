@@ -67,7 +67,7 @@ def test_what_passes_is_not_tried_further_and_other_errors_not_again(waits):
     assert waits == [0.5]
 
 
-def test_every_client_of_ours_waits_as_long_as_it_is_asked_to(busy, waits, params, tmp_path):
+def test_every_client_of_ours_waits_as_long_as_it_is_asked_to(busy, waits, stage_params, tmp_path):
     """Images, services and videos: 7 s before each further try, none after the last."""
     import yt_dlp
 
@@ -75,14 +75,14 @@ def test_every_client_of_ours_waits_as_long_as_it_is_asked_to(busy, waits, param
     from stages.sources.laion.download import download
     from stages.videos.site import attempt
 
-    laion = params("sources").laion.model_copy(update={"retries": 2})
+    laion = stage_params("sources").laion.model_copy(update={"retries": 2})
     assert download(requests.Session(), f"{busy.url}/7", laion, private=True).reason == "http_429"
     assert waits == [7, 7]
     url = f"{busy.url}/7?"
     with pytest.raises(StageError, match="status 429: run this again"):
         ask(url, lambda: requests.get(url, timeout=5), bytes)
     assert waits[2:] == [7] * (TRIES - 1)
-    videos = params("videos", retries=1, backoff_s=0.01)
+    videos = stage_params("videos", retries=1, backoff_s=0.01)
     with yt_dlp.YoutubeDL({"quiet": True, "retries": 0}) as site, pytest.raises(Failed, match="tried 2 times"):
         attempt(lambda: site.extract_info(f"{busy.url}/7"), videos)
     assert waits[2 + TRIES - 1 :] == [7]

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.common.english import common
+from stages.common.data.files import write_table
 from stages.common.errors import StageError
-from stages.common.files import write_table
-from stages.common.lexicon import Lexicon
 from stages.common.stats import bootstrap
+from stages.common.text.english import common
+from stages.common.text.lexicon import Lexicon
 
 
 @pytest.fixture

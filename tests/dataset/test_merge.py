@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.common.histology import FLAGS
-from stages.common.pairs import pairs_table
+from stages.common.data.pairs import pairs_table
+from stages.common.frame_filter.classifier import FLAGS
 from stages.dataset.merge import leaks_left, merge
 
 RNG = np.random.default_rng(0)
@@ -39,25 +39,25 @@ def prints(images, **special):
         far = {"sha256": image, "hash": RNG.bytes(32), "mirrored": RNG.bytes(32)}
         vector = RNG.standard_normal(64)
         far["embedding"] = (vector / np.linalg.norm(vector)).astype(np.float16).tobytes()
-        quality = {"blur": 0.2, "glass": 0.1, "histology": 1.0, "error": "", "width": 9, "height": 9}
+        quality = {"blur": 0.2, "background": 0.1, "histology": 1.0, "error": "", "width": 9, "height": 9}
         flags = {f"flag_{flag}": 0.0 for flag in FLAGS}
         rows.append({"image": image} | far | quality | flags | special.get(image, {}))
     return pd.DataFrame(rows)
 
 
-def merged(rows, params, special=None, tests=None, verify=lambda asked: [False] * len(asked), **changes):
+def merged(rows, stage_params, special=None, tests=None, verify=lambda asked: [False] * len(asked), **changes):
     fit = {one["pair_id"]: one.get("similarity", np.nan) for one in rows}
     table = pairs_table(rows)
     table["similarity"] = table.pair_id.map(fit)
     images = prints(dict.fromkeys(table.image), **(special or {}))
     tests = tests if tests is not None else prints(["nowhere.jpg"]).assign(evalset="far")
-    block = params("dataset", **changes)
-    found = merge(table, images, tests, block, 0, verify)
-    assert leaks_left(found, images, tests, block.near_bits)["groups"] == 0
+    params = stage_params("dataset", **changes)
+    found = merge(table, images, tests, params, 0, verify)
+    assert leaks_left(found, images, tests, params.phash_distance)["groups"] == 0
     return found.set_index("pair_id")
 
 
-def test_the_first_source_then_the_larger_image_stays(params):
+def test_the_first_source_then_the_larger_image_stays(stage_params):
     rows = [
         row("q", image="a#q"),
         row("p", "pubmed", image="a#p", width=900.0),
@@ -70,15 +70,15 @@ def test_the_first_source_then_the_larger_image_stays(params):
         "a#o1": {"hash": bits(0)},
         "a#o2": {"hash": bits(20)},
     }
-    table = merged(rows, params, special)
+    table = merged(rows, stage_params, special)
     assert table.loc["p", ["drop", "duplicate_of"]].tolist() == ["exact_duplicate", "q"]
     assert table.loc["o1", ["drop", "duplicate_of"]].tolist() == ["near_duplicate", "o2"]
     assert table.loc[["q", "o2"], "drop"].tolist() == ["", ""]
-    turned = merged(rows, params, special, sources=["pubmed", "quilt", "openpath"])
+    turned = merged(rows, stage_params, special, sources=["pubmed", "quilt", "openpath"])
     assert turned.loc["q", "duplicate_of"] == "p"
 
 
-def test_mirrored_and_cut_images_are_copies_too(params):
+def test_mirrored_and_cut_images_are_copies_too(stage_params):
     rows = [row("a", image="t#a"), row("b", image="t#b"), row("c", image="t#c"), row("d", image="t#d")]
     vector = (np.eye(64)[0]).astype(np.float16).tobytes()
     special = {
@@ -88,49 +88,49 @@ def test_mirrored_and_cut_images_are_copies_too(params):
         "t#d": {"embedding": vector},
     }
     asked = []
-    table = merged(rows, params, special, verify=lambda pairs: [asked.append(pair) or True for pair in pairs])
-    assert table["drop"].to_dict() == {"a": "", "b": "near_duplicate", "c": "", "d": "view_duplicate"}
+    table = merged(rows, stage_params, special, verify=lambda pairs: [asked.append(pair) or True for pair in pairs])
+    assert table["drop"].to_dict() == {"a": "", "b": "near_duplicate", "c": "", "d": "crop_duplicate"}
     assert asked == [("t#c", "t#d")]
-    assert merged(rows, params, special).loc["d", "drop"] == ""
+    assert merged(rows, stage_params, special).loc["d", "drop"] == ""
 
 
-def test_one_groups_own_likenesses_stay_and_repeated_texts_go(params):
+def test_one_groups_own_likenesses_stay_and_repeated_texts_go(stage_params):
     rows = [
         row("v1", group="v", image="t#1", text="Keratin pearls, here."),
         row("v2", group="v", image="t#2"),
         row("v3", group="v", image="t#1", text="keratin pearls here"),
     ]
-    table = merged(rows, params, {"t#1": {"hash": bits(0)}, "t#2": {"hash": bits(1)}})
+    table = merged(rows, stage_params, {"t#1": {"hash": bits(0)}, "t#2": {"hash": bits(1)}})
     assert table["drop"].to_dict() == {"v1": "", "v2": "", "v3": "same_image_and_text"}
     assert table.text_group.tolist() == ["v1", "v2", "v1"]
 
 
-def test_every_fault_names_its_reason(params):
+def test_every_fault_names_its_reason(stage_params):
     rows = [row(name) for name in "abcdefgh"]
     rows[1]["width"], rows[2]["text"], rows[3]["confidence"], rows[7]["text"] = 10.0, "two words", 0.1, "word " * 50
     special = {
         "t.tar#e.jpg": {"blur": 0.9},
-        "t.tar#f.jpg": {"glass": 0.95},
+        "t.tar#f.jpg": {"background": 0.95},
         "t.tar#g.jpg": {"flag_person": 0.8},
         "t.tar#a.jpg": {"error": "unreadable_image"},
     }
-    strict = {"max_blur": 0.8, "max_glass": 0.9, "flags": ["person"], "max_words": 40}
-    assert merged(rows, params, special, **strict)["drop"].to_dict() == {
+    strict = {"max_blur": 0.8, "max_background": 0.9, "flags": ["person"], "max_words": 40}
+    assert merged(rows, stage_params, special, **strict)["drop"].to_dict() == {
         "a": "unreadable_image",
         "b": "image_too_small",
         "c": "text_too_short",
         "d": "low_confidence",
         "e": "blurred",
-        "f": "glass",
+        "f": "background",
         "g": "flag_person",
         "h": "text_too_long",
     }
-    lenient = merged(rows[4:], params, special)
+    lenient = merged(rows[4:], stage_params, special)
     assert (lenient["drop"] == "").all()
     assert (lenient.split != "").all()
 
 
-def test_planted_leaks_of_every_kind_are_all_found(params):
+def test_planted_leaks_of_every_kind_are_all_found(stage_params):
     rows = [row(name, image=f"t#{name}") for name in ("exact", "near", "mirrored", "cut", "clean")]
     vector = np.eye(64)[3].astype(np.float16).tobytes()
     tests = prints(
@@ -147,7 +147,7 @@ def test_planted_leaks_of_every_kind_are_all_found(params):
         "t#mirrored": {"mirrored": bits(10, 7)},
         "t#cut": {"embedding": vector},
     }
-    table = merged(rows, params, special, tests, verify=lambda pairs: [right == "e4" for _, right in pairs])
+    table = merged(rows, stage_params, special, tests, verify=lambda pairs: [right == "e4" for _, right in pairs])
     assert table["drop"].to_dict() == {
         "exact": "leak_nct",
         "near": "leak_nct",
@@ -165,33 +165,33 @@ def test_the_second_search_counts_leaks_that_were_let_through():
     assert leaks_left(table, images, tests, 24) == {"evalsets": 1, "test": 1, "groups": 0}
 
 
-def test_groups_stay_together_and_new_ones_move_no_old_ones(params):
+def test_groups_stay_together_and_new_ones_move_no_old_ones(stage_params):
     rows = [row(f"g{n}_{k}", group=f"g{n}") for n in range(300) for k in range(2)]
-    table = merged(rows, params)
+    table = merged(rows, stage_params)
     assert table.groupby("group").split.nunique().max() == 1
     shares = table.split.value_counts(normalize=True)
     assert shares["test"] == pytest.approx(0.12, abs=0.05)
     assert shares["val"] == pytest.approx(0.08, abs=0.05)
-    fewer = merged(rows[:200], params)
+    fewer = merged(rows[:200], stage_params)
     assert (fewer.split == table.loc[fewer.index].split).all()
 
 
-def test_groups_that_share_a_copy_fall_on_one_side(params):
+def test_groups_that_share_a_copy_fall_on_one_side(stage_params):
     rows = [row(f"{side}{n}_{k}", group=f"{side}{n}") for n in range(60) for side in "ab" for k in range(2)]
     special = {f"t.tar#{side}{n}_0.jpg": {"sha256": f"shared {n}"} for n in range(60) for side in "ab"}
-    table = merged(rows, params, special)
+    table = merged(rows, stage_params, special)
     sides = table[table.split != ""].groupby("group").split.first()
     assert all(sides[f"a{n}"] == sides[f"b{n}"] for n in range(60))
     assert sides.nunique() > 1
 
 
-def test_pairs_that_do_not_fit_go_and_those_nobody_judged_stay(params):
+def test_pairs_that_do_not_fit_go_and_those_nobody_judged_stay(stage_params):
     rows = [row("poor", similarity=0.1), row("good", similarity=0.4), row("unknown")]
-    found = merged(rows, params, min_similarity=0.2)
+    found = merged(rows, stage_params, min_similarity=0.2)
     assert found["drop"].to_dict() == {"good": "", "poor": "low_similarity", "unknown": ""}
 
 
-def test_without_any_test_set_nothing_is_a_leak(params):
+def test_without_any_test_set_nothing_is_a_leak(stage_params):
     rows = [row("a"), row("b", image="t.tar#a2.jpg"), row("c")]
-    found = merged(rows, params, tests=prints(["nowhere.jpg"]).assign(evalset="far").head(0))
+    found = merged(rows, stage_params, tests=prints(["nowhere.jpg"]).assign(evalset="far").head(0))
     assert (found["drop"] == "").all()

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from stages.common.data.files import jpeg, read_tar, write_json, write_table, write_tar
+from stages.common.data.pairs import pairs_table
 from stages.common.errors import StageError
-from stages.common.files import jpeg, read_tar, write_json, write_table, write_tar
-from stages.common.pairs import pairs_table
 from stages.dataset.card import write_card
 from stages.dataset.check import check
 from stages.dataset.croissant import write_croissant

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from stages.common.files import sha256
-from stages.common.histology import FLAGS
+from stages.common.data.files import sha256
+from stages.common.frame_filter.classifier import FLAGS
 from stages.demo import evalsets, frames, script
 from stages.demo.captioned import copied, make, tissues
-from stages.demo.film import CANVAS, look, shoot
+from stages.demo.render import CANVAS, render, shoot
 from stages.demo.tissue import PAINTERS, paint
 from stages.frame_filter.labels import read_labels
 
@@ -72,7 +72,7 @@ def test_zooming_out_shows_more_of_the_slide():
 
     slide = paint("cartilage", *CANVAS, rng(3))
     half = cv2.resize(slide, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    near, far = (look(slide, half, script.View(0, 0.5, 0.5, scale)) for scale in (0.5, 2.0))
+    near, far = (render(slide, half, script.SlideView(0, 0.5, 0.5, scale)) for scale in (0.5, 2.0))
     assert near.shape == far.shape == (720, 1280, 3)
     middle = far[360 - 90 : 360 + 90, 640 - 160 : 640 + 160].astype(int)
     shrunk = cv2.resize(near, (320, 180), interpolation=cv2.INTER_AREA).astype(int)
@@ -90,7 +90,7 @@ def test_labelled_frames_have_both_labels_and_many_sources(tmp_path):
 
 
 def test_evalsets_repeat_and_no_tile_is_in_both_sides(tmp_path):
-    from stages.common.evalsets import load_protocol, read_evalset
+    from stages.common.evalsets.protocol import load_protocol, read_evalset
 
     for name in ("one", "two"):
         evalsets.make_evalsets(tmp_path / name, "tiny", seed=0, jobs=2)
@@ -105,7 +105,7 @@ def test_evalsets_repeat_and_no_tile_is_in_both_sides(tmp_path):
 
 
 def test_captioned_images_name_what_they_show_and_resaving_keeps_it_alike():
-    from stages.common.pictures import decode
+    from stages.common.data.pictures import decode
     from stages.demo.script import narration
     from stages.fingerprints.hashes import perceptual_hashes
 

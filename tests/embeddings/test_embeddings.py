@@ -10,14 +10,14 @@ from conftest import ROOT
 from PIL import Image
 from safetensors.numpy import load_file
 
-from stages.common.clip import build, named, save
-from stages.common.embed import embed_classes, embed_images, embed_texts
+from stages.common.data.files import read_yaml, write_tar
 from stages.common.errors import StageError
-from stages.common.files import read_yaml, write_tar
+from stages.common.models.clip import build, named, save
+from stages.common.models.embed import embed_classes, embed_images, embed_texts
 from stages.demo.tissue import paint
 from stages.embeddings.__main__ import make
 from stages.embeddings.sets import held_out
-from stages.embeddings.store import Store, files_digest, weights_digest
+from stages.embeddings.store import VectorCache, files_digest, weights_digest
 
 PROTOCOL = """
 name: p
@@ -92,7 +92,7 @@ def test_arrays_stay_under_their_key_and_changed_files_are_made_anew(tmp_path):
         return np.ones((2, 3), np.float32)
 
     def keep(key, force=False):
-        return Store(tmp_path / "out", tmp_path / "keys.json", force).keep("m/a.safetensors", key, vectors)
+        return VectorCache(tmp_path / "out", tmp_path / "keys.json", force).keep("m/a.safetensors", key, vectors)
 
     path = tmp_path / "out/m/a.safetensors"
     assert [keep(key) for key in ("k", "k", "other")] == [False, True, False]
@@ -106,14 +106,14 @@ def test_arrays_stay_under_their_key_and_changed_files_are_made_anew(tmp_path):
 
 def test_vectors_nobody_asked_for_go(tmp_path):
     ones = np.ones((1, 2), np.float32)
-    store = Store(tmp_path / "out", tmp_path / "keys.json")
+    store = VectorCache(tmp_path / "out", tmp_path / "keys.json")
     for name in ("m/a.safetensors", "m/b.safetensors"):
         store.keep(name, "k", lambda: ones)
-    store = Store(tmp_path / "out", tmp_path / "keys.json")
+    store = VectorCache(tmp_path / "out", tmp_path / "keys.json")
     store.keep("m/a.safetensors", "k", lambda: ones)
     store.close()
     assert [path.name for path in (tmp_path / "out").rglob("*.safetensors")] == ["a.safetensors"]
-    assert not Store(tmp_path / "out", tmp_path / "keys.json").keep("m/b.safetensors", "k", lambda: ones)
+    assert not VectorCache(tmp_path / "out", tmp_path / "keys.json").keep("m/b.safetensors", "k", lambda: ones)
 
 
 def test_digests_follow_contents(tiny, pictures):
@@ -126,7 +126,7 @@ def test_digests_follow_contents(tiny, pictures):
 
 
 @pytest.fixture
-def stage(tiny, pictures, tmp_path, monkeypatch, params, base):
+def stage(tiny, pictures, tmp_path, monkeypatch, stage_params, base):
     """Run the stage in a folder of its own; parameters of other blocks and the protocol's text can be changed."""
     monkeypatch.chdir(tmp_path)
     save(build(str(tiny), "none", 1), tmp_path / "models/quiltnet")
@@ -140,7 +140,7 @@ def stage(tiny, pictures, tmp_path, monkeypatch, params, base):
         tree["evaluation"] |= {"protocol": "p.yaml", "evalsets": "evalsets"}
         (tmp_path / "params.yaml").write_text(json.dumps(tree))
         (tmp_path / "p.yaml").write_text(protocol)
-        return make(params("embeddings", **changes), base)
+        return make(stage_params("embeddings", **changes), base)
 
     return run
 

@@ -8,9 +8,9 @@ from PIL import Image
 from safetensors.numpy import save_file
 from sklearn import metrics as reference
 
+from stages.common.data.files import read_json
 from stages.common.errors import StageError
-from stages.common.evalsets import Evalset, load_protocol
-from stages.common.files import read_json
+from stages.common.evalsets.protocol import Evalset, load_protocol
 from stages.evaluation import readers
 from stages.evaluation.__main__ import make
 from stages.evaluation.errors import write_errors
@@ -218,32 +218,32 @@ def test_readers_files_that_are_wrong_name_the_row(tmp_path, text, message):
 # --- probe
 
 
-def test_probe_beats_chance_repeats_and_splits_what_has_no_split(params):
-    block = params("evaluation", probe_fractions=[0.1, 1.0], probe_seeds=2)
-    found = linear_probe(world(), block, "balanced_accuracy", seed=0)
-    assert found == linear_probe(world(), block, "balanced_accuracy", seed=0)
+def test_probe_beats_chance_repeats_and_splits_what_has_no_split(stage_params):
+    params = stage_params("evaluation", probe_fractions=[0.1, 1.0], probe_seeds=2)
+    found = linear_probe(world(), params, "balanced_accuracy", seed=0)
+    assert found == linear_probe(world(), params, "balanced_accuracy", seed=0)
     assert found["1"]["mean"] >= found["0.1"]["mean"] > 0.5
-    assert linear_probe(world(split=""), block, "accuracy", seed=0)["1"]["mean"] > 0.8
+    assert linear_probe(world(split=""), params, "accuracy", seed=0)["1"]["mean"] > 0.8
     noise = Labelled(unit(np.random.default_rng(1).normal(size=(240, 16))), world().text, world().table)
-    assert linear_probe(noise, block, "balanced_accuracy", seed=0)["1"]["mean"] < 0.5
+    assert linear_probe(noise, params, "balanced_accuracy", seed=0)["1"]["mean"] < 0.5
 
 
-def test_probe_chooses_on_the_official_validation_split(params):
+def test_probe_chooses_on_the_official_validation_split(stage_params):
     from sklearn.linear_model import LogisticRegression
 
     one = world(split=np.resize(["train", "validation", "test"], 240), noise=0.8)
-    train, validation, test = (one.side(name) for name in ("train", "validation", "test"))
-    block = params("evaluation", probe_fractions=[1.0], probe_seeds=1, probe_c=[1e-3, 10.0])
-    for strength in block.probe_c:
+    train, validation, test = (one.rows_of(name) for name in ("train", "validation", "test"))
+    params = stage_params("evaluation", probe_fractions=[1.0], probe_seeds=1, probe_c=[1e-3, 10.0])
+    for strength in params.probe_c:
         probe = LogisticRegression(C=strength, max_iter=1000).fit(one.image[train], one.label[train])
         label = one.label.copy()
         label[validation] = probe.predict(one.image[validation])  # so that this strength does best there
         pleased = Labelled(one.image, one.text, one.table.assign(label=label))
         expected = (probe.predict(one.image[test]) == one.label[test]).mean()
-        assert linear_probe(pleased, block, "accuracy", 0)["1"]["mean"] == pytest.approx(expected)
+        assert linear_probe(pleased, params, "accuracy", 0)["1"]["mean"] == pytest.approx(expected)
 
 
-def test_test_images_do_not_change_what_a_probe_learns(params, monkeypatch):
+def test_test_images_do_not_change_what_a_probe_learns(stage_params, monkeypatch):
     import sklearn.linear_model
 
     learnt = []
@@ -252,8 +252,8 @@ def test_test_images_do_not_change_what_a_probe_learns(params, monkeypatch):
         sklearn.linear_model.LogisticRegression, "fit", lambda self, x, y: learnt.append(x.tobytes()) or fit(self, x, y)
     )
     one = world()
-    test = {row.tobytes() for row in one.image[one.side("test")]}
-    linear_probe(one, params("evaluation", probe_seeds=1), "accuracy", 0)
+    test = {row.tobytes() for row in one.image[one.rows_of("test")]}
+    linear_probe(one, stage_params("evaluation", probe_seeds=1), "accuracy", 0)
     rows = {part[n : n + 64] for part in learnt for n in range(0, len(part), 64)}
     assert learnt
     assert not rows & test
@@ -342,9 +342,9 @@ def test_models_come_with_the_first_two_first_and_left_out_labels_are_gone(embed
 
 
 @pytest.mark.parametrize("task", ["zero_shot", "linear_probe", "retrieval"])
-def test_each_task_writes_metrics_that_name_the_protocol(embedded, params, base, tmp_path, task):
-    block = params("evaluation", protocol="p.yaml", bootstrap=20, probe_seeds=1, probe_fractions=[1.0])
-    assert make(block, base, task)["items"] == 3
+def test_each_task_writes_metrics_that_name_the_protocol(embedded, stage_params, base, tmp_path, task):
+    params = stage_params("evaluation", protocol="p.yaml", bootstrap=20, probe_seeds=1, probe_fractions=[1.0])
+    assert make(params, base, task)["items"] == 3
     found = read_json(tmp_path / f"reports/metrics/{task}.json")
     assert found["protocol"] == {"name": "p", "digest": load_protocol("p.yaml").digest, "metric": "accuracy"}
     assert {"start", "tuned", "ViT-B-32_openai"} <= set(found)
@@ -359,19 +359,19 @@ def test_missing_vectors_say_what_to_run(embedded, tmp_path):
         labelled(embedded, "tuned", "lung")
 
 
-def test_a_dataset_without_a_test_split_measures_no_retrieval(embedded, params, base, tmp_path):
+def test_a_dataset_without_a_test_split_measures_no_retrieval(embedded, stage_params, base, tmp_path):
     (embedded / "sets/held_out.parquet").unlink()
-    assert make(params("evaluation", protocol="p.yaml"), base, "retrieval")["sets"] == 0
+    assert make(stage_params("evaluation", protocol="p.yaml"), base, "retrieval")["sets"] == 0
     assert read_json(tmp_path / "reports/metrics/retrieval.json")["tuned"] == {}
 
 
 @pytest.mark.parametrize("task", ["zero_shot", "linear_probe", "retrieval"])
-def test_without_any_set_there_is_nothing_to_measure(params, base, tmp_path, monkeypatch, task):
+def test_without_any_set_there_is_nothing_to_measure(stage_params, base, tmp_path, monkeypatch, task):
     from stages.report.plots import draw_all
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data/embeddings").mkdir(parents=True)
-    assert make(params("evaluation", protocol=str(ROOT / "protocols/mine.yaml")), base, task)["sets"] == 0
+    assert make(stage_params("evaluation", protocol=str(ROOT / "protocols/mine.yaml")), base, task)["sets"] == 0
     metrics = read_json(tmp_path / f"reports/metrics/{task}.json")
     assert metrics["protocol"]["name"] == "mine"
     assert (tmp_path / "reports/evaluation" / task).is_dir()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.common.files import jpeg, write_tar
+from stages.common.data.files import jpeg, write_tar
 from stages.fingerprints import work
 from stages.fingerprints.hashes import perceptual_hashes
 
@@ -36,7 +36,7 @@ def table(tmp_path, monkeypatch):
     """Fingerprints of two images in a tar, a file, and what is no image, with a filter that averages colours."""
 
     class Filter:
-        def judge(self, pictures):
+        def predict(self, pictures):
             means = np.array([picture.mean((0, 1)) for picture in pictures], np.float32)
             flags = {"person": np.arange(len(pictures), dtype=np.float32)}
             return SimpleNamespace(features=means, histology=means[:, 0] / 255, flags=flags)

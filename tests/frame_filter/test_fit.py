@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
+from stages.common.data.files import read_json
 from stages.common.errors import StageError
-from stages.common.files import read_json
-from stages.common.histology import FrameFilter, load_filter
-from stages.common.screening import Screening
+from stages.common.frame_filter.classifier import FrameFilter, load_filter
+from stages.common.frame_filter.prescreening import Prescreening
 from stages.demo.real import photograph
 from stages.demo.spoil import SPOILERS
 from stages.demo.tissue import paint
@@ -62,7 +62,7 @@ def write_frames(folder, rows):
 
 
 @pytest.mark.slow
-def test_a_fitted_filter_knows_tissue_and_flags_it_never_saw(tmp_path, params):
+def test_a_fitted_filter_knows_tissue_and_flags_it_never_saw(tmp_path, stage_params):
     rng = np.random.default_rng(0)
     seen = ["adipose", "stroma", "naevus", "cribriform", "lymphocytes", "smooth_muscle"]
     rows = []
@@ -76,30 +76,30 @@ def test_a_fitted_filter_knows_tissue_and_flags_it_never_saw(tmp_path, params):
         row = {"label": "other", "source": f"photo_{name}", "panels": 0}
         rows += [(row | {"file": f"{name}{n}.png"}, np.roll(image, 40 * n, 1)) for n in range(3)]
     write_frames(tmp_path / "frames", rows)
-    block = params("frame_filter", frames=str(tmp_path / "frames"), folds=3, leave_out="drawn_a", variations=1)
-    fit(block, tmp_path / "model", tmp_path / "metrics.json", 0, "cpu")
-    judge = load_filter(tmp_path / "model")
-    assert isinstance(judge, FrameFilter)
+    params = stage_params("frame_filter", frames=str(tmp_path / "frames"), folds=3, leave_out="drawn_a", variations=1)
+    fit(params, tmp_path / "model", tmp_path / "metrics.json", 0, "cpu")
+    frame_filter = load_filter(tmp_path / "model")
+    assert isinstance(frame_filter, FrameFilter)
     unseen = [paint(t, 180, 240, rng) for t in ("epidermis", "isolated_cells", "colorectal_cancer")]
     other = [cv2.resize(photograph(name), (240, 180)) for name in ("flower", "motorcycle", "camera")]
-    judged = judge.judge(unseen + other)
-    assert all(judge.keeps(score) for score in judged.histology[:3])
-    assert sum(judge.keeps(score) for score in judged.histology[3:]) <= 1
-    spoilt = judge.judge([SPOILERS["panels"](image.copy(), rng) for image in unseen]).flags["panels"]
+    judged = frame_filter.predict(unseen + other)
+    assert all(frame_filter.is_histology(score) for score in judged.histology[:3])
+    assert sum(frame_filter.is_histology(score) for score in judged.histology[3:]) <= 1
+    spoilt = frame_filter.predict([SPOILERS["panels"](image.copy(), rng) for image in unseen]).flags["panels"]
     assert (spoilt > judged.flags["panels"][:3]).all()
     assert set(judged.flags) == {"panels"}, "a flag nobody labelled is not guessed"
     metrics = read_json(tmp_path / "metrics.json")
     assert metrics["frames"] == 42
     assert set(metrics["leave_one_source_out"]) == {"drawn_adipose", "mean"}
     assert metrics["flags"]["panels"]["auroc"] > 0.8
-    fit(block, tmp_path / "again", tmp_path / "m2.json", 0, "cpu")
+    fit(params, tmp_path / "again", tmp_path / "m2.json", 0, "cpu")
     heads = [(tmp_path / name / "heads.safetensors").read_bytes() for name in ("model", "again")]
     assert heads[0] == heads[1]
-    assert judge.judge([]).histology.shape == (0,)
-    screening = Screening(judge)
+    assert frame_filter.predict([]).histology.shape == (0,)
+    prescreening = Prescreening(frame_filter)
     for image in unseen:
-        screening.add(image)
-    assert screening.shares(params("keyframes").screening)[0] == 1
+        prescreening.add(image)
+    assert prescreening.shares(stage_params("keyframes").prescreening)[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_fitted_filter_knows_tissue_and_flags_it_never_saw(tmp_path, params):
         (("a", "b", "c", "d", "e", "f", "g", "h"), 4),  # fewer frames of a label than folds
     ],
 )
-def test_a_small_folder_of_labels_is_enough_to_begin_with(tmp_path, params, sources, frames):
+def test_a_small_folder_of_labels_is_enough_to_begin_with(tmp_path, stage_params, sources, frames):
     rng = np.random.default_rng(0)
     cat = cv2.resize(photograph("cat"), (240, 180))
     rows = []
@@ -120,19 +120,19 @@ def test_a_small_folder_of_labels_is_enough_to_begin_with(tmp_path, params, sour
         row = {"file": f"{n}.png", "label": "histology" if tissue else "other", "source": sources[n % len(sources)]}
         rows.append((row, paint("stroma", 180, 240, rng) if tissue else np.roll(cat, 20 * n, 1)))
     write_frames(tmp_path / "frames", rows)
-    block = params("frame_filter", frames=str(tmp_path / "frames"), variations=1, leave_out="")
-    assert fit(block, tmp_path / "model", tmp_path / "metrics.json", 0, "cpu")["items"] == frames
+    params = stage_params("frame_filter", frames=str(tmp_path / "frames"), variations=1, leave_out="")
+    assert fit(params, tmp_path / "model", tmp_path / "metrics.json", 0, "cpu")["items"] == frames
     assert read_json(tmp_path / "metrics.json")["balanced_accuracy"] > 0.5
-    assert load_filter(tmp_path / "model").judge([paint("stroma", 180, 240, rng)]).histology[0] > 0.5
+    assert load_filter(tmp_path / "model").predict([paint("stroma", 180, 240, rng)]).histology[0] > 0.5
 
 
 @pytest.mark.parametrize("labels", [[], ["histology"] * 4, ["other"] * 4, ["histology", "other", "other"]])
-def test_both_labels_are_needed(tmp_path, params, labels):
+def test_both_labels_are_needed(tmp_path, stage_params, labels):
     (tmp_path / "frames").mkdir()
     lines = [f"{number}.png,{label},a" for number, label in enumerate(labels)]
     for number in range(len(labels)):
         cv2.imwrite(str(tmp_path / "frames" / f"{number}.png"), np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "frames/labels.csv").write_text("\n".join(["file,label,source", *lines]))
-    block = params("frame_filter", frames=str(tmp_path / "frames"))
+    params = stage_params("frame_filter", frames=str(tmp_path / "frames"))
     with pytest.raises(StageError, match=r"labels.csv: \d frames are labelled (histology|other), 2 are the least"):
-        fit(block, tmp_path / "model", tmp_path / "metrics.json", 0, "cpu")
+        fit(params, tmp_path / "model", tmp_path / "metrics.json", 0, "cpu")

@@ -8,8 +8,8 @@ import torch
 from torchvision.transforms import functional
 
 from stages.common.errors import StageError
-from stages.common.histology import load_filter
-from stages.common.published import CONVS, MEAN, STD, Published, member
+from stages.common.frame_filter.classifier import load_filter
+from stages.common.frame_filter.ensemble import CONVS, MEAN, STD, PublishedEnsemble, member
 from stages.frame_filter.published import FILES, convert
 
 pytestmark = pytest.mark.slow
@@ -33,11 +33,11 @@ def folder(tmp_path_factory):
 def converted(folder, tmp_path_factory):
     from conftest import ROOT
 
-    from stages.common.params import load
+    from stages.common.stage.params import load_params
 
-    block = load("frame_filter", ROOT / "params.yaml")[0].model_copy(update={"published": str(folder)})
+    params = load_params("frame_filter", ROOT / "params.yaml")[0].model_copy(update={"published": str(folder)})
     out = tmp_path_factory.mktemp("model")
-    convert(block, out, out / "metrics.json")
+    convert(params, out, out / "metrics.json")
     return out
 
 
@@ -49,23 +49,23 @@ def test_shapes_are_the_published_ones():
 
 
 def test_any_of_three_makes_a_frame_histology(converted):
-    judge = load_filter(converted)
-    assert isinstance(judge, Published)
+    frame_filter = load_filter(converted)
+    assert isinstance(frame_filter, PublishedEnsemble)
     image = np.random.default_rng(0).integers(0, 255, (200, 300, 3), dtype=np.uint8)
-    found = judge.judge([image])
+    found = frame_filter.predict([image])
     assert found.features.shape == (1, 1536)
     pixels = functional.to_tensor(image)
     pixels = functional.normalize(functional.resize(pixels, [384, 384], antialias=True), MEAN, STD)[None]
     crop = lambda size: functional.resize(functional.center_crop(pixels, [size, size]), [384, 384], antialias=True)  # noqa: E731
     with torch.inference_mode():
-        scores = [judge._members[name](crop(300)).softmax(1)[0, 1] for name in CONVS]
-        tokens = judge._members["dino"]
+        scores = [frame_filter._members[name](crop(300)).softmax(1)[0, 1] for name in CONVS]
+        tokens = frame_filter._members["dino"]
         seen = [norm[:, 0] for norm in _last_blocks(tokens, crop(224))]
-        scores.append(judge._members["dino_head"](torch.cat(seen, 1)).softmax(1)[0, 1])
+        scores.append(frame_filter._members["dino_head"](torch.cat(seen, 1)).softmax(1)[0, 1])
     assert found.histology[0] == pytest.approx(float(max(scores)), abs=1e-5)
-    assert judge.keeps(0.5)
-    assert not judge.keeps(0.49)
-    assert judge.judge([]).features.shape == (0, 1536)
+    assert frame_filter.is_histology(0.5)
+    assert not frame_filter.is_histology(0.49)
+    assert frame_filter.predict([]).features.shape == (0, 1536)
 
 
 def _last_blocks(network, pixels):
@@ -73,8 +73,8 @@ def _last_blocks(network, pixels):
     out = []
     x = network.patch_embed(pixels)
     x = network.norm_pre(network.patch_drop(network._pos_embed(x)))
-    for number, block in enumerate(network.blocks):
-        x = block(x)
+    for number, params in enumerate(network.all_params):
+        x = params(x)
         if number >= 8:
             out.append(network.norm(x))
     return out
@@ -106,15 +106,15 @@ class Payload:
         ("dino_head", b"junk", r"is no checkpoint of tensors alone"),
     ],
 )
-def test_wrong_checkpoints_are_named_and_never_run(folder, tmp_path, params, capsys, name, value, message):
+def test_wrong_checkpoints_are_named_and_never_run(folder, tmp_path, stage_params, capsys, name, value, message):
     spoilt = spoil(folder, tmp_path, name, value)
     with pytest.raises(StageError, match=message):
-        convert(params("frame_filter", published=str(spoilt)), tmp_path / "out", tmp_path / "m.json")
+        convert(stage_params("frame_filter", published=str(spoilt)), tmp_path / "out", tmp_path / "m.json")
     assert "has run" not in capsys.readouterr().out
 
 
-def test_a_payload_inside_a_checkpoint_is_refused(folder, tmp_path, params, capsys):
+def test_a_payload_inside_a_checkpoint_is_refused(folder, tmp_path, stage_params, capsys):
     spoilt = spoil(folder, tmp_path, "dino_head", {"state_dict": {}, "args": Payload()})
     with pytest.raises(StageError, match="was not loaded"):
-        convert(params("frame_filter", published=str(spoilt)), tmp_path / "out", tmp_path / "m.json")
+        convert(stage_params("frame_filter", published=str(spoilt)), tmp_path / "out", tmp_path / "m.json")
     assert "has run" not in capsys.readouterr().out

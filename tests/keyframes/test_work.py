@@ -9,33 +9,33 @@ import pandas as pd
 import pytest
 from recording import record
 
+from stages.common.data.files import read_tar
 from stages.common.errors import Rejected
-from stages.common.files import read_tar
-from stages.common.histology import Judgement
-from stages.common.itemwise import Item
-from stages.common.quality import blur, glass
+from stages.common.frame_filter.classifier import Prediction
+from stages.common.frame_filter.quality import background, blur
+from stages.common.incremental.runner import Item
 from stages.demo import film as camera
 from stages.demo import script
 from stages.demo.tissue import paint
 from stages.keyframes import work
 from stages.keyframes.magnification import level, magnification
 from stages.keyframes.prefetch import prefetch
-from stages.keyframes.scan import Cut, StillView, View, scan
+from stages.keyframes.scan import Cut, SampledFrame, StillImage, scan
 from stages.keyframes.sheet import sheet
 
 
-class Judge:
+class FakeFilter:
     """Takes coloured pictures for histology; features are a small picture."""
 
     threshold, long_side = 0.5, 160
 
-    def judge(self, images):
+    def predict(self, images):
         small = [cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA).ravel() for image in images]
         rows = np.array(small, np.float32).reshape(len(images), -1)
         colour = np.array([np.ptp(image.reshape(-1, 3).mean(0)) > 20 for image in images], np.float32)
-        return Judgement(rows, colour, {"arrow": np.full(len(images), 0.75, np.float32)})
+        return Prediction(rows, colour, {"arrow": np.full(len(images), 0.75, np.float32)})
 
-    def keeps(self, probability):
+    def is_histology(self, probability):
         return probability >= self.threshold
 
 
@@ -46,14 +46,14 @@ def tissue():
 
 
 @pytest.fixture
-def make(tmp_path, monkeypatch, params):
+def make(tmp_path, monkeypatch, stage_params):
     """Record frames and return their table, the members of the tar and the sheet's size."""
-    monkeypatch.setattr(work, "load_filter", lambda model, device: Judge())
+    monkeypatch.setattr(work, "load_filter", lambda model, device: FakeFilter())
 
     def run(frames, **changes):
         path = record(tmp_path / "v.mp4", frames, fps=10)
-        block = params("keyframes", min_hold_s=1.0, **changes)
-        work.keyframes(Item("v", "d", {"path": str(path)}), tmp_path, block, tmp_path, 1, "cpu")
+        params = stage_params("keyframes", min_hold_s=1.0, **changes)
+        work.keyframes(Item("v", "d", {"path": str(path)}), tmp_path, params, tmp_path, 1, "cpu")
         return pd.read_parquet(tmp_path / "v.parquet"), read_tar(tmp_path / "v.tar")
 
     return run
@@ -64,14 +64,14 @@ def test_a_video_becomes_holds_images_cuts_and_marks(make, tissue, tmp_path):
     pointing = [camera.arrow(tissue(300), 100 + 4 * n, 60) for n in range(30)]
     table, members = make([tissue(0)] * 20 + pointing + [grey] * 20)
     assert list(table.columns) == [*work.COLUMNS, *work.QUALITY]
-    assert list(table.chunk_id) == ["v_0000", "v_0001"], "the grey hold is no histology"
+    assert list(table.hold_id) == ["v_0000", "v_0001"], "the grey hold is no histology"
     assert list(table.start_s) == pytest.approx([0, 2], abs=0.11)
     assert list(table.end_s) == pytest.approx([2, 5], abs=0.11)
     assert (table.flag_arrow == 0.75).all()
     assert table.flag_person.isna().all(), "what was not taught is not known"
     assert json.loads(members["cuts.json"]) == pytest.approx([2, 5], abs=0.11)
-    marks = pd.read_parquet(io.BytesIO(members["marks.parquet"]))
-    assert set(marks.chunk_id) == {"v_0001"}
+    overlays = pd.read_parquet(io.BytesIO(members["overlays.parquet"]))
+    assert set(overlays.hold_id) == {"v_0001"}
     sheet(Item("v", "d", {"holds": str(tmp_path / "v.parquet"), "images": str(tmp_path / "v.tar")}), tmp_path)
     assert cv2.imread(str(tmp_path / "v.png")).shape[1] == 1280
 
@@ -88,17 +88,17 @@ def test_a_view_disturbed_for_a_moment_is_one_hold(make, tissue):
     assert (table.start_s[0], table.end_s[0]) == pytest.approx((0, 4.3), abs=0.11)
 
 
-def test_videos_that_are_no_lecture_are_rejected_with_their_reason(make, tissue, params):
+def test_videos_that_are_no_lecture_are_rejected_with_their_reason(make, tissue, stage_params):
     grey = [np.full((180, 320, 3), level, np.uint8) for level in (90, 200)]
     with pytest.raises(Rejected, match="no_histology"):
         make([grey[0]] * 20 + [grey[1]] * 20)
-    rules = params("keyframes").screening
+    rules = stage_params("keyframes").prescreening
     jumps = [tissue(40 * n) for n in range(12) for _ in range(10)]
     with pytest.raises(Rejected, match="not_narrative"):
-        make(jumps, screening=rules.model_copy(update={"narrative_cosine": 0.9999999}))
+        make(jumps, prescreening=rules.model_copy(update={"narrative_cosine": 0.9999999}))
     moving = [tissue(7 * n) for n in range(60)]
     with pytest.raises(Rejected, match="no_histology_hold"):
-        make(moving, screening=rules.model_copy(update={"min_narrative": 0.0}))
+        make(moving, prescreening=rules.model_copy(update={"min_narrative": 0.0}))
 
 
 def test_magnification_follows_the_size_of_nuclei():
@@ -126,9 +126,9 @@ def test_haematoxylin_is_separated_as_scikit_image_does():
 def test_blur_and_glass():
     image = paint("cribriform", 360, 640, np.random.default_rng(0))
     assert blur(image) < blur(cv2.GaussianBlur(image, (0, 0), 2)) < blur(cv2.GaussianBlur(image, (0, 0), 5))
-    assert glass(np.full((10, 10, 3), 245, np.uint8)) == 1
+    assert background(np.full((10, 10, 3), 245, np.uint8)) == 1
     half = np.concatenate([np.full((10, 10, 3), 245, np.uint8), np.full((10, 10, 3), (200, 80, 160), np.uint8)])
-    assert glass(half) == 0.5
+    assert background(half) == 0.5
 
 
 def test_prefetch_keeps_order_raises_and_stops():
@@ -148,12 +148,12 @@ def test_prefetch_keeps_order_raises_and_stops():
 
 
 @pytest.mark.slow
-def test_a_scan_of_a_lecture_finds_its_shots(tmp_path, params):
+def test_a_scan_of_a_lecture_finds_its_shots(tmp_path, stage_params):
     row = next(row for row in script.cast("tiny") if not row[3])
     plan = script.write(*row, seed=3, holds=1)
     camera.shoot(plan, tmp_path / "film.mp4")
-    found = list(scan(tmp_path / "film.mp4", params("keyframes"), 2, 320))
-    holds = [one for one in found if isinstance(one, StillView)]
+    found = list(scan(tmp_path / "film.mp4", stage_params("keyframes"), 2, 320))
+    holds = [one for one in found if isinstance(one, StillImage)]
     for shot in (s for s in plan.shots if s.kind == "hold" and s.end - s.start >= 3):
         near = [h for h in holds if abs(h.start - shot.start) < 0.1 and abs(h.end - shot.end) < 0.1]
         assert near, shot
@@ -165,6 +165,6 @@ def test_a_scan_of_a_lecture_finds_its_shots(tmp_path, params):
         if (a.view and a.view.slide) != (b.view and b.view.slide) or a.kind != b.kind == "title"
     ]
     assert [cut.time for cut in found if isinstance(cut, Cut)] == pytest.approx(cuts, abs=0.05)
-    views = [one for one in found if isinstance(one, View)]
+    views = [one for one in found if isinstance(one, SampledFrame)]
     assert len(views) == pytest.approx(plan.now, abs=2)
     assert sum(view.picture is not None for view in views) < len(views) / 1.5, "a still view is looked at once"

@@ -10,7 +10,7 @@ import pytest
 from stages.pairs.align import align, box_for
 from stages.pairs.lengths import counter, in_parts
 
-HOLDS = pd.DataFrame({"chunk_id": ["a", "b", "c"], "start_s": [0.0, 10.0, 30.0], "end_s": [8.0, 20.0, 40.0]})
+HOLDS = pd.DataFrame({"hold_id": ["a", "b", "c"], "start_s": [0.0, 10.0, 30.0], "end_s": [8.0, 20.0, 40.0]})
 
 
 def said(start, end, kind="medical"):
@@ -28,34 +28,34 @@ def said(start, end, kind="medical"):
         (said(27, 29.5), 2, 0.25, "hold_coming_up"),
     ],
 )
-def test_by_words(params, sentence, hold, confidence, reason):
-    (match,) = align(HOLDS, [sentence], params("pairs"))
+def test_by_words(stage_params, sentence, hold, confidence, reason):
+    (match,) = align(HOLDS, [sentence], stage_params("pairs"))
     assert (match.hold, match.reason) == (hold, reason)
     assert match.confidence == pytest.approx(confidence)
 
 
-def test_by_words_a_sentence_about_the_last_view_stays_off_the_next(params):
-    assert align(HOLDS, [said(21, 24)], params("pairs")) == []
-    assert align(HOLDS, [said(1, 5, "other")], params("pairs")) == []
-    assert align(HOLDS.iloc[:0], [said(1, 5)], params("pairs")) == []
+def test_by_words_a_sentence_about_the_last_view_stays_off_the_next(stage_params):
+    assert align(HOLDS, [said(21, 24)], stage_params("pairs")) == []
+    assert align(HOLDS, [said(1, 5, "other")], stage_params("pairs")) == []
+    assert align(HOLDS.iloc[:0], [said(1, 5)], stage_params("pairs")) == []
 
 
-def test_the_papers_rule_pads_holds_and_is_many_to_many(params):
-    block = params("pairs", rule="paper", pair_chunk_time=3.0)
+def test_the_papers_rule_pads_holds_and_is_many_to_many(stage_params):
+    params = stage_params("pairs", rule="paper", pair_chunk_time=3.0)
     sentences = [said(8.5, 9.5), said(24, 26), said(41, 44)]
-    assert [(m.hold, m.sentence) for m in align(HOLDS, sentences, block)] == [(0, 0), (1, 0), (2, 2)]
+    assert [(m.hold, m.sentence) for m in align(HOLDS, sentences, params)] == [(0, 0), (1, 0), (2, 2)]
 
 
-def test_pointing_decides_between_two_holds(params):
+def test_pointing_decides_between_two_holds(stage_params):
     sentence, near = said(5, 13), HOLDS.assign(start_s=[0.0, 8.0, 30.0])
-    (plain,) = align(near, [sentence], params("pairs"))
+    (plain,) = align(near, [sentence], stage_params("pairs"))
     assert (plain.hold, plain.reason) == (1, "said_over_hold")
-    gesture = pd.DataFrame({"chunk_id": ["a"], "start_s": [5.0], "end_s": [7.0]})
-    (pointed,) = align(near, [sentence], params("pairs"), gesture)
+    gesture = pd.DataFrame({"hold_id": ["a"], "start_s": [5.0], "end_s": [7.0]})
+    (pointed,) = align(near, [sentence], stage_params("pairs"), gesture)
     assert (pointed.hold, pointed.reason) == (0, "pointed_at")
     assert pointed.confidence == pytest.approx((1 + 0.4) / 2)
-    elsewhere = gesture.assign(chunk_id="c")  # a gesture over a hold in which nothing of this is said
-    assert align(near, [sentence], params("pairs"), elsewhere) == [plain]
+    elsewhere = gesture.assign(hold_id="c")  # a gesture over a hold in which nothing of this is said
+    assert align(near, [sentence], stage_params("pairs"), elsewhere) == [plain]
 
 
 def test_a_long_sentence_is_cut_where_a_clause_ends_and_never_in_a_word():
@@ -85,7 +85,7 @@ def test_tokens_are_those_that_open_clip_counts():
 def test_a_box_is_taken_from_the_gesture_made_meanwhile():
     boxes = pd.DataFrame(
         {
-            "chunk_id": ["a", "a", "b"],
+            "hold_id": ["a", "a", "b"],
             "start_s": [0, 6, 0],
             "end_s": [4, 9, 9],
             "x0": [0.1, 0.2, 0.3],

@@ -4,7 +4,7 @@ import ast
 
 import pandas as pd
 
-from stages.common.pairs import pairs_table
+from stages.common.data.pairs import pairs_table
 from stages.pairs.quilt import COLUMNS, quilt_table
 
 
@@ -16,14 +16,12 @@ def test_every_column_of_the_released_table_is_there_and_says_what_was_said():
     row = {
         "pair_id": "v_0000_000",
         "video_id": "v",
-        "chunk_id": "v_0000",
+        "hold_id": "v_0000",
         "image": "v.tar#0000.jpg",
         "text": "necrosis",
     }
     more = {"entities": "[]", "sub_pathology": "Renal", "magnification": 1, "width": 640, "height": 480}
-    holds = pd.DataFrame({"chunk_id": ["v_0000"], "start_s": 0.0, "end_s": 9.0, "flag_panels": 0.9}).set_index(
-        "chunk_id"
-    )
+    holds = pd.DataFrame({"hold_id": ["v_0000"], "start_s": 0.0, "end_s": 9.0, "flag_panels": 0.9}).set_index("hold_id")
     said = [line(1, "necrosus", "necrosis", "medical"), line(3, "here", "here", "roi"), line(20, "bye", "bye", "other")]
     table = quilt_table(pairs_table([row | more]), holds, {"v": said})
     assert tuple(table.columns) == COLUMNS

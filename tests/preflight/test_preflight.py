@@ -5,27 +5,27 @@ import shutil
 import pytest
 from conftest import ROOT
 
+from stages.common.data.files import read_yaml
 from stages.common.errors import StageError
-from stages.common.files import read_yaml
-from stages.common.params import load_all
+from stages.common.stage.params import load_all_params
 from stages.preflight.check import check
 from stages.preflight.lines import write_lines
 
 
 @pytest.fixture
-def blocks(monkeypatch):
+def all_params(monkeypatch):
     """Every block of the committed params.yaml, with changes."""
     monkeypatch.chdir(ROOT)
 
-    def changed(block, **values):
-        found = load_all()
-        return found | {block: found[block].model_copy(update=values)}
+    def changed(params, **values):
+        found = load_all_params()
+        return found | {params: found[params].model_copy(update=values)}
 
     return changed
 
 
-def test_the_committed_parameters_pass(blocks):
-    check(blocks("report"))
+def test_the_committed_parameters_pass(all_params):
+    check(all_params("report"))
 
 
 @pytest.mark.parametrize(
@@ -40,22 +40,24 @@ def test_the_committed_parameters_pass(blocks):
         ("evaluation", {"protocol": "protocols/none.yaml"}, r"evaluation.protocol: protocols/none.yaml"),
     ],
 )
-def test_a_named_file_that_is_not_there_is_said_at_once(blocks, block, values, message):
+def test_a_named_file_that_is_not_there_is_said_at_once(all_params, params, values, message):
     with pytest.raises(StageError, match=message):
-        check(blocks(block, **values))
+        check(all_params(params, **values))
 
 
-def test_names_of_models_on_hubs_are_no_files(blocks):
-    check(blocks("quiltnet", model="ViT-B-32", start="openai"))
-    check(blocks("embeddings", others=["ViT-B-32@openai", "hf-hub:wisdomik/QuiltNet-B-32", "transformers:vinid/plip"]))
-    check(blocks("transcripts", model="Systran/faster-whisper-large-v2", sha256=""))
+def test_names_of_models_on_hubs_are_no_files(all_params):
+    check(all_params("quiltnet", model="ViT-B-32", start="openai"))
+    check(
+        all_params("embeddings", others=["ViT-B-32@openai", "hf-hub:wisdomik/QuiltNet-B-32", "transformers:vinid/plip"])
+    )
+    check(all_params("transcripts", model="Systran/faster-whisper-large-v2", sha256=""))
 
 
 @pytest.mark.parametrize("file", ["dvc.yaml", "data/demo/dvc.yaml"])
-def test_the_generated_lines_of_dvc_yaml_are_those_committed(file, tmp_path, blocks):
+def test_the_generated_lines_of_dvc_yaml_are_those_committed(file, tmp_path, all_params):
     """After an edit of imports or parameters: `make deps`."""
     shutil.copy(ROOT / file, tmp_path / "dvc.yaml")
-    write_lines(tmp_path / "dvc.yaml", load_all())
+    write_lines(tmp_path / "dvc.yaml", load_all_params())
     assert (tmp_path / "dvc.yaml").read_text() == (ROOT / file).read_text()
 
 
@@ -94,19 +96,19 @@ def test_every_stage_waits_for_the_check():
         ("lexicon", {"umls": "nowhere/META"}, r"lexicon.umls: nowhere/META does not exist"),
     ],
 )
-def test_what_a_stage_would_only_find_after_its_outputs_are_gone(blocks, block, values, message):
+def test_what_a_stage_would_only_find_after_its_outputs_are_gone(all_params, params, values, message):
     with pytest.raises(StageError, match=message):
-        check(blocks(block, **values))
+        check(all_params(params, **values))
 
 
-def test_a_block_that_was_deleted_is_named(blocks):
-    found = blocks("report")
+def test_a_block_that_was_deleted_is_named(all_params):
+    found = all_params("report")
     del found["quiltnet"]
     with pytest.raises(StageError, match="block 'quiltnet' is missing"):
         check(found)
 
 
-def test_a_file_with_an_at_sign_in_its_path_is_found(blocks, tmp_path):
+def test_a_file_with_an_at_sign_in_its_path_is_found(all_params, tmp_path):
     (tmp_path / "me@home").mkdir()
     (tmp_path / "me@home/g.csv").write_text("term,synonyms,semantic_type\n")
-    check(blocks("lexicon", glossary=str(tmp_path / "me@home/g.csv")))
+    check(all_params("lexicon", glossary=str(tmp_path / "me@home/g.csv")))

@@ -32,9 +32,9 @@ def by_hand(image, text, scale, no_text, no_image, broken):
 
 
 @pytest.mark.parametrize("distinct", [True, False])
-def test_without_copies_it_is_open_clips(distinct):
-    image, text, scale, *marks = batch()
-    found, left_out = contrastive_loss(0, 1, distinct)(image, text, scale, *marks)
+def test_without_copies_it_is_open_clips(mask_false_negatives):
+    image, text, scale, *targets = batch()
+    found, left_out = contrastive_loss(0, 1, mask_false_negatives)(image, text, scale, *targets)
     theirs = ClipLoss()(image, text, scale)
     assert torch.allclose(found, theirs)
     assert int(left_out) == 0

@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from stages.common.data.files import read_tar, write_tar
 from stages.common.errors import StageError
-from stages.common.files import read_tar, write_tar
-from stages.quiltnet.loader import Loader, View
+from stages.quiltnet.loader import Loader, SampleView
 from stages.quiltnet.samples import batches_of, order_of, read_samples, subset_of
 
 
 def view(samples, epoch=0, augmented=True):
     """All items of an epoch."""
-    seen = View(samples, lambda image: np.asarray(image), lambda text: [text], 0, augmented)
+    seen = SampleView(samples, lambda image: np.asarray(image), lambda text: [text], 0, augmented)
     return [seen.item(epoch, n) for n in range(len(samples))]
 
 
@@ -51,7 +51,7 @@ def test_batches_do_not_depend_on_workers_and_go_on_where_they_stopped(shards):
     batches = batches_of(order_of(samples, 0, 0), 8)
 
     def pixels(batches, workers):
-        seen = View(samples, lambda image: torch.rand(3), lambda text: torch.zeros(1, 1), 0, True)
+        seen = SampleView(samples, lambda image: torch.rand(3), lambda text: torch.zeros(1, 1), 0, True)
         loader = Loader({"train": seen}, workers)
         first = [batch[0] for batch in loader.batches("train", 0, batches)]
         other = [batch[0] for batch in loader.batches("train", 1, batches)]

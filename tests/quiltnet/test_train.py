@@ -16,12 +16,12 @@ from conftest import ROOT
 from PIL import Image
 from safetensors.torch import load_file
 
-from stages.common.clip import build, load, named, save
+from stages.common.data.files import read_json, read_tar, read_yaml, sha256, write_tar
 from stages.common.errors import StageError
-from stages.common.files import read_json, read_tar, read_yaml, sha256, write_tar
+from stages.common.models.clip import build, load, named, save
 from stages.demo.tissue import paint
-from stages.quiltnet.processes import Processes
-from stages.quiltnet.state import LATEST, Store
+from stages.quiltnet.checkpoints import LATEST, Checkpoints
+from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.train import train
 
 CONFIG = str(ROOT / "stages/quiltnet/configs/lite0_minilm.json")
@@ -69,7 +69,7 @@ class Stop(Exception):
 @pytest.mark.parametrize("stop", [1, 3, 5])
 def test_a_run_that_is_broken_off_goes_on_to_the_same_weights_and_curves(tune, quick, places, monkeypatch, stop):
     whole = tune("whole", save_steps=1)
-    saved = Store.save
+    saved = Checkpoints.save
     count = []
 
     def save_and_stop(self, *args):
@@ -79,11 +79,11 @@ def test_a_run_that_is_broken_off_goes_on_to_the_same_weights_and_curves(tune, q
             raise Stop
 
     where = places("broken")
-    monkeypatch.setattr(Store, "save", save_and_stop)
+    monkeypatch.setattr(Checkpoints, "save", save_and_stop)
     with pytest.raises(Stop):
-        train(quick(save_steps=1), where, Processes(0, 1, "cpu"), 0)
-    monkeypatch.setattr(Store, "save", saved)
-    counts = train(quick(save_steps=1, workers=1), where, Processes(0, 1, "cpu"), 0)
+        train(quick(save_steps=1), where, DistributedContext(0, 1, "cpu"), 0)
+    monkeypatch.setattr(Checkpoints, "save", saved)
+    counts = train(quick(save_steps=1, workers=1), where, DistributedContext(0, 1, "cpu"), 0)
     assert counts["items"] < 48
     assert sha256(where.out / "open_clip_model.safetensors") == sha256(whole.out / "open_clip_model.safetensors")
     for name in ("curve", "metrics"):
@@ -95,23 +95,23 @@ def test_a_run_that_is_broken_off_goes_on_to_the_same_weights_and_curves(tune, q
 
 def test_a_state_of_other_parameters_is_not_gone_on_from(tune, quick, places, monkeypatch):
     where = places("broken")
-    monkeypatch.setattr(Store, "clear", lambda self: None)
-    train(quick(epochs=1), where, Processes(0, 1, "cpu"), 0)
+    monkeypatch.setattr(Checkpoints, "clear", lambda self: None)
+    train(quick(epochs=1), where, DistributedContext(0, 1, "cpu"), 0)
     assert (where.state / LATEST).exists()
-    assert train(quick(epochs=1, workers=1), where, Processes(0, 1, "cpu"), 0)["items"] == 0
-    assert train(quick(epochs=2), where, Processes(0, 1, "cpu"), 0)["items"] == 48
+    assert train(quick(epochs=1, workers=1), where, DistributedContext(0, 1, "cpu"), 0)["items"] == 0
+    assert train(quick(epochs=2), where, DistributedContext(0, 1, "cpu"), 0)["items"] == 48
 
 
 def test_a_state_is_not_gone_on_from_under_another_model_of_the_same_name(quick, places, monkeypatch, tmp_path, tiny):
     """The config or the checkpoint was edited in between: layout alone does not count, content does."""
-    monkeypatch.setattr(Store, "clear", lambda self: None)
+    monkeypatch.setattr(Checkpoints, "clear", lambda self: None)
     config, start = tmp_path / "mine.json", tmp_path / "start.pt"
     config.write_text(tiny.read_text())
     torch.save(build(str(tiny), "none", 0).model.state_dict(), start)
 
     def learned():
-        block = quick(epochs=1, model=str(config), start=str(start))
-        return train(block, places("broken"), Processes(0, 1, "cpu"), 0)["items"]
+        params = quick(epochs=1, model=str(config), start=str(start))
+        return train(params, places("broken"), DistributedContext(0, 1, "cpu"), 0)["items"]
 
     assert (learned(), learned()) == (24, 0)
     tree = json.loads(config.read_text())

@@ -3,12 +3,12 @@
 import numpy as np
 from PIL import Image
 
-from stages.common.files import jpeg, write_json, write_table, write_tar
-from stages.common.pairs import pairs_table
+from stages.common.data.files import jpeg, write_json, write_table, write_tar
+from stages.common.data.pairs import pairs_table
 from stages.report.page import build
 
 
-def test_text_from_outside_is_escaped_and_the_page_repeats(tmp_path, params):
+def test_text_from_outside_is_escaped_and_the_page_repeats(tmp_path, stage_params):
     write_tar(tmp_path / "v.tar", {"0.jpg": jpeg(Image.fromarray(np.zeros((90, 160, 3), np.uint8)))})
     row = {
         "pair_id": "p",
@@ -25,7 +25,7 @@ def test_text_from_outside_is_escaped_and_the_page_repeats(tmp_path, params):
     pages = []
     for name in ("one", "two"):
         build(
-            params("report"),
+            stage_params("report"),
             "Demo world: never how good, <b>you</b> know.",
             tmp_path / "metrics",
             tmp_path / "pairs.parquet",

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-from stages.common.files import jpeg
+from stages.common.data.files import jpeg
 
 XLINK = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
 
@@ -33,16 +33,16 @@ def encoded(array, kind="JPEG"):
     return buffer.getvalue()
 
 
-def article(*figures, pmcid="1234567", licence="https://creativecommons.org/licenses/by/4.0/", before=""):
+def article(*figures, pmcid="1234567", license="https://creativecommons.org/licenses/by/4.0/", before=""):
     """JATS XML with (id, caption XML, graphic) figures."""
-    blocks = "".join(
+    all_params = "".join(
         f'<fig id="{name}"><label>Figure {n}</label><caption>{caption}</caption><graphic xlink:href="{graphic}"/></fig>'
         for n, (name, caption, graphic) in enumerate(figures, start=1)
     )
     return (
         f'<?xml version="1.0"?>{before}<article {XLINK}><front><article-meta><article-id pub-id-type="pmc">{pmcid}'
-        f'</article-id><permissions><license xlink:href="{licence}"/></permissions></article-meta></front><body>'
-        f"{blocks}</body></article>"
+        f'</article-id><permissions><license xlink:href="{license}"/></permissions></article-meta></front><body>'
+        f"{all_params}</body></article>"
     ).encode()
 
 

@@ -10,21 +10,21 @@ from articles import encoded, tile
 from conftest import ROOT
 from PIL import Image
 
-from stages.common.files import read_images, read_json
+from stages.common.data.files import read_images, read_json
 from stages.sources import collect as module
 from stages.sources.candidate import Candidate
-from stages.sources.gate import clean_text, foreign
+from stages.sources.filters import clean_text, foreign
 
 
 @pytest.fixture
-def collected(tmp_path, params, monkeypatch):
+def collected(tmp_path, stage_params, monkeypatch):
     """Collect candidates with a filter that takes dark images for histology; return pairs, dropped, metrics."""
 
     class Filter:
-        def judge(self, pictures):
+        def predict(self, pictures):
             return SimpleNamespace(histology=np.array([float(picture.mean() < 150) for picture in pictures]))
 
-        def keeps(self, probability):
+        def is_histology(self, probability):
             return probability > 0.5
 
     monkeypatch.setattr(module, "load_filter", lambda model, device: Filter() if device == "a GPU" else None)
@@ -34,7 +34,7 @@ def collected(tmp_path, params, monkeypatch):
         from pathlib import Path
 
         out = Path("data/sources/x")
-        module.collect(iter(candidates), "x", out, Path("m.json"), Path("model"), params("sources"), "a GPU")
+        module.collect(iter(candidates), "x", out, Path("m.json"), Path("model"), stage_params("sources"), "a GPU")
         tables = (pd.read_parquet(out / f"{name}.parquet") for name in ("pairs", "dropped"))
         return *tables, read_json(Path("m.json"))
 
@@ -49,8 +49,8 @@ def test_every_candidate_is_a_pair_or_has_a_reason(collected):
     png = encoded(tile(2), "PNG")
     rows = [
         one("a"),
-        one("b", png, licence="CC0"),
-        one("c", drop="licence"),
+        one("b", png, license="CC0"),
+        one("c", drop="license"),
         one("d", text="two words"),
         one("e", text="word " * 20_000),
         one("f", text="Un viaje largo a la montaña con mis amigos"),
@@ -62,7 +62,7 @@ def test_every_candidate_is_a_pair_or_has_a_reason(collected):
     pairs, dropped, metrics = collected(rows)
     assert pairs.pair_id.tolist() == ["x_a", "x_b", "x_j"]
     assert dropped.set_index("key").reason.to_dict() == {
-        "c": "licence",
+        "c": "license",
         "d": "text_too_short",
         "e": "text_too_long",
         "f": "language",
@@ -77,7 +77,7 @@ def test_every_candidate_is_a_pair_or_has_a_reason(collected):
     assert stored[pairs.image.iloc[0]] == rows[0].image
     back = np.asarray(Image.open(io.BytesIO(stored[pairs.image.iloc[1]])))
     assert back.shape == tile(2).shape
-    assert (pairs.licence.iloc[1], pairs.provenance.iloc[1], pairs.group.iloc[1]) == ("CC0", "place b", "x_gb")
+    assert (pairs.license.iloc[1], pairs.provenance.iloc[1], pairs.group.iloc[1]) == ("CC0", "place b", "x_gb")
 
 
 def test_keys_that_repeat_or_are_long_keep_their_own_images(collected):
@@ -130,13 +130,13 @@ def test_medical_english_is_english():
 
 
 @pytest.mark.parametrize("name", ["pubmed", "openpath", "laion", "table"])
-def test_a_folder_that_nobody_has_filled_has_no_pairs(tmp_path, params, base, monkeypatch, name):
+def test_a_folder_that_nobody_has_filled_has_no_pairs(tmp_path, stage_params, base, monkeypatch, name):
     from stages.sources.__main__ import make
 
-    block = params("sources")
-    own = getattr(block, name).model_copy(update={"folder": str(ROOT / "data/exports" / name)})
+    params = stage_params("sources")
+    own = getattr(params, name).model_copy(update={"folder": str(ROOT / "data/exports" / name)})
     monkeypatch.setattr(module, "load_filter", lambda *_: None)
     monkeypatch.chdir(tmp_path)
-    assert make(block.model_copy(update={name: own}), base, name) == {"items": 0, "pairs": 0}
+    assert make(params.model_copy(update={name: own}), base, name) == {"items": 0, "pairs": 0}
     assert pd.read_parquet(f"data/sources/{name}/pairs.parquet").empty
     assert pd.read_parquet(f"data/sources/{name}/dropped.parquet").empty

@@ -43,11 +43,11 @@ def api():
             for tweet in data:
                 if int(tweet["id"]) % 2 == 0:
                     tweet["attachments"] = {"media_keys": [f"p{tweet['id']}", f"v{tweet['id']}"]}
-            gone = [{"resource_id": "13", "title": "Not Found Error"}]
+            unavailable = [{"resource_id": "13", "title": "Not Found Error"}]
             return {
                 "data": data,
                 "includes": {"media": media, "users": [{"id": "u", "username": "ann"}]},
-                "errors": gone,
+                "errors": unavailable,
             }
 
     with serving(Handler) as server:
@@ -55,8 +55,8 @@ def api():
 
 
 @pytest.fixture
-def block(params, api, tmp_path):
-    found = params("sources")
+def params(stage_params, api, tmp_path):
+    found = stage_params("sources")
     place = {"folder": str(tmp_path), "api": api.url}
     laion = found.laion.model_copy(update={"private_addresses": True})
     return found.model_copy(update={"openpath": found.openpath.model_copy(update=place), "laion": laion})
@@ -70,39 +70,39 @@ def waits(monkeypatch):
     return slept
 
 
-def test_ids_become_tweets_once_and_those_gone_say_so(tmp_path, block, api, monkeypatch, waits):
+def test_ids_become_tweets_once_and_those_gone_say_so(tmp_path, params, api, monkeypatch, waits):
     monkeypatch.setenv("X_BEARER_TOKEN", "secret")
     pd.DataFrame({"tweet_id": range(150)}).to_csv(tmp_path / "tweets.csv", index=False)
-    assert {one.drop for one in openpath.candidates(block)} == {"not_hydrated"}
-    assert hydrate(block) == {"items": 150, "gone": 1}
+    assert {one.drop for one in openpath.candidates(params)} == {"not_hydrated"}
+    assert hydrate(params) == {"items": 150, "gone": 1}
     assert waits == [pytest.approx(600, abs=5)], "the API said when it listens again"
     assert api.asked["ids"] == 150
-    found = {one.key: one for one in openpath.candidates(block)}
+    found = {one.key: one for one in openpath.candidates(params)}
     assert (found["4"].image, found["4"].text) == (b"a picture", "A naevus, case 4")
     assert found["5"].drop == "missing_image"
     assert (found["13"].drop, found["13"].detail) == ("gone", "Not Found Error")
-    assert hydrate(block)["items"] == 0
+    assert hydrate(params)["items"] == 0
     assert api.asked["ids"] == 150
 
 
-def test_rows_that_have_a_text_and_other_columns_stay(tmp_path, block, monkeypatch):
+def test_rows_that_have_a_text_and_other_columns_stay(tmp_path, params, monkeypatch):
     monkeypatch.setenv("X_BEARER_TOKEN", "secret")
     columns = ["tweet_id", "text", "image", "user", "in_reply_to", "mine"]
     rows = [["8", "old", "a.jpg", "bob", "7", "x"], ["8", "old", "b.jpg", "bob", "7", "y"], ["9", "", "", "", "", "z"]]
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "tweets.csv", index=False)
-    assert hydrate(block)["items"] == 1
+    assert hydrate(params)["items"] == 1
     after = pd.read_csv(tmp_path / "tweets.csv", dtype=str, keep_default_na=False)
     assert after[columns].to_numpy().tolist()[:2] == rows[:2]
     assert after[["text", "mine"]].to_numpy().tolist()[2] == ["A naevus, case 9", "z"]
 
 
-def test_a_key_is_asked_for_and_a_refusal_is_one_line(tmp_path, block, monkeypatch):
+def test_a_key_is_asked_for_and_a_refusal_is_one_line(tmp_path, params, monkeypatch):
     monkeypatch.delenv("X_BEARER_TOKEN", raising=False)
     with pytest.raises(StageError, match="X_BEARER_TOKEN"):
-        hydrate(block)
+        hydrate(params)
     monkeypatch.setenv("X_BEARER_TOKEN", "wrong")
     with pytest.raises(StageError, match="tweets.csv not found"):
-        hydrate(block)
+        hydrate(params)
     (tmp_path / "tweets.csv").write_text("tweet_id\n1\n")
     with pytest.raises(StageError, match="status 401: run this again"):
-        hydrate(block)
+        hydrate(params)

@@ -11,8 +11,8 @@ import pytest
 from articles import encoded, tile
 from loopback import Answers, serving
 
+from stages.common.data.files import write_table
 from stages.common.errors import StageError
-from stages.common.files import write_table
 from stages.sources import laion
 from stages.sources.laion.retrieval import search
 
@@ -68,14 +68,14 @@ def bad():
 
 
 @pytest.fixture
-def read(tmp_path, params):
+def read(tmp_path, stage_params):
     def candidates(urls, folder=tmp_path, **changes):
         rows = {"URL": urls, "TEXT": [f"text {n}" for n in range(len(urls))], "similarity": 0.4, "punsafe": 0.0}
         write_table(folder / "laion.parquet", pd.DataFrame(rows))
-        block = params("sources")
+        params = stage_params("sources")
         quick = {"folder": str(folder), "private_addresses": True, "retries": 0, "timeout_s": 4.0, "max_bytes": 10**6}
-        place = block.laion.model_copy(update=quick | changes)
-        return list(laion.candidates(block.model_copy(update={"laion": place}), tmp_path / "cache"))
+        place = params.laion.model_copy(update=quick | changes)
+        return list(laion.candidates(params.model_copy(update={"laion": place}), tmp_path / "cache"))
 
     return candidates
 
@@ -109,13 +109,13 @@ def test_addresses_of_this_network_are_refused_unless_allowed(bad, read):
     assert {one.drop for one in read(inside, private_addresses=False)} == {"private_address"}
 
 
-def test_a_redirect_leads_nowhere_private(bad, monkeypatch, params):
+def test_a_redirect_leads_nowhere_private(bad, monkeypatch, stage_params):
     from stages.sources.laion import download
 
     monkeypatch.setattr(download, "_addresses", lambda host, port: {"127.0.0.1" if port == 1 else "8.8.8.8"})
     import requests
 
-    found = download.download(requests.Session(), f"{bad}/inward", params("sources").laion, private=False)
+    found = download.download(requests.Session(), f"{bad}/inward", stage_params("sources").laion, private=False)
     assert found.reason == "private_address"
 
 
@@ -161,7 +161,7 @@ def test_a_mirror_stands_in_for_the_network(tmp_path, read):
     assert found[0].provenance == "http://images.example.org/a/1.jpg"
 
 
-def test_rows_below_the_thresholds_are_not_fetched(tmp_path, bad, params):
+def test_rows_below_the_thresholds_are_not_fetched(tmp_path, bad, stage_params):
     rows = {
         "URL": [f"{bad}/1", f"{bad}/2", f"{bad}/3"],
         "TEXT": "t",
@@ -169,9 +169,9 @@ def test_rows_below_the_thresholds_are_not_fetched(tmp_path, bad, params):
         "punsafe": [0, 0.9, 0],
     }
     write_table(tmp_path / "laion.parquet", pd.DataFrame(rows))
-    block = params("sources")
-    place = block.laion.model_copy(update={"folder": str(tmp_path)})
-    found = laion.candidates(block.model_copy(update={"laion": place}), tmp_path / "cache")
+    params = stage_params("sources")
+    place = params.laion.model_copy(update={"folder": str(tmp_path)})
+    found = laion.candidates(params.model_copy(update={"laion": place}), tmp_path / "cache")
     assert [one.drop for one in found] == ["low_similarity", "unsafe", "low_similarity"]
 
 
@@ -207,9 +207,9 @@ def test_queries_find_what_a_full_comparison_finds(index):
 
 
 @pytest.mark.slow
-def test_texts_find_images_which_find_more(index, params):
-    from stages.common.clip import build
-    from stages.common.embed import embed_texts
+def test_texts_find_images_which_find_more(index, stage_params):
+    from stages.common.models.clip import build
+    from stages.common.models.embed import embed_texts
     from stages.sources.laion.retrieval import retrieve
 
     folder, _ = index
@@ -219,7 +219,7 @@ def test_texts_find_images_which_find_more(index, params):
     own = unit(np.vstack([vectors, np.random.default_rng(2).standard_normal((48, vectors.shape[1]))]))
     np.save(folder / "img_emb" / "img_emb_0.npy", own)
     (folder / "img_emb" / "img_emb_1.npy").unlink()
-    queries = params("sources").laion.queries.model_copy(
+    queries = stage_params("sources").laion.queries.model_copy(
         update={"index": str(folder), "model": model, "pretrained": "none", "texts": texts, "per_query": 3, "expand": 1}
     )
     found = retrieve(queries)

@@ -8,13 +8,13 @@ from stages.sources import openpath
 
 
 @pytest.fixture
-def read(tmp_path, params):
+def read(tmp_path, stage_params):
     def candidates(rows, columns):
         (tmp_path / "in").mkdir(exist_ok=True)
         pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "in" / "tweets.csv", index=False)
-        block = params("sources")
-        place = block.openpath.model_copy(update={"folder": str(tmp_path / "in")})
-        return list(openpath.candidates(block.model_copy(update={"openpath": place})))
+        params = stage_params("sources")
+        place = params.openpath.model_copy(update={"folder": str(tmp_path / "in")})
+        return list(openpath.candidates(params.model_copy(update={"openpath": place})))
 
     return candidates
 

@@ -11,15 +11,15 @@ from stages.sources.pubmed.panels import split_caption, split_panels
 
 
 @pytest.fixture
-def read(tmp_path, params):
+def read(tmp_path, stage_params):
     """Candidates of the packages in the test's folder, by key."""
 
     def candidates(**changes):
-        block = params("sources")
-        block = block.model_copy(
-            update={"pubmed": block.pubmed.model_copy(update={"folder": str(tmp_path), **changes})}
+        params = stage_params("sources")
+        params = params.model_copy(
+            update={"pubmed": params.pubmed.model_copy(update={"folder": str(tmp_path), **changes})}
         )
-        return {one.key: one for one in pubmed.candidates(block)}
+        return {one.key: one for one in pubmed.candidates(params)}
 
     return candidates
 
@@ -56,7 +56,7 @@ def test_sub_captions_keep_the_lead(caption, parts):
     assert split_caption(caption) == parts
 
 
-def test_a_figure_gives_its_panels_with_provenance_and_licence(tmp_path, read):
+def test_a_figure_gives_its_panels_with_provenance_and_license(tmp_path, read):
     xml = article(
         ("F1", "<p>Lung. (A) Benign. (B) Tumor &lt;x&gt;.</p>", "f1"),
         ("F2", "<title>Alone.</title><p>With <italic>x</italic>.</p>", "f2.tif"),
@@ -74,8 +74,8 @@ def test_a_figure_gives_its_panels_with_provenance_and_licence(tmp_path, read):
     assert found["PMC1234567_F3"].drop == "missing_graphic"
     assert {one.group for one in found.values()} == {"PMC1234567"}
     assert found["PMC1234567_F1B"].provenance == "PMC1234567 F1 B"
-    assert "creativecommons.org" in found["PMC1234567_F2"].licence
-    assert {one.drop for one in read(licences=["publicdomain/zero"]).values()} == {"licence"}
+    assert "creativecommons.org" in found["PMC1234567_F2"].license
+    assert {one.drop for one in read(licenses=["publicdomain/zero"]).values()} == {"license"}
 
 
 def test_folders_and_zips_are_read_like_archives(tmp_path, read):

@@ -54,15 +54,15 @@ def ncbi():
 
 
 @pytest.fixture
-def block(params, ncbi):
+def params(stage_params, ncbi):
     home = ncbi.url
     more = {"entrez": f"{home}/entrez", "articles": f"{home}/bucket", "email": "a@b.c"}
-    return params("sources").pubmed.search.model_copy(update={"keywords": ["carcinoma", "naevus"], **more})
+    return stage_params("sources").pubmed.search.model_copy(update={"keywords": ["carcinoma", "naevus"], **more})
 
 
-def test_the_latest_version_of_what_keywords_find_is_fetched_once(tmp_path, block, ncbi, monkeypatch):
+def test_the_latest_version_of_what_keywords_find_is_fetched_once(tmp_path, params, ncbi, monkeypatch):
     monkeypatch.setenv("NCBI_API_KEY", "k1")
-    assert search_and_fetch(block, tmp_path) == {"items": 3, "fetched": 3, "missing": 1}
+    assert search_and_fetch(params, tmp_path) == {"items": 3, "fetched": 3, "missing": 1}
     assert sorted(path.name for path in (tmp_path / "PMC11").iterdir()) == ["PMC11.2.xml", "f1.jpg"]
     assert (tmp_path / "PMC111" / "PMC111.1.xml").read_bytes() == b"<another/>"
     known = json.loads((tmp_path / "articles.json").read_text())
@@ -72,15 +72,15 @@ def test_the_latest_version_of_what_keywords_find_is_fetched_once(tmp_path, bloc
     term = "(naevus) AND open access[filter] AND 2010:2022[pdat]"
     assert ncbi.asked[term] == 2
     before = ncbi.asked.total()
-    assert search_and_fetch(block, tmp_path)["fetched"] == 0
+    assert search_and_fetch(params, tmp_path)["fetched"] == 0
     assert ncbi.asked.total() == before
 
 
-def test_ncbi_wants_an_address_and_a_server_that_is_down_is_named(tmp_path, block):
+def test_ncbi_wants_an_address_and_a_server_that_is_down_is_named(tmp_path, params):
     with pytest.raises(StageError, match="sources.pubmed.search.email"):
-        search_and_fetch(block.model_copy(update={"email": ""}), tmp_path)
+        search_and_fetch(params.model_copy(update={"email": ""}), tmp_path)
     with pytest.raises(StageError, match="missing/esearch.fcgi: status 404: run this again"):
-        search_and_fetch(block.model_copy(update={"entrez": block.entrez + "/missing", "keywords": ["x"]}), tmp_path)
+        search_and_fetch(params.model_copy(update={"entrez": params.entrez + "/missing", "keywords": ["x"]}), tmp_path)
 
 
 def questions(ncbi):
@@ -88,31 +88,31 @@ def questions(ncbi):
     return {term: count - 1 for term, count in ncbi.asked.items() if "[pdat]" in term}
 
 
-def test_what_a_list_rests_on_makes_it_be_asked_again(tmp_path, block, ncbi):
-    only = block.model_copy(update={"keywords": ["carcinoma"]})
+def test_what_a_list_rests_on_makes_it_be_asked_again(tmp_path, params, ncbi):
+    only = params.model_copy(update={"keywords": ["carcinoma"]})
     search_and_fetch(only, tmp_path)
     assert sum(questions(ncbi).values()) == 1
     assert search_and_fetch(only.model_copy(update={"last_year": 2026}), tmp_path)["fetched"] == 0
     assert questions(ncbi)["(carcinoma) AND open access[filter] AND 2010:2026[pdat]"] == 1
     search_and_fetch(only.model_copy(update={"last_year": 2026, "per_keyword": 1}), tmp_path)
     assert questions(ncbi)["(carcinoma) AND open access[filter] AND 2010:2026[pdat]"] == 2
-    search_and_fetch(block, tmp_path)
+    search_and_fetch(params, tmp_path)
     assert questions(ncbi)["(naevus) AND open access[filter] AND 2010:2022[pdat]"] == 1
     assert json.loads((tmp_path / "articles.json").read_text())["PMC11"]["keywords"] == ["carcinoma", "naevus"]
 
 
-def test_articles_that_only_an_earlier_search_found_stay_and_are_told_of(tmp_path, block, caplog):
-    search_and_fetch(block, tmp_path)
-    counts = search_and_fetch(block.model_copy(update={"keywords": ["carcinoma"]}), tmp_path)
+def test_articles_that_only_an_earlier_search_found_stay_and_are_told_of(tmp_path, params, caplog):
+    search_and_fetch(params, tmp_path)
+    counts = search_and_fetch(params.model_copy(update={"keywords": ["carcinoma"]}), tmp_path)
     assert counts == {"items": 2, "fetched": 0, "missing": 1}
     assert (tmp_path / "PMC111").is_dir()
     assert "1 articles that only earlier searches found stay there" in caplog.text
 
 
-def test_a_list_that_was_broken_off_is_asked_for_anew(tmp_path, block, ncbi):
+def test_a_list_that_was_broken_off_is_asked_for_anew(tmp_path, params, ncbi):
     (tmp_path / "articles.json").write_text(json.dumps({"PMC11": {"keywords": ["naevus"], "missing": False}}))
-    search_and_fetch(block.model_copy(update={"keywords": ["naevus"]}), tmp_path)
+    search_and_fetch(params.model_copy(update={"keywords": ["naevus"]}), tmp_path)
     assert (tmp_path / "PMC111").is_dir(), "the list had one article more"
     with pytest.raises(StageError, match="1 of 3 articles for 'cut short': run this again"):
-        search_and_fetch(block.model_copy(update={"keywords": ["cut short"]}), tmp_path)
+        search_and_fetch(params.model_copy(update={"keywords": ["cut short"]}), tmp_path)
     assert "cut short" not in json.loads((tmp_path / "searches.json").read_text())

@@ -4,22 +4,22 @@ import pandas as pd
 import pytest
 from articles import encoded, tile
 
+from stages.common.data.files import write_table
 from stages.common.errors import StageError
-from stages.common.files import write_table
 from stages.sources import table
 
 PICTURE = encoded(tile(1))
 
 
 @pytest.fixture
-def read(tmp_path, params):
+def read(tmp_path, stage_params):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a.jpg").write_bytes(PICTURE)
 
     def candidates(**changes):
-        block = params("sources")
-        place = block.table.model_copy(update={"folder": str(tmp_path), **changes})
-        return list(table.candidates(block.model_copy(update={"table": place})))
+        params = stage_params("sources")
+        place = params.table.model_copy(update={"folder": str(tmp_path), **changes})
+        return list(table.candidates(params.model_copy(update={"table": place})))
 
     return candidates
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from stages.audit.text import word_error_rate
+from stages.common.data.files import read_json
 from stages.common.errors import Failed, Rejected, StageError
-from stages.common.files import read_json
-from stages.common.itemwise import Item
-from stages.demo import film, script
-from stages.transcripts.doubts import doubt
+from stages.common.incremental.runner import Item
+from stages.demo import render, script
+from stages.transcripts.hallucinations import hallucination
 from stages.transcripts.recogniser import check_language, load, transcribe
 from stages.transcripts.sound import SAMPLE_RATE, sound, windows
 from stages.transcripts.words import interpolated, joined
@@ -30,9 +30,9 @@ def lecture(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_speech_becomes_timed_words(tmp_path, lecture, params):
+def test_speech_becomes_timed_words(tmp_path, lecture, stage_params):
     plan, path = lecture
-    transcript(Item("film", "d", {"path": str(path)}), tmp_path, params("transcripts"), "cpu", jobs=1)
+    transcript(Item("film", "d", {"path": str(path)}), tmp_path, stage_params("transcripts"), "cpu", jobs=1)
     heard = read_json(tmp_path / "film.json")
     words = [word for segment in heard["segments"] for word in segment["words"]]
     said = " ".join(line.text for line in plan.lines)
@@ -41,19 +41,23 @@ def test_speech_becomes_timed_words(tmp_path, lecture, params):
     for line in plan.lines:
         first = min(words, key=lambda word: abs(word["start"] - line.start))
         assert first["start"] == pytest.approx(line.start, abs=0.6)
-    transcript(Item("film", "d", {"path": str(path)}), tmp_path / "again", params("transcripts"), "cpu", jobs=2)
+    transcript(Item("film", "d", {"path": str(path)}), tmp_path / "again", stage_params("transcripts"), "cpu", jobs=2)
     assert read_json(tmp_path / "again" / "film.json") == heard
 
 
 @pytest.mark.slow
-def test_silence_is_rejected(tmp_path, params):
+def test_silence_is_rejected(tmp_path, stage_params):
     row = next(row for row in script.cast("tiny") if row[3] == "short")
     plan = script.write(*row, seed=1, holds=1)
     plan.decoy = "silent"
     film.shoot(plan, tmp_path / "film.mp4")
     with pytest.raises(Rejected, match="no_speech"):
         transcript(
-            Item("film", "d", {"path": str(tmp_path / "film.mp4")}), tmp_path, params("transcripts"), "cpu", jobs=1
+            Item("film", "d", {"path": str(tmp_path / "film.mp4")}),
+            tmp_path,
+            stage_params("transcripts"),
+            "cpu",
+            jobs=1,
         )
 
 
@@ -67,13 +71,13 @@ def test_sound_is_decoded_whole_and_mono(lecture):
 
 
 @pytest.mark.slow
-def test_a_long_film_is_heard_in_pieces_without_losing_words(lecture, params):
+def test_a_long_film_is_heard_in_pieces_without_losing_words(lecture, stage_params):
     plan, path = lecture
-    block = params("transcripts")
-    pipeline = load(block, "cpu", 2)
+    params = stage_params("transcripts")
+    pipeline = load(params, "cpu", 2)
     pieces = list(windows(sound(path), 12.0))
     assert len(pieces) > 1
-    heard = transcribe(pipeline, pieces, block, "cpu")
+    heard = transcribe(pipeline, pieces, params, "cpu")
     words = [word for segment in heard["segments"] for word in segment["words"]]
     said = " ".join(line.text for line in plan.lines)
     assert word_error_rate([said], [" ".join(word["word"] for word in words)]) < 0.25
@@ -110,14 +114,14 @@ def test_sound_keeps_the_time_of_the_pictures(tmp_path):
 
 
 @pytest.mark.slow
-def test_music_says_nothing(params):
-    block = params("transcripts")
+def test_music_says_nothing(stage_params):
+    params = stage_params("transcripts")
     time = np.arange(20 * SAMPLE_RATE) / SAMPLE_RATE
     chords = [(261.6, 329.6, 392.0), (293.7, 370.0, 440.0), (196.0, 246.9, 293.7)]
     chord = np.array(chords)[(time / 0.8).astype(int) % 3]
     notes = sum(np.sin(2 * np.pi * chord[:, n] * k * time) / k for n in range(3) for k in (1, 2, 3))
     music = (0.1 * notes * np.exp(-2 * (time % 0.8))).astype(np.float32)
-    heard = transcribe(load(block, "cpu", 2), [music], block, "cpu")
+    heard = transcribe(load(params, "cpu", 2), [music], params, "cpu")
     assert heard["segments"] == []
 
 
@@ -138,13 +142,13 @@ def segment(text, logprob=-0.3):
     return {"text": text, "avg_logprob": logprob, "start": 0.0, "end": 5.0}
 
 
-def test_what_nobody_said_is_told_by_repeats_echoes_and_doubt(params):
-    block = params("transcripts")
+def test_what_nobody_said_is_told_by_repeats_echoes_and_doubt(stage_params):
+    params = stage_params("transcripts")
     lecture = segment("The glands are crowded and irregular, and the nuclei are stratified and hyperchromatic.")
-    assert doubt(lecture, None, block) == ""
-    assert doubt(segment("Thank you for watching. " * 12), None, block) == "repeats"
-    assert doubt(segment("Thank you."), segment(" thank you."), block) == "echo"
-    assert doubt(segment("Mm the gland.", logprob=-1.4), None, block) == "unlikely"
+    assert hallucination(lecture, None, params) == ""
+    assert hallucination(segment("Thank you for watching. " * 12), None, params) == "repeats"
+    assert hallucination(segment("Thank you."), segment(" thank you."), params) == "echo"
+    assert hallucination(segment("Mm the gland.", logprob=-1.4), None, params) == "unlikely"
 
 
 class Polyglot:
@@ -167,11 +171,11 @@ def test_another_language_is_rejected_with_its_probability_unless_it_is_a_guess(
     check_language(Polyglot(("en", 0.99)), audio)
 
 
-def test_a_model_that_is_not_the_expected_one_or_not_there_is_one_line(params):
+def test_a_model_that_is_not_the_expected_one_or_not_there_is_one_line(stage_params):
     with pytest.raises(StageError, match=r"model.bin: sha256 is 1a5afae06a4db91c.*expected 0000"):
-        load(params("transcripts", sha256="0" * 64), "cpu", 1)
+        load(stage_params("transcripts", sha256="0" * 64), "cpu", 1)
     with pytest.raises(StageError, match=r"transcripts.model 'no-such-model' cannot be loaded"):
-        load(params("transcripts", model="no-such-model", sha256=""), "cpu", 1)
+        load(stage_params("transcripts", model="no-such-model", sha256=""), "cpu", 1)
 
 
 def test_words_that_alignment_cannot_time_share_the_gap_and_are_marked():

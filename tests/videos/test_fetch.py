@@ -11,13 +11,13 @@ import time
 import pytest
 from conftest import ROOT
 
-from stages.common.dependencies import Dependencies
+from stages.common.data.files import read_json, sha256
 from stages.common.errors import Failed, Rejected
-from stages.common.files import read_json, sha256
-from stages.common.itemwise import Item, run
+from stages.common.incremental.dependencies import Dependencies
+from stages.common.incremental.runner import Item, run
 from stages.videos.catalog import read_catalog
 from stages.videos.fetch import fetch
-from stages.videos.rules import look, screen_facts
+from stages.videos.rules import check_facts, probe
 
 FILES = ("media/{id}.mp4", "media/{id}.json")
 
@@ -34,22 +34,22 @@ FILES = ("media/{id}.mp4", "media/{id}.json")
         ({}, None),
     ],
 )
-def test_what_the_site_says_is_screened_before_any_download(block, info, reason):
+def test_what_the_site_says_is_screened_before_any_download(params, info, reason):
     if reason is None:
-        screen_facts(info, block, {"UCgone"})
+        check_facts(info, params, {"UCgone"})
         return
     with pytest.raises(Rejected, match=reason):
-        screen_facts(info, block, {"UCgone"})
+        check_facts(info, params, {"UCgone"})
 
 
 @pytest.fixture
-def get(tmp_path, block, base):
+def get(tmp_path, params, base):
     """Fetch addresses as the stage does; return the manifest by id and how many were worked on."""
 
     def work(links, **changes):
         items = [Item(name, link, {"info": {}, "place": link}) for name, link in links.items()]
-        rules = block.model_copy(update=changes)
-        job = functools.partial(fetch, block=rules, withdrawn=set(), partial=tmp_path / "out" / ".partial")
+        rules = params.model_copy(update=changes)
+        job = functools.partial(fetch, params=rules, withdrawn=set(), partial=tmp_path / "out" / ".partial")
         calm = base.model_copy(update={"max_failed": 1.0})
         manifest, done = run(
             items,
@@ -66,13 +66,13 @@ def get(tmp_path, block, base):
     return work
 
 
-def test_a_local_file_arrives_unchanged_with_its_record(tmp_path, block, film, catalog):
+def test_a_local_file_arrives_unchanged_with_its_record(tmp_path, params, film, catalog):
     source = film("catalog/clip.mp4")
     info = {"title": "../<b>T</b>", "channel_id": "C", "language": "en", "license": "CC BY", "upload_date": "20200101"}
     source.with_suffix(".info.json").write_text(json.dumps(info))
-    item = read_catalog(catalog(videos=["clip.mp4"]), block, {})[0]
+    item = read_catalog(catalog(videos=["clip.mp4"]), params, {})[0]
     (tmp_path / "out" / "media").mkdir(parents=True)
-    fetch(item, tmp_path / "out", block, set(), tmp_path / "partial")
+    fetch(item, tmp_path / "out", params, set(), tmp_path / "partial")
     record = read_json(tmp_path / "out" / "media" / "clip.json")
     assert record["digest"] == sha256(source) == sha256(tmp_path / "out" / "media" / "clip.mp4")
     assert (record["title"], record["width"], record["has_audio"], record["license"]) == (
@@ -154,9 +154,9 @@ def test_a_killed_download_goes_on_and_nothing_finished_is_lost(tmp_path, film, 
     whole = film("site/slow.mp4", seconds=60)
     site.trouble["/slow.mp4"] = [200, "slow"]
     script = (
-        "import functools; from pathlib import Path; from stages.common.itemwise import Item, run;"
-        "from stages.common.dependencies import Dependencies;"
-        "from stages.common.params import load; from stages.videos.fetch import fetch;"
+        "import functools; from pathlib import Path; from stages.common.incremental.runner import Item, run;"
+        "from stages.common.incremental.dependencies import Dependencies;"
+        "from stages.common.stage.params import load; from stages.videos.fetch import fetch;"
         f"block, base = load('videos', Path({str(ROOT / 'params.yaml')!r}));"
         "block = block.model_copy(update={'min_duration_s': 1.0});"
         f"items = [Item(n, n, {{'info': {{}}, 'place': f'{site.url}/{{n}}.mp4'}}) for n in ('quick', 'slow')];"
@@ -184,7 +184,7 @@ def test_a_killed_download_goes_on_and_nothing_finished_is_lost(tmp_path, film, 
 
 def test_files_are_looked_at_to_their_end(tmp_path, film):
     good = film("good.mp4", seconds=8)
-    assert look(good)["fps"] == 25
+    assert probe(good)["fps"] == 25
     cut = tmp_path / "cut.mp4"
     whole = film("whole.mp4", seconds=8)
     # With the index in front, a file cut short still opens.
@@ -196,10 +196,10 @@ def test_files_are_looked_at_to_their_end(tmp_path, film):
     )
     cut.write_bytes(front.read_bytes()[: front.stat().st_size // 2])
     with pytest.raises(Failed, match=r"cut.mp4 is truncated: it ends at .* s of 8.0 s"):
-        look(cut)
+        probe(cut)
     (tmp_path / "junk.mp4").write_bytes(b"junk")
     with pytest.raises(Failed, match="junk.mp4 is not a readable video"):
-        look(tmp_path / "junk.mp4")
+        probe(tmp_path / "junk.mp4")
 
 
 def test_other_containers_become_mp4(tmp_path, film, site, get):

@@ -55,7 +55,7 @@ def test_a_full_disk_is_no_matter_of_the_video():
     assert error.value.errno == errno.ENOSPC
 
 
-def test_what_may_pass_is_tried_again_and_what_will_not_is_not(block):
+def test_what_may_pass_is_tried_again_and_what_will_not_is_not(params):
     tries = []
 
     def task(cause, good_after):
@@ -64,34 +64,34 @@ def test_what_may_pass_is_tried_again_and_what_will_not_is_not(block):
             raise wrapped(cause)
         return "done"
 
-    assert attempt(lambda: task(status(429), 2), block) == "done"
+    assert attempt(lambda: task(status(429), 2), params) == "done"
     assert len(tries) == 3
     tries.clear()
     with pytest.raises(Failed, match=r"\(tried 3 times\)") as failed:
-        attempt(lambda: task(status(503), 9), block)
+        attempt(lambda: task(status(503), 9), params)
     assert failed.value.reason == "server_error"
     tries.clear()
     with pytest.raises(Rejected, match="removed"):
-        attempt(lambda: task(status(404), 9), block)
+        attempt(lambda: task(status(404), 9), params)
     assert len(tries) == 1
 
 
-def test_cookies_are_read_and_never_written(tmp_path, block):
+def test_cookies_are_read_and_never_written(tmp_path, params):
     jar = tmp_path / "cookies.txt"
     jar.write_text("# Netscape HTTP Cookie File\nexample.org\tFALSE\t/\tFALSE\t0\tname\tvalue\n")
     before = jar.read_bytes()
-    with downloader(block.model_copy(update={"cookies": str(jar)})) as site:
+    with downloader(params.model_copy(update={"cookies": str(jar)})) as site:
         assert [cookie.name for cookie in site.cookiejar] == ["name"]
     assert jar.read_bytes() == before
     with pytest.raises(StageError, match=r"videos.cookies: .* not found: export cookies.txt"):
-        downloader(block.model_copy(update={"cookies": str(tmp_path / "none")}))
+        downloader(params.model_copy(update={"cookies": str(tmp_path / "none")}))
     jar.write_text("junk\tjunk")
     with pytest.raises(StageError, match="is no cookies.txt in Netscape's format"):
-        downloader(block.model_copy(update={"cookies": str(jar)}))
+        downloader(params.model_copy(update={"cookies": str(jar)}))
 
 
-def test_limits_reach_yt_dlp(block):
-    with downloader(block.model_copy(update={"proxy": "socks5://h:1", "rate_limit": 9, "sleep_s": 2.0})) as site:
+def test_limits_reach_yt_dlp(params):
+    with downloader(params.model_copy(update={"proxy": "socks5://h:1", "rate_limit": 9, "sleep_s": 2.0})) as site:
         found = site.params
     assert (found["proxy"], found["ratelimit"], found["sleep_interval_requests"]) == ("socks5://h:1", 9, 2.0)
     assert found["retry_sleep_functions"]["http"](3) == pytest.approx(0.08)

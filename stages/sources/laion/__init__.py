@@ -20,26 +20,26 @@ CACHE = Path("data/sources/.downloads")  # known neither to DVC nor to Git: a ki
 
 def candidates(params: Params, cache: Path = CACHE) -> Iterator[Candidate]:
     """Yield one candidate per row, in order; a row that was not fetched says why in its drop reason."""
-    block = params.laion
-    table = _rows(block)
-    wanted = [not _unwanted(row, block) for row in table.to_dict("records")]
-    mirror = Path(block.folder) / "mirror"
+    laion = params.laion
+    table = _rows(laion)
+    wanted = [not _unwanted(row, laion) for row in table.to_dict("records")]
+    mirror = Path(laion.folder) / "mirror"
     with mirrored(mirror) as rewrite, tempfile.TemporaryDirectory() as scratch:
         # Another demo world has other images under the same addresses: what a mirror gives is not kept.
         cache = Path(scratch) if mirror.is_dir() else cache
         urls = [(url, rewrite(url)) for url in table.URL[wanted]]
-        fetched = download_all(urls, block, cache, block.private_addresses or mirror.is_dir())
+        fetched = download_all(urls, laion, cache, laion.private_addresses or mirror.is_dir())
         for number, row in enumerate(table.to_dict("records")):
-            drop = _unwanted(row, block)
+            drop = _unwanted(row, laion)
             found = Download(b"", drop) if drop else next(fetched)
             key = f"{number:08d}"
             yield Candidate(key, key, found.data, row["TEXT"], row["URL"], "", found.reason, found.detail)
 
 
-def _rows(block: Laion) -> pd.DataFrame:
-    path = Path(block.folder) / "laion.parquet"
-    if block.queries.index:
-        table = retrieve(block.queries)
+def _rows(laion: Laion) -> pd.DataFrame:
+    path = Path(laion.folder) / "laion.parquet"
+    if laion.queries.index:
+        table = retrieve(laion.queries)
     elif path.exists():
         table = pd.read_parquet(path)
     else:
@@ -50,7 +50,7 @@ def _rows(block: Laion) -> pd.DataFrame:
     return table.drop_duplicates("URL", ignore_index=True)
 
 
-def _unwanted(row: dict[str, Any], block: Laion) -> str:
-    if not row["similarity"] >= block.min_similarity:
+def _unwanted(row: dict[str, Any], laion: Laion) -> str:
+    if not row["similarity"] >= laion.min_similarity:
         return "low_similarity"
-    return "unsafe" if row["punsafe"] > block.max_unsafe else ""
+    return "unsafe" if row["punsafe"] > laion.max_unsafe else ""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from stages.common.files import write_bytes
+from stages.common.data.files import write_bytes
 from stages.common.retry import STATUSES, Passing, retried, wait_asked
 from stages.sources.laion.session import PrivateAddress, is_public, open_session
 from stages.sources.params import Laion
@@ -46,51 +46,51 @@ class _Refused(Exception):
         self.message = message
 
 
-def download_all(urls: Iterable[tuple[str, str]], block: Laion, cache: Path, private: bool) -> Iterator[Download]:
+def download_all(urls: Iterable[tuple[str, str]], params: Laion, cache: Path, private: bool) -> Iterator[Download]:
     """Yield, in order, a Download for each (name, address): `name` is what the address is kept under in `cache`, so
     that a later run fetches only what is not there. `private` allows addresses of this machine and its network."""
     ahead: deque[Future[Download]] = deque()
     stored = threading.local()
-    with ThreadPoolExecutor(block.threads) as pool:
+    with ThreadPoolExecutor(params.threads) as pool:
         for name, url in urls:
-            ahead.append(pool.submit(_kept, name, url, block, cache, private, stored))
-            if len(ahead) > 4 * block.threads:
+            ahead.append(pool.submit(_kept, name, url, params, cache, private, stored))
+            if len(ahead) > 4 * params.threads:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
 
 
-def _kept(name: str, url: str, block: Laion, cache: Path, private: bool, stored: Any) -> Download:
+def _kept(name: str, url: str, params: Laion, cache: Path, private: bool, stored: Any) -> Download:
     path = cache / hashlib.sha256(name.encode(errors="replace")).hexdigest()[:32]
     if path.exists():
         return Download(path.read_bytes())
     if not hasattr(stored, "session"):
         stored.session = open_session(private)
-    found = download(stored.session, url, block, private)
+    found = download(stored.session, url, params, private)
     if not found.reason:
         write_bytes(path, found.data)
     return found
 
 
-def download(session: Any, url: str, block: Laion, private: bool) -> Download:
+def download(session: Any, url: str, params: Laion, private: bool) -> Download:
     """Fetch one address, again with back-off where the failure may pass."""
     try:
-        found = retried(lambda: _fetch(session, url, block, private), block.retries + 1, FIRST_S, LONGEST_S)
+        found = retried(lambda: _fetch(session, url, params, private), params.retries + 1, FIRST_S, LONGEST_S)
     except (_Refused, Passing) as why:
         return Download(b"", why.reason, why.message)
     return Download(found)
 
 
-def _fetch(session: Any, url: str, block: Laion, private: bool) -> bytes:
+def _fetch(session: Any, url: str, params: Laion, private: bool) -> bytes:
     import requests
 
-    deadline = time.monotonic() + WHOLE * block.timeout_s
+    deadline = time.monotonic() + WHOLE * params.timeout_s
     try:
         for _ in range(REDIRECTS + 1):
             _check(url, private)
-            with session.get(url, stream=True, timeout=block.timeout_s, allow_redirects=False) as answer:
+            with session.get(url, stream=True, timeout=params.timeout_s, allow_redirects=False) as answer:
                 if not answer.is_redirect:
-                    return _body(answer, block.max_bytes, deadline)
+                    return _body(answer, params.max_bytes, deadline)
                 url = urljoin(url, answer.headers["Location"])
         raise _Refused("too_many_redirects", url)
     except PrivateAddress as error:

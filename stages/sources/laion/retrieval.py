@@ -13,24 +13,24 @@ from stages.sources.params import Queries
 Vectors = NDArray[np.float32]
 
 
-def retrieve(block: Queries) -> pd.DataFrame:
-    """Return the rows that `block.texts` find, with their best similarity, the most similar first.
+def retrieve(params: Queries) -> pd.DataFrame:
+    """Return the rows that `params.texts` find, with their best similarity, the most similar first.
 
-    `block.index` is a folder as LAION and clip-retrieval keep it: img_emb/img_emb_N.npy (one unit vector a row) beside
-    metadata/metadata_N.parquet (columns url, caption, punsafe). The `block.expand` best rows are queries in their turn
+    `params.index` is a folder as LAION and clip-retrieval keep it: img_emb/img_emb_N.npy (one unit vector a row) beside
+    metadata/metadata_N.parquet (columns url, caption, punsafe). The `params.expand` best rows are queries in their turn
     (paper section 8: text queries, then image queries).
     """
-    from stages.common.clip import build
-    from stages.common.embed import embed_texts
+    from stages.common.models.clip import build
+    from stages.common.models.embed import embed_texts
 
-    parts = list(_parts(Path(block.index)))
-    texts = embed_texts(build(block.model, block.pretrained, seed=0), block.texts, len(block.texts), "cpu")
-    found = search(parts, texts, block.per_query)
-    if block.expand and len(found):
-        first = found.head(block.expand)
+    parts = list(_parts(Path(params.index)))
+    texts = embed_texts(build(params.model, params.pretrained, seed=0), params.texts, len(params.texts), "cpu")
+    found = search(parts, texts, params.per_query)
+    if params.expand and len(found):
+        first = found.head(params.expand)
         places = zip(first.part, first.row, strict=True)
         vectors = np.stack([np.load(parts[part][0], mmap_mode="r")[row] for part, row in places])
-        more = search(parts, np.asarray(vectors, np.float32), block.per_query)
+        more = search(parts, np.asarray(vectors, np.float32), params.per_query)
         # What an image finds is kept under the similarity to the text that found the image: scales differ.
         lowest = float(found.similarity.min())
         found = pd.concat([found, more.assign(similarity=lowest)]).drop_duplicates(["part", "row"], ignore_index=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 from lxml import etree
 from PIL import Image
 
+from stages.common.data.files import jpeg
+from stages.common.data.pictures import decode
 from stages.common.errors import Rejected, StageError
-from stages.common.files import jpeg
-from stages.common.pictures import decode
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params
 from stages.sources.pubmed.figures import Figure, read_article
@@ -30,26 +30,26 @@ def candidates(params: Params) -> Iterator[Candidate]:
         name = re.sub(r"\W", "", package.name.split(".")[0])
         try:
             with open_package(package) as opened:
-                yield from _article(opened, name, params.pubmed.licences)
+                yield from _article(opened, name, params.pubmed.licenses)
         except (PackageError, etree.XMLSyntaxError) as error:
             yield Candidate(name, name, b"", "", package.name, drop="broken_package", detail=str(error))
 
 
-def _article(package: Package, name: str, licences: list[str]) -> Iterator[Candidate]:
+def _article(package: Package, name: str, licenses: list[str]) -> Iterator[Candidate]:
     article = read_article(package.article())
     pmcid = article.pmcid or name
-    drop = "" if not licences or any(part in article.licence for part in licences) else "licence"
+    drop = "" if not licenses or any(part in article.license for part in licenses) else "license"
     for number, figure in enumerate(article.figures):
         label = re.sub(r"\W", "", figure.id) or str(number)
         if not figure.graphics:
             place = f"{pmcid} {label}"
-            yield Candidate(f"{pmcid}_{label}", pmcid, b"", figure.caption, place, article.licence, "no_graphic")
+            yield Candidate(f"{pmcid}_{label}", pmcid, b"", figure.caption, place, article.license, "no_graphic")
         for count, reference in enumerate(figure.graphics):
             key = label if count == 0 else f"{label}g{count + 1}"
-            for panel, image, text, gone in _panels(figure, package.graphic(reference)):
+            for panel, image, text, dropped in _panels(figure, package.graphic(reference)):
                 place = " ".join(part for part in (pmcid, key, panel) if part)
                 yield Candidate(
-                    f"{pmcid}_{key}{panel}", pmcid, image, text, place, article.licence, drop or gone, reference
+                    f"{pmcid}_{key}{panel}", pmcid, image, text, place, article.license, drop or dropped, reference
                 )
 
 

@@ -23,10 +23,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Article:
-    """What a JATS file says of itself, and its figures in document order; `licence` is an address or a phrase."""
+    """What a JATS file says of itself, and its figures in document order; `license` is an address or a phrase."""
 
     pmcid: str
-    licence: str
+    license: str
     figures: list[Figure]
 
 
@@ -39,11 +39,11 @@ def read_article(xml: bytes) -> Article:
     root = etree.fromstring(xml, parser)
     number = "".join(root.xpath("//article-meta/article-id[starts-with(@pub-id-type, 'pmc')]/text()")[:1]).strip()
     pmcid = f"PMC{re.sub(r'[^0-9].*', '', number.upper().removeprefix('PMC'))}" if number else ""
-    return Article(pmcid, _licence(root), list(_figures(root)))
+    return Article(pmcid, _license(root), list(_figures(root)))
 
 
-def _licence(root: Any) -> str:
-    """The address of the licence, else its type, else the first words of its text."""
+def _license(root: Any) -> str:
+    """The address of the license, else its type, else the first words of its text."""
     links = root.xpath("//permissions/license/@xlink:href", namespaces={"xlink": "http://www.w3.org/1999/xlink"})
     links += root.xpath("//permissions//*[local-name()='license_ref']/text()")
     links += root.xpath("//permissions/license//ext-link/@*[local-name()='href']")

@@ -28,19 +28,19 @@ def split_caption(caption: str) -> list[tuple[str, str]]:
     """
     for form in FORMS:
         pieces = re.split(form, caption)
-        marks = [_letters(mark) for mark in pieces[1::2]]
-        flat = [letter for mark in marks for letter in mark]
+        labels = [_letters(label) for label in pieces[1::2]]
+        flat = [letter for label in labels for letter in label]
         if len(flat) >= 2 and flat == [chr(ord("A") + n) for n in range(len(flat))]:
             lead = pieces[0].strip()
             texts = [f"{lead} {text.strip()}".strip() for text in pieces[2::2]]
-            return [(letter, text) for mark, text in zip(marks, texts, strict=True) for letter in mark]
+            return [(letter, text) for label, text in zip(labels, texts, strict=True) for letter in label]
     return []
 
 
-def _letters(mark: str) -> list[str]:
+def _letters(label: str) -> list[str]:
     """The capital letters that "A", "A-C" or "A, B and D" stand for."""
     found: list[str] = []
-    for part in re.split(r"\s?(?:,|&|and)\s?", mark):
+    for part in re.split(r"\s?(?:,|&|and)\s?", label):
         ends = re.split(r"\s?[-\u2013]\s?", part.upper())
         found += [chr(code) for code in range(ord(ends[0]), ord(ends[-1]) + 1)] if all(ends) else []
     return found

@@ -24,17 +24,17 @@ def candidates(params: Params) -> Iterator[Candidate]:
     Images are paths relative to the table (or below the folder), or the bytes that `datasets` stores in parquet. A
     table with the columns of quilt_1M_lookup.csv is read as it was released, whatever the parameters say.
     """
-    block = params.table
-    folder = Path(block.folder)
+    table = params.table
+    folder = Path(table.folder)
     paths = sorted({path for pattern in LISTS for path in folder.glob(pattern)})
     number = 0
     for path in paths:
         for part in _read(path):
             released = set(part.columns) >= QUILT
             if not released:
-                _check(part, path, block)
+                _check(part, path, table)
             for row in part.to_dict("records"):
-                yield _released(row, number, path) if released else _plain(row, number, path, block)
+                yield _released(row, number, path) if released else _plain(row, number, path, table)
                 number += 1
 
 
@@ -52,20 +52,20 @@ def _read(path: Path) -> Iterator[pd.DataFrame]:
     )
 
 
-def _check(part: pd.DataFrame, path: Path, block: Table) -> None:
+def _check(part: pd.DataFrame, path: Path, table: Table) -> None:
     for key in ("image", "text"):
-        if (name := getattr(block, key)) not in part.columns:
+        if (name := getattr(table, key)) not in part.columns:
             known = ", ".join(map(str, part.columns))
             raise StageError(f"{path}: no column '{name}': set sources.table.{key} to one of: {known}")
 
 
-def _plain(row: dict[str, Any], number: int, path: Path, block: Table) -> Candidate:
-    data, name = _image(row[block.image], path.parent, Path(block.folder))
-    group = str(row.get(block.group) or name or number)
-    licence = str(row.get(block.licence) or "")
+def _plain(row: dict[str, Any], number: int, path: Path, table: Table) -> Candidate:
+    data, name = _image(row[table.image], path.parent, Path(table.folder))
+    group = str(row.get(table.group) or name or number)
+    license = str(row.get(table.license) or "")
     drop = "" if data else "missing_image"
     return Candidate(
-        f"{number:08d}", group, data, str(row[block.text] or ""), f"{path.name} {number}", licence, drop, name
+        f"{number:08d}", group, data, str(row[table.text] or ""), f"{path.name} {number}", license, drop, name
     )
 
 

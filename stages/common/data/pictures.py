@@ -1,0 +1,59 @@
+"""Encoded images from anywhere, as RGB pixels: bounded, and with one short reason for what cannot be used."""
+
+import io
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from stages.common.data.files import jpeg
+from stages.common.errors import Rejected
+
+Picture = NDArray[np.uint8]
+
+FORMATS = ("JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP")  # none of them runs a program to be read
+MAX_PIXELS = 64_000_000  # a larger image is refused by its header, before a pixel is decoded
+SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I")
+ORIENTATION = 0x0112
+
+
+def decode(data: bytes) -> Picture:
+    """Return the first frame of an encoded image as (height, width, 3) uint8, upright, on white where transparent.
+
+    Raises Rejected: unreadable_image (also one cut short), image_too_large (over MAX_PIXELS).
+    """
+    return np.asarray(_open(data))
+
+
+def as_jpeg(data: bytes) -> tuple[bytes, Picture]:
+    """Return an encoded image as (JPEG bytes, pixels); an upright RGB JPEG keeps its bytes. Raises like decode."""
+    image = _open(data)
+    with Image.open(io.BytesIO(data), formats=FORMATS) as header:
+        plain = header.format == "JPEG" and header.mode in ("RGB", "L") and header.getexif().get(ORIENTATION, 1) == 1
+    return (data if plain else jpeg(image)), np.asarray(image)
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise Rejected("image_too_large", f"{image.width} x {image.height} pixels")
+                image.load()
+                return _rgb(ImageOps.exif_transpose(image))
+    except Image.DecompressionBombError as error:
+        raise Rejected("image_too_large", str(error)) from None
+    except (OSError, SyntaxError, ValueError, IndexError, EOFError) as error:
+        raise Rejected("unreadable_image", " ".join(str(error).split())[:200]) from None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode in SIXTEEN_BIT:
+        return Image.fromarray((np.asarray(image).clip(0, 65535) // 256).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")

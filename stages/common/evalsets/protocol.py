@@ -1,0 +1,158 @@
+"""Evalsets read under a protocol: a file that fixes what is measured on, with which words, and how."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stages.common.data.files import SAFE_ID, read_yaml
+from stages.common.errors import StageError
+from stages.common.evalsets.loaders import LOADERS
+
+METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
+COLUMNS = ["path", "label", "split", "institution", "text"]
+SPLITS = ("train", "validation", "test", "")
+HELD_OUT = "held_out"  # the set that the dataset's own test split makes
+# What metrics files put beside the names of models, and beside those of sets: neither may be called so.
+OF_A_FILE, OF_A_READER = ("difference", "protocol", "readers"), ("accuracy", "images", "kappa")
+BESIDE_SETS = (*OF_A_FILE, HELD_OUT, "institution", "mean", "sub_pathology")
+BESIDE_MODELS = (*OF_A_FILE, *OF_A_READER)
+
+
+class Evalset(BaseModel):
+    """One dataset of a protocol: how its files are read, and the prompt for each of its labels.
+
+    Without classes it is a set of pairs, for retrieval. `split` is the side that is measured on (a set without an
+    official split is measured on as a whole).
+    """
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    loader: str
+    root: str
+    sub_pathology: str
+    institution: str = ""
+    classes: dict[str, str] = {}
+    left_out: list[str] = []
+    split: Literal["test", "validation", "all"] = "test"
+    readers: str = ""
+    source: str = ""
+
+    @property
+    def pairs(self) -> bool:
+        """True for a set of images and texts, false for one of images and labels."""
+        return not self.classes
+
+
+class Protocol(BaseModel):
+    """What is measured on, with which templates (their embeddings are averaged), and which number sums it up."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    name: str
+    templates: list[str] = Field(min_length=1)
+    metric: Literal["accuracy", "balanced_accuracy", "weighted_f1", "macro_f1"]
+    averaging: Literal["sets", "images"]
+    transform: Literal["model", "squash"]
+    missing: Literal["fail", "skip"]
+    evalsets: dict[str, Evalset]
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of all that the protocol fixes; comments and order of keys do not count."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load_protocol(path: str) -> Protocol:
+    """Return the protocol in the YAML file `path`; raises StageError that names the key at fault.
+
+    A file with `extends: OTHER.yaml` (beside it) holds only what differs from the other; null takes a key out.
+    """
+    try:
+        protocol = Protocol.model_validate(_tree(Path(path)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise StageError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    for number, template in enumerate(protocol.templates):
+        if "{c}" not in template:
+            raise StageError(f"{path}: templates.{number}: '{template}' lacks {{c}}, where the class name goes")
+    for name, evalset in protocol.evalsets.items():
+        if name in BESIDE_SETS or not SAFE_ID.fullmatch(name):
+            raise StageError(f"{path}: evalsets.{name}: no set can be called '{name}' (nor {', '.join(BESIDE_SETS)})")
+        if evalset.loader not in LOADERS:
+            known = ", ".join(sorted(LOADERS))
+            raise StageError(f"{path}: evalsets.{name}.loader: there is no '{evalset.loader}' (known: {known})")
+    return protocol
+
+
+def _tree(path: Path, extended: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """What the protocol at `path` holds, over what it extends; `extended` are those that led here."""
+    if path.resolve() in extended:
+        raise StageError(f"{path}: extends itself, by way of {len(extended)} protocols: name another in `extends`")
+    try:
+        tree = read_yaml(path)
+    except (FileNotFoundError, IsADirectoryError):
+        raise StageError(f"evaluation.protocol: {path} not found: see protocols/ for those there are") from None
+    if not isinstance(tree, dict):
+        raise StageError(f"{path} must hold a protocol")
+    if "extends" not in tree:
+        return tree
+    if not isinstance(under := tree.pop("extends"), str):
+        raise StageError(f"{path}: extends must name one protocol file (found {under!r})")
+    return _merged(_tree(path.parent / under, (*extended, path.resolve())), tree)
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    found = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(found.get(key), dict) and key != "classes"
+        found[key] = _merged(found[key], value) if both else value
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def read_protocol(path: str, folder: str) -> tuple[Protocol, dict[str, pd.DataFrame]]:
+    """Return the protocol and the table of each of its evalsets that is there, below `folder`.
+
+    Raises StageError for a set that is not there, unless the protocol says `missing: skip`.
+    """
+    protocol = load_protocol(path)
+    tables = {}
+    for name, evalset in protocol.evalsets.items():
+        if (Path(folder) / evalset.root).is_dir():
+            tables[name] = read_evalset(Path(folder), name, evalset)
+        elif protocol.missing == "fail":
+            where = f"get it from {evalset.source}" if evalset.source else "put its files there"
+            raise StageError(
+                f"evalset {name}: {Path(folder) / evalset.root} not found: {where}, or write `missing: skip` in {path}"
+            )
+    return protocol, tables
+
+
+def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
+    """Return path, label, split, institution and text of an evalset's images below `folder`, sorted by path and text.
+
+    `path` is for stages.common.evalsets.loaders.read_image. `label` indexes evalset.classes, -1 where the label is left_out or
+    the set has no classes; `split` is one of SPLITS, "" where the official files have none. Raises StageError where
+    labels and classes do not agree.
+    """
+    root = folder / evalset.root
+    rows = pd.DataFrame(list(LOADERS[evalset.loader](root)), columns=["path", "code", "split", "institution", "text"])
+    rows = rows.fillna({"split": "", "institution": evalset.institution, "text": ""})
+    if rows.empty:
+        raise StageError(f"evalset {name}: no image below {root}")
+    if wrong := sorted(set(rows.split) - set(SPLITS)):
+        raise StageError(f"evalset {name}: split '{wrong[0]}' is none of train, validation, test")
+    order = {code: number for number, code in enumerate(evalset.classes)}
+    found = set(rows.code.astype(str))
+    if not evalset.pairs:
+        if unknown := sorted(found - set(order) - set(evalset.left_out)):
+            raise StageError(
+                f"evalset {name}: label '{unknown[0]}' of the files is neither in its classes nor in left_out"
+            )
+        if absent := sorted(set(order) - found):
+            raise StageError(f"evalset {name}: no image below {root} has the label '{absent[0]}' of its classes")
+    table = rows.assign(label=rows.code.map(order).fillna(-1).astype(int))
+    return table[COLUMNS].sort_values(["path", "text"], ignore_index=True)

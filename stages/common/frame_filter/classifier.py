@@ -1,0 +1,85 @@
+"""The fitted frame filter: is this frame histology, and what spoils it?"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.common.data.files import digest, read_json
+from stages.common.errors import StageError
+
+Picture = NDArray[np.uint8]
+Scores = NDArray[np.float32]
+
+SPEC = "filter.json"
+HEADS = "heads.safetensors"
+HISTOLOGY = "histology"
+# What spoils a frame; the eight impurities of QuiltCleaner (arXiv 2404.07676).
+FLAGS = ("person", "desktop", "text", "arrow", "perspective", "overview", "controls", "panels")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """For n frames: features (n, d), probability of histology (n,), and of each flag that could be taught (n,)."""
+
+    features: Scores
+    histology: Scores
+    flags: dict[str, Scores]
+
+
+class FrameFilter:
+    """Logistic heads on a frozen backbone: one for histology and one for each flag that the labels taught."""
+
+    def __init__(self, folder: Path, spec: dict[str, Any], device: str) -> None:
+        from safetensors.numpy import load_file
+
+        from stages.common.models.backbone import Backbone
+
+        self.size: int = spec["size"]
+        self.threshold: float = spec["threshold"]
+        self._heads = load_file(folder / HEADS)
+        self._backbone = Backbone(spec["backbone"], spec["weights"], self.size, device)
+
+    @property
+    def long_side(self) -> int:
+        """Pixels that the longer side of a frame needs so that nothing the filter could see is lost."""
+        return 2 * self.size
+
+    def predict(self, images: Sequence[Picture]) -> Prediction:
+        """Judge RGB images of any size."""
+        rows = self._backbone.features(images)
+        scores = {name: sigmoid(rows @ head[:-1] + head[-1]) for name, head in self._heads.items()}
+        return Prediction(rows, scores.pop(HISTOLOGY), scores)
+
+    def is_histology(self, probability: float) -> bool:
+        """Whether a frame of this probability counts as histology."""
+        return probability >= self.threshold
+
+
+@functools.cache
+def load_filter(folder: Path, device: str = "cpu") -> Any:
+    """The filter in `folder`, a FrameFilter or a Published one, loaded once per process."""
+    from stages.common.frame_filter.ensemble import PublishedEnsemble
+
+    spec = read_json(_found(folder))
+    return (PublishedEnsemble if spec["kind"] == "published" else FrameFilter)(folder, spec, device)
+
+
+def filter_digest(folder: Path) -> str:
+    """Identity of the filter in `folder`, for item keys."""
+    return digest(_found(folder), *sorted(folder.glob("*.safetensors")))
+
+
+def sigmoid(values: Scores) -> Scores:
+    """The logistic function."""
+    return np.asarray(1 / (1 + np.exp(-values)), np.float32)
+
+
+def _found(folder: Path) -> Path:
+    if not (folder / SPEC).exists():
+        raise StageError(f"{folder / SPEC} not found: run `dvc repro frame_filter`")
+    return folder / SPEC

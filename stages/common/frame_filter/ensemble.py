@@ -1,0 +1,104 @@
+"""The frame classifier that the Quilt-1M authors published: two ConvNeXts and a DINO with a linear head.
+
+A frame is histology when any of the three says so (quilt1m repository, data/model_utils.py and main.py). Every member
+sees the frame at 384 x 384 pixels, normalised like ImageNet, its middle cut out and brought back to 384.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.common.frame_filter.classifier import Prediction
+
+SIDE = 384
+CONVS = {"conv_0": 300, "conv_1": 300}  # members and the pixels of the middle that each looks at
+DINO, DINO_CROP, DINO_BLOCKS = "dino", 224, 4
+HEAD = "dino_head"
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+BATCH = 16
+
+
+def member(name: str) -> Any:
+    """An untrained network of the shape of member `name`: conv_0, conv_1, dino or dino_head."""
+    import timm
+    import torch
+
+    if name in CONVS:
+        return timm.create_model("convnext_tiny.fb_in22k_ft_in1k_384", num_classes=2)
+    if name == HEAD:
+        return torch.nn.Linear(DINO_BLOCKS * 384, 2)
+    return timm.create_model("vit_small_patch16_224.dino", num_classes=0, dynamic_img_size=True)
+
+
+class PublishedEnsemble:
+    """The ensemble, from the safetensors files that the stage frame_filter made of the published checkpoints."""
+
+    threshold = 0.5  # of two classes the likelier one: the members' argmax
+
+    def __init__(self, folder: Path, spec: dict[str, Any], device: str) -> None:
+        from safetensors.torch import load_file
+
+        self._device = device
+        self._members = {}
+        for name in (*CONVS, DINO, HEAD):
+            network = member(name)
+            network.load_state_dict(load_file(folder / f"{name}.safetensors"))
+            self._members[name] = network.to(device).eval()
+
+    @property
+    def long_side(self) -> int:
+        """Pixels that the longer side of a frame needs so that nothing the filter could see is lost."""
+        return 2 * SIDE
+
+    def predict(self, images: Sequence[NDArray[np.uint8]]) -> Prediction:
+        """Judge RGB images of any size; features are DINO's, the published members know no flags."""
+        import torch
+
+        features, scores = [], []
+        with torch.inference_mode(), torch.autocast(self._device, enabled=self._device == "cuda"):
+            for begin in range(0, len(images), BATCH):
+                pixels = _normalised(images[begin : begin + BATCH]).to(self._device)
+                seen = self._dino_tokens(pixels)
+                logits = [self._members[name](_middle(pixels, crop)) for name, crop in CONVS.items()]
+                logits.append(self._members[HEAD](seen))
+                each = torch.stack([one.float().softmax(1)[:, 1] for one in logits])
+                scores.append(each.max(0).values.cpu().numpy())
+                features.append(seen.float().cpu().numpy())
+        if not features:
+            return Prediction(np.zeros((0, DINO_BLOCKS * 384), np.float32), np.zeros(0, np.float32), {})
+        return Prediction(np.concatenate(features), np.concatenate(scores), {})
+
+    def is_histology(self, probability: float) -> bool:
+        """Whether a frame of this probability counts as histology."""
+        return probability >= self.threshold
+
+    def _dino_tokens(self, pixels: Any) -> Any:
+        """Class tokens of DINO's last blocks, side by side."""
+        import torch
+
+        layers = self._members[DINO].get_intermediate_layers(
+            _middle(pixels, DINO_CROP), n=DINO_BLOCKS, return_prefix_tokens=True, norm=True
+        )
+        return torch.cat([prefix[:, 0] for _, prefix in layers], dim=-1)
+
+
+def _normalised(images: Sequence[NDArray[np.uint8]]) -> Any:
+    """A batch (n, 3, SIDE, SIDE), the shape of the frame not kept."""
+    import torch
+    from torchvision.transforms.v2 import functional
+
+    resized = [
+        functional.resize(torch.from_numpy(image).permute(2, 0, 1).float().div(255), [SIDE, SIDE], antialias=True)
+        for image in images
+    ]
+    return functional.normalize(torch.stack(resized), list(MEAN), list(STD))
+
+
+def _middle(pixels: Any, crop: int) -> Any:
+    """The middle `crop` pixels of a batch, brought back to its size."""
+    from torchvision.transforms.v2 import functional
+
+    return functional.resize(functional.center_crop(pixels, [crop, crop]), [SIDE, SIDE], antialias=True)

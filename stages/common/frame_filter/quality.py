@@ -1,0 +1,25 @@
+"""How sharp an image is and how much of it is bare glass."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+
+LONG_SIDE = 640  # pixels at which sharpness is judged, whatever the video's size
+BRIGHT, PALE = 190, 18  # HSV value and saturation, of 255, above and below which a pixel is glass
+
+
+def blur(image: Picture) -> float:
+    """Blur of an RGB image, 0 (sharp) to 1: how little a further blurring changes it (Crete et al. 2007)."""
+    from skimage.measure import blur_effect
+
+    scale = min(1.0, LONG_SIDE / max(image.shape[:2]))
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return float(blur_effect(cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)))
+
+
+def background(image: Picture) -> float:
+    """Share of an RGB image that is bright and without colour: glass with nothing on it."""
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+    return float(((hsv[..., 2] >= BRIGHT) & (hsv[..., 1] <= PALE)).mean())

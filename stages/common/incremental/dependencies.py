@@ -1,0 +1,102 @@
+"""What results depend on besides their input: code, parameters, files that parameters name, models, libraries.
+
+One answer for everything that asks: item keys of the incremental stages, the key a broken-off training goes on under,
+and the dependency lines of dvc.yaml, which `make deps` writes.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from stages.common.incremental.code import code_digest, data_digest, values_of
+from stages.common.models.weights import PACKAGE, locate
+from stages.common.stage.params import ParamsModel
+
+SCHEMES = ("local-dir:", "transformers:")
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """What results depend on besides their input.
+
+    Args:
+        code: functions and classes that make the results; what they need counts with them.
+        params: parameters; of a Block those that are not Operational, and the content of what its Place ones name.
+        models: names of models, tables and the like to digests of their content.
+        libraries: names of installed packages that make the bytes; their versions count.
+    """
+
+    code: tuple[Callable[..., Any], ...] = ()
+    params: ParamsModel | Mapping[str, Any] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    libraries: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """One hex digest of it all."""
+        params = self.params if isinstance(self.params, ParamsModel) else None
+        parts = {
+            "code": code_digest(*self.code),
+            "params": params.results() if params else dict(self.params),
+            "places": {name: content(values) for name, values in params.places().items()} if params else {},
+            "models": dict(self.models),
+            "libraries": {name: version(name) for name in self.libraries},
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def content(places: Iterable[str]) -> str:
+    """Hex digest of the files that `places` name, of those in a folder too; names of no file count by themselves."""
+    files = [data_digest(path) for place in places for path in named_files(place)]
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+
+
+def named_files(place: str, packaged: bool = True) -> list[Path]:
+    """Return the files that a parameter's value names, sorted, with those that they name in their turn.
+
+    A value may be a file, a folder, `package:NAME/path`, `local-dir:FOLDER`, `transformers:FOLDER` or MODEL@FILE; the
+    name of a model on a hub gives none. A JSON or YAML file names others in its texts: a protocol the one that it
+    extends, a model's config its towers. Without `packaged`, what installed packages carry is left out.
+    """
+    found: set[Path] = set()
+    queue = [path for part in _parts(place) for path in _existing(part, Path(), packaged)]
+    while queue:
+        path = queue.pop()
+        if path.is_dir():
+            queue += path.iterdir()
+        elif path.is_file() and path not in found:
+            found.add(path)
+            others = [other for text in _texts(path) for other in _existing(text, path.parent, packaged)]
+            # A protocol names its evalsets' folders too, and those are dependencies of their own.
+            queue += [other for other in others if other.is_file() or path.suffix == ".json"]
+    return sorted(found)
+
+
+def _parts(place: str) -> set[str]:
+    """What of a value may be a path."""
+    for scheme in SCHEMES:
+        place = place.removeprefix(scheme)
+    return {place, place.partition("@")[2]} - {""}
+
+
+def _existing(text: str, folder: Path, packaged: bool) -> list[Path]:
+    """The files or folders that a text names, from `folder` or the working directory."""
+    if text.startswith(PACKAGE):
+        return [locate(text)] if packaged else []
+    if len(text) > 255 or "\n" in text:
+        return []
+    return [path for path in {Path(text), folder / text} if path.exists()]
+
+
+def _texts(file: Path) -> Iterator[str]:
+    """Texts of a JSON or YAML file that may name another file."""
+    queue = [values_of(file)]
+    while queue:
+        value = queue.pop()
+        if isinstance(value, dict | list):
+            queue += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, str) and set(value) & set("./") and set(value) - set("./"):
+            yield value

@@ -1,0 +1,207 @@
+"""What a per-item stage has made: the manifest, the journal of a run under way, and the files of finished items."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.common.data.files import digest, read_json, write_json, write_table
+from stages.common.errors import StageError
+
+KEYS = Path("data/keys")  # of the stages; DVC tracks a file of them for each folder of items
+MANIFEST = "manifest.parquet"
+JOURNAL = "journal.jsonl"
+SCRATCH = ".scratch"
+COLUMNS = ["id", "status", "reason", "error", "digest"]
+KEY_COLUMNS = ["id", "digest", "key"]
+WRITTEN = ".written"  # folder beside the keys: sizes and times of files as this machine wrote or checked them
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of one item. `status` is ok, rejected or failed; `digest` covers the item's files; `key` says under
+    what they were made, and is kept apart from the manifest, so that nothing downstream depends on it."""
+
+    id: str
+    status: str
+    reason: str
+    error: str
+    key: str
+    digest: str
+
+
+def read_manifest(folder: Path) -> pd.DataFrame:
+    """Return the manifest in `folder`; raises StageError where a stage has not run."""
+    path = folder / MANIFEST
+    if not path.exists():
+        raise StageError(f"{path} not found: run the stage that makes {folder} first (`dvc repro`)")
+    return pd.read_parquet(path)
+
+
+def finished(folder: Path) -> pd.DataFrame:
+    """Return the rows of `folder`'s manifest whose status is ok."""
+    manifest = read_manifest(folder)
+    return manifest[manifest.status == "ok"].reset_index(drop=True)
+
+
+def counts(manifest: pd.DataFrame) -> dict[str, Any]:
+    """Return the metrics every per-item stage reports: items by status, and rejected and failed ones by reason."""
+    by_status = {status: int((manifest.status == status).sum()) for status in ("ok", "rejected", "failed")}
+    reasons = manifest[manifest.status != "ok"].groupby("reason").size()
+    return {"items": len(manifest), **by_status, "reasons": {str(k): int(v) for k, v in reasons.items()}}
+
+
+def read_book(path: Path) -> dict[str, Any]:
+    """What a JSON file of notes holds, nothing where there is none that can be read."""
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+class Folder:
+    """The output folder: its manifest, its journal and the files of its items; and the table of their keys beside it.
+
+    `keys` is a parquet file of id, key and digest: DVC tracks it, so that keys travel with the data.
+    """
+
+    def __init__(self, out: Path, files: Sequence[str], keys: Path) -> None:
+        self.out = out
+        self.files = files
+        self.keys = keys
+        self._written = keys.parent / WRITTEN / f"{keys.stem}.json"
+        self._stats: dict[str, list[int]] = read_book(self._written)
+
+    def recorded(self) -> dict[str, Row]:
+        """Rows of the manifest with their keys, overruled by what an interrupted run noted in the journal."""
+        rows: dict[str, Row] = {}
+        if (self.out / MANIFEST).exists():
+            table = pd.read_parquet(self.out / MANIFEST, columns=COLUMNS)
+            keys = self._read_keys()
+            # A key is good for the very files that it was noted for.
+            table = table.merge(keys.astype("string"), on=["id", "digest"], how="left").fillna({"key": ""})
+            rows = {str(record["id"]): Row(**record) for record in table.to_dict("records")}
+        for entry in self._journal():
+            if entry["key"] is None:
+                rows.pop(entry["id"], None)
+            else:
+                rows[entry["id"]] = Row(**entry)
+        return rows
+
+    def _read_keys(self) -> pd.DataFrame:
+        """The table of keys; an empty one where there is none that can be read: all is then made anew."""
+        try:
+            return pd.read_parquet(self.keys)[KEY_COLUMNS]
+        except (OSError, ValueError, KeyError):
+            return pd.DataFrame(columns=KEY_COLUMNS)
+
+    def _journal(self) -> Iterator[dict[str, Any]]:
+        path = self.out / JOURNAL
+        if not path.exists():
+            return
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # empty, or being written when the process was killed
+            if isinstance(entry, dict) and {"id", "key"} <= set(entry):
+                yield entry
+
+    def note(self, entry: dict[str, Any]) -> None:
+        """Append one line to the journal and force it to disk."""
+        with (self.out / JOURNAL).open("a", encoding="utf-8") as file:
+            # A line of its own, also after one that was cut short.
+            file.write("\n" + json.dumps(entry) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def paths(self, name: str) -> list[str]:
+        """Paths of the item's files, below the output folder."""
+        return [template.format(id=name) for template in self.files]
+
+    def is_current(self, row: Row | None, key: str, rejection_key: str) -> bool:
+        """True when the recorded row was made under this key and is not to be tried again."""
+        if row is None or row.status == "failed":
+            return False
+        return row.key == (rejection_key if row.status == "rejected" else key)
+
+    def is_intact(self, row: Row) -> bool:
+        """True when the item's files are those that were written: by size and time of change, or else by content."""
+        paths = self.paths(row.id)
+        stats = {path: self._stat(path) for path in paths}
+        if None in stats.values():
+            return False
+        if all(self._stats.get(path) == found for path, found in stats.items()):
+            return True
+        if digest(*(self.out / path for path in paths)) != row.digest:
+            return False
+        self._stats |= {path: found for path, found in stats.items() if found}
+        return True
+
+    def distrust(self) -> None:
+        """Forget sizes and times: what there is will be judged by its content."""
+        self._stats = {}
+
+    def _stat(self, path: str) -> list[int] | None:
+        try:
+            found = (self.out / path).stat()
+        except OSError:
+            return None
+        return [found.st_size, found.st_mtime_ns]
+
+    def prune(self, removed: set[str]) -> None:
+        """Remove the files of items that left the input."""
+        for name in sorted(removed):
+            self.note({"id": name, "key": None})
+            for path in self.paths(name):
+                (self.out / path).unlink(missing_ok=True)
+
+    def accept(self, row: Row) -> Row:
+        """Move a worker's files into place. The journal first forgets the item, so a kill between two renames is
+        seen as an item not done."""
+        self.note({"id": row.id, "key": None})
+        for path in self.paths(row.id):
+            target = self.out / path
+            if row.status == "ok":
+                target.parent.mkdir(parents=True, exist_ok=True)
+                (self.out / SCRATCH / row.id / path).replace(target)
+                if stat := self._stat(path):
+                    self._stats[path] = stat
+            else:
+                target.unlink(missing_ok=True)
+        shutil.rmtree(self.out / SCRATCH / row.id, ignore_errors=True)
+        self.note(asdict(row))
+        return row
+
+    def close(self, rows: dict[str, Row]) -> pd.DataFrame:
+        """Write the manifest and the keys, remove the journal and every file that no row accounts for."""
+        records = [asdict(rows[name]) for name in sorted(rows)]
+        table = pd.DataFrame(records, columns=[*COLUMNS, "key"]).astype("string")
+        manifest = table[COLUMNS]
+        write_table(self.keys, table[KEY_COLUMNS])
+        write_table(self.out / MANIFEST, manifest)
+        (self.out / JOURNAL).unlink(missing_ok=True)
+        known = {path for row in rows.values() if row.status == "ok" for path in self.paths(row.id)}
+        write_json(self._written, {path: stat for path, stat in sorted(self._stats.items()) if path in known})
+        for folder in {Path(template).parent for template in self.files}:
+            for path in (self.out / folder).glob("*"):
+                if self._is_item_file(path) and path.relative_to(self.out).as_posix() not in known:
+                    path.unlink()
+        return manifest
+
+    def _is_item_file(self, path: Path) -> bool:
+        inside = path.relative_to(self.out).as_posix()
+        return (
+            path.is_file()
+            and inside != MANIFEST
+            and any(
+                inside.endswith(template.split("{id}")[1]) and Path(template).parent == Path(inside).parent
+                for template in self.files
+            )
+        )

@@ -1,0 +1,81 @@
+"""Links to the files that parameters name, so that DVC sees them change.
+
+DVC takes a parameter's value for a path only where it always is one. A parameter that may name a file, a packaged one,
+a model on a hub or nothing has a folder here instead, data/named/BLOCK/PARAMETER, with a link to each file that it
+names now; the stages that read the parameter depend on the folder. Links are tracked by Git, so a clone has them.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from glob import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from stages.common.incremental.dependencies import named_files
+from stages.common.stage.params import ParamsModel
+
+NAMED = Path("data/named")
+LONGEST = 200  # letters of a link's name
+KEEP = ".gitkeep"  # Git knows no empty folders
+
+
+def link_named_files(all_params: Mapping[str, ParamsModel]) -> None:
+    """Make the links below NAMED agree with the Place parameters of `all_params`. What packages carry is not linked: their
+    versions are pinned. A link is called after its file's path."""
+    wanted: dict[Path, Path] = {}
+    for params, values in all_params.items():
+        for name in [name for name, value in values if isinstance(value, ParamsModel)]:
+            _make(NAMED / params / name)  # of a stage's part, which may name no file
+        for name, places in values.places().items():
+            folder = NAMED / params / name.replace(".", "/")
+            _make(folder)
+            for place in places:
+                wanted |= {folder / _name(path): path for path in _local(place)}
+        for name, folder_of_lists in values.listings().items():
+            folder = NAMED / params / name
+            _make(folder)
+            wanted |= {folder / _name(path): path for path in _listed(Path(folder_of_lists))}
+    for other in [path for path in NAMED.rglob("*") if path not in wanted and path.name != KEEP]:
+        if other.is_symlink() or other.is_file():
+            other.unlink()
+    for link, path in wanted.items():
+        target = path if path.is_absolute() else Path(os.path.relpath(path, link.parent))
+        if not link.is_symlink() or link.readlink() != target:
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
+
+
+def _name(path: Path) -> str:
+    """The name of the link to a file: the file's path, or of a long one its end and a digest."""
+    whole = quote(path.as_posix(), safe="")
+    return whole if len(whole) <= LONGEST else f"{hashlib.sha256(whole.encode()).hexdigest()[:12]}-{whole[-120:]}"
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    """Files outside of `folder` that a line of a .txt list in it names, by itself or by their folder, with what lies
+    beside each under the same name: a video's sidecar."""
+    for path in sorted(folder.rglob("*.txt")):
+        for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
+            place = folder / line.strip()
+            if not line.strip() or len(line) > 255 or place.resolve().is_relative_to(folder.resolve()):
+                continue
+            found = sorted(place.iterdir()) if place.is_dir() else [place] if place.is_file() else []
+            beside = [other for one in found for other in one.parent.glob(f"{escape(one.stem)}.*")]
+            yield from {_from_here(other) for other in [*found, *beside] if other.is_file()}
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / KEEP).touch()
+
+
+def _local(place: str) -> list[Path]:
+    """Files that a place names outside of installed packages."""
+    return [_from_here(path) for path in named_files(place, packaged=False)]
+
+
+def _from_here(path: Path) -> Path:
+    """`path` from the working directory if it lies below it, as a whole path otherwise."""
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - takes out `..` without following links
+    return whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole

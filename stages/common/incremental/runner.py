@@ -1,0 +1,207 @@
+"""Per-item work inside one DVC stage: skip what is up to date, keep what is done, record what failed.
+
+A stage with one output folder for thousands of videos hands its items to `run_items`. An item's key is a hash of all that
+its files depend on; an item is skipped if it was made under its key and its files are those that were written then.
+Files are written in a scratch folder and moved into place one item at a time, and each finished item is a line in a
+journal, so a kill at any instant loses at most the items in flight. An incremental run leaves the same bytes as a run
+from scratch.
+"""
+
+import errno
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stages.common.data.files import digest, safe_id
+from stages.common.errors import Failed, Rejected, StageError
+from stages.common.incremental.dependencies import Dependencies
+from stages.common.incremental.manifest import SCRATCH, Folder, Row
+from stages.common.models.threads import cores
+from stages.common.stage.params import Base
+
+
+@dataclass(frozen=True)
+class Item:
+    """One unit of work: `id` names its files, `digest` stands for its input's content, `data` goes to the worker."""
+
+    id: str
+    digest: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+# Fills the scratch folder with the item's files. Raises Rejected for an item that is not wanted, Failed (or anything
+# else) for one that could not be made, StageError when no item can be made.
+Work = Callable[[Item, Path], None]
+
+
+def run_items(
+    items: Sequence[Item],
+    work: Work,
+    *,
+    name: str,
+    out: Path,
+    files: Sequence[str],
+    keys: Path,
+    needs: Dependencies,
+    base: Base,
+    rules: Any = None,
+    force: bool = False,
+    recheck: bool = False,
+) -> tuple[pd.DataFrame, int]:
+    """Bring the folder `out` up to date with `items`; return its manifest and how many items were processed.
+
+    Args:
+        items: what the folder should hold; ids must differ.
+        work: called as work(item, scratch); must be picklable; writes each of `files` below `scratch`.
+        name: for the progress bar and messages.
+        out: the folder; it holds the items' files and manifest.parquet.
+        files: templates of an item's files below `out`, with `{id}`; at most two.
+        keys: parquet file outside `out` for the items' keys; its name says which folder it belongs to.
+        needs: all that the files depend on besides the items.
+        base: jobs, backend and the share of failures that is tolerated.
+        rules: what only rejections rest on, as a JSON value: when it changes, rejected items are looked at anew and
+            finished ones stay.
+        force: every item is worked on.
+        recheck: files are judged by their content, also those whose size and time are as written.
+
+    Raises StageError when an id repeats, when the disk is full, or when more than `base.max_failed` of the items
+    failed; finished items are kept in every case.
+    """
+    if len({item.id for item in items}) != len(items):
+        twice = Counter(item.id for item in items).most_common(1)[0][0]
+        raise StageError(f"{out}: two items are called '{twice}': give each its own id")
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out / SCRATCH, ignore_errors=True)
+    folder = Folder(out, files, keys)
+    made_by = needs.digest()
+    item_keys = {item.id: _hash([item.id, item.digest, made_by]) for item in items}
+    rejection_keys = {item: _hash([key, rules]) for item, key in item_keys.items()}
+    if recheck:
+        folder.distrust()
+    rows = folder.recorded()
+    folder.prune(set(rows) - set(item_keys))
+    current = (
+        {} if force else _current(folder, {item: rows.get(item) for item in item_keys}, item_keys, rejection_keys, name)
+    )
+    todo = [item for item in items if item.id not in current]
+    for result in _results(todo, work, item_keys, rejection_keys, folder, base, name):
+        current[result.id] = folder.accept(result)
+    shutil.rmtree(out / SCRATCH, ignore_errors=True)
+    manifest = folder.close(current)
+    _check_failures(manifest, out, base)
+    return manifest, len(todo)
+
+
+def _current(
+    folder: Folder, rows: dict[str, Row | None], keys: dict[str, str], rejection_keys: dict[str, str], name: str
+) -> dict[str, Row]:
+    """The rows that stay: made under the item's key, their files as they were written. Files that are not known by
+    size and time, after `dvc pull` all of them, are read, as many at once as there are cores."""
+    from tqdm import tqdm
+
+    final = [row for item, row in rows.items() if row and folder.is_current(row, keys[item], rejection_keys[item])]
+    with ThreadPoolExecutor(cores()) as pool:
+        intact = pool.map(lambda row: row.status != "ok" or folder.is_intact(row), final)
+        told = tqdm(zip(final, intact, strict=True), total=len(final), desc=f"{name}: checking", delay=5, leave=False)
+        kept = {}
+        for row, whole in told:
+            if whole:
+                kept[row.id] = row
+            else:
+                tqdm.write(f"{name}: {row.id}: its files are gone or were changed by hand: made anew")
+    return kept
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _results(
+    todo: list[Item],
+    work: Work,
+    keys: dict[str, str],
+    rejection_keys: dict[str, str],
+    folder: Folder,
+    base: Base,
+    name: str,
+) -> Iterator[Row]:
+    """Yield each item's row as its worker ends, under a progress bar."""
+    from joblib import Parallel, delayed, parallel_config
+    from tqdm import tqdm
+
+    if not todo:
+        return
+    _register(base.backend)
+    with (
+        parallel_config(backend=base.backend, n_jobs=base.jobs),
+        tqdm(total=len(todo), desc=name, unit="item") as rejection_key,
+    ):
+        calls = (
+            delayed(_attempt)(item, work, keys[item.id], rejection_keys[item.id], folder.out, folder.files)
+            for item in todo
+        )
+        for row in Parallel(return_as="generator_unordered", batch_size=1)(calls):
+            rejection_key.update()
+            if row.status != "ok":
+                rejection_key.write(f"{name}: {row.id} {row.status}: {row.reason} {row.error}".rstrip())
+            yield row
+
+
+def _register(backend: str) -> None:
+    """Make joblib know a cluster's backend; raises StageError where its package is missing."""
+    try:
+        if backend == "ray":
+            from ray.util.joblib import register_ray
+
+            register_ray()
+        elif backend == "dask":
+            import distributed  # noqa: F401
+    except ImportError:
+        raise StageError(f"base.backend is '{backend}' but it is not installed: pip install '{backend}'") from None
+
+
+def _attempt(item: Item, work: Work, key: str, rejection_key: str, out: Path, files: Sequence[str]) -> Row:
+    """Do one item in a worker. An error becomes a row, except what would spoil every item after it: a StageError (the
+    stage cannot go on) and a full disk."""
+    scratch = out / SCRATCH / safe_id(item.id)
+    shutil.rmtree(scratch, ignore_errors=True)
+    for template in files:
+        (scratch / template.format(id=item.id)).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        work(item, scratch)
+        digest_of_files = digest(*(scratch / template.format(id=item.id) for template in files))
+        return Row(item.id, "ok", "", "", key, digest_of_files)
+    except Rejected as rejected:
+        return Row(item.id, "rejected", rejected.reason, _line(rejected.message, scratch), rejection_key, "")
+    except StageError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            error.filename = error.filename or str(out)
+            raise
+        reason = error.reason if isinstance(error, Failed) else type(error).__name__
+        return Row(item.id, "failed", reason, _line(str(error), scratch), key, "")
+
+
+def _line(message: str, scratch: Path) -> str:
+    """`message` on one line of bounded length, without this machine's path."""
+    return " ".join(message.replace(str(scratch), ".").split())[:300]
+
+
+def _check_failures(manifest: pd.DataFrame, out: Path, base: Base) -> None:
+    failed = manifest[manifest.status == "failed"]
+    if len(failed) > base.max_failed * len(manifest):
+        first = failed.iloc[0]
+        raise StageError(
+            f"{out}: {len(failed)} of {len(manifest)} items failed, more than base.max_failed = {base.max_failed:g}; "
+            f"first: {first.id}: {first.reason}: {first.error}; finished items are kept, failed ones are tried again "
+            "at the next run"
+        )

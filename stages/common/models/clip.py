@@ -1,0 +1,178 @@
+"""CLIP models through open_clip: built from its registry or from a config file, saved and loaded as `local-dir:`."""
+
+import contextlib
+import json
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.common.data.files import read_json, write_json
+from stages.common.errors import StageError
+from stages.common.models.backbone import load_matching
+from stages.common.models.transformers_clip import SCHEME, load_transformers
+from stages.common.models.weights import PACKAGE, locate, why_missing
+
+CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
+FROM_SCRATCH, FROM_TOWERS = "none", "towers"
+
+
+@dataclass
+class Clip:
+    """A model with its tokenizer, how pixels are normalised, and its config in open_clip's terms."""
+
+    model: Any
+    tokenizer: Any
+    preprocess: dict[str, Any]
+    config: dict[str, Any]
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square the model looks at, in pixels."""
+        size = self.model.visual.image_size
+        return int(size[0] if isinstance(size, tuple | list) else size)
+
+    def transform(self, *, squash: bool = False, **augmentation: Any) -> Any:
+        """open_clip's transform: for training where augmentation options are given, for evaluation otherwise;
+        `squash` looks at the whole picture, its aspect not kept."""
+        from open_clip import image_transform
+
+        steps = self.preprocess | ({"resize_mode": "squash"} if squash else {})
+        return image_transform(self.image_size, is_train=bool(augmentation), aug_cfg=augmentation or None, **steps)
+
+
+def build(model: str, start: str, seed: int) -> Clip:
+    """Return the model to begin with; the same arguments give the same weights on the same machine.
+
+    Args:
+        model: a name that open_clip knows (also `hf-hub:` and `local-dir:`), or a .json file with embed_dim,
+            vision_cfg, text_cfg, preprocess_cfg and image_tower_weights; places may be `package:` ones.
+        start: none (from scratch), towers (a .json model's own pretrained towers, projections drawn from `seed`), ""
+            (what `hf-hub:` or `local-dir:` come with), or an open_clip pretrained tag or checkpoint file.
+
+    Raises StageError for a name or start that cannot be had, and for a checkpoint that does not fit, naming its key.
+    """
+    import torch
+
+    torch.manual_seed(seed)
+    return _from_file(Path(model), start) if model.endswith(".json") else _from_registry(model, start)
+
+
+def named(place: str) -> Clip:
+    """Return the pretrained model `MODEL@PRETRAINED` in open_clip's names, `hf-hub:NAME`, `local-dir:FOLDER` or
+    `transformers:NAME`. Raises StageError where it cannot be had."""
+    if place.startswith(SCHEME):
+        with _explained(f"model '{place}'"):
+            return Clip(*load_transformers(place.removeprefix(SCHEME)))
+    model, _, pretrained = place.partition("@")
+    return build(model, pretrained, 0)
+
+
+def load(folder: Path) -> Clip:
+    """Return the model that `save` wrote to `folder`."""
+    if not (folder / WEIGHTS).exists():
+        raise StageError(f"{folder / WEIGHTS} not found: run `dvc repro quiltnet`")
+    return named(f"local-dir:{folder}")
+
+
+def save(clip: Clip, folder: Path) -> None:
+    """Write `clip` to `folder` so that open_clip loads it as `local-dir:FOLDER` from the repository root."""
+    from open_clip.tokenizer import HFTokenizer
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    config = json.loads(json.dumps(clip.config))
+    if isinstance(clip.tokenizer, HFTokenizer):
+        clip.tokenizer.tokenizer.save_pretrained(folder)
+        config["text_cfg"]["hf_tokenizer_name"] = folder.as_posix()
+    if "hf_model_name" in config["text_cfg"]:
+        clip.model.text.config.save_pretrained(folder)
+        config["text_cfg"] |= {"hf_model_name": folder.as_posix(), "hf_model_pretrained": False}
+    write_json(folder / CONFIG, {"model_cfg": config, "preprocess_cfg": clip.preprocess})
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in clip.model.state_dict().items()}
+    save_file(weights, folder / WEIGHTS)
+
+
+def _from_file(path: Path, start: str) -> Clip:
+    import open_clip
+    from open_clip.model import CustomTextCLIP
+
+    if not path.exists():
+        raise StageError(f"quiltnet.model: {path} not found: see stages/quiltnet/configs for those there are")
+    config = read_json(path)
+    preprocess, image_weights = config.pop("preprocess_cfg"), config.pop("image_tower_weights", "")
+    config.pop("custom_text", None)  # this one has its text tower apart in any case
+    text = config["text_cfg"]
+    here, tokenizer = text, open_clip.tokenizer.SimpleTokenizer(context_length=text["context_length"])
+    if place := text.get("hf_model_name"):
+        folder = str(locate(place) if place.startswith(PACKAGE) else Path(place))
+        names = {"hf_model_name": folder, "hf_tokenizer_name": folder, "hf_model_pretrained": start == FROM_TOWERS}
+        here, tokenizer = text | names, open_clip.tokenizer.HFTokenizer(folder, context_length=text["context_length"])
+    with _explained(f"model '{path}'"):
+        model = CustomTextCLIP(**config | {"text_cfg": here})
+    if start == FROM_TOWERS and image_weights:
+        load_matching(model.visual.trunk, image_weights)
+    elif start not in (FROM_SCRATCH, FROM_TOWERS):
+        checkpoint = locate(start)
+        with _explained(f"checkpoint {checkpoint}"):
+            open_clip.load_checkpoint(model, str(checkpoint))
+    return Clip(model, tokenizer, preprocess, config | {"custom_text": True})
+
+
+def _from_registry(name: str, start: str) -> Clip:
+    import open_clip
+
+    scratch, scheme = start == FROM_SCRATCH, ":" in name
+    if scheme and start and not scratch:
+        raise StageError(f"model '{name}' comes with its weights: leave out the start '{start}'")
+    if not scheme and not start:
+        raise StageError(f"model '{name}': say which weights it starts from (as '{name}@PRETRAINED'), or none")
+    name = name if scheme else name.replace("/", "-")  # as open_clip takes it
+    with _explained(f"model '{name}' with start '{start}'"):
+        config = open_clip.get_model_config(name) or {}
+        quick_gelu = _quick_gelu(name, start, config)
+        model, _, _ = open_clip.create_model_and_transforms(
+            name,
+            pretrained=None if scratch else start or None,
+            load_weights=not scratch,
+            pretrained_text=not scratch,
+            require_pretrained=not scratch,
+            force_quick_gelu=quick_gelu,
+        )
+        tokenizer = open_clip.get_tokenizer(name)
+    steps = open_clip.get_model_preprocess_cfg(model)
+    preprocess = {key: steps[key] for key in ("mean", "std", "interpolation", "resize_mode")}
+    return Clip(model.eval(), tokenizer, preprocess, config | {"quick_gelu": quick_gelu})
+
+
+def _quick_gelu(name: str, start: str, config: dict[str, Any]) -> bool:
+    """Whether the model is to run with QuickGELU: as the pretrained tag `start` learned, else as its config says.
+
+    open_clip runs the weights of a tag under the activation of the model's name, and only warns. Raises StageError
+    where the name asks for QuickGELU and the weights have learned without it.
+    """
+    from open_clip import get_pretrained_cfg
+
+    own, plain = bool(config.get("quick_gelu")), name.removesuffix("-quickgelu")
+    tag = get_pretrained_cfg(name, start) or get_pretrained_cfg(plain, start)
+    if not tag:
+        return own
+    # A tag without the word stands for GELU, or for the activation of a model that comes in one form only.
+    learned = bool(tag.get("quick_gelu", own and name == plain))
+    if own and not learned:
+        raise StageError(f"model '{name}': the weights '{start}' have learned without QuickGELU: use '{plain}'")
+    return learned
+
+
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Turn what open_clip and torch raise into one line about `what`."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except pickle.UnpicklingError:
+        raise StageError(f"{what}: holds more than tensors and would run code: save it as safetensors") from None
+    except (RuntimeError, ValueError, KeyError, TypeError, OSError, SafetensorError, AttributeError) as error:
+        raise StageError(f"{what} cannot be had: {why_missing(error)}") from None

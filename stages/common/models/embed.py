@@ -1,0 +1,128 @@
+"""Unit vectors of images and texts under one CLIP model."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stages.common.errors import StageError
+from stages.common.models.clip import Clip
+from stages.common.models.threads import cores
+
+Vectors = NDArray[np.float32]
+
+AHEAD = 2  # batches that are decoded while the model looks at another
+
+
+def embed_images(
+    clip: Clip,
+    references: Sequence[str],
+    read: Callable[[str], bytes],
+    batch_size: int,
+    device: str,
+    jobs: int,
+    *,
+    squash: bool = False,
+) -> Vectors:
+    """Return one unit vector a row for images, under the model's evaluation transform.
+
+    Args:
+        read: gives the encoded image of a reference; it is called from several threads.
+        squash: the whole picture is looked at, its aspect not kept, whatever the model was trained with.
+
+    Raises StageError that names an image which cannot be decoded. Memory holds a few batches, not the set.
+    """
+    import torch
+    from tqdm import tqdm
+
+    transform, rows = clip.transform(squash=squash), []
+    tower = _tower(clip, batch_size, device)
+    parts = [references[begin : begin + batch_size] for begin in range(0, len(references), batch_size)]
+
+    def pixels(reference: str) -> Any:
+        try:
+            with Image.open(io.BytesIO(read(reference))) as image:
+                return transform(image.convert("RGB"))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise StageError(f"{reference}: unreadable image: {' '.join(str(error).split())[:120]}") from None
+
+    with ThreadPoolExecutor(cores() if jobs < 0 else max(1, jobs)) as pool, torch.inference_mode():
+        batches = _ahead(parts, lambda part: [pool.submit(pixels, one) for one in part])
+        for batch in tqdm(batches, total=len(parts), desc="images", unit="batch", leave=False):
+            rows.append(tower(torch.stack([one.result() for one in batch])))
+    return np.concatenate(rows)
+
+
+def _ahead(
+    parts: Sequence[Sequence[str]], submit: Callable[[Sequence[str]], list[Future[Any]]]
+) -> Iterator[list[Future[Any]]]:
+    waiting: list[list[Future[Any]]] = []
+    for part in parts:
+        waiting.append(submit(part))
+        if len(waiting) > AHEAD:
+            yield waiting.pop(0)
+    yield from waiting
+
+
+def _tower(clip: Clip, batch_size: int, device: str) -> Callable[[Any], Vectors]:
+    """The image tower for batches of up to `batch_size`. On a CPU its graph is frozen, which folds normalisation into
+    convolutions; a frozen graph knows one shape, so a small batch is filled up."""
+    import torch
+
+    model = clip.model.to(device, memory_format=torch.channels_last).eval()
+    tower = _module(model)
+    if device == "cpu":
+        example = torch.zeros(batch_size, 3, clip.image_size, clip.image_size)
+        with torch.inference_mode(False), torch.no_grad():
+            example = example.contiguous(memory_format=torch.channels_last)
+            tower = torch.jit.freeze(torch.jit.trace(tower, example, check_trace=False))
+
+    def call(pixels: Any) -> Vectors:
+        count = len(pixels)
+        if device == "cpu" and count < batch_size:
+            pixels = torch.cat([pixels, pixels[:1].expand(batch_size - count, -1, -1, -1)])
+        vectors = tower(pixels.to(device).contiguous(memory_format=torch.channels_last))
+        found: Vectors = vectors[:count].float().cpu().numpy()
+        return found
+
+    return call
+
+
+def _module(model: Any) -> Any:
+    """`encode_image` as a module, which is what torch.jit traces."""
+    import torch
+
+    class Tower(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, pixels: Any) -> Any:
+            return self.model.encode_image(pixels, normalize=True)
+
+    return Tower().eval()
+
+
+def embed_texts(clip: Clip, texts: Sequence[str], batch_size: int, device: str) -> Vectors:
+    """Return one unit vector a row for texts."""
+    import torch
+
+    rows = []
+    model = clip.model.to(device).eval()
+    with torch.inference_mode():
+        for begin in range(0, len(texts), batch_size):
+            tokens = clip.tokenizer(list(texts[begin : begin + batch_size])).to(device)
+            rows.append(model.encode_text(tokens, normalize=True).float().cpu().numpy())
+    return np.concatenate(rows)
+
+
+def embed_classes(clip: Clip, names: Sequence[str], templates: Sequence[str], batch_size: int, device: str) -> Vectors:
+    """Return one unit vector a class: the mean of its templates' embeddings, normalised again (section 10a)."""
+    prompts = [template.format(c=name) for name in names for template in templates]
+    vectors = embed_texts(clip, prompts, batch_size, device).reshape(len(names), len(templates), -1).mean(1)
+    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit

@@ -1,0 +1,137 @@
+"""How every stage starts, reports and ends."""
+
+import argparse
+import errno
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stages.common.errors import StageError
+from stages.common.incremental.named import link_named_files
+from stages.common.stage.logs import logged
+from stages.common.stage.params import Base, has_params, load_all_params, load_params
+
+TIMINGS = Path("reports/timings")
+STOPPED = 130  # exit code of what Ctrl-C ended
+
+CACHE = Path(".cache")  # what libraries keep below HOME, where that cannot be written, as in many containers
+CACHES = {"XDG_CACHE_HOME": "", "TORCH_HOME": "torch", "HF_HOME": "huggingface", "MPLCONFIGDIR": "matplotlib"}
+
+log = logging.getLogger(__name__)
+
+
+def run_stage(
+    name: str,
+    run: Callable[..., Mapping[str, Any]],
+    doc: str | None,
+    choices: Sequence[str] = (),
+    default: str = "",
+) -> None:
+    """Run one stage from the command line and exit.
+
+    `make(block, base)`, without the block for a stage that has none, or `make(block, base, choice)` where the stage
+    takes one of `choices` (`default` where none is given), does the work and returns counts for the summary line; the
+    count called `items` also gives items/s. A StageError, or a full disk, ends the process with one line and exit code
+    1, Ctrl-C with one line and 130.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m stages.{name}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    if choices:
+        parser.add_argument(
+            "what",
+            choices=choices,
+            nargs="?" if default else None,
+            default=default or None,
+            help="which part of the stage to make" + (f" (default: {default})" if default else ""),
+        )
+    parser.add_argument("-v", "--verbose", action="store_true", help="show what the log in reports/logs gets")
+    args = parser.parse_args()
+    title = f"{name}@{args.what}" if choices and args.what != default else name
+    with logged(title, args.verbose), _ended_by_one_line(title, name):
+        started = time.perf_counter()
+        first = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started
+        base = load_params("base")[1]
+        set_environment(base)
+        given = [load_params(name)[0]] if has_params(name) else []
+        if first and given:  # a stage without parameters of its own checks everybody's first
+            link_named_files(load_all_params())
+        summary = run(*given, base, *([args.what] if choices else []))
+        if first:
+            _report(title, summary, time.perf_counter() - started)
+
+
+@contextmanager
+def _ended_by_one_line(title: str, name: str) -> Iterator[None]:
+    """End the process with one line for what the user can mend; the log keeps the whole story of every error."""
+    try:
+        yield
+    except BaseException as error:
+        log.info("broken off", exc_info=True)
+        if isinstance(error, KeyboardInterrupt):
+            print(f"{title}: stopped: what is finished is kept, `dvc repro` goes on", file=sys.stderr)
+            sys.exit(STOPPED)
+        if isinstance(error, StageError):
+            sys.exit(f"{title}: error: {error}")
+        if not _is_full(error):
+            raise
+        where = getattr(error, "filename", None) or _fullest(name)
+        message = "free some space and run `dvc repro` again; finished items are kept"
+        sys.exit(f"{title}: error: the disk is full at {where}: {message}")
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether a full disk is behind an error; libraries that write by themselves raise errors of their own."""
+    if error is None:
+        return False
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    return full or os.strerror(errno.ENOSPC) in str(error) or _is_full(error.__cause__ or error.__context__)
+
+
+def _fullest(name: str) -> Path:
+    """Where stage `name` writes, or the folder for temporary files where that is on a fuller disk; for errors that name
+    no file."""
+    places = (Path(tempfile.gettempdir()), Path.cwd(), *(Path(root) / name for root in ("reports", "models", "data")))
+    by_disk = {place.stat().st_dev: place for place in places if place.is_dir()}
+    return min(by_disk.values(), key=lambda place: shutil.disk_usage(place).free)
+
+
+def set_environment(base: Base) -> None:
+    """Environment variables that libraries read when they are first imported."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    os.environ.setdefault("TQDM_MININTERVAL", "1")
+    if base.offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    if not _can_be_written(os.path.expanduser("~")):  # noqa: PTH111 - Path.expanduser raises for a nameless user
+        for name, folder in CACHES.items():
+            os.environ.setdefault(name, str((CACHE / folder).resolve()))
+
+
+def _can_be_written(folder: str) -> bool:
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def _report(title: str, summary: Mapping[str, Any], seconds: float) -> None:
+    rate = f", {summary['items'] / seconds:.1f} items/s" if summary.get("items") else ""
+    counts = ", ".join(
+        f"{value:,} {key}" if isinstance(value, int) else f"{key} {value}" for key, value in summary.items()
+    )
+    line = f"{title}: {counts}, {seconds:.1f} s{rate}"
+    print(line, flush=True)
+    log.info(line)
+    TIMINGS.mkdir(parents=True, exist_ok=True)
+    (TIMINGS / f"{title}.json").write_text(json.dumps({"seconds": round(seconds, 2), **summary}, indent=1) + "\n")

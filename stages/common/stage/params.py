@@ -1,0 +1,150 @@
+"""params.yaml: read, validated as a whole, and handed out block by block."""
+
+import difflib
+import importlib
+import json
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from stages.common.data.files import read_yaml
+from stages.common.errors import StageError
+
+PARAMS_FILE = Path("params.yaml")
+STAGES = Path(__file__).parent.parent
+
+
+T = TypeVar("T")
+Operational = Annotated[T, "operational"]  # of how, where or how fast work is done: no result depends on it
+Lists = Annotated[T, "lists"]  # a folder whose .txt lists name files and folders elsewhere, a line each
+Place = Annotated[T, "place"]  # a parameter that may name files or folders on this machine
+
+
+class ParamsModel(BaseModel):
+    """One block of params.yaml; unknown keys and wrong types are errors. `uses` names the parameters of other blocks
+    that the stage of this block reads."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    uses: ClassVar[tuple[str, ...]] = ()
+
+    def results(self) -> dict[str, Any]:
+        """The parameters that what is made depends on, as JSON values: all but Operational ones."""
+        found = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if "operational" not in field.metadata:
+                found[name] = value.results() if isinstance(value, ParamsModel) else value
+        return found
+
+    def places(self, prefix: str = "") -> dict[str, list[str]]:
+        """What the Place parameters name, by dotted name below `prefix`."""
+        found: dict[str, list[str]] = {}
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, ParamsModel):
+                found |= value.places(f"{prefix}{name}.")
+            elif "place" in field.metadata:
+                found[f"{prefix}{name}"] = [value for value in ([value] if isinstance(value, str) else value) if value]
+        return found
+
+    def listings(self) -> dict[str, str]:
+        """The folders that the Lists parameters name, by name."""
+        fields = type(self).model_fields.items()
+        return {name: getattr(self, name) for name, field in fields if "lists" in field.metadata}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _spelled(cls, value: Any, info: ValidationInfo) -> Any:
+        """Let a text be a number or a truth value, as DVC writes `-S report.title=2024`; in lists of texts, too."""
+        wanted = cls.model_fields[str(info.field_name)].annotation
+        if wanted == list[str] and isinstance(value, list):
+            return [_text(item) for item in value]
+        return _text(value) if wanted is str else value
+
+
+def _text(value: Any) -> Any:
+    """A YAML number, truth value or date as YAML spells it; anything else as it is."""
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+class Base(ParamsModel):
+    """The block `base`: what every stage shares."""
+
+    seed: int = Field(ge=0)
+    device: Literal["auto", "cpu", "cuda"]
+    jobs: int = Field(ge=-1)
+    backend: Literal["loky", "ray", "dask"]
+    max_failed: float = Field(ge=0, le=1)
+    offline: bool
+
+
+def load_all_params(path: Path = PARAMS_FILE) -> dict[str, ParamsModel]:
+    """Return every block of `path`, validated against `stages.<block>.params.Params`.
+
+    Raises StageError naming the file, the key and the mend when anything is unknown, missing, of a wrong type or
+    out of range. Every stage calls this, so a mistake in the last block stops the first stage.
+    """
+    try:
+        tree = read_yaml(path)
+    except FileNotFoundError:
+        raise StageError(f"{path} not found: run stages from the repository root") from None
+    if not isinstance(tree, dict):
+        raise StageError(f"{path} must hold one block per stage")
+    return {name: _validate(path, name, values) for name, values in tree.items()}
+
+
+def load_params(name: str, path: Path = PARAMS_FILE) -> tuple[Any, Base]:
+    """Return the block `name` and the block `base` of `path`, after validating the whole file."""
+    all_params = load_all_params(path)
+    for needed in (name, "base"):
+        if needed not in all_params:
+            raise StageError(f"{path}: block '{needed}' is missing: restore it from Git")
+    base = all_params["base"]
+    assert isinstance(base, Base)
+    return all_params[name], base
+
+
+def schemas() -> set[str]:
+    """The stages that have a block in params.yaml."""
+    return {path.parent.name for path in STAGES.glob("*/params.py")} - {"common"}
+
+
+def has_params(stage: str) -> bool:
+    """Whether `stage` has a block of its own."""
+    return stage in schemas()
+
+
+def _schema(path: Path, name: str) -> type[ParamsModel]:
+    if name == "base":
+        return Base
+    if name not in (known := schemas()):
+        raise StageError(f"{path}: no stage is called '{name}'{_did_you_mean(name, sorted(known))}")
+    schema: type[ParamsModel] = importlib.import_module(f"stages.{name}.params").Params
+    return schema
+
+
+def _validate(path: Path, name: str, values: Any) -> ParamsModel:
+    schema = _schema(path, name)
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        raise StageError(f"{path}: " + "; ".join(_explain(schema, name, e) for e in error.errors())) from None
+
+
+def _explain(schema: type[ParamsModel], name: str, error: Any) -> str:
+    """One phrase for one pydantic error: the dotted key, what is wrong, and the nearest known key."""
+    key = ".".join([name, *(str(part) for part in error["loc"])])
+    if error["type"] == "extra_forbidden":
+        return f"unknown parameter {key}{_did_you_mean(str(error['loc'][-1]), list(schema.model_fields))}"
+    if error["type"] == "missing":
+        return f"parameter {key} is missing"
+    return f"{key}: {error['msg']} (found {error['input']!r})"
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    closest = difflib.get_close_matches(word, known, n=1)
+    return f", did you mean '{closest[0]}'?" if closest else f" (known: {', '.join(sorted(known))})"

@@ -1,0 +1,70 @@
+"""Do two images show the same place, though one of them is cut, scaled or mirrored?"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.common.data.pictures import Picture
+
+Grey = NDArray[np.uint8]
+
+LONG_SIDE = 320  # pixels at which images are compared
+FEATURES = 500
+RATIO = 0.8  # a match must be so much closer than the second best (Lowe 2004)
+MIN_MATCHES = 12
+REACH = 4.0  # pixels by which a matched point may be off
+MIN_SHARED = 0.4  # share of the smaller image that both show
+MIN_CORRELATION = 0.7  # of the grey levels where they overlap
+SMALLEST = 16  # pixels
+MOST_SCALE = 3.0  # both are compared at the same size already
+
+
+@dataclass(frozen=True)
+class LocalFeatures:
+    """An image in grey, and its local features: points (n, 2) and descriptors (n, 32)."""
+
+    grey: Grey
+    points: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, image: Picture, mirrored: bool = False) -> "View":
+        """The view of an RGB image, or of its mirror image."""
+        scale = LONG_SIDE / max(image.shape[:2])
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), None, fx=scale, fy=scale, interpolation=way)
+        grey = np.ascontiguousarray(grey[:, ::-1] if mirrored else grey)
+        points, found = cv2.ORB_create(FEATURES, fastThreshold=5).detectAndCompute(grey, None)
+        places = np.array([point.pt for point in points], np.float32).reshape(-1, 2)
+        return cls(grey, places, np.zeros((0, 32), np.uint8) if found is None else found)
+
+
+def same_place(left: LocalFeatures, right: LocalFeatures) -> bool:
+    """Whether a shift, turn and scale lays `left` on `right`: local features agree on one, and the grey levels do
+    under it."""
+    if min(len(left.points), len(right.points)) < MIN_MATCHES:
+        return False
+    couples = cv2.BFMatcher(cv2.NORM_HAMMING).knnMatch(left.descriptors, right.descriptors, k=2)
+    good = [pair[0] for pair in couples if len(pair) == 2 and pair[0].distance < RATIO * pair[1].distance]
+    if len(good) < MIN_MATCHES:
+        return False
+    source = left.points[[match.queryIdx for match in good]]
+    target = right.points[[match.trainIdx for match in good]]
+    move, inliers = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=REACH)
+    return move is not None and int(inliers.sum()) >= MIN_MATCHES and _agree(left.grey, right.grey, move)
+
+
+def _agree(a: Grey, b: Grey, move: NDArray[np.float64]) -> bool:
+    scale = float(np.hypot(move[0, 0], move[1, 0]))
+    if not 1 / MOST_SCALE <= scale <= MOST_SCALE:
+        return False
+    size = (b.shape[1], b.shape[0])
+    shared = cv2.warpAffine(np.full_like(a, 255), move, size, flags=cv2.INTER_NEAREST) > 0
+    smaller = min(a.size * scale**2, b.size)
+    if shared.sum() < max(MIN_SHARED * smaller, SMALLEST**2):
+        return False
+    moved = cv2.warpAffine(a, move, size, flags=cv2.INTER_LINEAR)
+    correlation = np.corrcoef(cv2.blur(moved, (3, 3))[shared], cv2.blur(b, (3, 3))[shared])[0, 1]
+    return bool(correlation >= MIN_CORRELATION)

@@ -1,0 +1,101 @@
+"""Which images are copies of each other, and of test images."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.dataset.neighbours import IndexPairs, hamming_pairs, nearest_neighbours
+
+NEIGHBOURS = 20  # of an image, among which its cuts are looked for
+HASH_BYTES = 32
+Verify = Callable[[Sequence[tuple[str, str]]], Sequence[bool]]  # do the images of these references show the same place?
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """Of n images: references, digests of their bytes, perceptual hashes (n, 32), those of their mirror images, and
+    unit embeddings (n, d)."""
+
+    images: NDArray[np.object_]
+    sha256: NDArray[np.object_]
+    hashes: NDArray[np.uint8]
+    mirrored: NDArray[np.uint8]
+    embeddings: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> "Fingerprints":
+        """The rows of a table of stages.fingerprints, none of which may have an error."""
+        hashes, mirrored = hash_rows(table.hash), hash_rows(table.mirrored)
+        vectors = np.frombuffer(b"".join(table.embedding), np.float16).astype(np.float32)
+        vectors = vectors.reshape(len(table), -1 if len(table) else 1)
+        return cls(table.image.to_numpy(object), table.sha256.to_numpy(object), hashes, mirrored, vectors)
+
+
+def hash_rows(column: pd.Series) -> NDArray[np.uint8]:
+    """(n, 32) bytes of a column of hashes."""
+    return np.frombuffer(b"".join(column), np.uint8).reshape(-1, HASH_BYTES)
+
+
+def copies(own: Fingerprints, groups: NDArray[np.int64], bits: int, cosine: float, verify: Verify) -> pd.DataFrame:
+    """Return (i, j, how), i < j, of images of different `groups` that are copies: exact (the same bytes), near (their
+    hashes, or that of a mirror image, differ in at most `bits` of 256 bits) or view (one is cut out of the other)."""
+    same = _equal(own.sha256, own.sha256)
+    turned = hamming_pairs(own.hashes, own.mirrored, bits)
+    # An image like its own mirror image is no news; each other mirrored pair is found from both sides.
+    close = np.concatenate(
+        [hamming_pairs(own.hashes, own.hashes, bits), np.sort(turned[turned[:, 0] < turned[:, 1]], axis=1)]
+    )
+    found = _named(_across(same, groups), "exact", _across(close, groups), "near")
+    centred = _centred(own.embeddings, own.embeddings)
+    maybe = _across(nearest_neighbours(centred, centred, NEIGHBOURS, cosine), groups)
+    return _with_views(found, maybe, own, own, verify)
+
+
+def leaks(own: Fingerprints, tests: Fingerprints, bits: int, cosine: float, verify: Verify) -> pd.DataFrame:
+    """Return (i, j, how), like `copies`, of own images i that are copies of test images j."""
+    close = np.concatenate(
+        [hamming_pairs(own.hashes, tests.hashes, bits), hamming_pairs(own.mirrored, tests.hashes, bits)]
+    )
+    found = _named(_equal(own.sha256, tests.sha256), "exact", close, "near")
+    centred = _centred(own.embeddings, own.embeddings), _centred(tests.embeddings, own.embeddings)
+    return _with_views(found, nearest_neighbours(*centred, NEIGHBOURS, cosine), own, tests, verify)
+
+
+def _equal(left: NDArray[np.object_], right: NDArray[np.object_]) -> IndexPairs:
+    a = pd.DataFrame({"digest": left, "i": np.arange(len(left))})
+    b = pd.DataFrame({"digest": right, "j": np.arange(len(right))})
+    pairs = a.merge(b, on="digest")[["i", "j"]].to_numpy(np.int64)
+    return pairs[pairs[:, 0] < pairs[:, 1]] if left is right else pairs
+
+
+def _across(pairs_found: IndexPairs, groups: NDArray[np.int64]) -> IndexPairs:
+    return pairs_found[groups[pairs_found[:, 0]] != groups[pairs_found[:, 1]]]
+
+
+def _centred(vectors: NDArray[np.float32], about: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`vectors` without what all images have in common, of unit length."""
+    if not len(about) or not len(vectors):
+        return vectors
+    moved = vectors - about.mean(axis=0)
+    return np.ascontiguousarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9))
+
+
+def _named(exact: IndexPairs, first: str, close: IndexPairs, second: str) -> pd.DataFrame:
+    table = pd.DataFrame(np.concatenate([exact, close]), columns=["i", "j"])
+    table["how"] = [first] * len(exact) + [second] * len(close)
+    return table.drop_duplicates(["i", "j"]).sort_values(["i", "j"], ignore_index=True)
+
+
+def _with_views(
+    found: pd.DataFrame, maybe: IndexPairs, own: Fingerprints, others: Fingerprints, verify: Verify
+) -> pd.DataFrame:
+    """`found`, and those of `maybe` that `verify` confirms."""
+    more = pd.DataFrame(maybe, columns=["i", "j"]).merge(found, how="left", on=["i", "j"])
+    more = more[more.how.isna()]
+    asked = list(zip(own.images[more.i], others.images[more.j], strict=True))
+    more = more[np.asarray(verify(asked), bool)] if asked else more
+    table = pd.concat([found, more.assign(how="view")], ignore_index=True)
+    return table.sort_values(["i", "j"], ignore_index=True)

@@ -1,0 +1,139 @@
+"""What lies over the still picture for a moment: the cursor, and strokes as they are drawn."""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.keyframes.reader import median, upright_point
+
+Grey = NDArray[np.uint8]
+Mask = NDArray[np.uint8]
+
+COLUMNS = ("t_s", "x", "y", "x0", "y0", "x1", "y1", "area", "changed")
+WINDOW_S = 30.0  # seconds of grey pictures that are kept at once
+STILLS = 15  # pictures of a window that its still picture is the median of
+SMALLEST = 10  # pixels of the grey picture that a mark covers; the smallest cursor on a full-HD screen covers 14
+LARGEST = 0.02  # share of the picture that one mark can cover
+CROWD = 12  # more marks than this at once are noise, not pointers
+CURSOR = 0.09  # of the picture's long side: a longer mark is a stroke, and what changed of it is the pen
+SYMMETRIC = 0.7  # overlap with itself turned around from which a cursor points with its middle
+EACH = 3  # marks kept of one picture
+
+
+@dataclass
+class OverlayDetector:
+    """Feed the pictures of one still stretch; get the marks on them as a table.
+
+    A mark is a small region that differs by more than `overlay_threshold` levels, in brightness or in hue, from everything within
+    a pixel of it in the still picture (median) of its half minute, so that edges that tremble are none. Source:
+    Quilt-LLaVA (arXiv 2312.04746) subtracts the median frame and thresholds.
+    """
+
+    overlay_threshold: int
+    rotation: int = 0
+    _window: list[tuple[float, Grey, Grey]] = field(default_factory=list)
+    _rows: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def add(self, time: float, grey: Grey, hue: Grey) -> None:
+        """Take one picture: its brightness, and its hue at the same or a smaller size."""
+        if self._window and time - self._window[0][0] > WINDOW_S:
+            self._flush()
+        self._window.append((time, grey, hue))
+
+    def table(self, start: float, end: float) -> pd.DataFrame:
+        """Marks from `start` to `end` seconds, in time order; see `marks_of` for the columns."""
+        self._flush()
+        rows = np.concatenate(self._rows) if self._rows else np.zeros((0, len(COLUMNS)), np.float32)
+        rows = rows[(rows[:, 0] >= start) & (rows[:, 0] < end)]
+        for x, y in ((1, 2), (3, 4), (5, 6)):
+            rows[:, x], rows[:, y] = upright_point(rows[:, x], rows[:, y], self.rotation)
+        rows[:, 3:7] = np.sort(rows[:, 3:7].reshape(-1, 2, 2), axis=1).reshape(-1, 4)
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def _flush(self) -> None:
+        """Turn the window into rows and empty it."""
+        if len(self._window) > 2:
+            times, *channels = zip(*self._window, strict=True)
+            over, moved = ([self._union(masks) for masks in zip(*kind, strict=True)] for kind in self._masks(channels))
+            for time, mask, change in zip(times, over, moved, strict=True):
+                if cv2.countNonZero(mask):
+                    self._rows += marks_of(time, mask, change)
+        self._window.clear()
+
+    def _masks(self, channels: list[tuple[Grey, ...]]) -> tuple[list[list[Mask]], list[list[Mask]]]:
+        """For each channel, what lies over the still picture, and what has moved since the picture before."""
+        over, moved = [], []
+        for pictures in channels:
+            still = median([pictures[i] for i in np.unique(np.linspace(0, len(pictures) - 1, STILLS).astype(int))])
+            pictures = tuple(_as_bright(picture, still) for picture in pictures)
+            near = np.ones((3, 3), np.uint8)
+            low, high = cv2.erode(still, near), cv2.dilate(still, near)
+            beyond = [cv2.max(cv2.subtract(picture, high), cv2.subtract(low, picture)) for picture in pictures]
+            steps = [cv2.absdiff(a, b) for a, b in zip(pictures, pictures[:1] + pictures[:-1], strict=True)]
+            steps[0] = beyond[0]  # nothing came before: what is there has just come
+            over.append([self._mask(picture) for picture in beyond])
+            moved.append([self._mask(picture) for picture in steps])
+        return over, moved
+
+    def _mask(self, difference: Grey) -> Mask:
+        return cv2.threshold(difference, self.overlay_threshold, 1, cv2.THRESH_BINARY)[1]
+
+    @staticmethod
+    def _union(masks: tuple[Mask, ...]) -> Mask:
+        """Masks of one picture, of any size, joined at the size of the first."""
+        whole = masks[0]
+        for mask in masks[1:]:
+            if cv2.countNonZero(mask):
+                whole = whole | cv2.resize(mask, whole.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        return whole
+
+
+def _as_bright(picture: Grey, still: Grey) -> Grey:
+    """`picture` under the light of `still`: a lamp that flickers moves nothing."""
+    return cv2.convertScaleAbs(picture, alpha=cv2.mean(still)[0] / max(1.0, cv2.mean(picture)[0]))
+
+
+def marks_of(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
+    """Rows of COLUMNS for the marks in `mask`, those that moved most first, then the largest.
+
+    (x, y) is where a mark points, (x0, y0, x1, y1) the box around it, both in 0..1 of the picture; `area` is its share
+    of the picture, `changed` the share of its pixels that differ from the picture before.
+    """
+    # Nearly all of a mask is empty: only the box around what is there is looked at.
+    left, top, across, down = cv2.boundingRect(mask)
+    part = slice(top, top + down), slice(left, left + across)
+    own, fresh = (np.ascontiguousarray(whole[part]) for whole in (mask, moved))
+    joined = cv2.morphologyEx(own, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    large = [number for number in range(1, len(stats)) if stats[number, cv2.CC_STAT_AREA] >= SMALLEST]
+    found = []
+    for number in large if len(large) <= CROWD else []:
+        x0, y0, wide, high, _ = (int(value) for value in stats[number])
+        window = slice(y0, y0 + high), slice(x0, x0 + wide)
+        shape = own[window] & (labels[window] == number)
+        area = cv2.countNonZero(shape)
+        if not SMALLEST <= area <= LARGEST * mask.size:
+            continue
+        new = shape & fresh[window]
+        x, y = _points_at(shape, new, max(wide, high) > CURSOR * max(mask.shape))
+        xs, ys = np.array([x0 + x, x0, x0 + wide]) + left, np.array([y0 + y, y0, y0 + high]) + top
+        (x, x0, x1), (y, y0, y1) = xs / mask.shape[1], ys / mask.shape[0]
+        found.append((time, x, y, x0, y0, x1, y1, area / mask.size, cv2.countNonZero(new) / area))
+    found.sort(key=lambda row: (-row[-1] * row[-2], -row[-2]))
+    return [np.array([row], np.float32) for row in found[:EACH]]
+
+
+def _points_at(own: Mask, fresh: Mask, stroke: bool) -> tuple[float, float]:
+    """Where in its box a mark points: a stroke at what is new of it, a cursor with its middle or its upper left."""
+    if stroke and fresh.any():
+        ys, xs = np.nonzero(fresh)
+        return float(xs.mean()), float(ys.mean())
+    ys, xs = np.nonzero(own)
+    tight = own[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+    turned = tight[::-1, ::-1]
+    if (tight & turned).sum() >= SYMMETRIC * (tight | turned).sum():
+        return float(xs.mean() + 0.5), float(ys.mean() + 0.5)
+    return float(xs.min()), float(ys.min())

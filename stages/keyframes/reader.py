@@ -1,0 +1,159 @@
+"""A video, read once from beginning to end."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.common.errors import Failed, Rejected
+
+Grey = NDArray[np.uint8]
+Picture = NDArray[np.uint8]
+
+DETAIL, SMALL = 640, 320  # long side, in pixels, of the grey pictures for cursors and for motion
+MAX_PIXELS = 8192 * 4320  # a frame larger than 8K is refused: some dozen of them would not fit into memory
+AHEAD_PIXELS = 64 * 1920 * 1080  # of frames that are decoded in advance
+HDR_TRANSFERS = {16, 18}  # ITU-T H.273 codes of PQ and HLG
+LUMA_FIRST = ("yuv4", "yuvj4", "nv12", "nv21", "gray")
+WIDE_SAMPLES = ("le", "be")  # how formats of more than 8 bits end
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame: its number, when it appears in seconds from the file's beginning, and PyAV's frame."""
+
+    number: int
+    time: float
+    picture: Any
+
+    def grey(self, long_side: int) -> Grey:
+        """Brightness as the file stores it, unrotated, shrunk so that the longer side has `long_side` pixels."""
+        name = self.picture.format.name
+        if name.startswith(LUMA_FIRST) and not name.endswith(WIDE_SAMPLES):
+            luma = _plane(self.picture, 0)
+        else:
+            luma = self.picture.reformat(format="gray").to_ndarray()
+        # Halving first is OpenCV's fast way, and what is left to shrink is little.
+        return shrink(shrink(luma, DETAIL), long_side)
+
+    def hue(self, long_side: int) -> Grey:
+        """Red against blue and green (half of Cr - Cb, from 128), unrotated, shrunk like `grey`."""
+        planes = self.picture if self.picture.format.name == "yuv420p" else self.picture.reformat(format="yuv420p")
+        shape = shrunk(self.picture.width, self.picture.height, long_side)
+        blue, red = (cv2.resize(_plane(planes, n), shape, interpolation=cv2.INTER_AREA) for n in (1, 2))
+        return cv2.addWeighted(red, 0.5, blue, -0.5, 128)
+
+    def rgb(self, long_side: int) -> Picture:
+        """The frame in colour as a viewer sees it, shrunk like `grey`."""
+        width, height = shrunk(self.picture.width, self.picture.height, long_side)
+        small = self.picture.reformat(width, height, "rgb24", src_colorspace=self.picture.colorspace)
+        return upright(small.to_ndarray(), self.picture.rotation)
+
+
+class VideoReader:
+    """The first video stream of a file: its `fps`, how many frames to decode `ahead`, and the frames by iteration.
+
+    Raises Failed("unreadable") for what cannot be opened or decoded, Rejected("hdr") and Rejected("too_large").
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        import av
+
+        self._path = path
+        try:
+            self._container = av.open(str(path))
+            self._stream = self._container.streams.video[0]
+        except (av.FFmpegError, IndexError, OSError) as error:
+            raise Failed("unreadable", f"{path.name} holds no readable video: {error}") from None
+        context = self._stream.codec_context
+        context.thread_type, context.thread_count = "FRAME" if threads > 1 else "SLICE", threads
+        if context.width * context.height > MAX_PIXELS:
+            raise Rejected("too_large")
+        self.ahead = max(2, min(128, AHEAD_PIXELS // max(1, context.width * context.height)))
+        self.fps = float(self._stream.average_rate or 25)
+        self._origin = (self._container.start_time or 0) / av.time_base
+        self.end = 0.0  # when the last frame goes, once all were read
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames in the order of their times; a frame without a time, or out of order, is left out."""
+        import av
+
+        time, shown = -np.inf, None
+        try:
+            with self._container as container:
+                for number, picture in enumerate(container.decode(self._stream)):
+                    if number == 0 and picture.color_trc in HDR_TRANSFERS:
+                        raise Rejected("hdr")
+                    if picture.pts is not None and picture.time - self._origin > time:
+                        time, shown = picture.time - self._origin, picture
+                        yield Frame(number, time, picture)
+        except av.FFmpegError as error:
+            reached = f"after {max(0.0, time):.1f} s" if shown else "at all"
+            message = f"{self._path.name} cannot be decoded {reached}: {error}"
+            raise Failed("undecodable", message) from None
+        if shown is not None:
+            self.end = time + (float(shown.duration * shown.time_base) if shown.duration else 1 / self.fps)
+
+
+def _plane(picture: Any, number: int) -> Grey:
+    """One plane of 8-bit samples, not copied."""
+    plane = picture.planes[number]
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+
+
+def shrunk(width: int, height: int, long_side: int) -> tuple[int, int]:
+    """(width, height) with the longer side at most `long_side`, the shape kept."""
+    scale = min(1.0, long_side / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def shrink(grey: Grey, long_side: int) -> Grey:
+    """`grey` with the longer side at most `long_side` pixels."""
+    return cv2.resize(grey, shrunk(grey.shape[1], grey.shape[0], long_side), interpolation=cv2.INTER_AREA)
+
+
+def upright(image: Picture, rotation: int) -> Picture:
+    """`image` turned by the file's display matrix: `rotation` in degrees, counterclockwise, as PyAV gives it."""
+    return np.ascontiguousarray(np.rot90(image, round(rotation / 90))) if rotation % 360 else image
+
+
+def upright_point(x: NDArray[Any], y: NDArray[Any], rotation: int) -> tuple[Any, Any]:
+    """Points in 0..1 of the stored frame as points in 0..1 of the frame that `upright` makes."""
+    return {0: (x, y), 1: (y, 1 - x), 2: (1 - x, 1 - y), 3: (1 - y, x)}[round(rotation / 90) % 4]
+
+
+def clean_image(pictures: list[Any]) -> Picture:
+    """The pixel-wise median of PyAV frames as RGB, upright, at their own size: what rests stays, a cursor goes."""
+    import av
+
+    first = pictures[0]
+    planar = first.format.name == "yuv420p" and first.width % 2 == 0 and first.height % 2 == 0
+    if planar:
+        middle = av.VideoFrame.from_ndarray(median([picture.to_ndarray() for picture in pictures]), format="yuv420p")
+        middle.colorspace, middle.color_range = first.colorspace, first.color_range
+        image = middle.reformat(format="rgb24", src_colorspace=first.colorspace).to_ndarray()
+    else:
+        image = median([p.reformat(format="rgb24", src_colorspace=p.colorspace).to_ndarray() for p in pictures])
+    return upright(image, first.rotation)
+
+
+def median(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Pixel-wise median of same-shaped images; of the two middle values the lower.
+
+    Half of a bubble sort of whole arrays, a few cache-sized rows at a time: OpenCV's min and max are far faster than
+    sorting pixels one by one.
+    """
+    middle = (len(images) - 1) // 2
+    out = np.empty_like(images[0])
+    rows = max(1, (1 << 16) // (images[0][0].size))
+    for top in range(0, len(out), rows):
+        part = [image[top : top + rows] for image in images]
+        for lowest in range(middle + 1):
+            for i in range(len(part) - 1, lowest, -1):
+                part[i - 1], part[i] = cv2.min(part[i - 1], part[i]), cv2.max(part[i - 1], part[i])
+        out[top : top + rows] = part[middle]
+    return out

@@ -1,0 +1,90 @@
+"""What a broken-off run goes on from: everything that the rest of it depends on."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stages.common.data.files import sha256
+
+LATEST, BEST = "latest.pt", "best.pt"
+
+
+@dataclass
+class TrainingState:
+    """Where a run is: epochs done, batches of the next one done, and what has been measured.
+
+    `rows` are what curves are drawn from; `losses` those of the epoch that is not done, summed, with their number.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_val: float | None = None
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    broken: int = 0
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Checkpoints:
+    """Keeps the latest state and the best weights in `folder`, for runs of one key."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder, self.key = folder, key
+
+    def save(self, state: TrainingState, model: Any, optimizer: Any) -> None:
+        """Write the latest state, whole or not at all."""
+        self._write(LATEST, {"state": asdict(state), "model": model.state_dict(), "optimizer": optimizer.state_dict()})
+
+    def load(self, model: Any, optimizer: Any, device: str) -> TrainingState:
+        """Return the latest state of this key, with `model` and `optimizer` set to it, or a new state."""
+        found = self._read(LATEST, device)
+        if found is None:
+            return TrainingState()
+        model.load_state_dict(found["model"])
+        optimizer.load_state_dict(found["optimizer"])
+        return TrainingState(**found["state"])
+
+    def save_best(self, model: Any) -> None:
+        """Write the weights that are the best so far."""
+        self._write(BEST, {"model": model.state_dict()})
+
+    def load_best(self, model: Any, device: str) -> None:
+        """Set `model` to the best weights."""
+        found = self._read(BEST, device)
+        assert found is not None
+        model.load_state_dict(found["model"])
+
+    def clear(self) -> None:
+        """Remove everything: the run is over."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _write(self, name: str, values: dict[str, Any]) -> None:
+        import torch
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / f".{name}.part"
+        torch.save({"key": self.key, **values}, part)
+        part.replace(self.folder / name)
+
+    def _read(self, name: str, device: str) -> dict[str, Any] | None:
+        import torch
+
+        path = self.folder / name
+        if not path.exists():
+            return None
+        found: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        return found if found["key"] == self.key else None
+
+
+def data_digest(folder: Path) -> str:
+    """Digest of a dataset: its table, and the names and sizes of its shards."""
+    table = folder / "pairs.parquet"
+    shards = [[path.name, path.stat().st_size] for path in sorted(folder.glob("*.tar"))]
+    whole = json.dumps([sha256(table) if table.exists() else "", shards])
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]

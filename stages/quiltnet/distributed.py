@@ -1,0 +1,76 @@
+"""The processes that train together, as torchrun starts them."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DistributedContext:
+    """This process's number among `world`, and the device it works on."""
+
+    rank: int
+    world: int
+    device: str
+
+    @property
+    def first(self) -> bool:
+        """True for the one that validates, reports and saves."""
+        return self.rank == 0
+
+    def wrap(self, model: Any) -> Any:
+        """`model`, with gradients averaged over processes."""
+        import torch
+
+        if self.world == 1:
+            return model
+        devices = [torch.cuda.current_device()] if self.device == "cuda" else None
+        return torch.nn.parallel.DistributedDataParallel(model, device_ids=devices)
+
+    def total(self, value: float) -> float:
+        """The sum of `value` over processes."""
+        import torch
+
+        if self.world == 1:
+            return value
+        whole = torch.tensor(value, dtype=torch.float64, device=self.device)
+        torch.distributed.all_reduce(whole)
+        return float(whole)
+
+    def agree(self, value: Any) -> bool:
+        """Whether `value` is the same in every process."""
+        import torch
+
+        if self.world == 1:
+            return True
+        every: list[Any] = [None] * self.world
+        torch.distributed.all_gather_object(every, value)
+        return all(one == value for one in every)
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        import torch
+
+        if self.world > 1:
+            torch.distributed.barrier()
+
+
+def join(device: str) -> DistributedContext:
+    """Join the others, if torchrun started any."""
+    import torch
+
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    if world == 1:
+        return DistributedContext(0, 1, device)
+    if device == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    return DistributedContext(torch.distributed.get_rank(), world, device)
+
+
+def leave() -> None:
+    """Part from the others."""
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -1,0 +1,67 @@
+"""What every text and image from outside must meet."""
+
+import functools
+import re
+from typing import Any
+
+from stages.common.data.pictures import Picture, as_jpeg
+from stages.common.errors import Rejected
+from stages.common.text.english import common
+from stages.sources.candidate import Candidate
+from stages.sources.params import Params
+
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\ufeff]+")
+FORMULA = re.compile(r"^[=+\-@\s]+")  # how a cell begins that a spreadsheet would run
+SURE = 0.5  # probability from which a text is believed to be in another language
+TELLING_WORDS = 4  # of shorter texts the language is anyone's guess
+LOOKED_AT = 1000  # letters of a text that tell its language
+EVERYDAY = 20_000  # most common words of English
+
+
+def clean_text(text: str) -> str:
+    """`text` on one line, without control characters and without what a spreadsheet would take for a formula."""
+    return FORMULA.sub("", re.sub(r"\s+", " ", CONTROLS.sub(" ", text))).strip()
+
+
+def foreign(text: str, languages: list[str]) -> bool:
+    """Whether a text of some length is surely in none of `languages` (two-letter codes; [] takes all).
+
+    Terms from Latin look foreign, so a text that is mostly of everyday English words is English whatever it looks like.
+    """
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    if not languages or len(words) < TELLING_WORDS:
+        return False
+    if "en" in languages and sum(common(word, EVERYDAY) for word in words) >= len(words) / 2:
+        return False
+    language, probability = _identifier().classify(text[:LOOKED_AT].lower())
+    return language not in languages and float(probability) >= SURE
+
+
+@functools.cache
+def _identifier() -> Any:
+    from py3langid import langid
+
+    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
+
+
+def apply_filters(candidate: Candidate, params: Params) -> tuple[Picture, bytes]:
+    """Return the candidate's pixels and JPEG bytes.
+
+    Raises Rejected with the candidate's own reason, text_too_short, text_too_long, language, image_too_small, or what
+    stages.common.data.pictures says of the image.
+    """
+    if candidate.drop:
+        raise Rejected(candidate.drop, candidate.detail)
+    text = clean_text(candidate.text)
+    words = len(text.split())
+    if words < params.min_words:
+        raise Rejected("text_too_short", text)
+    if words > params.max_words:
+        raise Rejected("text_too_long", f"{words} words")
+    if foreign(text, params.languages):
+        raise Rejected("language", text)
+    data, picture = as_jpeg(candidate.image)
+    height, width = picture.shape[:2]
+    if min(height, width) < params.min_side:
+        raise Rejected("image_too_small", f"{width} x {height} pixels")
+    return picture, data

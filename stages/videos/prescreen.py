@@ -1,0 +1,86 @@
+"""Look before the leap: what a site says of a video, and what a small copy of it shows, before the large download."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.common.data.files import write_json
+from stages.common.errors import Failed, Rejected
+from stages.common.frame_filter.classifier import filter_digest, load_filter
+from stages.common.frame_filter.prescreening import Prescreening, PrescreeningRules, reason_against
+from stages.common.incremental.runner import Item
+from stages.common.models.threads import limit_threads
+from stages.videos.params import Params
+from stages.videos.rules import check_facts
+from stages.videos.site import attempt, downloader
+
+
+def prescreen(
+    item: Item,
+    scratch: Path,
+    params: Params,
+    rules: PrescreeningRules,
+    withdrawn: set[str],
+    model: Path,
+    partial: Path,
+    jobs: int,
+    device: str,
+) -> None:
+    """Write ID.json below `scratch`: the shares that the small copy of a video on a site shows, and by which filter.
+
+    Where a site offers only one copy there is nothing cheaper to look at, and the video passes. Raises Rejected with
+    the rule that the video breaks.
+    """
+    copies = partial / f"{item.id}.small"
+    shutil.rmtree(copies, ignore_errors=True)
+    height = params.prescreen_height
+    wanted = f"bv*[height<={height}]/wv*"
+    with downloader(params, format=wanted, outtmpl=str(copies / "%(format_id)s.%(ext)s")) as site:
+        info = attempt(lambda: site.extract_info(item.data["place"], download=False), params)
+        check_facts(info, params, withdrawn)
+        if _pictures(info) < 2:
+            write_json(scratch / f"{item.id}.json", {"copy": None})
+            return
+        attempt(lambda: site.process_ie_result(info, download=True), params)
+    (small,) = (path for path in copies.iterdir() if path.suffix != ".part")
+    limit_threads(jobs)
+    prescreening = Prescreening(load_filter(model, device))
+    for picture in _sampled(small, rules.fps):
+        prescreening.add(picture)
+    shutil.rmtree(copies)
+    histology, narrative = prescreening.shares(rules)
+    predicted_by = filter_digest(model)[:12]
+    if reason := reason_against(histology, narrative, rules):
+        raise Rejected(reason, f"histology {histology:.3f}, narrative {narrative:.3f}, filter {predicted_by}")
+    shares = {
+        "copy": str(info.get("format_id")),
+        "histology": histology,
+        "narrative": narrative,
+        "filter": predicted_by,
+    }
+    write_json(scratch / f"{item.id}.json", shares)
+
+
+def _pictures(info: dict[str, Any]) -> int:
+    """How many copies with a picture a site offers."""
+    return len({form.get("format_id") for form in info.get("formats") or [] if form.get("vcodec") != "none"})
+
+
+def _sampled(path: Path, fps: float) -> Iterator[NDArray[np.uint8]]:
+    """RGB frames of a small video, `fps` a second. Raises Failed where it cannot be decoded."""
+    import av
+
+    due = 0.0
+    try:
+        with av.open(str(path)) as container:
+            container.streams.video[0].codec_context.skip_frame = "NONREF"
+            for frame in container.decode(video=0):
+                if frame.time is not None and frame.time >= due:
+                    due = frame.time + 1 / fps
+                    yield frame.to_ndarray(format="rgb24")
+    except (av.FFmpegError, IndexError) as error:
+        raise Failed("unreadable", f"the small copy cannot be decoded: {error}") from None
