@@ -14,7 +14,7 @@ from benchmarks import report
 from stages.common.data.files import ImageReader
 from stages.common.evalsets.loaders import read_image
 from stages.common.evalsets.protocol import Protocol, read_protocol
-from stages.common.models.clip import Clip, build, load_params
+from stages.common.models.clip import Clip, build, load
 from stages.common.models.embed import embed_classes, embed_images, embed_texts
 from stages.common.stage.params import load_params
 from stages.demo.script import narration
@@ -43,7 +43,7 @@ def trained(seed: int, **changes: Any) -> Clip:
         files = [home / part for part in ("model", "state", "m.json", "curve.csv", "live/quiltnet")]
         quiet = params.model_copy(update={"log_steps": 10**6, **changes})
         train(quiet, Places(DATASET, *files), DistributedContext(0, 1, "cpu"), seed)
-        return load_params(home / "model")
+        return load(home / "model")
 
 
 def measured(clip: Clip, protocol: Protocol, tables: dict[str, Any]) -> dict[str, float]:
@@ -59,7 +59,7 @@ def measured(clip: Clip, protocol: Protocol, tables: dict[str, Any]) -> dict[str
         image = embed_images(clip, rows.path.tolist(), read_image, 64, "cpu", base.jobs)
         names = list(evalset.classes.values())
         one = Labelled(image, embed_classes(clip, names, protocol.templates, 64, "cpu"), rows)
-        test = one.side("test")
+        test = one.rows_of("test")
         right = (one.image[test] @ one.text.T).argmax(1) == one.label[test]
         per_class = [float(right[one.label[test] == number].mean()) for number in range(len(names))]
         found["zero_shot"].append(np.mean(per_class))

@@ -44,7 +44,7 @@ def sound_of(script: Script) -> Samples:
 def unseen(corrector: Corrector) -> None:
     """Lectures of other seeds, spoken and recognised: word errors, terms, damage, sub-pathology."""
     params, captions = load_params("transcripts")[0], load_params("captions")[0]
-    pipeline = recogniser.load_params(params, "cpu", cores())
+    pipeline = recogniser.load(params, "cpu", cores())
     said, raw, clean, ranks = [], [], [], []
     for seed in SEEDS:
         for row in (row for row in cast("small") if not row[3]):

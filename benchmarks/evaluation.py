@@ -22,7 +22,7 @@ from stages.common.evalsets.protocol import Evalset, Protocol, load_protocol
 from stages.common.models.clip import Clip
 from stages.common.models.clip import load as load_clip
 from stages.common.models.embed import embed_classes, embed_images, embed_texts
-from stages.common.stage.params import load
+from stages.common.stage.params import load_params
 from stages.demo.script import drawn, narration
 from stages.demo.tissue import paint
 from stages.evaluation.linear_probe import linear_probe
@@ -66,7 +66,7 @@ def folder(root: Path) -> pd.DataFrame:
 
 def ours(clip: Clip, table: pd.DataFrame, protocol: Protocol, evalset: Evalset) -> dict[str, Any]:
     """All three tasks on vectors that are made once."""
-    params, base = load("evaluation")
+    params, base = load_params("evaluation")
     image = embed_images(clip, table.path.tolist(), lambda path: Path(path).read_bytes(), BATCH, "cpu", base.jobs)
     classes = embed_classes(clip, list(evalset.classes.values()), protocol.templates, BATCH, "cpu")
     one = Labelled(image, classes, table)

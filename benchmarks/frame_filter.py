@@ -8,7 +8,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from benchmarks import report
 from benchmarks.lectures import record_all
-from stages.audit.frames import judged_shots
+from stages.audit.frames import predicted_shots
 from stages.common.data.files import read_json
 from stages.common.stage.params import load_params
 from stages.common.stats import bootstrap
@@ -27,7 +27,7 @@ def measure(folder: Path) -> None:
     rows = [
         (number, *pair)
         for number, lecture in enumerate(record_all(folder, SEEDS))
-        for pair in judged_shots(lecture.path, lecture.label["shots"], model, 1, "cpu")
+        for pair in predicted_shots(lecture.path, lecture.label["shots"], model, 1, "cpu")
     ]
     video, truth, found = (np.array(column) for column in zip(*rows, strict=True))
     low, high = bootstrap(

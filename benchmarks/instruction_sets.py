@@ -80,7 +80,7 @@ def words() -> bytes:
     params = load_params("transcripts")[0]
     spoken = torch.from_numpy(speak(SENTENCE, seed=0, speed=1.0).samples)[None, None]
     heard = torch.nn.functional.interpolate(spoken, scale_factor=SAMPLE_RATE / SPOKEN, mode="linear")[0, 0].numpy()
-    return json.dumps(recogniser.transcribe(recogniser.load_params(params, "cpu", 1), [heard], params, "cpu")).encode()
+    return json.dumps(recogniser.transcribe(recogniser.load(params, "cpu", 1), [heard], params, "cpu")).encode()
 
 
 PIECES: dict[str, Callable[[], bytes]] = {piece.__name__: piece for piece in (speech, film, features, fit, words)}

@@ -9,7 +9,7 @@ from joblib import Memory
 
 from benchmarks import report, seconds
 from stages.common.incremental.dependencies import Dependencies
-from stages.common.incremental.runner import Item, run
+from stages.common.incremental.runner import Item, run_items
 from stages.common.stage.params import Base
 from stages.keyframes.work import keyframes
 
@@ -38,7 +38,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)
         again = partial(
-            run,
+            run_items,
             items,
             copy,
             name="ours",

@@ -83,7 +83,7 @@ def one_hold(folder: Path) -> Path:
 def ours(path: Path, params: Params) -> list[NDArray[np.uint8]]:
     """The same by this repository, cuts, cursor and screening left out: holds and their clean images."""
     finder: HoldFinder[Any] = HoldFinder(
-        params.min_hold_s, params.tolerance * SMALL, params.changed_block_fraction, params.median_frames
+        params.min_hold_s, params.max_shift * SMALL, params.changed_block_fraction, params.median_frames
     )
     film = VideoReader(path, 2)
     holds: list[Hold[Any]] = []

@@ -13,19 +13,19 @@ from joblib import Parallel, delayed
 from stages.common.frame_filter.classifier import SPEC
 from stages.common.stage.params import load_params
 from stages.demo.frames import make_frames
-from stages.demo.render import Take, shoot
+from stages.demo.render import Recording, shoot
 from stages.demo.script import Script, cast, write
 from stages.demo.videos import label_of
 
 NTSC = Fraction(30000, 1001)
 TAKES = {
-    "clean": Take(crf=23, preset="veryfast"),
-    "crf 35": Take(crf=35, preset="veryfast"),
-    "shake": Take(crf=23, preset="veryfast", shake=1.0),
-    "flicker": Take(crf=23, preset="veryfast", flicker=0.04),
-    "29.97 fps": Take(crf=23, preset="veryfast", rate=NTSC, cursor="dark_arrow"),
-    "variable rate": Take(crf=28, preset="veryfast", rate=Fraction(30), variable=True, cursor="cross"),
-    "all of it": Take(crf=35, preset="veryfast", rate=NTSC, shake=1.0, flicker=0.04, variable=True, cursor="spot"),
+    "clean": Recording(crf=23, preset="veryfast"),
+    "crf 35": Recording(crf=35, preset="veryfast"),
+    "shake": Recording(crf=23, preset="veryfast", shake=1.0),
+    "flicker": Recording(crf=23, preset="veryfast", flicker=0.04),
+    "29.97 fps": Recording(crf=23, preset="veryfast", rate=NTSC, cursor="dark_arrow"),
+    "variable rate": Recording(crf=28, preset="veryfast", rate=Fraction(30), variable=True, cursor="cross"),
+    "all of it": Recording(crf=35, preset="veryfast", rate=NTSC, shake=1.0, flicker=0.04, variable=True, cursor="spot"),
 }
 MODEL = Path("models/frame_filter")
 
@@ -65,7 +65,7 @@ def long_film(folder: Path, seconds: int, height: int = 720) -> Path:
     script = write("bench", "Gastrointestinal", tissues, "", seed=7, holds=3)
     source, part = folder / "source.mp4", folder / f"{height}.mp4"
     if not part.exists():
-        shoot(script, source, Take(rate=Fraction(30), crf=18))
+        shoot(script, source, Recording(rate=Fraction(30), crf=18))
         as_served(source, part, height)
     path = folder / f"{height}_{seconds}.mp4"
     ffmpeg("-stream_loop", "-1", "-i", part, "-t", seconds, "-c", "copy", path)

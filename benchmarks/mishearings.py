@@ -37,7 +37,7 @@ if __name__ == "__main__":
     import pandas as pd
 
     params = load_params("transcripts")[0]
-    pipeline = recogniser.load_params(params, "cpu", cores())
+    pipeline = recogniser.load(params, "cpu", cores())
     rows = []
     for number, text in enumerate(tqdm(sentences(SENTENCES, SEED), unit="sentence")):
         sound, speed, pitch = spoken(text, number)

@@ -16,10 +16,10 @@ from stages.transcripts.sound import SAMPLE_RATE, sound
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         movie = Path(folder) / "lecture.mp4"
-        film.shoot(script.write(*script.cast("small")[0], seed=7, holds=2), movie)
+        render.shoot(script.write(*script.cast("small")[0], seed=7, holds=2), movie)
         audio = np.concatenate(list(sound(movie)))
     params = load_params("transcripts")[0]
-    pipeline = recogniser.load_params(params, "cpu", cores())
+    pipeline = recogniser.load(params, "cpu", cores())
     ours = recogniser.transcribe(pipeline, [audio], params, "cpu")
     took = seconds(lambda: recogniser.transcribe(pipeline, [audio], params, "cpu"))
     report("transcripts, real time", took, len(audio) / SAMPLE_RATE, 0.2, "on the CPU")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture
 def stage_params():
-    """Return a block of the committed params.yaml, with overrides."""
+    """Return the parameters of a stage in the committed params.yaml, with overrides."""
     from stages.common.stage.params import load_params
 
     def params(name, **changes):
@@ -35,7 +35,7 @@ def repository(tmp_path_factory):
 
 @pytest.fixture
 def base():
-    """The block `base`, for work in this process."""
+    """The parameters `base`, for work in this process."""
     from stages.common.stage.params import load_params
 
     return load_params("base", ROOT / "params.yaml")[1].model_copy(update={"jobs": 1})
@@ -77,5 +77,5 @@ def catalog(tmp_path):
 
 @pytest.fixture
 def params(stage_params):
-    """The block `videos`, for short films and quick retries."""
+    """The parameters of `videos`, for short films and quick retries."""
     return stage_params("videos", min_duration_s=1.0, retries=2, backoff_s=0.01, timeout_s=5.0)

@@ -11,7 +11,7 @@ from conftest import ROOT
 
 from stages.common.stage.params import load_all_params
 
-CHECK = "from stages.common.stage.params import load_all; load_all()"
+CHECK = "from stages.common.stage.params import load_all_params; load_all_params()"
 STAGE = f"stages:\n  check:\n    cmd: python -c '{CHECK}'\n    params: [base, captions, pairs, quiltnet, report]\n"
 
 

@@ -97,7 +97,7 @@ def test_stage_names_are_packages_blocks_and_outputs_of_incremental_stages_persi
     params = read_yaml(ROOT / "params.yaml")
     for name, stage in read_yaml(ROOT / "dvc.yaml")["stages"].items():
         assert (ROOT / "stages" / name / "__main__.py").exists()
-        assert name in stage_params or name == "preflight"
+        assert name in params or name == "preflight"
         persisted = [
             out for out in stage.get("outs", []) if isinstance(out, dict) and "persist" in next(iter(out.values()))
         ]

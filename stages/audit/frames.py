@@ -20,8 +20,8 @@ def frame_metrics(
     from sklearn.metrics import balanced_accuracy_score
 
     shots = {name: label.shots for name, label in sorted(gold.items()) if label.shots}
-    films = {name: path for name in shots if (path := media / f"{name}.mp4").exists()}
-    calls = (delayed(predicted_shots)(path, shots[name], model, jobs, device) for name, path in films.items())
+    paths = {name: path for name in shots if (path := media / f"{name}.mp4").exists()}
+    calls = (delayed(predicted_shots)(path, shots[name], model, jobs, device) for name, path in paths.items())
     rows = [(number, *pair) for number, pairs in enumerate(Parallel(n_jobs=jobs)(calls)) for pair in pairs]
     if not rows:
         return {}
@@ -35,13 +35,13 @@ def frame_metrics(
             "balanced_accuracy_low": low,
             "balanced_accuracy_high": high,
             "frames": len(truth),
-            "videos": len(films),
+            "videos": len(paths),
         }
     }
 
 
 def predicted_shots(path: Path, shots: list[Shot], model: Path, jobs: int, device: str) -> list[tuple[bool, bool]]:
-    """Return (is histology, judged histology) for the middle of each shot, decoding in order."""
+    """Return (is histology, predicted histology) for the middle of each shot, decoding in order."""
     import av
 
     limit_threads(jobs)

@@ -1,4 +1,4 @@
-"""The block `audit` of params.yaml."""
+"""Parameters of the stage `audit`."""
 
 from typing import ClassVar
 

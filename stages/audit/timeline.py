@@ -124,7 +124,7 @@ def pair_metrics(gold: dict[str, Video], pairs: pd.DataFrame, holds: dict[str, p
         for name, label in gold.items()
         if name in holds and label.shots and label.sentences
     }
-    judged, right, answered = 0, 0, set()
+    scored_pairs, right, answered = 0, 0, set()
     for row in pairs[pairs.video_id.isin(list(labels))].itertuples():
         shots, lines = labels[row.video_id]
         hold = holds[row.video_id].set_index("hold_id").loc[row.hold_id]
@@ -132,7 +132,7 @@ def pair_metrics(gold: dict[str, Video], pairs: pd.DataFrame, holds: dict[str, p
         _, shot = _nearest(shots, (hold.start_s, hold.end_s))
         if line.tissue is None or shot.tissue is None:
             continue
-        judged += 1
+        scored_pairs += 1
         if line.tissue and line.tissue == shot.tissue:
             right += 1
             answered.add((row.video_id, number))
@@ -143,13 +143,13 @@ def pair_metrics(gold: dict[str, Video], pairs: pd.DataFrame, holds: dict[str, p
         for number, line in enumerate(labels[name][1])
         if line.kind in ("medical", "roi") and line.tissue is not None
     }
-    if not judged:
+    if not scored_pairs:
         return {}
     return {
         "pairs": {
-            "precision": right / judged,
+            "precision": right / scored_pairs,
             "recall": len(answered & wanted) / max(len(wanted), 1),
-            "pairs": judged,
+            "pairs": scored_pairs,
             "videos": len(labels),
         }
     }

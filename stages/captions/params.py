@@ -1,4 +1,4 @@
-"""The block `captions` of params.yaml."""
+"""Parameters of the stage `captions`."""
 
 from typing import Any, Literal
 

@@ -30,8 +30,8 @@ class LocalFeatures:
     descriptors: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, image: Picture, mirrored: bool = False) -> "View":
-        """The view of an RGB image, or of its mirror image."""
+    def of(cls, image: Picture, mirrored: bool = False) -> "LocalFeatures":
+        """The local features of an RGB image, or of its mirror image."""
         scale = LONG_SIDE / max(image.shape[:2])
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), None, fx=scale, fy=scale, interpolation=way)

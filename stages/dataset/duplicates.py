@@ -41,7 +41,7 @@ def hash_rows(column: pd.Series) -> NDArray[np.uint8]:
 
 def copies(own: Fingerprints, groups: NDArray[np.int64], bits: int, cosine: float, verify: Verify) -> pd.DataFrame:
     """Return (i, j, how), i < j, of images of different `groups` that are copies: exact (the same bytes), near (their
-    hashes, or that of a mirror image, differ in at most `bits` of 256 bits) or view (one is cut out of the other)."""
+    hashes, or that of a mirror image, differ in at most `bits` of 256 bits) or crop (one is cut out of the other)."""
     same = _equal(own.sha256, own.sha256)
     turned = hamming_pairs(own.hashes, own.mirrored, bits)
     # An image like its own mirror image is no news; each other mirrored pair is found from both sides.
@@ -51,7 +51,7 @@ def copies(own: Fingerprints, groups: NDArray[np.int64], bits: int, cosine: floa
     found = _named(_across(same, groups), "exact", _across(close, groups), "near")
     centred = _centred(own.embeddings, own.embeddings)
     maybe = _across(nearest_neighbours(centred, centred, NEIGHBOURS, cosine), groups)
-    return _with_views(found, maybe, own, own, verify)
+    return _with_crops(found, maybe, own, own, verify)
 
 
 def leaks(own: Fingerprints, tests: Fingerprints, bits: int, cosine: float, verify: Verify) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def leaks(own: Fingerprints, tests: Fingerprints, bits: int, cosine: float, veri
     )
     found = _named(_equal(own.sha256, tests.sha256), "exact", close, "near")
     centred = _centred(own.embeddings, own.embeddings), _centred(tests.embeddings, own.embeddings)
-    return _with_views(found, nearest_neighbours(*centred, NEIGHBOURS, cosine), own, tests, verify)
+    return _with_crops(found, nearest_neighbours(*centred, NEIGHBOURS, cosine), own, tests, verify)
 
 
 def _equal(left: NDArray[np.object_], right: NDArray[np.object_]) -> IndexPairs:
@@ -71,8 +71,8 @@ def _equal(left: NDArray[np.object_], right: NDArray[np.object_]) -> IndexPairs:
     return pairs[pairs[:, 0] < pairs[:, 1]] if left is right else pairs
 
 
-def _across(pairs_found: IndexPairs, groups: NDArray[np.int64]) -> IndexPairs:
-    return pairs_found[groups[pairs_found[:, 0]] != groups[pairs_found[:, 1]]]
+def _across(pairs: IndexPairs, groups: NDArray[np.int64]) -> IndexPairs:
+    return pairs[groups[pairs[:, 0]] != groups[pairs[:, 1]]]
 
 
 def _centred(vectors: NDArray[np.float32], about: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -89,7 +89,7 @@ def _named(exact: IndexPairs, first: str, close: IndexPairs, second: str) -> pd.
     return table.drop_duplicates(["i", "j"]).sort_values(["i", "j"], ignore_index=True)
 
 
-def _with_views(
+def _with_crops(
     found: pd.DataFrame, maybe: IndexPairs, own: Fingerprints, others: Fingerprints, verify: Verify
 ) -> pd.DataFrame:
     """`found`, and those of `maybe` that `verify` confirms."""
@@ -97,5 +97,5 @@ def _with_views(
     more = more[more.how.isna()]
     asked = list(zip(own.images[more.i], others.images[more.j], strict=True))
     more = more[np.asarray(verify(asked), bool)] if asked else more
-    table = pd.concat([found, more.assign(how="view")], ignore_index=True)
+    table = pd.concat([found, more.assign(how="crop")], ignore_index=True)
     return table.sort_values(["i", "j"], ignore_index=True)

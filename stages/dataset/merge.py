@@ -22,7 +22,7 @@ def merge(
     """Return `pairs` with split, drop, duplicate_of and text_group, sorted by pair_id.
 
     Args:
-        pairs: rows of stages.common.data.pairs, with similarity (NaN where no model judged a pair).
+        pairs: rows of stages.common.data.pairs, with similarity (NaN where no model compared a pair).
         images, tests: rows of stages.fingerprints, of the pairs' images and of the evalsets' (column evalset).
         verify: tells which of two images' references show the same place.
 
@@ -84,11 +84,11 @@ def _drop(table: pd.DataFrame, rows: pd.Series | NDArray[np.bool_], reason: str)
 
 def _drop_copies(table: pd.DataFrame, alive: pd.DataFrame, found: pd.DataFrame) -> None:
     """Keep one image of each set of copies; `alive` has one row an image, in order of preference."""
-    gone = set(table.image[table["drop"].str.startswith("leak_")])
+    leaked = set(table.image[table["drop"].str.startswith("leak_")])
     images, ids = alive.image.to_numpy(object), alive.pair_id.to_numpy(object)
     kept_by: dict[int, tuple[int, str]] = {}
     for i, j, how in found.itertuples(index=False):
-        if i not in kept_by and j not in kept_by and images[i] not in gone and images[j] not in gone:
+        if i not in kept_by and j not in kept_by and images[i] not in leaked and images[j] not in leaked:
             kept_by[j] = (i, how)
     first = {images[j]: ids[i] for j, (i, _) in kept_by.items()}
     ways = {images[j]: f"{how}_duplicate" for j, (_, how) in kept_by.items()}

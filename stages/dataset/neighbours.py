@@ -31,18 +31,16 @@ def hamming_pairs(left: Hashes, right: Hashes, bits: int) -> IndexPairs:
     total = left.shape[1] * 8
     count = max(bits // 2 + 1, -(-total // MOST_WIDTH))
     width = total // count
-    left_words, right_words = (np.ascontiguousarray(split).features(np.uint64) for split in (left, right))
+    left_words, right_words = (np.ascontiguousarray(side).view(np.uint64) for side in (left, right))
     found = [np.zeros((0, 2), np.int64)]
     for left_keys, right_keys in zip(_bands(left, count, width), _bands(right, count, width), strict=True):
         # One word tells most pairs apart before the whole hash is read.
-        splits = (left_keys, left_words[:, 0]), (right_keys, right_words[:, 0])
-        for i, j in _sharing(*splits, width, bits, own):
+        sides = (left_keys, left_words[:, 0]), (right_keys, right_words[:, 0])
+        for i, j in _sharing(*sides, width, bits, own):
             apart = np.bitwise_count(left_words[i] ^ right_words[j]).sum(1, dtype=np.int32)
             found.append(np.stack([i[apart <= bits], j[apart <= bits]], axis=1))
-    pairs_found = np.concatenate(found)
-    return np.unique(
-        np.sort(pairs_found[pairs_found[:, 0] != pairs_found[:, 1]], axis=1) if own else pairs_found, axis=0
-    )
+    pairs = np.concatenate(found)
+    return np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1) if own else pairs, axis=0)
 
 
 def _bands(hashes: Hashes, count: int, width: int) -> Iterator[NDArray[np.uint32]]:
@@ -76,8 +74,8 @@ def _sharing(left: Side, right: Side, width: int, bits: int, own: bool) -> Itera
             yield left_order[np.repeat(rows, size)[close]], right_order[at[close]]
 
 
-def _ordered(split: Side) -> tuple[Rows, NDArray[np.uint32], NDArray[np.uint64]]:
-    keys, word = split
+def _ordered(side: Side) -> tuple[Rows, NDArray[np.uint32], NDArray[np.uint64]]:
+    keys, word = side
     order = np.argsort(keys, kind="stable")
     return order, keys[order], word[order]
 

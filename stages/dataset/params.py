@@ -1,4 +1,4 @@
-"""The block `dataset` of params.yaml."""
+"""Parameters of the stage `dataset`."""
 
 from typing import ClassVar, Literal
 
@@ -12,6 +12,13 @@ Flag = Literal["person", "desktop", "text", "arrow", "perspective", "overview", 
 
 class Params(ParamsModel):
     """What is merged, what is dropped, and how the rest is split and packed."""
+
+    renamed: ClassVar = {
+        "near_bits": "phash_distance",
+        "near_cosine": "crop_cosine",
+        "near_text": "text_jaccard",
+        "max_glass": "max_background",
+    }
 
     uses: ClassVar = ("base.seed", "report.title", "report.note", *PLACES)
 

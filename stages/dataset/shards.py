@@ -81,8 +81,8 @@ def _write(path: Path, part: list[Sample], max_side: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part")
     with unfinished.open("wb") as tar:
-        for key, image, record, split in part:
-            _add(tar, f"{key}.jpg", shrink(reader.read(image), split, max_side))
+        for key, image, record, side in part:
+            _add(tar, f"{key}.jpg", shrink(reader.read(image), side, max_side))
             _add(tar, f"{key}.txt", record["texts"][0].encode())
             _add(tar, f"{key}.json", json.dumps(record, sort_keys=True).encode())
         tar.write(bytes(2 * tarfile.BLOCKSIZE))
@@ -102,17 +102,17 @@ def header(name: str, size: int) -> bytes:
         info = tarfile.TarInfo(name)
         info.size = size
         return info.tobuf(tarfile.PAX_FORMAT)
-    params = bytearray(BLANK)
-    params[: len(name)] = name.encode()
-    params[124:135] = b"%011o" % size
-    params[148:156] = b" " * 8  # the checksum counts itself as blanks
-    params[148:155] = b"%06o\0" % sum(params)
-    return bytes(params)
+    header = bytearray(BLANK)
+    header[: len(name)] = name.encode()
+    header[124:135] = b"%011o" % size
+    header[148:156] = b" " * 8  # the checksum counts itself as blanks
+    header[148:155] = b"%06o\0" % sum(header)
+    return bytes(header)
 
 
-def shrink(data: bytes, split: int, max_side: int) -> bytes:
-    """Return an image whose longest side is `split` as JPEG no larger than `max_side`; a small JPEG stays as it is."""
-    if split <= max_side and data.startswith(JPEG):
+def shrink(data: bytes, side: int, max_side: int) -> bytes:
+    """Return an image whose longest side is `side` as JPEG no larger than `max_side`; a small JPEG stays as it is."""
+    if side <= max_side and data.startswith(JPEG):
         return data
     with Image.open(io.BytesIO(data)) as image:
         small = image.convert("RGB")

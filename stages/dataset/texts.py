@@ -32,7 +32,7 @@ def text_groups(texts: Sequence[str], min_jaccard: float) -> NDArray[np.int64]:
     sets = [frozenset(one) for one in words]
     for band in np.split(digests, BANDS, axis=1):
         # The four numbers of a band in one; bands that meet by chance cost a comparison, no more.
-        halves = np.ascontiguousarray(band).features(np.uint64)
+        halves = np.ascontiguousarray(band).view(np.uint64)
         keys, _ = pd.factorize(halves[:, 0] * np.uint64(MIX) ^ halves[:, 1])
         first = pd.DataFrame({"key": keys}).groupby("key").cumcount().to_numpy()
         owner = np.flatnonzero(first == 0)[keys]

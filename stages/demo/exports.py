@@ -120,7 +120,7 @@ def _pubmed(out: Path, items: list[Captioned], labels: list[dict[str, str]]) -> 
 
 
 def _write_package(path: Path, pmcid: str, figures: list[tuple[str, str, bytes, list[tuple[str, Captioned]]]]) -> None:
-    all_params = "".join(
+    blocks = "".join(
         f'<fig id="{label}"><label>Figure {label[1:]}</label><caption><p>{escape(caption)}</p></caption>'
         f'<graphic xlink:href="{pmcid.lower()}-{label.lower()}"/></fig>'
         for label, caption, _, _ in figures
@@ -131,7 +131,7 @@ def _write_package(path: Path, pmcid: str, figures: list[tuple[str, str, bytes, 
         f'<article-id pub-id-type="pmc">{pmcid}</article-id><title-group><article-title>A demo case report'
         "</article-title></title-group><pub-date><year>2015</year></pub-date><permissions>"
         '<license xlink:href="https://creativecommons.org/licenses/by/4.0/"><license-p>CC BY 4.0</license-p></license>'
-        f"</permissions></article-meta></front><body><sec>{all_params}</sec></body></article>\n"
+        f"</permissions></article-meta></front><body><sec>{blocks}</sec></body></article>\n"
     )
     members = {f"{pmcid}/{pmcid.lower()}.nxml": article.encode()}
     members |= {f"{pmcid}/{pmcid.lower()}-{label.lower()}.jpg": image for label, _, image, _ in figures}

@@ -1,4 +1,4 @@
-"""The block `demo` of params.yaml."""
+"""Parameters of the stage `demo`."""
 
 from typing import Literal
 

@@ -41,23 +41,23 @@ class Recording:
 def shoot(script: Script, path: Path, take: Recording = Recording()) -> None:
     """Write the video of `script` to `path` as mp4; the same script and take give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w", options={"movflags": "+faststart", "fflags": "+bitexact"}) as film:
+    with av.open(str(path), "w", options={"movflags": "+faststart", "fflags": "+bitexact"}) as out:
         options = {"preset": take.preset, "crf": str(take.crf), "x264-params": X264, "flags": "+bitexact"}
-        picture = film.add_stream("libx264", rate=take.rate, options=options)
+        picture = out.add_stream("libx264", rate=take.rate, options=options)
         picture.width, picture.height, picture.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         picture.thread_count = 1
         sound = None
         if script.decoy != "soundless":
-            sound = film.add_stream("aac", rate=SAMPLE_RATE, layout="mono", options={"flags": "+bitexact"})
+            sound = out.add_stream("aac", rate=SAMPLE_RATE, layout="mono", options={"flags": "+bitexact"})
         for number, frame in _taken(script, take):
             # OpenCV converts colours several times faster than the encoder's own scaler.
             image = av.VideoFrame.from_ndarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
             image.pts, image.time_base = number, 1 / take.rate
-            film.mux(picture.encode(image))
-        film.mux(picture.encode(None))
+            out.mux(picture.encode(image))
+        out.mux(picture.encode(None))
         if sound is not None:
             for packet in _sound(script, sound):
-                film.mux(packet)
+                out.mux(packet)
 
 
 def _sound(script: Script, stream: av.AudioStream) -> Iterator[list[av.Packet]]:

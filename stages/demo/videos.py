@@ -16,8 +16,10 @@ def make_videos(out: Path, gold: Path, size: str, seed: int, jobs: int) -> dict[
     """Write `out`/videos.txt with `out`/media/ID.mp4 and ID.info.json, and the labels of all videos to `gold`."""
     rows = cast(size)
     calls = (delayed(_make_one)(row, out, seed, SIZES[size][3]) for row in rows)
-    bar = tqdm(Parallel(n_jobs=jobs, return_as="generator")(calls), total=len(rows), desc="demo videos", unit="video")
-    labels = dict(bar)
+    progress = tqdm(
+        Parallel(n_jobs=jobs, return_as="generator")(calls), total=len(rows), desc="demo videos", unit="video"
+    )
+    labels = dict(progress)
     write_json(gold, labels)
     header = "# One video per line: an address, a file or a folder. Paths are relative to this file.\n"
     write_bytes(out / "videos.txt", (header + "".join(f"media/{row[0]}.mp4\n" for row in rows)).encode())

@@ -1,4 +1,4 @@
-"""The block `embeddings` of params.yaml."""
+"""Parameters of the stage `embeddings`."""
 
 from typing import ClassVar
 

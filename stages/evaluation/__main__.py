@@ -67,12 +67,12 @@ def _linear_probe(models: list[str], names: list[str], protocol: Any, params: Pa
     from stages.evaluation.sets import labelled
 
     metrics: dict[str, Any] = {model: {} for model in models}
-    with tqdm(total=len(models) * len(names), desc="probes", unit="set") as bar:
+    with tqdm(total=len(models) * len(names), desc="probes", unit="set") as progress:
         for model in models:
             for name in names:
                 one = labelled(EMBEDDINGS, model, name)
                 metrics[model][name] = linear_probe(one, params, protocol.metric, seed)
-                bar.update()
+                progress.update()
     rows = [
         {"model": model, "set": name, "fraction": fraction, **scores}
         for model, own in metrics.items()

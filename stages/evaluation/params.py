@@ -1,4 +1,4 @@
-"""The block `evaluation` of params.yaml."""
+"""Parameters of the stage `evaluation`."""
 
 from typing import Annotated, ClassVar
 

@@ -1,4 +1,4 @@
-"""The block `fingerprints` of params.yaml."""
+"""Parameters of the stage `fingerprints`."""
 
 from typing import ClassVar
 

@@ -12,7 +12,7 @@ BATCH = 64
 def similarities(pairs: pd.DataFrame, model: str, device: str, jobs: int) -> pd.DataFrame:
     """Return pair_id and similarity, the cosine of image and text, of `pairs` (pair_id, image, text).
 
-    `model` is a place for stages.common.models.clip.named; "" gives NaN. Raises StageError where an image cannot be read.
+    `model` is a place for `named`; "" gives NaN. Raises StageError where an image cannot be read.
     """
     if not model or pairs.empty:
         return pairs[["pair_id"]].assign(similarity=float("nan"))

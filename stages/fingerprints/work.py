@@ -62,8 +62,8 @@ def _part(references: Sequence[str], model: Path, dims: int, jobs: int, device: 
         except Rejected as why:
             row["error"] = why.reason
         rows.append(row)
-    judged = iter(_predictions(pictures, model, dims, device))
-    return [row if row["error"] else row | next(judged) for row in rows]
+    predicted = iter(_predictions(pictures, model, dims, device))
+    return [row if row["error"] else row | next(predicted) for row in rows]
 
 
 def _pixels(picture: Picture) -> dict[str, Any]:
@@ -76,12 +76,12 @@ def _pixels(picture: Picture) -> dict[str, Any]:
 def _predictions(pictures: list[Picture], model: Path, dims: int, device: str) -> Iterator[dict[str, Any]]:
     if not pictures:
         return
-    judged = load_filter(model, device).predict(pictures)
-    vectors = judged.features @ _projection(judged.features.shape[1], dims)
+    predicted = load_filter(model, device).predict(pictures)
+    vectors = predicted.features @ _projection(predicted.features.shape[1], dims)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     for number, vector in enumerate(vectors.astype(np.float16)):
-        flags = {f"flag_{name}": float(scores[number]) for name, scores in judged.flags.items()}
-        yield {"embedding": vector.tobytes(), "histology": float(judged.histology[number]), **flags}
+        flags = {f"flag_{name}": float(scores[number]) for name, scores in predicted.flags.items()}
+        yield {"embedding": vector.tobytes(), "histology": float(predicted.histology[number]), **flags}
 
 
 def _projection(features: int, dims: int) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Fit the histology / not-histology frame classifier: labelled frames in, models/frame_filter out.
 
-`label` writes the frames of the downloaded videos that the fitted filter is least sure of to data/uncertain, for a person
-to label and to add to the folder of labelled frames.
+`label` writes the frames of the downloaded videos that the fitted filter is most uncertain of to data/uncertain, for a
+person to label and to add to the folder of labelled frames.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Fit the frame filter on labelled frames, judged by sources it never saw."""
+"""Fit the frame filter on labelled frames, scored on sources it never saw."""
 
 import logging
 from pathlib import Path
@@ -18,7 +18,7 @@ from stages.frame_filter.augment import vary
 from stages.frame_filter.labels import LABELS, Picture, read_labels
 from stages.frame_filter.params import Params
 
-FEWEST = 2  # frames of a label: one to learn from and one to be judged by
+FEWEST = 2  # frames of a label: one to learn from and one to be scored on
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class _Trainer:
             if all(0 < self.truth[train].mean() < 1 for train, _ in found):
                 return found
         log.warning(
-            "a label has too few sources to be judged by frames of others: scores are of frames like those known"
+            "a label has too few sources to be scored on frames of others: scores are of frames like those known"
         )
         by_row = StratifiedKFold(min(folds, *map(len, by_label)), shuffle=True, random_state=self.seed)
         return list(by_row.split(self.rows, self.truth))

@@ -1,4 +1,4 @@
-"""The block `frame_filter` of params.yaml."""
+"""Parameters of the stage `frame_filter`."""
 
 from typing import ClassVar
 
@@ -9,6 +9,8 @@ from stages.common.stage.params import ParamsModel, Place
 
 class Params(ParamsModel):
     """What the frame filter is fitted from."""
+
+    renamed: ClassVar = {"c": "regularization_c"}
 
     uses: ClassVar = ("base.seed",)
 

@@ -1,4 +1,4 @@
-"""Frames that the filter is least sure of, written out for a person to label."""
+"""Frames that the filter is most uncertain of, written out for a person to label."""
 
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,11 @@ def write_uncertain(media: Path, model: Path, out: Path, count: int, jobs: int, 
     folder that the filter is fitted on. Rows that a person has filled in stay. Raises StageError where there is no
     video.
     """
-    films = sorted(media.glob("*.mp4"))
-    if not films:
+    paths = sorted(media.glob("*.mp4"))
+    if not paths:
         raise StageError(f"{media} holds no video: run `dvc repro videos`")
-    calls = (delayed(_closest)(film, model, jobs, device) for film in films)
-    found = tqdm(Parallel(n_jobs=jobs, return_as="generator")(calls), total=len(films), desc="label", unit="video")
+    calls = (delayed(_closest)(path, model, jobs, device) for path in paths)
+    found = tqdm(Parallel(n_jobs=jobs, return_as="generator")(calls), total=len(paths), desc="label", unit="video")
     nearest = sorted((frame for frames in found for frame in frames), key=lambda frame: frame[0])[:count]
     rows = []
     for _, source, time, image in nearest:
@@ -40,10 +40,10 @@ def write_uncertain(media: Path, model: Path, out: Path, count: int, jobs: int, 
         rows.append({"file": file, "label": "", "source": source, **dict.fromkeys(FLAGS, "")})
     table = pd.DataFrame(rows, columns=["file", "label", "source", *FLAGS])
     write_to_fill_in(out / "labels.csv", table, "file")
-    return {"items": len(films), "frames": len(rows), "written to": str(out)}
+    return {"items": len(paths), "frames": len(rows), "written to": str(out)}
 
 
-def _closest(film: Path, model: Path, jobs: int, device: str) -> list[tuple[float, str, float, Any]]:
+def _closest(path: Path, model: Path, jobs: int, device: str) -> list[tuple[float, str, float, Any]]:
     """(distance from the threshold, source, seconds, RGB) of the frames to ask about."""
     import av
 
@@ -51,7 +51,7 @@ def _closest(film: Path, model: Path, jobs: int, device: str) -> list[tuple[floa
     frame_filter = load_filter(model, device)
     frames: list[tuple[float, Any]] = []
     try:
-        with av.open(str(film)) as container:
+        with av.open(str(path)) as container:
             container.streams.video[0].codec_context.skip_frame = "NONREF"
             for picture in container.decode(video=0):
                 if picture.time is not None and picture.time >= len(frames) * EVERY_S:
@@ -62,4 +62,4 @@ def _closest(film: Path, model: Path, jobs: int, device: str) -> list[tuple[floa
         return []  # such a video is a failure of the stages that need it, not of this aid
     scores = frame_filter.predict([image for _, image in frames]).histology
     order = np.argsort(np.abs(scores - frame_filter.threshold))[:PER_VIDEO]
-    return [(abs(float(scores[i]) - frame_filter.threshold), safe_id(film.stem), *frames[i]) for i in order]
+    return [(abs(float(scores[i]) - frame_filter.threshold), safe_id(path.stem), *frames[i]) for i in order]

@@ -15,21 +15,21 @@ Mask = NDArray[np.uint8]
 COLUMNS = ("t_s", "x", "y", "x0", "y0", "x1", "y1", "area", "changed")
 WINDOW_S = 30.0  # seconds of grey pictures that are kept at once
 STILLS = 15  # pictures of a window that its still picture is the median of
-SMALLEST = 10  # pixels of the grey picture that a mark covers; the smallest cursor on a full-HD screen covers 14
-LARGEST = 0.02  # share of the picture that one mark can cover
-CROWD = 12  # more marks than this at once are noise, not pointers
-CURSOR = 0.09  # of the picture's long side: a longer mark is a stroke, and what changed of it is the pen
+SMALLEST = 10  # pixels of the grey picture that an overlay covers; the smallest cursor on a full-HD screen covers 14
+LARGEST = 0.02  # share of the picture that one overlay can cover
+CROWD = 12  # more overlays than this at once are noise, not pointers
+CURSOR = 0.09  # of the picture's long side: a longer overlay is a stroke, and what changed of it is the pen
 SYMMETRIC = 0.7  # overlap with itself turned around from which a cursor points with its middle
-EACH = 3  # marks kept of one picture
+EACH = 3  # overlays kept of one picture
 
 
 @dataclass
 class OverlayDetector:
-    """Feed the pictures of one still stretch; get the marks on them as a table.
+    """Feed the pictures of one still stretch; get the overlays on them as a table.
 
-    A mark is a small region that differs by more than `overlay_threshold` levels, in brightness or in hue, from everything within
-    a pixel of it in the still picture (median) of its half minute, so that edges that tremble are none. Source:
-    Quilt-LLaVA (arXiv 2312.04746) subtracts the median frame and thresholds.
+    An overlay, a cursor or an annotation, is a small region that differs by more than `overlay_threshold` levels, in
+    brightness or in hue, from everything within a pixel of it in the median picture of its half minute; edges that
+    tremble are none. Source: Quilt-LLaVA (arXiv 2312.04746) subtracts the median frame and thresholds.
     """
 
     overlay_threshold: int
@@ -97,10 +97,10 @@ def _as_bright(picture: Grey, still: Grey) -> Grey:
 
 
 def marks_of(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
-    """Rows of COLUMNS for the marks in `mask`, those that moved most first, then the largest.
+    """Rows of COLUMNS for the overlays in `mask`, those that moved most first, then the largest.
 
-    (x, y) is where a mark points, (x0, y0, x1, y1) the box around it, both in 0..1 of the picture; `area` is its share
-    of the picture, `changed` the share of its pixels that differ from the picture before.
+    (x, y) is where an overlay points, (x0, y0, x1, y1) the box around it, both in 0..1 of the picture; `area` is its
+    share of the picture, `changed` the share of its pixels that differ from the picture before.
     """
     # Nearly all of a mask is empty: only the box around what is there is looked at.
     left, top, across, down = cv2.boundingRect(mask)
@@ -127,7 +127,7 @@ def marks_of(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
 
 
 def _points_at(own: Mask, fresh: Mask, stroke: bool) -> tuple[float, float]:
-    """Where in its box a mark points: a stroke at what is new of it, a cursor with its middle or its upper left."""
+    """Where in its box an overlay points: a stroke at what is new of it, a cursor with its middle or its upper left."""
     if stroke and fresh.any():
         ys, xs = np.nonzero(fresh)
         return float(xs.mean()), float(ys.mean())

@@ -1,4 +1,6 @@
-"""The block `keyframes` of params.yaml."""
+"""Parameters of the stage `keyframes`."""
+
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -8,6 +10,13 @@ from stages.common.stage.params import ParamsModel
 
 class Params(ParamsModel):
     """How cuts and holds are found and which videos are histology narrated in one voice."""
+
+    renamed: ClassVar = {
+        "residue": "overlay_threshold",
+        "moving_share": "changed_block_fraction",
+        "tolerance": "max_shift",
+        "screening": "prescreening",
+    }
 
     sample_fps: float = Field(gt=0, le=60)
     cut_ratio: float = Field(gt=1)

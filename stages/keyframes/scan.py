@@ -1,4 +1,4 @@
-"""One pass over a video: cuts, views to screen, and holds, in the order in which they are found."""
+"""One pass over a video: cuts, frames for pre-screening, and holds, in the order in which they are found."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ class Cut:
 
 @dataclass(frozen=True)
 class SampledFrame:
-    """What a screened frame shows; `picture` is None when the camera has not moved since the view before."""
+    """A frame for pre-screening; `picture` is None when the camera has not moved since the one before."""
 
     picture: Picture | None
 
 
 @dataclass(frozen=True)
 class StillImage:
-    """A hold: its times in seconds, its clean image at the video's size, and the marks that lay over it."""
+    """A hold: its times in seconds, its clean image at the video's size, and the overlays on it."""
 
     start: float
     end: float
@@ -43,7 +43,8 @@ def scan(path: Path, params: Params, threads: int, prescreen_side: int) -> Itera
     """Decode `path` once, in order, and yield what is found in it; memory does not grow with its length.
 
     Frames are looked at `params.sample_fps` times a second, and all of them where the picture moves, so that times are
-    exact to the frame. `prescreen_side` is the long side in pixels of the views. Raises as VideoReader does.
+    exact to the frame. `prescreen_side` is the long side, in pixels, of frames for pre-screening. Raises as VideoReader
+    does.
     """
     yield from _Scan(params, prescreen_side).run(VideoReader(path, threads))
 

@@ -1,4 +1,4 @@
-"""One video's keyframes: scan, screen, keep the holds that show histology."""
+"""One video's keyframes: scan, pre-screen, keep the holds that show histology."""
 
 import io
 import json
@@ -30,7 +30,7 @@ GAP_S = 1.0  # two holds of one view this close together are one
 
 
 def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int, device: str) -> None:
-    """Write ID.parquet and ID.tar below `scratch`: a row of COLUMNS and QUALITY a hold; images, cuts and marks.
+    """Write ID.parquet and ID.tar below `scratch`: a row of COLUMNS and QUALITY a hold; images, cuts and overlays.
 
     Raises Rejected("no_histology"), Rejected("not_narrative") or Rejected("no_histology_hold") for a video that is no
     lecture over histology, and what VideoReader raises.
@@ -71,39 +71,41 @@ class _Album:
     rows: list[dict[str, Any]] = field(default_factory=list)
     images: dict[str, bytes] = field(default_factory=dict)
     overlays: list[pd.DataFrame] = field(default_factory=list)
-    _views: list[tuple[np.ndarray, np.ndarray, str]] = field(default_factory=list)
+    _images_seen: list[tuple[np.ndarray, np.ndarray, str]] = field(default_factory=list)
 
-    def add(self, view: StillImage) -> None:
-        """Keep `view` if it is histology. A view seen before shares its image; straight after it, it goes on."""
-        judged = self.predict.predict([view.image])
-        features, score = judged.features[0], float(judged.histology[0])
-        if not self.predict.is_histology(score):
+    def add(self, still: StillImage) -> None:
+        """Keep `still` if it is histology. A view seen before shares its image; straight after it, it goes on."""
+        predicted = self.frame_filter.predict([still.image])
+        features, score = predicted.features[0], float(predicted.histology[0])
+        if not self.frame_filter.is_histology(score):
             return
-        height, width = view.image.shape[:2]
-        grey = shrink(np.ascontiguousarray(view.image[..., 1]), SMALL)
+        height, width = still.image.shape[:2]
+        grey = shrink(np.ascontiguousarray(still.image[..., 1]), SMALL)
         image = self._seen(features, grey)
         last = self.rows[-1] if self.rows else None
-        if image and last and last["image"] == image and view.start - last["end_s"] <= GAP_S:
-            last["end_s"] = round(view.end, 3)
-            self.overlays.append(view.overlays.assign(hold_id=last["hold_id"]))
+        if image and last and last["image"] == image and still.start - last["end_s"] <= GAP_S:
+            last["end_s"] = round(still.end, 3)
+            self.overlays.append(still.overlays.assign(hold_id=last["hold_id"]))
             return
         name = f"{len(self.rows):04d}"
-        size = level(magnification(view.image, self.params.nucleus_um))
+        size = level(magnification(still.image, self.params.nucleus_um))
         if not image:
             image = f"{name}.jpg"
-            self.images[image] = jpeg(Image.fromarray(view.image))
-            self._views.append((features / np.linalg.norm(features), grey, image))
+            self.images[image] = jpeg(Image.fromarray(still.image))
+            self._images_seen.append((features / np.linalg.norm(features), grey, image))
         hold_id = f"{self.video}_{name}"
-        values = (hold_id, round(view.start, 3), round(view.end, 3), score, size, width, height, image)
-        flags = {f"flag_{flag}": float(judged.flags[flag][0]) if flag in judged.flags else np.nan for flag in FLAGS}
-        quality = {"blur": blur(view.image), "background": background(view.image)}
+        values = (hold_id, round(still.start, 3), round(still.end, 3), score, size, width, height, image)
+        flags = {
+            f"flag_{flag}": float(predicted.flags[flag][0]) if flag in predicted.flags else np.nan for flag in FLAGS
+        }
+        quality = {"blur": blur(still.image), "background": background(still.image)}
         self.rows.append(dict(zip(COLUMNS, values, strict=True)) | quality | flags)
-        self.overlays.append(view.overlays.assign(hold_id=hold_id))
+        self.overlays.append(still.overlays.assign(hold_id=hold_id))
 
     def _seen(self, features: np.ndarray, grey: np.ndarray) -> str:
         """The image of the same view among those kept, or ""."""
         unit = features / np.linalg.norm(features)
-        for other, before, image in reversed(self._views):
+        for other, before, image in reversed(self._images_seen):
             if before.shape == grey.shape and float(unit @ other) >= ALIKE:
                 shift = Anchor(before, self.params.changed_block_fraction).shift(grey)
                 if shift is not None and shift.size <= self.params.max_shift * SMALL:

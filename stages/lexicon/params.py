@@ -1,4 +1,4 @@
-"""The block `lexicon` of params.yaml."""
+"""Parameters of the stage `lexicon`."""
 
 from stages.common.stage.params import ParamsModel, Place
 

@@ -1,4 +1,4 @@
-"""The block `pairs` of params.yaml."""
+"""Parameters of the stage `pairs`."""
 
 from typing import Literal
 

@@ -27,8 +27,8 @@ def run(base: Base, what: str) -> dict[str, Any]:
         return {"stages": sum(write_lines(path, all_params) for path in PIPELINES)}
     check(all_params)
     link_named_files(all_params)  # only now: a mistaken value is to leave nothing behind
-    write_json(CHECKED, {"blocks": sorted(all_params)})
-    return {"blocks": len(all_params)}
+    write_json(CHECKED, {"stages": sorted(all_params)})
+    return {"stages": len(all_params)}
 
 
 if __name__ == "__main__":

@@ -20,17 +20,17 @@ HINTS = {"videos.catalog": ", with videos.txt, channels.txt or searches.txt in i
 
 
 def check(all_params: Mapping[str, Any]) -> None:
-    """Raise StageError where a block is missing, where a parameter names a file, folder, program or pretrained model
-    that is not there, or where the protocol is wrong.
+    """Raise StageError where the parameters of a stage are missing, where one names a file, folder, program or
+    pretrained model that is not there, or where the protocol is wrong.
 
     A value is taken for a file by its ending, for a folder by `local-dir:`; any other may be a model's name on a hub.
     """
     if missing := sorted(schemas() - set(all_params)):
-        raise StageError(f"params.yaml: block '{missing[0]}' is missing: restore it from Git")
-    for params in sorted(schemas()):
-        for name, places in all_params[params].places().items():
+        raise StageError(f"params.yaml: section '{missing[0]}' is missing: restore it from Git")
+    for stage in sorted(schemas()):
+        for name, places in all_params[stage].places().items():
             for place in places:
-                _check_place(f"{params}.{name}", place)
+                _check_place(f"{stage}.{name}", place)
     for parameter, folder in _folders(all_params).items():
         if not Path(folder).is_dir() and not Path(folder).is_relative_to(DEMO):
             hint = HINTS.get(parameter, "")

@@ -53,7 +53,7 @@ def code_lines(stage: str, package: str, all_params: Mapping[str, ParamsModel], 
     roots = [f"{package}.__main__", *(f"{package}.{member}" for member in members)] if members else [package]
     paths = [path.relative_to(ROOT) for path in sources(*roots, without=START)]
     folder = Path(package.replace(".", "/"))
-    common = [path.as_posix() for path in paths if path.parent == SHARED and path.name != SCHEMA]
+    common = [path.as_posix() for path in paths if path.is_relative_to(SHARED) and path.name != SCHEMA]
     own = [folder.as_posix()]
     if members:
         own = [path.as_posix() for path in paths if path.parent == folder] + [f"{folder.as_posix()}/{KEY}"]
@@ -63,12 +63,12 @@ def code_lines(stage: str, package: str, all_params: Mapping[str, ParamsModel], 
     return [CHECKED, *_named(package.rpartition(".")[2], all_params, bool(members)), *own, *common]
 
 
-def _named(params: str, all_params: Mapping[str, ParamsModel], members: bool) -> list[str]:
+def _named(stage: str, all_params: Mapping[str, ParamsModel], members: bool) -> list[str]:
     """Folders with links to the files that the parameters which a stage reads may name."""
-    if params not in all_params:
+    if stage not in all_params:
         return []
     folders = []
-    for parameter in [*([f"{params}.{KEY}"] if members else [params]), *all_params[params].uses]:
+    for parameter in [*([f"{stage}.{KEY}"] if members else [stage]), *all_params[stage].uses]:
         name, _, rest = parameter.partition(".")
         places = [*all_params[name].places(), *(all_params[name].listings() if parameter == name else ())]
         if rest == KEY or any(f"{name}.{place}.".startswith(f"{parameter}.") for place in places):
@@ -76,17 +76,19 @@ def _named(params: str, all_params: Mapping[str, ParamsModel], members: bool) ->
     return folders
 
 
-def param_lines(params: str, all_params: Mapping[str, ParamsModel], stage: Any, members: dict[str, Any]) -> list[str]:
-    """The parameters that results depend on. A stage that keeps its items runs at any change of its block, since it
-    knows itself what is left to do; the others do not run for Operational parameters."""
-    values = all_params[params]
+def param_lines(
+    stage: str, all_params: Mapping[str, ParamsModel], definition: Any, members: dict[str, Any]
+) -> list[str]:
+    """The parameters that results depend on. An incremental stage runs at any change of its parameters, since it knows
+    itself what is left to do; the others do not run for Operational parameters."""
+    values = all_params[stage]
     if members:
         own = _members(values, members)
-    elif any("persist" in str(out) for out in stage["outs"]):
-        own = [params]
+    elif any("persist" in str(out) for out in definition["outs"]):
+        own = [stage]
     else:
         found = values.results()
-        own = [params] if set(found) == set(type(values).model_fields) else [f"{params}.{name}" for name in found]
+        own = [stage] if set(found) == set(type(values).model_fields) else [f"{stage}.{name}" for name in found]
     return [*(name for name in values.uses if name.startswith("base.")), *own, *_others(values)]
 
 
@@ -97,10 +99,10 @@ def _others(values: ParamsModel) -> list[str]:
 def _members(values: ParamsModel, members: dict[str, Any]) -> list[str]:
     """Write each member's parameters into its entry; return the lines that refer to them, as many as the longest has:
     DVC takes no list there, but does not mind what is said twice."""
-    params = type(values).__module__.split(".")[1]
-    lists = {name: [f"{params}.{name}.{one}" for one in getattr(values, name).results()] for name in members}
+    stage = type(values).__module__.split(".")[1]
+    lists = {name: [f"{stage}.{name}.{one}" for one in getattr(values, name).results()] for name in members}
     longest = max(map(len, lists.values()))
     for name, entry in members.items():
         entry["params"] = lists[name] + [lists[name][-1]] * (longest - len(lists[name]))
-    shared = [f"{params}.{name}" for name in values.results() if name not in members]
+    shared = [f"{stage}.{name}" for name in values.results() if name not in members]
     return [*(f"${{item.params[{number}]}}" for number in range(longest)), *shared]

@@ -7,9 +7,9 @@ def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
     """Return loss(image_features, text_features, scale, group, own, broken), giving the loss and the number of samples
     left out, both scalars.
 
-    It is open_clip's ClipLoss, local with gathered gradients, except that with `mask_false_negatives` a text is no negative of an
-    image one of whose own texts says the same (`group` (n,) of the texts in the batch, `own` (n, k) of all texts of
-    each image, padded with -1), and that samples whose image is `broken` (n,) are left out.
+    It is open_clip's ClipLoss, local with gathered gradients, except that with `mask_false_negatives` a text is no
+    negative of an image one of whose own texts says the same (`group` (n,) of the texts in the batch, `own` (n, k) of
+    all texts of each image, padded with -1), and that samples whose image is `broken` (n,) are left out.
     """
     import torch
     from open_clip import ClipLoss

@@ -1,4 +1,4 @@
-"""The block `quiltnet` of params.yaml."""
+"""Parameters of the stage `quiltnet`."""
 
 from typing import ClassVar, Literal
 
@@ -9,6 +9,8 @@ from stages.common.stage.params import Operational, ParamsModel, Place
 
 class Params(ParamsModel):
     """The model, where it starts from, what it learns from, and how it is tuned."""
+
+    renamed: ClassVar = {"distinct": "mask_false_negatives"}
 
     uses: ClassVar = ("base.seed",)
 

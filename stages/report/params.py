@@ -1,4 +1,4 @@
-"""The block `report` of params.yaml."""
+"""Parameters of the stage `report`."""
 
 from typing import ClassVar
 

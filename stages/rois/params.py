@@ -1,4 +1,4 @@
-"""The block `rois` of params.yaml."""
+"""Parameters of the stage `rois`."""
 
 from pydantic import Field
 

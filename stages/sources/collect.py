@@ -1,4 +1,4 @@
-"""A source's candidates, screened and written."""
+"""A source's candidates, filtered and written."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,12 +16,12 @@ from stages.sources.candidate import Candidate
 from stages.sources.filters import apply_filters, clean_text
 from stages.sources.params import Params
 
-BATCH = 64  # images judged at once
+BATCH = 64  # images given to the frame filter at once
 PER_TAR = 2000
 DROPPED = ("key", "group", "reason", "detail", "provenance", "license")
 
 Kept = tuple[Candidate, Picture, bytes]
-Dropped = tuple[Candidate, Rejected]
+Refusal = tuple[Candidate, Rejected]
 
 
 def collect(
@@ -43,11 +43,11 @@ def collect(
     stream = _unique_keys(tqdm(candidates, desc=source, unit="image", mininterval=1))
     with TarShards(out, "images", PER_TAR) as shards:
         while part := list(islice(stream, BATCH)):
-            kept, dropped_now = _filtered(part, frame_filter, params)
+            kept, rejected = _filtered(part, frame_filter, params)
             for candidate, picture, data in kept:
                 reference = shards.add(f"{candidate.key}.jpg", data)
                 rows.append(_row(candidate, source, reference, picture))
-            dropped += [_dropped(candidate, why) for candidate, why in dropped_now]
+            dropped += [_dropped(candidate, why) for candidate, why in rejected]
     write_table(out / "pairs.parquet", pairs_table(rows))
     write_table(out / "dropped.parquet", _dropped_table(dropped))
     reasons = Counter(row["reason"] for row in dropped)
@@ -68,23 +68,23 @@ def _unique_keys(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
         yield replace(candidate, key=key)
 
 
-def _filtered(part: Sequence[Candidate], frame_filter: Any, params: Params) -> tuple[list[Kept], list[Dropped]]:
-    """The candidates that pass the gate and show histology, and the others."""
+def _filtered(part: Sequence[Candidate], frame_filter: Any, params: Params) -> tuple[list[Kept], list[Refusal]]:
+    """The candidates that pass the filters and show histology, and the others with their reasons."""
     passed: list[Kept] = []
-    dropped_now: list[Dropped] = []
+    rejected: list[Refusal] = []
     for candidate in part:
         try:
             passed.append((candidate, *apply_filters(candidate, params)))
         except Rejected as why:
-            dropped_now.append((candidate, why))
-    predicted = frame_filter.frame_filter([picture for _, picture, _ in passed]).histology if passed else []
+            rejected.append((candidate, why))
+    predicted = frame_filter.predict([picture for _, picture, _ in passed]).histology if passed else []
     kept = []
     for one, probability in zip(passed, predicted, strict=True):
         if frame_filter.is_histology(float(probability)):
             kept.append(one)
         else:
-            dropped_now.append((one[0], Rejected("not_histology", f"probability {probability:.2f}")))
-    return kept, dropped_now
+            rejected.append((one[0], Rejected("not_histology", f"probability {probability:.2f}")))
+    return kept, rejected
 
 
 def _row(candidate: Candidate, source: str, reference: str, picture: Picture) -> dict[str, Any]:

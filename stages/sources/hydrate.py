@@ -16,7 +16,7 @@ from stages.sources.openpath import SEPARATOR
 from stages.sources.params import Params
 
 AT_ONCE = 100  # ids that the API takes
-COLUMNS = ["tweet_id", "user", "lang", "text", "image", "conversation_id", "gone"]
+COLUMNS = ["tweet_id", "user", "lang", "text", "image", "conversation_id", "unavailable"]
 FIELDS = {
     "expansions": "attachments.media_keys,author_id",
     "tweet.fields": "lang,conversation_id",
@@ -30,8 +30,8 @@ def fill(params: Params) -> dict[str, Any]:
 
     Rows that have a text, several of a tweet among them, and columns of your own stay as they are. tweets.csv is
     written anew after every hundred ids, so a later call goes on where this one stopped. A tweet that is deleted or
-    protected keeps its row, with the API's word for it in the column `unavailable`. Raises StageError without a key, and
-    where the API will not answer.
+    protected keeps its row, with the API's word for it in the column `unavailable`. Raises StageError without a key,
+    and where the API will not answer.
     """
     import requests
     from tqdm import tqdm
@@ -57,9 +57,12 @@ def fill(params: Params) -> dict[str, Any]:
         rows = list(_rows(answer, path.parent, images, params))
         asked.update(pd.DataFrame(rows, columns=COLUMNS).drop_duplicates("tweet_id").set_index("tweet_id"))
         unanswered = [one for one in ids if not asked.text[one] and not asked.unavailable[one]]
-        asked.loc[unanswered, "gone"] = "no answer"
+        asked.loc[unanswered, "unavailable"] = "no answer"
         write_bytes(path, pd.concat([known, asked.reset_index()])[table.columns].to_csv(index=False).encode())
-    return {"items": len(waiting), "gone": int((known.unavailable != "").sum() + (asked.unavailable != "").sum())}
+    return {
+        "items": len(waiting),
+        "unavailable": int((known.unavailable != "").sum() + (asked.unavailable != "").sum()),
+    }
 
 
 def _tweets(session: Any, url: str, token: str, ids: list[str]) -> dict[str, Any]:
@@ -68,7 +71,7 @@ def _tweets(session: Any, url: str, token: str, ids: list[str]) -> dict[str, Any
 
 
 def _rows(answer: dict[str, Any], folder: Path, session: Any, params: Params) -> Iterator[dict[str, str]]:
-    """Rows of tweets.csv for what the API knows, and for what it says is gone."""
+    """Rows of tweets.csv for what the API knows, and for what it says is unavailable."""
     more = answer.get("includes", {})
     media = {one["media_key"]: one for one in more.get("media", [])}
     users = {one["id"]: one["username"] for one in more.get("users", [])}
@@ -85,7 +88,7 @@ def _rows(answer: dict[str, Any], folder: Path, session: Any, params: Params) ->
         }
     for error in answer.get("errors", []):
         if error.get("resource_id"):
-            yield {"tweet_id": error["resource_id"], "gone": error.get("title", "error")}
+            yield {"tweet_id": error["resource_id"], "unavailable": error.get("title", "error")}
 
 
 def _images(tweet: str, urls: list[str], folder: Path, session: Any, params: Params) -> Iterator[str]:

@@ -1,4 +1,6 @@
-"""The block `sources` of params.yaml."""
+"""Parameters of the stage `sources`."""
+
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -20,6 +22,8 @@ class Search(ParamsModel):
 
 class Pubmed(ParamsModel):
     """A folder of PubMed Central open-access articles, and how it is filled."""
+
+    renamed: ClassVar = {"licences": "licenses"}
 
     folder: str
     licenses: list[str]
@@ -61,6 +65,8 @@ class Laion(ParamsModel):
 
 class Table(ParamsModel):
     """Any table of images and texts."""
+
+    renamed: ClassVar = {"licence": "license"}
 
     folder: str
     image: str

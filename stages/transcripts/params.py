@@ -1,4 +1,4 @@
-"""The block `transcripts` of params.yaml."""
+"""Parameters of the stage `transcripts`."""
 
 from typing import Literal
 

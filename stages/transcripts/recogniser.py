@@ -99,7 +99,7 @@ def check_language(pipeline: Any, audio: Samples) -> None:
 
 @dataclass
 class _Listener:
-    """What was heard so far; `begin` is where in the film, in seconds, the next sound belongs."""
+    """What was heard so far; `begin` is where in the recording, in seconds, the next sound belongs."""
 
     pipeline: Any
     params: Params
@@ -141,7 +141,7 @@ class _Listener:
         return [segment for segment, good in zip(timed, believed, strict=False) if good]
 
     def _moved(self, segment: dict[str, Any], *fields: str) -> dict[str, Any]:
-        """`segment` in the film's time, with its times and `fields` only."""
+        """`segment` in the recording's time, with its times and `fields` only."""
         moved = self._later(segment) | {name: segment[name] for name in fields}
         if "words" in fields:
             moved["words"] = [word | self._later(word) for word in segment["words"]]

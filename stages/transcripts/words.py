@@ -98,4 +98,4 @@ def interpolated(words: list[dict[str, Any]], start: float, end: float) -> list[
     table["end"] = table.end.astype(float).where(~untimed, before + (first + 1) * step).round(3)
     table["score"] = table.score.astype(float).fillna(0.0).round(2)
     records: list[dict[str, Any]] = table.to_dict("records")
-    return [row | {"interpolated": True} if gone else row for row, gone in zip(records, untimed, strict=True)]
+    return [row | {"interpolated": True} if missing else row for row, missing in zip(records, untimed, strict=True)]

@@ -60,7 +60,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     )
     _tidy({item.id for item in wanted})
     records = [read_json(OUT / "media" / f"{name}.json") for name in manifest[manifest.status == "ok"].id]
-    table = pd.DataFrame(records).reindex(columns=list(COLUMNS)).rename(columns={"license": "license"})
+    table = pd.DataFrame(records).reindex(columns=list(COLUMNS))
     write_table(OUT / "videos.parquet", table)
     rows = pd.concat(
         [manifest, looked_at[looked_at.status != "ok"], pd.DataFrame(dropped, columns=["id", "status", "reason"])]

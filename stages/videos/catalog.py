@@ -54,8 +54,8 @@ def read_catalog(folder: Path, params: Params, listings: Listings) -> list[Item]
         )
     local = [item for place in _files(folder) for item in place]
     sought = dict(_addresses(folder, params))
-    for gone in set(listings) - set(sought):
-        del listings[gone]
+    for dropped in set(listings) - set(sought):
+        del listings[dropped]
     for address in tqdm(sought, desc="listings", unit="list", disable=not sought):
         _update(listings, address, params)
     items: dict[str, Item] = {}

@@ -1,4 +1,4 @@
-"""The block `videos` of params.yaml."""
+"""Parameters of the stage `videos`."""
 
 from typing import ClassVar, Literal
 
@@ -9,6 +9,8 @@ from stages.common.stage.params import Lists, ParamsModel
 
 class Params(ParamsModel):
     """Where videos come from and which are wanted."""
+
+    renamed: ClassVar = {"screen_height": "prescreen_height"}
 
     uses: ClassVar = ("keyframes.prescreening",)
 

@@ -33,7 +33,10 @@ STATUSES |= {410: ("removed", True), 429: ("rate_limited", False), 451: ("geo_bl
 
 
 def downloader(params: Params, **more: Any) -> Any:
-    """Return a quiet yt-dlp with this block's limits; `more` are yt-dlp options. Raises StageError for bad cookies."""
+    """Return a quiet yt-dlp with the limits of `params`; `more` are yt-dlp options.
+
+    Raises StageError for bad cookies.
+    """
     import imageio_ffmpeg
     import yt_dlp
 

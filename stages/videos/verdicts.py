@@ -12,7 +12,7 @@ from stages.common.frame_filter.prescreening import PrescreeningRules, reason_ag
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.forced import forced
 from stages.common.incremental.manifest import KEYS
-from stages.common.incremental.runner import Item, run
+from stages.common.incremental.runner import Item, run_items
 from stages.common.models.device import pick_device
 from stages.common.stage.params import Base, load_params
 from stages.videos.params import Params
@@ -55,7 +55,7 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
         device=device,
     )
     bars = {"min_histology", "min_narrative"}
-    manifest, _ = run(
+    manifest, _ = run_items(
         items,
         work,
         name="small copies",

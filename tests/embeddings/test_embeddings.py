@@ -15,7 +15,7 @@ from stages.common.errors import StageError
 from stages.common.models.clip import build, named, save
 from stages.common.models.embed import embed_classes, embed_images, embed_texts
 from stages.demo.tissue import paint
-from stages.embeddings.__main__ import make
+from stages.embeddings.__main__ import run as embed
 from stages.embeddings.sets import held_out
 from stages.embeddings.store import VectorCache, files_digest, weights_digest
 
@@ -140,7 +140,7 @@ def stage(tiny, pictures, tmp_path, monkeypatch, stage_params, base):
         tree["evaluation"] |= {"protocol": "p.yaml", "evalsets": "evalsets"}
         (tmp_path / "params.yaml").write_text(json.dumps(tree))
         (tmp_path / "p.yaml").write_text(protocol)
-        return make(stage_params("embeddings", **changes), base)
+        return embed(stage_params("embeddings", **changes), base)
 
     return run
 

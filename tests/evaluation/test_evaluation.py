@@ -12,7 +12,7 @@ from stages.common.data.files import read_json
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import Evalset, load_protocol
 from stages.evaluation import readers
-from stages.evaluation.__main__ import make
+from stages.evaluation.__main__ import run
 from stages.evaluation.errors import write_errors
 from stages.evaluation.linear_probe import linear_probe
 from stages.evaluation.resample import Resampled, described
@@ -344,7 +344,7 @@ def test_models_come_with_the_first_two_first_and_left_out_labels_are_gone(embed
 @pytest.mark.parametrize("task", ["zero_shot", "linear_probe", "retrieval"])
 def test_each_task_writes_metrics_that_name_the_protocol(embedded, stage_params, base, tmp_path, task):
     params = stage_params("evaluation", protocol="p.yaml", bootstrap=20, probe_seeds=1, probe_fractions=[1.0])
-    assert make(params, base, task)["items"] == 3
+    assert run(params, base, task)["items"] == 3
     found = read_json(tmp_path / f"reports/metrics/{task}.json")
     assert found["protocol"] == {"name": "p", "digest": load_protocol("p.yaml").digest, "metric": "accuracy"}
     assert {"start", "tuned", "ViT-B-32_openai"} <= set(found)
@@ -361,7 +361,7 @@ def test_missing_vectors_say_what_to_run(embedded, tmp_path):
 
 def test_a_dataset_without_a_test_split_measures_no_retrieval(embedded, stage_params, base, tmp_path):
     (embedded / "sets/held_out.parquet").unlink()
-    assert make(stage_params("evaluation", protocol="p.yaml"), base, "retrieval")["sets"] == 0
+    assert run(stage_params("evaluation", protocol="p.yaml"), base, "retrieval")["sets"] == 0
     assert read_json(tmp_path / "reports/metrics/retrieval.json")["tuned"] == {}
 
 
@@ -371,7 +371,7 @@ def test_without_any_set_there_is_nothing_to_measure(stage_params, base, tmp_pat
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data/embeddings").mkdir(parents=True)
-    assert make(stage_params("evaluation", protocol=str(ROOT / "protocols/mine.yaml")), base, task)["sets"] == 0
+    assert run(stage_params("evaluation", protocol=str(ROOT / "protocols/mine.yaml")), base, task)["sets"] == 0
     metrics = read_json(tmp_path / f"reports/metrics/{task}.json")
     assert metrics["protocol"]["name"] == "mine"
     assert (tmp_path / "reports/evaluation" / task).is_dir()

@@ -6,7 +6,8 @@ import pytest
 from recording import record
 
 from stages.common.errors import StageError
-from stages.common.frame_filter.classifier import FLAGS, Prediction
+from stages.common.frame_filter.classifier import FLAGS
+from stages.common.frame_filter.prediction import Prediction
 from stages.frame_filter import uncertain
 
 

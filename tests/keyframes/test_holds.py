@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.demo import film as camera
+from stages.demo import render as camera
 from stages.demo.tissue import paint
 from stages.keyframes.holds import HoldFinder
 

@@ -134,7 +134,7 @@ def test_hdr_and_huge_videos_are_rejected(tmp_path, monkeypatch):
     bright = record(tmp_path / "hdr.mp4", noise(3), color_trc=16, color_primaries=9, colorspace=9)
     with pytest.raises(Rejected, match="hdr"):
         list(VideoReader(bright, 1))
-    monkeypatch.setattr(film, "MAX_PIXELS", 100)
+    monkeypatch.setattr(reader, "MAX_PIXELS", 100)
     with pytest.raises(Rejected, match="too_large"):
         VideoReader(record(tmp_path / "large.mp4", noise(3)), 1)
 

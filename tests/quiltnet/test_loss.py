@@ -31,7 +31,7 @@ def by_hand(image, text, scale, no_text, no_image, broken):
     return (one_way(logits, no_text) + one_way(logits.T, no_image)) / 2
 
 
-@pytest.mark.parametrize("distinct", [True, False])
+@pytest.mark.parametrize("mask_false_negatives", [True, False])
 def test_without_copies_it_is_open_clips(mask_false_negatives):
     image, text, scale, *targets = batch()
     found, left_out = contrastive_loss(0, 1, mask_false_negatives)(image, text, scale, *targets)

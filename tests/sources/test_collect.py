@@ -131,12 +131,12 @@ def test_medical_english_is_english():
 
 @pytest.mark.parametrize("name", ["pubmed", "openpath", "laion", "table"])
 def test_a_folder_that_nobody_has_filled_has_no_pairs(tmp_path, stage_params, base, monkeypatch, name):
-    from stages.sources.__main__ import make
+    from stages.sources.__main__ import run
 
     params = stage_params("sources")
     own = getattr(params, name).model_copy(update={"folder": str(ROOT / "data/exports" / name)})
     monkeypatch.setattr(module, "load_filter", lambda *_: None)
     monkeypatch.chdir(tmp_path)
-    assert make(params.model_copy(update={name: own}), base, name) == {"items": 0, "pairs": 0}
+    assert run(params.model_copy(update={name: own}), base, name) == {"items": 0, "pairs": 0}
     assert pd.read_parquet(f"data/sources/{name}/pairs.parquet").empty
     assert pd.read_parquet(f"data/sources/{name}/dropped.parquet").empty

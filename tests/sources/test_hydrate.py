@@ -74,13 +74,13 @@ def test_ids_become_tweets_once_and_those_gone_say_so(tmp_path, params, api, mon
     monkeypatch.setenv("X_BEARER_TOKEN", "secret")
     pd.DataFrame({"tweet_id": range(150)}).to_csv(tmp_path / "tweets.csv", index=False)
     assert {one.drop for one in openpath.candidates(params)} == {"not_hydrated"}
-    assert hydrate(params) == {"items": 150, "gone": 1}
+    assert hydrate(params) == {"items": 150, "unavailable": 1}
     assert waits == [pytest.approx(600, abs=5)], "the API said when it listens again"
     assert api.asked["ids"] == 150
     found = {one.key: one for one in openpath.candidates(params)}
     assert (found["4"].image, found["4"].text) == (b"a picture", "A naevus, case 4")
     assert found["5"].drop == "missing_image"
-    assert (found["13"].drop, found["13"].detail) == ("gone", "Not Found Error")
+    assert (found["13"].drop, found["13"].detail) == ("unavailable", "Not Found Error")
     assert hydrate(params)["items"] == 0
     assert api.asked["ids"] == 150
 

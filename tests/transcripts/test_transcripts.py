@@ -25,7 +25,7 @@ def lecture(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lecture")
     row = next(row for row in script.cast("tiny") if not row[3])
     plan = script.write(*row, seed=1, holds=1)
-    film.shoot(plan, folder / "film.mp4")
+    render.shoot(plan, folder / "film.mp4")
     return plan, folder / "film.mp4"
 
 
@@ -50,7 +50,7 @@ def test_silence_is_rejected(tmp_path, stage_params):
     row = next(row for row in script.cast("tiny") if row[3] == "short")
     plan = script.write(*row, seed=1, holds=1)
     plan.decoy = "silent"
-    film.shoot(plan, tmp_path / "film.mp4")
+    render.shoot(plan, tmp_path / "film.mp4")
     with pytest.raises(Rejected, match="no_speech"):
         transcript(
             Item("film", "d", {"path": str(tmp_path / "film.mp4")}),

@@ -14,7 +14,7 @@ from conftest import ROOT
 from stages.common.data.files import read_json, sha256
 from stages.common.errors import Failed, Rejected
 from stages.common.incremental.dependencies import Dependencies
-from stages.common.incremental.runner import Item, run
+from stages.common.incremental.runner import Item, run_items
 from stages.videos.catalog import read_catalog
 from stages.videos.fetch import fetch
 from stages.videos.rules import check_facts, probe
@@ -51,7 +51,7 @@ def get(tmp_path, params, base):
         rules = params.model_copy(update=changes)
         job = functools.partial(fetch, params=rules, withdrawn=set(), partial=tmp_path / "out" / ".partial")
         calm = base.model_copy(update={"max_failed": 1.0})
-        manifest, done = run(
+        manifest, done = run_items(
             items,
             job,
             name="videos",
@@ -154,13 +154,13 @@ def test_a_killed_download_goes_on_and_nothing_finished_is_lost(tmp_path, film, 
     whole = film("site/slow.mp4", seconds=60)
     site.trouble["/slow.mp4"] = [200, "slow"]
     script = (
-        "import functools; from pathlib import Path; from stages.common.incremental.runner import Item, run;"
+        "import functools; from pathlib import Path; from stages.common.incremental.runner import Item, run_items;"
         "from stages.common.incremental.dependencies import Dependencies;"
-        "from stages.common.stage.params import load; from stages.videos.fetch import fetch;"
-        f"block, base = load('videos', Path({str(ROOT / 'params.yaml')!r}));"
-        "block = block.model_copy(update={'min_duration_s': 1.0});"
+        "from stages.common.stage.params import load_params; from stages.videos.fetch import fetch;"
+        f"params, base = load_params('videos', Path({str(ROOT / 'params.yaml')!r}));"
+        "params = params.model_copy(update={'min_duration_s': 1.0});"
         f"items = [Item(n, n, {{'info': {{}}, 'place': f'{site.url}/{{n}}.mp4'}}) for n in ('quick', 'slow')];"
-        "out = Path('out'); work = functools.partial(fetch, block=block, withdrawn=set(), partial=out / '.partial');"
+        "out = Path('out'); work = functools.partial(fetch, params=params, withdrawn=set(), partial=out / '.partial');"
         f"run(items, work, name='videos', out=out, files={FILES!r}, keys=Path('keys.parquet'), needs=Dependencies(),"
         " base=base.model_copy(update={'jobs': 1}))"
     )

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from stages.common.data.files import read_json
-from stages.common.frame_filter.classifier import Prediction
+from stages.common.frame_filter.prediction import Prediction
 from stages.demo.tissue import paint
 from stages.videos import __main__ as stage
 from stages.videos import prescreen
@@ -35,7 +35,7 @@ def run_stage(tmp_path, monkeypatch, stage_params, base, params):
 
     def go(folder, **changes):
         rules = params.model_copy(update={"catalog": str(folder), "prescreen_height": 200, **changes})
-        summary = stage.make(rules, base.model_copy(update={"max_failed": 1.0}))
+        summary = stage.run(rules, base.model_copy(update={"max_failed": 1.0}))
         return (
             read_json(tmp_path / "reports/metrics/videos.json"),
             pd.read_parquet("data/videos/videos.parquet"),

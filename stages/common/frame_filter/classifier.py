@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +10,16 @@ from numpy.typing import NDArray
 
 from stages.common.data.files import digest, read_json
 from stages.common.errors import StageError
+from stages.common.frame_filter.ensemble import PublishedEnsemble
+from stages.common.frame_filter.prediction import Prediction, Scores
 
 Picture = NDArray[np.uint8]
-Scores = NDArray[np.float32]
 
 SPEC = "filter.json"
 HEADS = "heads.safetensors"
 HISTOLOGY = "histology"
 # What spoils a frame; the eight impurities of QuiltCleaner (arXiv 2404.07676).
 FLAGS = ("person", "desktop", "text", "arrow", "perspective", "overview", "controls", "panels")
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """For n frames: features (n, d), probability of histology (n,), and of each flag that could be taught (n,)."""
-
-    features: Scores
-    histology: Scores
-    flags: dict[str, Scores]
 
 
 class FrameFilter:
@@ -63,8 +54,6 @@ class FrameFilter:
 @functools.cache
 def load_filter(folder: Path, device: str = "cpu") -> Any:
     """The filter in `folder`, a FrameFilter or a Published one, loaded once per process."""
-    from stages.common.frame_filter.ensemble import PublishedEnsemble
-
     spec = read_json(_found(folder))
     return (PublishedEnsemble if spec["kind"] == "published" else FrameFilter)(folder, spec, device)
 

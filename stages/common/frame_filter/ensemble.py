@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.frame_filter.classifier import Prediction
+from stages.common.frame_filter.prediction import Prediction
 
 SIDE = 384
 CONVS = {"conv_0": 300, "conv_1": 300}  # members and the pixels of the middle that each looks at

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from stages.common.stage.params import ParamsModel
 
-BATCH = 8  # frames judged at once: few, so that what decodes them does not wait long
+BATCH = 8  # frames prediction at once: few, so that what decodes them does not wait long
 
 
 class PrescreeningRules(ParamsModel):
@@ -48,10 +48,10 @@ class Prescreening:
         if not self._samples:
             return 0.0, 0.0
         histology = (
-            np.concatenate([judged.histology for judged in self._predictions])[self._samples]
+            np.concatenate([prediction.histology for prediction in self._predictions])[self._samples]
             >= self._frame_filter.threshold
         )
-        seen = np.concatenate([judged.features for judged in self._predictions])[self._samples][histology]
+        seen = np.concatenate([prediction.features for prediction in self._predictions])[self._samples][histology]
         return float(histology.mean()), narrative_share(
             seen, rules.narrative_frames, rules.narrative_next, rules.narrative_cosine
         )

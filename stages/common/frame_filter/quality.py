@@ -1,4 +1,4 @@
-"""How sharp an image is and how much of it is bare glass."""
+"""How sharp an image is and how much of it is bare background."""
 
 import cv2
 import numpy as np
@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
 
-LONG_SIDE = 640  # pixels at which sharpness is judged, whatever the video's size
-BRIGHT, PALE = 190, 18  # HSV value and saturation, of 255, above and below which a pixel is glass
+LONG_SIDE = 640  # pixels at which sharpness is measured, whatever the video's size
+BRIGHT, PALE = 190, 18  # HSV value and saturation, of 255, above and below which a pixel is background
 
 
 def blur(image: Picture) -> float:
@@ -20,6 +20,6 @@ def blur(image: Picture) -> float:
 
 
 def background(image: Picture) -> float:
-    """Share of an RGB image that is bright and without colour: glass with nothing on it."""
+    """Share of an RGB image that is bright and without colour: background, with no tissue on it."""
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
     return float(((hsv[..., 2] >= BRIGHT) & (hsv[..., 1] <= PALE)).mean())

@@ -12,10 +12,12 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 SCHEMAS = "params"  # modules called so say what parameters may be; what they are is known from params.yaml
 # Calls that only tell a person something, and what a progress bar is told.
-TOLD = re.compile(r"print|(tqdm|bar)\.write|warnings\.warn|(logging|logger|log)\.(debug|info|warning|error|exception)")
+TOLD = re.compile(
+    r"print|(tqdm|progress)\.write|warnings\.warn|(logging|logger|log)\.(debug|info|warning|error|exception)"
+)
 SAID = {"desc", "unit", "leave", "delay", "mininterval"}
 
 

@@ -25,7 +25,8 @@ class Dependencies:
 
     Args:
         code: functions and classes that make the results; what they need counts with them.
-        params: parameters; of a Block those that are not Operational, and the content of what its Place ones name.
+        params: parameters; of a ParamsModel those that are not Operational, and the content of what its Place ones
+            name.
         models: names of models, tables and the like to digests of their content.
         libraries: names of installed packages that make the bytes; their versions count.
     """

@@ -145,7 +145,7 @@ class Folder:
         return True
 
     def distrust(self) -> None:
-        """Forget sizes and times: what there is will be judged by its content."""
+        """Forget sizes and times: what there is will be compared by its content."""
         self._stats = {}
 
     def _stat(self, path: str) -> list[int] | None:

@@ -1,7 +1,7 @@
 """Links to the files that parameters name, so that DVC sees them change.
 
 DVC takes a parameter's value for a path only where it always is one. A parameter that may name a file, a packaged one,
-a model on a hub or nothing has a folder here instead, data/named/BLOCK/PARAMETER, with a link to each file that it
+a model on a hub or nothing has a folder here instead, data/named/STAGE/PARAMETER, with a link to each file that it
 names now; the stages that read the parameter depend on the folder. Links are tracked by Git, so a clone has them.
 """
 
@@ -21,19 +21,19 @@ KEEP = ".gitkeep"  # Git knows no empty folders
 
 
 def link_named_files(all_params: Mapping[str, ParamsModel]) -> None:
-    """Make the links below NAMED agree with the Place parameters of `all_params`. What packages carry is not linked: their
-    versions are pinned. A link is called after its file's path."""
+    """Make the links below NAMED agree with the Place parameters of all stages. What packages carry is not linked:
+    their versions are pinned. A link is called after its file's path."""
     wanted: dict[Path, Path] = {}
-    for params, values in all_params.items():
+    for stage, values in all_params.items():
         for name in [name for name, value in values if isinstance(value, ParamsModel)]:
-            _make(NAMED / params / name)  # of a stage's part, which may name no file
+            _make(NAMED / stage / name)  # of a stage's part, which may name no file
         for name, places in values.places().items():
-            folder = NAMED / params / name.replace(".", "/")
+            folder = NAMED / stage / name.replace(".", "/")
             _make(folder)
             for place in places:
                 wanted |= {folder / _name(path): path for path in _local(place)}
         for name, folder_of_lists in values.listings().items():
-            folder = NAMED / params / name
+            folder = NAMED / stage / name
             _make(folder)
             wanted |= {folder / _name(path): path for path in _listed(Path(folder_of_lists))}
     for other in [path for path in NAMED.rglob("*") if path not in wanted and path.name != KEEP]:

@@ -1,9 +1,9 @@
 """Per-item work inside one DVC stage: skip what is up to date, keep what is done, record what failed.
 
-A stage with one output folder for thousands of videos hands its items to `run_items`. An item's key is a hash of all that
-its files depend on; an item is skipped if it was made under its key and its files are those that were written then.
-Files are written in a scratch folder and moved into place one item at a time, and each finished item is a line in a
-journal, so a kill at any instant loses at most the items in flight. An incremental run leaves the same bytes as a run
+A stage with one output folder for thousands of videos hands its items to `run_items`. An item's key is a hash of all
+that its files depend on; an item is skipped if it was made under its key and its files are those that were written
+then. Files are written in a scratch folder and moved into place one item at a time, and each finished item is a line in
+a journal, so a kill at any instant loses at most the items in flight. An incremental run leaves the same bytes as a run
 from scratch.
 """
 
@@ -70,7 +70,7 @@ def run_items(
         rules: what only rejections rest on, as a JSON value: when it changes, rejected items are looked at anew and
             finished ones stay.
         force: every item is worked on.
-        recheck: files are judged by their content, also those whose size and time are as written.
+        recheck: files are compared by their content, also those whose size and time are as written.
 
     Raises StageError when an id repeats, when the disk is full, or when more than `base.max_failed` of the items
     failed; finished items are kept in every case.
@@ -142,16 +142,16 @@ def _results(
     _register(base.backend)
     with (
         parallel_config(backend=base.backend, n_jobs=base.jobs),
-        tqdm(total=len(todo), desc=name, unit="item") as rejection_key,
+        tqdm(total=len(todo), desc=name, unit="item") as progress,
     ):
         calls = (
             delayed(_attempt)(item, work, keys[item.id], rejection_keys[item.id], folder.out, folder.files)
             for item in todo
         )
         for row in Parallel(return_as="generator_unordered", batch_size=1)(calls):
-            rejection_key.update()
+            progress.update()
             if row.status != "ok":
-                rejection_key.write(f"{name}: {row.id} {row.status}: {row.reason} {row.error}".rstrip())
+                progress.write(f"{name}: {row.id} {row.status}: {row.reason} {row.error}".rstrip())
             yield row
 
 

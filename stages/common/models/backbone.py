@@ -15,7 +15,7 @@ PACKAGED = (0.5, 0.5, 0.5)  # mean and deviation that the packaged efficientnet-
 class Backbone:
     """The timm model `name`, headless, for pictures of `size` x `size` pixels.
 
-    `weights` is a place for stages.common.models.weights, or "hub" for timm's pretrained weights. Raises StageError where
+    `weights` is a place for `locate`, or "hub" for timm's pretrained weights. Raises StageError where
     either cannot be had.
     """
 

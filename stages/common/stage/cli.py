@@ -37,7 +37,7 @@ def run_stage(
 ) -> None:
     """Run one stage from the command line and exit.
 
-    `make(block, base)`, without the block for a stage that has none, or `make(block, base, choice)` where the stage
+    `run(params, base)`, without `params` for a stage that has none, or `run(params, base, choice)` where the stage
     takes one of `choices` (`default` where none is given), does the work and returns counts for the summary line; the
     count called `items` also gives items/s. A StageError, or a full disk, ends the process with one line and exit code
     1, Ctrl-C with one line and 130.

@@ -18,7 +18,7 @@ OF_THE_FILTER = "The frame filter has learned from no frames of yours yet: see f
 
 
 def note_on_dataset(all_params: Mapping[str, Any]) -> str:
-    """The words of `report.note`, and which of the dataset's inputs, by the blocks of params.yaml, are the demo's."""
+    """The words of `report.note`, and which of the dataset's inputs are the demo's, by the parameters of all stages."""
     return _note(all_params, _inputs(all_params))
 
 

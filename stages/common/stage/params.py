@@ -1,8 +1,9 @@
-"""params.yaml: read, validated as a whole, and handed out block by block."""
+"""params.yaml: read, validated as a whole, and handed out stage by stage."""
 
 import difflib
 import importlib
 import json
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -13,7 +14,7 @@ from stages.common.data.files import read_yaml
 from stages.common.errors import StageError
 
 PARAMS_FILE = Path("params.yaml")
-STAGES = Path(__file__).parent.parent
+STAGES = Path(__file__).parents[2]
 
 
 T = TypeVar("T")
@@ -23,11 +24,12 @@ Place = Annotated[T, "place"]  # a parameter that may name files or folders on t
 
 
 class ParamsModel(BaseModel):
-    """One block of params.yaml; unknown keys and wrong types are errors. `uses` names the parameters of other blocks
-    that the stage of this block reads."""
+    """The parameters of one stage; unknown keys and wrong types are errors. `uses` names the parameters of other stages
+    that this stage reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
     uses: ClassVar[tuple[str, ...]] = ()
+    renamed: ClassVar[Mapping[str, str]] = {}  # earlier names of parameters, by which they are no longer known
 
     def results(self) -> dict[str, Any]:
         """The parameters that what is made depends on, as JSON values: all but Operational ones."""
@@ -72,7 +74,7 @@ def _text(value: Any) -> Any:
 
 
 class Base(ParamsModel):
-    """The block `base`: what every stage shares."""
+    """The parameters `base`, which all stages share."""
 
     seed: int = Field(ge=0)
     device: Literal["auto", "cpu", "cuda"]
@@ -83,38 +85,38 @@ class Base(ParamsModel):
 
 
 def load_all_params(path: Path = PARAMS_FILE) -> dict[str, ParamsModel]:
-    """Return every block of `path`, validated against `stages.<block>.params.Params`.
+    """Return the parameters of every stage in `path`, validated against `stages.STAGE.params.Params`.
 
     Raises StageError naming the file, the key and the mend when anything is unknown, missing, of a wrong type or
-    out of range. Every stage calls this, so a mistake in the last block stops the first stage.
+    out of range. Every stage calls this, so a mistake in the last section stops the first stage.
     """
     try:
         tree = read_yaml(path)
     except FileNotFoundError:
         raise StageError(f"{path} not found: run stages from the repository root") from None
     if not isinstance(tree, dict):
-        raise StageError(f"{path} must hold one block per stage")
+        raise StageError(f"{path} must hold one section per stage")
     return {name: _validate(path, name, values) for name, values in tree.items()}
 
 
 def load_params(name: str, path: Path = PARAMS_FILE) -> tuple[Any, Base]:
-    """Return the block `name` and the block `base` of `path`, after validating the whole file."""
+    """Return the parameters of stage `name` and those called `base` in `path`, after validating the whole file."""
     all_params = load_all_params(path)
     for needed in (name, "base"):
         if needed not in all_params:
-            raise StageError(f"{path}: block '{needed}' is missing: restore it from Git")
+            raise StageError(f"{path}: section '{needed}' is missing: restore it from Git")
     base = all_params["base"]
     assert isinstance(base, Base)
     return all_params[name], base
 
 
 def schemas() -> set[str]:
-    """The stages that have a block in params.yaml."""
+    """The stages that have parameters."""
     return {path.parent.name for path in STAGES.glob("*/params.py")} - {"common"}
 
 
 def has_params(stage: str) -> bool:
-    """Whether `stage` has a block of its own."""
+    """Whether `stage` has parameters of its own."""
     return stage in schemas()
 
 
@@ -132,14 +134,38 @@ def _validate(path: Path, name: str, values: Any) -> ParamsModel:
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        raise StageError(f"{path}: " + "; ".join(_explain(schema, name, e) for e in error.errors())) from None
+        errors = error.errors()
+        old = [phrase for one in errors if (phrase := _renamed(schema, name, one))]
+        # Where a parameter goes by its earlier name, the one that is missing is no news.
+        phrases = old or [_explain(schema, name, one) for one in errors]
+        raise StageError(f"{path}: " + "; ".join(phrases)) from None
+
+
+def _renamed(schema: type[ParamsModel], name: str, error: Any) -> str:
+    """One phrase for a parameter under the name that it had before, else ""."""
+    *parents, last = error["loc"]
+    owner = _schema_at(schema, parents)
+    new = owner.renamed.get(str(last)) if owner and error["type"] == "extra_forbidden" else None
+    prefix = ".".join([name, *map(str, parents)])
+    return f"parameter {prefix}.{last} is called {prefix}.{new} now: rename it" if new else ""
+
+
+def _schema_at(schema: type[ParamsModel], parents: list[Any]) -> type[ParamsModel] | None:
+    """The schema of the group of parameters at `parents`, or None."""
+    for parent in parents:
+        field = schema.model_fields.get(str(parent))
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, ParamsModel):
+            return None
+        schema = field.annotation
+    return schema
 
 
 def _explain(schema: type[ParamsModel], name: str, error: Any) -> str:
-    """One phrase for one pydantic error: the dotted key, what is wrong, and the nearest known key."""
+    """One phrase for one pydantic error: the dotted key, what is wrong, and the closest known key."""
     key = ".".join([name, *(str(part) for part in error["loc"])])
     if error["type"] == "extra_forbidden":
-        return f"unknown parameter {key}{_did_you_mean(str(error['loc'][-1]), list(schema.model_fields))}"
+        known = _schema_at(schema, list(error["loc"][:-1])) or schema
+        return f"unknown parameter {key}{_did_you_mean(str(error['loc'][-1]), list(known.model_fields))}"
     if error["type"] == "missing":
         return f"parameter {key} is missing"
     return f"{key}: {error['msg']} (found {error['input']!r})"

@@ -22,7 +22,7 @@ def candidates(params: Params) -> Iterator[Candidate]:
     image paths relative to it, several ones with ";" between them).
 
     A list of ids alone, as it was published, has neither text nor image: its rows are not_hydrated (`hydrate` asks the
-    site for them, and says which are gone).
+    site for them, and says which are unavailable).
     """
     path = Path(params.openpath.folder) / "tweets.csv"
     if not path.exists():
@@ -42,8 +42,8 @@ def _tweet(row: dict[str, Any], folder: Path, params: Params) -> Iterator[Candid
         yield Candidate("unnamed", "unnamed", b"", "", "", drop="no_id", detail=str(row["tweet_id"]))
         return
     group = next((row[name] for name in THREAD if row.get(name)), tweet)
-    if "image" not in row or row.get("gone"):
-        drop, detail = ("gone", row["gone"]) if row.get("gone") else ("not_hydrated", "")
+    if "image" not in row or row.get("unavailable"):
+        drop, detail = ("unavailable", row["unavailable"]) if row.get("unavailable") else ("not_hydrated", "")
         yield Candidate(tweet, group, b"", "", f"tweet {tweet}", drop=drop, detail=detail)
         return
     other = row.get("lang") and params.languages and row["lang"] not in params.languages

@@ -76,7 +76,7 @@ def test_weights_are_found_and_their_hash_is_checked(tmp_path):
 FULL_DISK = """
 import errno
 from stages.common.stage import cli
-def make(block, base):
+def run(params, base):
     raise OSError(errno.ENOSPC, "No space left on device", "data/x.tar")
 cli.run_stage("pairs", make, "doc")
 """

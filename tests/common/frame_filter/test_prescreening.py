@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.common.frame_filter.classifier import Prediction
+from stages.common.frame_filter.prediction import Prediction
 from stages.common.frame_filter.prescreening import Prescreening, PrescreeningRules, narrative_share, reason_against
 
 RULES = PrescreeningRules(

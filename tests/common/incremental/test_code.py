@@ -25,7 +25,7 @@ TABLE = Path(__file__).parent / "table.yaml"
 LEVEL: int = 1
 
 
-def work(item: str, tool: Tool, block: Params) -> int:
+def work(item: str, tool: Tool, params: Params) -> int:
     """Work."""
     from stages.shared import lazy
 
@@ -128,7 +128,7 @@ def test_an_edit_of_what_the_worker_runs_counts(digest, file, old, new):
         ("toy/work.py", "    part: int", "\n\n    part: float"),
         ("toy/work.py", "LEVEL: int", "LEVEL: float"),
         ("toy/work.py", "item: str", "item: object"),
-        ("toy/work.py", "block: Params) -> int", "block: Params) -> float"),
+        ("toy/work.py", "params: Params) -> int", "params: Params) -> float"),
         ("toy/work.py", "nothing in {item}", "there is nothing in {item} of {OTHER}"),
         ("toy/work.py", "the item is bad", "bad item"),
         ("toy/work.py", "nothing works", "no work"),

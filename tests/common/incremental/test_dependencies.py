@@ -108,7 +108,7 @@ def test_the_language_model_counts_only_where_it_is_asked(stage_params):
 
 
 @pytest.mark.parametrize(
-    ("block", "name", "value"),
+    ("params", "name", "value"),
     [
         ("transcripts", "batch_size", 16),
         ("embeddings", "batch_size", 16),

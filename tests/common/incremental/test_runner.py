@@ -15,7 +15,7 @@ import pytest
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.manifest import JOURNAL, MANIFEST, SCRATCH, WRITTEN, counts, finished, read_manifest
-from stages.common.incremental.runner import Item, run
+from stages.common.incremental.runner import Item, run_items
 
 FILES = ("{id}.txt", "sub/{id}.bin")
 
@@ -40,8 +40,8 @@ def items(*names, digest="d"):
 
 
 def go(tmp_path, base, todo, work, params=None, out="out", **more):
-    more = {"needs": Dependencies(params=stage_params or {"a": 1}), "keys": tmp_path / "keys" / f"{out}.parquet"} | more
-    return run(todo, work, name="toy", out=tmp_path / out, files=FILES, base=base, **more)
+    more = {"needs": Dependencies(params=params or {"a": 1}), "keys": tmp_path / "keys" / f"{out}.parquet"} | more
+    return run_items(todo, work, name="toy", out=tmp_path / out, files=FILES, base=base, **more)
 
 
 def tree(folder):
@@ -149,8 +149,10 @@ def test_added_changed_and_removed_items_leave_the_bytes_of_a_run_from_scratch(t
 def test_two_workers_leave_the_same_bytes_as_one(tmp_path, base):
     more = {"name": "toy", "files": ("{id}.txt",), "needs": Dependencies()}
     two_jobs = base.model_copy(update={"jobs": 2})
-    one, _ = run(items("a", "b", "c"), copy, out=tmp_path / "one", keys=tmp_path / "1.parquet", base=base, **more)
-    two, _ = run(items("a", "b", "c"), copy, out=tmp_path / "two", keys=tmp_path / "2.parquet", base=two_jobs, **more)
+    one, _ = run_items(items("a", "b", "c"), copy, out=tmp_path / "one", keys=tmp_path / "1.parquet", base=base, **more)
+    two, _ = run_items(
+        items("a", "b", "c"), copy, out=tmp_path / "two", keys=tmp_path / "2.parquet", base=two_jobs, **more
+    )
     pd.testing.assert_frame_equal(one, two)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
@@ -296,7 +298,7 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from stages.common.incremental.dependencies import Dependencies
-from stages.common.incremental.runner import Item, run
+from stages.common.incremental.runner import Item, run_items
 from stages.common.stage.params import Base
 
 def work(item, scratch):
@@ -310,7 +312,8 @@ if __name__ == "__main__":
     things = [Item(f"i{n:02d}", f"digest{n}") for n in range(12)]
     out = Path(sys.argv[1])
     keys = out.with_suffix(".parquet")
-    _, done = run(things, work, name="slow", out=out, files=("{id}.txt",), keys=keys, needs=Dependencies(), base=base)
+    _, done = run_items(things, work, name="slow", out=out, files=("{id}.txt",), keys=keys,
+                        needs=Dependencies(), base=base)
     print("processed", done)
 """
 

@@ -7,11 +7,11 @@ import torch
 
 from stages.common.models.backbone import PACKAGED, Backbone
 from stages.common.models.weights import locate
-from stages.common.stage.params import load
+from stages.common.stage.params import load_params
 
 
 def test_features_are_those_of_the_plain_model() -> None:
-    params, _ = load("frame_filter")
+    params, _ = load_params("frame_filter")
     images = [np.random.default_rng(n).integers(0, 256, (90 + n, 120, 3), np.uint8) for n in range(5)]
     plain = timm.create_model(params.backbone, num_classes=0).eval()
     state = torch.load(locate(params.weights), weights_only=True)

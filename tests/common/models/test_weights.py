@@ -42,10 +42,10 @@ def _tokenizer(name):
 
 
 def _recogniser(name):
-    from stages.common.stage.params import load
+    from stages.common.stage.params import load_params
     from stages.transcripts.recogniser import load as load_whisper
 
-    params, _ = load("transcripts", ROOT / "params.yaml")
+    params, _ = load_params("transcripts", ROOT / "params.yaml")
     load_whisper(params.model_copy(update={"model": name, "sha256": ""}), "cpu", 1)
 
 
@@ -57,11 +57,11 @@ def _aligner(name):
 
 LOADS_WHISPER = """
 from stages.common.stage.cli import set_environment
-from stages.common.stage.params import load
-block, base = load("transcripts")
+from stages.common.stage.params import load_params
+params, base = load_params("transcripts")
 set_environment(base)
 from stages.transcripts.recogniser import load
-load(block, "cpu", 1)
+load(params, "cpu", 1)
 import matplotlib.pyplot
 """
 

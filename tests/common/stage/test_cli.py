@@ -50,7 +50,7 @@ def stage(tmp_path):
     env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
 
     def start(body, *arguments):
-        text = f"from stages.common.stage.cli import run_stage\n\ndef make(block, base):\n    {body}\n    return {{}}\n"
+        text = f"from stages.common.stage.cli import run_stage\n\ndef run(params, base):\n    {body}\n    return {{}}\n"
         (tmp_path / "stage.py").write_text(f"{text}\nrun_stage('rois', make, 'A stage.')\n")
         command = [sys.executable, "stage.py", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -7,14 +7,14 @@ from conftest import ROOT
 
 from stages.common.data.files import read_yaml
 from stages.common.stage.notes import note_on_dataset, note_on_run
-from stages.common.stage.params import load_all
+from stages.common.stage.params import load_all_params
 
 
 @pytest.fixture
 def all_params(tmp_path):
     """Blocks of params.yaml with some values changed, by dotted key."""
 
-    def load(changes):
+    def load_params(changes):
         tree = read_yaml(ROOT / "params.yaml")
         for key, value in changes.items():
             *path, last = key.split(".")
@@ -23,9 +23,9 @@ def all_params(tmp_path):
                 node = node[part]
             node[last] = value
         (tmp_path / "params.yaml").write_text(json.dumps(tree))
-        return load_all(tmp_path / "params.yaml")
+        return load_all_params(tmp_path / "params.yaml")
 
-    return load
+    return load_params
 
 
 def profile(name):

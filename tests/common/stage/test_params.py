@@ -10,7 +10,7 @@ from conftest import ROOT
 
 from stages.common.data.files import read_yaml
 from stages.common.errors import StageError
-from stages.common.stage.params import load, load_all
+from stages.common.stage.params import load_all_params, load_params
 
 
 def changed(tmp_path, edit):
@@ -23,7 +23,7 @@ def changed(tmp_path, edit):
 
 def test_the_committed_file_is_valid_and_has_a_block_per_stage():
     stages = {path.parent.name for path in (ROOT / "stages").glob("*/params.py")} - {"common"}
-    assert set(load_all(ROOT / "params.yaml")) == stages | {"base"}
+    assert set(load_all_params(ROOT / "params.yaml")) == stages | {"base"}
 
 
 def test_nearly_every_key_has_a_comment():
@@ -50,15 +50,15 @@ def test_nearly_every_key_has_a_comment():
 )
 def test_a_mistake_anywhere_stops_every_stage(tmp_path, edit, message):
     with pytest.raises(StageError, match=message):
-        load("frame_filter", changed(tmp_path, edit))
+        load_params("frame_filter", changed(tmp_path, edit))
 
 
 def test_a_missing_or_broken_file_is_one_line(tmp_path):
     with pytest.raises(StageError, match="run stages from the repository root"):
-        load("pairs", tmp_path / "params.yaml")
+        load_params("pairs", tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_text("a: [1")
     with pytest.raises(StageError, match="not valid YAML"):
-        load("pairs", tmp_path / "params.yaml")
+        load_params("pairs", tmp_path / "params.yaml")
 
 
 def test_the_command_line_prints_one_line_and_fails(tmp_path):

@@ -1,0 +1,17 @@
+"""What a frame filter says of frames."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """For n frames: features (n, d), probability of histology (n,), and of each flag that could be taught (n,)."""
+
+    features: Scores
+    histology: Scores
+    flags: dict[str, Scores]
