@@ -78,7 +78,7 @@ import errno
 from stages.common.stage import cli
 def run(params, base):
     raise OSError(errno.ENOSPC, "No space left on device", "data/x.tar")
-cli.run_stage("pairs", make, "doc")
+cli.run_stage("pairs", run, "doc")
 """
 
 

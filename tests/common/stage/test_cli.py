@@ -44,14 +44,14 @@ NOISE = (
 
 @pytest.fixture
 def stage(tmp_path):
-    """Run the body of a `make` as the stage rois in a process of its own; give what it ended with."""
+    """Run the body of a `run` as the stage rois in a process of its own; give what it ended with."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
     (tmp_path / "library.py").write_text(LIBRARY)
     env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
 
     def start(body, *arguments):
         text = f"from stages.common.stage.cli import run_stage\n\ndef run(params, base):\n    {body}\n    return {{}}\n"
-        (tmp_path / "stage.py").write_text(f"{text}\nrun_stage('rois', make, 'A stage.')\n")
+        (tmp_path / "stage.py").write_text(f"{text}\nrun_stage('rois', run, 'A stage.')\n")
         command = [sys.executable, "stage.py", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(command, cwd=tmp_path, env=env, start_new_session=True, **pipes)
