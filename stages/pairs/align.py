@@ -29,7 +29,7 @@ def align(
 
     `gestures` (hold_id, start_s, end_s) are the cursor's, and tell which of two holds a sentence speaks of.
     """
-    rule = _by_words if params.rule == "words" else _by_chunks
+    rule = _by_words if params.rule == "words" else _by_padded_holds
     return [
         match
         for number, sentence in enumerate(sentences)
@@ -38,13 +38,13 @@ def align(
     ]
 
 
-def _by_chunks(
+def _by_padded_holds(
     holds: pd.DataFrame, number: int, sentence: dict[str, Any], params: Params, _: pd.DataFrame
 ) -> list[Match]:
     """The paper's rule (section 7): every hold whose span, padded by pair_chunk_time, has the sentence's middle."""
     middle = (sentence["start"] + sentence["end"]) / 2
     near = (holds.start_s - params.pair_chunk_time <= middle) & (middle <= holds.end_s + params.pair_chunk_time)
-    return [Match(int(hold), number, 1.0, "in_padded_chunk") for hold in holds.index[near]]
+    return [Match(int(hold), number, 1.0, "in_padded_hold") for hold in holds.index[near]]
 
 
 def _by_words(

@@ -52,4 +52,4 @@ if __name__ == "__main__":
         again()
         recall(items, memory)
         theirs = seconds(lambda: recall(items, memory))
-        report("itemwise", seconds(again), theirs, 1.0, f"{COUNT} items up to date, against joblib.Memory")
+        report("incremental", seconds(again), theirs, 1.0, f"{COUNT} items up to date, against joblib.Memory")
