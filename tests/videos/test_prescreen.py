@@ -31,7 +31,7 @@ def run_stage(tmp_path, monkeypatch, stage_params, base, params):
     for place in ("stages.videos.prescreen.filter_digest", "stages.videos.verdicts.filter_digest"):
         monkeypatch.setattr(place, lambda folder: model["digest"])
     rules = {"keyframes": stage_params("keyframes")}
-    monkeypatch.setattr("stages.videos.verdicts.load", lambda name: (rules[name], base))
+    monkeypatch.setattr("stages.videos.verdicts.load_params", lambda name: (rules[name], base))
 
     def go(folder, **changes):
         rules = params.model_copy(update={"catalog": str(folder), "prescreen_height": 200, **changes})
