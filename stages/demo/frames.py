@@ -20,7 +20,7 @@ from stages.demo.tissue import PAINTERS, paint
 Picture = NDArray[np.uint8]
 SHAPE = (360, 640)
 COUNTS = {"small": (7, 4), "tiny": (4, 2)}
-MIN_TISSUE = 0.25  # share of a frame that must be stained: blank glass teaches nothing
+MIN_TISSUE = 0.25  # share of a frame that must be stained: bare background teaches nothing
 # What the frames that are not tissue show; of photographs only what nobody can doubt.
 SHOWS = {"head": ("person",), "title": ("text",), "bullets": ("text",), "desktop": ("desktop", "text")}
 SHOWS |= {"photo_astronaut": ("person",), "photo_page": ("text",), "photo_text": ("text",)}
@@ -85,7 +85,7 @@ def _crops(name: str, rng: np.random.Generator) -> Picture:
 
 
 def _tissue_crops(name: str, rng: np.random.Generator) -> Picture:
-    """A random part of a real slide that is not mostly blank glass."""
+    """A random part of a real slide that is not mostly bare background."""
     part = _crops(name, rng)
     while (cv2.cvtColor(part, cv2.COLOR_RGB2HSV)[..., 1] > 20).mean() < MIN_TISSUE:
         part = _crops(name, rng)

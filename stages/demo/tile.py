@@ -8,7 +8,7 @@ from stages.demo.tissue import paint
 
 
 def field_of(tissue: str, side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A square tile of drawn `tissue` (blank glass where it is ""), `side` pixels wide, at 10x to 40x (paper)."""
+    """A square tile of drawn `tissue` (bare background where it is ""), `side` pixels wide, at 10x to 40x (paper)."""
     if not tissue:
         return np.full((side, side, 3), 242, np.uint8) + rng.integers(0, 6, (side, side, 1), dtype=np.uint8)
     scale = float(2 ** rng.uniform(-1, 1))  # paint draws at 20x

@@ -12,7 +12,7 @@ Rows = NDArray[np.float32]
 
 GRID = (16, 9)  # blocks across and down; a cursor covers one or two
 NOISE = 2.0  # grey levels that compression may change a block of the small picture by
-TEXTURE = 3.0  # grey levels of deviation that make a block worth watching: blank glass never moves
+TEXTURE = 3.0  # grey levels of deviation that make a block worth watching: bare background never moves
 UNEXPLAINED = 0.4  # share of a block's variance that a small shift leaves over when the block shows something else
 FAR = 0.9  # of the deviation of a picture: a change that is larger is no small shift, whatever the texture
 ROUNDS = 2  # of reweighting, so that blocks under a cursor do not count

@@ -16,7 +16,7 @@ from stages.transcripts.words import by_alignment, by_attention
 
 ENGLISH = "en"
 VAD_STEP_S = 2.5  # between the 5 s that the voice-activity model hears at once; whisperx's 0.5 s takes 5 times longer
-LISTENED = 4  # half minutes from which the language is told
+LISTENED = 4  # half minutes from which the language is recognised
 SURE = 0.5  # probability from which a language is believed (faster-whisper's own threshold)
 
 
