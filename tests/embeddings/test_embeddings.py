@@ -17,7 +17,7 @@ from stages.common.models.embed import embed_classes, embed_images, embed_texts
 from stages.demo.tissue import paint
 from stages.embeddings.__main__ import run as embed
 from stages.embeddings.sets import held_out
-from stages.embeddings.store import VectorCache, files_digest, weights_digest
+from stages.embeddings.cache import VectorCache, files_digest, weights_digest
 
 PROTOCOL = """
 name: p
