@@ -17,7 +17,7 @@ from benchmarks import report, seconds
 from benchmarks.narration import sentences
 from stages.common.data.files import jpeg, write_tar
 from stages.common.data.pairs import pairs_table
-from stages.common.frame_filter.classifier import FLAGS
+from stages.common.frame_filter.prediction import FLAGS
 from stages.common.models.threads import cores
 from stages.common.stage.params import load_params
 from stages.dataset.neighbours import hamming_pairs

@@ -18,7 +18,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.data.answers import write_to_fill_in
     from stages.common.data.files import write_json
 
-    dataset = pd.read_parquet(DATA / "dataset" / "pairs.parquet")
+    dataset = DATASET.read(DATASET.at())
     metrics = _scores(params, base, dataset)
     kept = dataset[dataset.split != ""]
     sample = kept.sample(min(params.sample, len(kept)), random_state=base.seed).sort_values("pair_id")
@@ -44,7 +44,7 @@ def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
     from stages.common.stage.params import load_params
     from stages.common.text.lexicon import load_lexicon
 
-    folder, listed = Path(params.gold), set(pd.read_parquet(DATA / "videos" / "status.parquet").id)
+    folder, listed = Path(params.gold), set(STATUS_TABLE.read(STATUS_TABLE.at()).id)
     labels = read_videos(folder)
     gold = {name: label for name, label in labels.items() if name in listed}
     if labels and not gold:
@@ -55,16 +55,16 @@ def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
         stage: [name for name in finished(DATA / stage).id if name in gold]
         for stage in ("keyframes", "captions", "rois")
     }
-    holds = {name: pd.read_parquet(DATA / "keyframes" / f"{name}.parquet") for name in names["keyframes"]}
+    holds = {name: HOLDS.read(HOLDS.at(id=name)) for name in names["keyframes"]}
     cuts = {
-        name: json.loads(read_tar(DATA / "keyframes" / f"{name}.tar", ["cuts.json"])["cuts.json"])
+        name: _cuts(name)
         for name in names["keyframes"]
     }
-    videos = pd.read_parquet(DATA / "videos" / "videos.parquet").set_index("video_id")
-    boxes = {name: pd.read_parquet(DATA / "rois" / f"{name}.parquet") for name in names["rois"]}
-    heard = {name: read_json(DATA / "transcripts" / f"{name}.json") for name in names["captions"]}
-    captions = {name: read_json(DATA / "captions" / f"{name}.json") for name in names["captions"]}
-    pairs = pd.read_parquet(DATA / "pairs" / "pairs.parquet")
+    videos = VIDEOS.read(VIDEOS.at()).set_index("video_id")
+    boxes = {name: BOXES.read(BOXES.at(id=name)) for name in names["rois"]}
+    heard = {name: TRANSCRIPT.read(TRANSCRIPT.at(id=name)) for name in names["captions"]}
+    captions = {name: CAPTIONS.read(CAPTIONS.at(id=name)) for name in names["captions"]}
+    pairs = PAIRS.read(PAIRS.at())
     return {
         "gold": {"videos": len(gold), "of": len(listed)},
         **text_metrics(gold, heard, captions, load_lexicon(Path("models/lexicon"))),

@@ -25,12 +25,12 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.incremental.runner import Item, run_items
     from stages.common.text.lexicon import lexicon_digest
 
-    titles = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id").title.fillna("")
+    titles = VIDEOS.read(VIDEOS.at()).set_index("video_id").title.fillna("")
     items = [
         Item(
             row.id,
             f"{row.digest} {titles[row.id]}",
-            {"transcript": str(TRANSCRIPTS / f"{row.id}.json"), "title": titles[row.id]},
+            {"transcript": str(TRANSCRIPT.at(id=row.id)), "title": titles[row.id]},
         )
         for row in finished(TRANSCRIPTS).itertuples()
     ]
@@ -55,7 +55,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         base=base,
         force=forced(),
     )
-    made = [read_json(OUT / f"{name}.json") for name in manifest[manifest.status == "ok"].id]
+    made = [CAPTIONS.read(CAPTIONS.at(id=name)) for name in manifest[manifest.status == "ok"].id]
     rows = [row for one in made for row in one["sentences"]]
     words = sum(len(row["raw"].split()) for row in rows)
     replaced = sum(len(fix["from"].split()) for row in rows for fix in row["corrections"])

@@ -11,8 +11,10 @@ from stages.captions.negation import negated
 from stages.captions.params import Params
 from stages.captions.personal_data import personal_data
 from stages.captions.sentences import Sentence, sentences
-from stages.common.data.files import read_json, write_json
 from stages.common.incremental.runner import Item
+from stages.common.tables.captions import CAPTIONS, Captions, Kind
+from stages.common.tables.captions import Sentence as CaptionSentence
+from stages.common.tables.transcripts import TRANSCRIPT
 from stages.common.text.lexicon import Entity, load_lexicon
 
 OTHER = "other"
@@ -31,7 +33,7 @@ def captions(item: Item, scratch: Path, params: Params, model: Path, replies: Pa
     """
     corrector = _corrector(model, params.model_dump_json())
     mind = engine(params, corrector, replies / f"{item.id}.jsonl", budget)
-    heard = read_json(Path(item.data["transcript"]))
+    heard = TRANSCRIPT.read(Path(item.data["transcript"]))
     words = [word for segment in heard["segments"] for word in segment["words"]]
     said = sentences(words, params.nltk_data)
     private = [personal_data(sentence.text, corrector.lexicon) for sentence in said]
@@ -43,11 +45,15 @@ def captions(item: Item, scratch: Path, params: Params, model: Path, replies: Pa
     records += [_silent(sentence, found) for sentence, found in zip(said, private, strict=True) if found]
     records.sort(key=lambda record: (record["start"], record["end"]))
     medical = " ".join(record["text"] for record in records if record["kind"] != OTHER)
-    made = {"sentences": records, "sub_pathology": mind.sub_pathology(item.data["title"], medical)}
-    write_json(scratch / f"{item.id}.json", made | {"refused": _refused(repairs)})
+    made: Captions = {
+        "sentences": records,
+        "sub_pathology": mind.sub_pathology(item.data["title"], medical),
+        "refused": _refused(repairs),
+    }
+    CAPTIONS.write(scratch / f"{item.id}.json", made)
 
 
-def _record(sentence: Sentence, repair: Repair, entities: list[Entity], kind: str) -> dict[str, Any]:
+def _record(sentence: Sentence, repair: Repair, entities: list[Entity], kind: Kind) -> CaptionSentence:
     return {
         "start": sentence.start,
         "end": sentence.end,
@@ -64,10 +70,12 @@ def _record(sentence: Sentence, repair: Repair, entities: list[Entity], kind: st
     }
 
 
-def _silent(sentence: Sentence, found: list[str]) -> dict[str, Any]:
+def _silent(sentence: Sentence, found: list[str]) -> CaptionSentence:
     """The record of a sentence that is not passed on, with the kinds of personal data in it."""
     empty = replace(sentence, text="", times=[])
-    return _record(empty, Repair("", []), [], OTHER) | {"personal_data": found}
+    record = _record(empty, Repair("", []), [], OTHER)
+    record["personal_data"] = found
+    return record
 
 
 def _refused(repairs: list[Repair]) -> dict[str, int]:

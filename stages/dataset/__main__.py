@@ -31,20 +31,17 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
 
     if what == "check":
         return check(OUT, METRICS)
-    places = {"quilt": PAIRS} | {name: SOURCES / name / "pairs.parquet" for name in params.sources if name != "quilt"}
-    tables = {name: pd.read_parquet(places[name]) for name in params.sources}
+    tables = {name: _pairs_of(name) for name in params.sources}
     for name, found in tables.items():
-        if name != "quilt" and found.empty and pd.read_parquet(SOURCES / name / "dropped.parquet").empty:
+        if name != "quilt" and found.empty and DROPPED.read(DROPPED.at(name=name)).empty:
             raise StageError(
                 f"dataset.sources names {name}, but sources.{name}.folder holds nothing: fill it, or leave {name} out"
             )
     pairs = pd.concat(tables.values(), ignore_index=True)
-    images, tests, fit = (
-        pd.read_parquet(FINGERPRINTS / f"{name}.parquet") for name in ("images", "evalsets", "similarity")
-    )
+    images, tests, fit = (table.read(table.at()) for table in (IMAGES, EVALSET_IMAGES, SIMILARITIES))
     pairs = pairs.merge(fit, on="pair_id", how="left")
     table = merge(pairs, images, tests, params, base.seed, verifier(base.jobs))
-    write_table(OUT / "pairs.parquet", table)
+    DATASET.write(DATASET.at(), table)
     packed = write_shards(table, OUT, params.max_side, params.shard_size, params.min_shards, base.seed, base.jobs)
     metrics = _metrics(table, packed) | {"leaks_left": leaks_left(table, images, tests, params.phash_distance)}
     all_params = load_all_params()

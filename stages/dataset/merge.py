@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.common.tables.dataset import DATASET
 from stages.dataset.duplicates import Fingerprints, Verify, copies, hash_rows, leaks
 from stages.dataset.neighbours import hamming_pairs
 from stages.dataset.params import Params
 from stages.dataset.texts import text_groups
-
-SPLITS = ("train", "val", "test")
 
 
 def merge(
@@ -51,8 +50,7 @@ def merge(
     splits = _splits(groups, names.to_numpy(object), found, params, seed)
     table["split"] = table.group.map(splits).fillna("")
     table.loc[table["drop"] != "", "split"] = ""
-    kept = [*pairs.columns, "split", "drop", "duplicate_of", "text_group", "sha256", "blur", "background"]
-    return table[kept].sort_values("pair_id", ignore_index=True)
+    return table[DATASET.names].sort_values("pair_id", ignore_index=True)
 
 
 def _ordered(pairs: pd.DataFrame, sources: Sequence[str]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 from stages.common.data.files import ImageReader, jpeg
-from stages.dataset.merge import SPLITS
+from stages.common.tables.dataset import SPLITS
 
 JPEG = b"\xff\xd8\xff"  # what a JPEG begins with
 BLANK = tarfile.TarInfo().tobuf(tarfile.PAX_FORMAT)  # a header without name and size

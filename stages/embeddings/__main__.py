@@ -36,7 +36,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         sets[HELD_OUT] = table
     OUT.mkdir(parents=True, exist_ok=True)  # also where there is no set at all
     for name, table in sets.items():
-        write_table(OUT / SETS / f"{name}.parquet", table)
+        EVALSET.write(EVALSET.at(name=name), table)
     contents = {name: files_digest(table.path.unique().tolist()) for name, table in sets.items()}
     for path in set((OUT / SETS).glob("*")) - {OUT / SETS / f"{name}.parquet" for name in sets}:
         path.unlink()

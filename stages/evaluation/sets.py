@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages.common.errors import StageError
+from stages.common.tables.embeddings import EVALSET, SETS
 
 Vectors = NDArray[np.float32]
 
@@ -47,7 +48,7 @@ class Paired:
 
 def names_of(folder: Path, pairs: bool) -> list[str]:
     """Names of the embedded sets of pairs, or of those of classes."""
-    tables = {path.stem: pd.read_parquet(path) for path in sorted((folder / "sets").glob("*.parquet"))}
+    tables = {path.stem: EVALSET.read(path) for path in sorted((folder / SETS).glob("*.parquet"))}
     return [name for name, table in tables.items() if (table.label < 0).all() == pairs]
 
 
@@ -55,13 +56,13 @@ def models_of(folder: Path) -> list[str]:
     """Names of the models that embedded: start, tuned, then others; none where there was no set to embed."""
     if not folder.is_dir():
         raise StageError(f"{folder} not found: run `dvc repro embeddings`")
-    found = sorted(path.name for path in folder.glob("*") if path.is_dir() and path.name != "sets")
+    found = sorted(path.name for path in folder.glob("*") if path.is_dir() and path.name != SETS)
     return sorted(found, key=lambda name: (["start", "tuned"].index(name) if name in ("start", "tuned") else 2, name))
 
 
 def labelled(folder: Path, model: str, name: str) -> Labelled:
     """The set `name` of classes under `model`. Raises StageError where it was not embedded."""
-    table = pd.read_parquet(folder / "sets" / f"{name}.parquet")
+    table = EVALSET.read(folder / SETS / f"{name}.parquet")
     image, text = (_vectors(folder, model, name, kind) for kind in KINDS)
     chosen = np.flatnonzero(table.label >= 0)
     return Labelled(image[chosen], text, table.iloc[chosen].reset_index(drop=True))
@@ -69,7 +70,7 @@ def labelled(folder: Path, model: str, name: str) -> Labelled:
 
 def paired(folder: Path, model: str, name: str) -> Paired:
     """The set `name` of pairs under `model`; equal texts are one text. Raises StageError where it was not embedded."""
-    table = pd.read_parquet(folder / "sets" / f"{name}.parquet")
+    table = EVALSET.read(folder / SETS / f"{name}.parquet")
     images, texts = pd.factorize(table.path)[0], pd.factorize(table.text, sort=True)[0]
     image, text = (_vectors(folder, model, name, kind) for kind in KINDS)
     return Paired(image, text, np.unique(np.stack([images, texts], 1), axis=0))

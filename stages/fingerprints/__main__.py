@@ -25,9 +25,9 @@ def run(params: Params, base: Base) -> dict[str, Any]:
 
     device = pick_device(base.device)
     paths = [PAIRS, *sorted(SOURCES.glob("*/pairs.parquet"))]
-    pairs = pd.concat([pd.read_parquet(path, columns=["pair_id", "image", "text"]) for path in paths])
+    pairs = pd.concat([PAIRS.read(path, ["pair_id", "image", "text"]) for path in paths])
     images = fingerprints(sorted(pairs.image.unique()), MODEL, params.dims, base.jobs, device)
-    write_table(OUT / "images.parquet", images)
+    IMAGES.write(IMAGES.at(), images)
     evaluation, _ = load_params("evaluation")
     tests = []
     for name, rows in read_protocol(evaluation.protocol, evaluation.evalsets)[1].items():
@@ -35,9 +35,9 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         table = fingerprints(rows.path.unique().tolist(), MODEL, params.dims, base.jobs, device)
         tests.append(table.assign(evalset=name))
     evalsets = pd.concat(tests, ignore_index=True) if tests else images.head(0).assign(evalset="")
-    write_table(OUT / "evalsets.parquet", evalsets)
+    EVALSET_IMAGES.write(EVALSET_IMAGES.at(), evalsets)
     fit = similarities(pairs, params.clip, device, base.jobs)
-    write_table(OUT / "similarity.parquet", fit)
+    SIMILARITIES.write(SIMILARITIES.at(), fit)
     metrics = {
         "images": len(images),
         "unreadable": int((images.error != "").sum()),

@@ -14,7 +14,8 @@ from stages.common.data.files import read_images
 from stages.common.data.pictures import Picture, decode
 from stages.common.errors import Rejected
 from stages.common.evalsets.loaders import read_image
-from stages.common.frame_filter.classifier import FLAGS, load_filter
+from stages.common.frame_filter.classifier import load_filter
+from stages.common.frame_filter.prediction import FLAGS
 from stages.common.frame_filter.quality import background, blur
 from stages.common.models.threads import cores, limit_threads
 from stages.fingerprints.hashes import perceptual_hashes
@@ -37,7 +38,7 @@ def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, d
     pool = Parallel(n_jobs=min(jobs, max(1, len(parts))), return_as="generator")
     done = pool(delayed(_part)(part, model, dims, jobs, device) for part in parts)
     rows = [row for part in tqdm(done, total=len(parts), desc="images", unit=f"x{CHUNK}") for row in part]
-    return pd.DataFrame(rows, columns=columns())
+    return pd.DataFrame(rows, columns=[*IMAGES.names])
 
 
 def columns() -> list[str]:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from stages.common.data.files import sha256, write_bytes, write_json
 from stages.common.errors import StageError
-from stages.common.frame_filter.classifier import FLAGS, HEADS, HISTOLOGY, SPEC
+from stages.common.frame_filter.classifier import HEADS, HISTOLOGY, SPEC
+from stages.common.frame_filter.prediction import FLAGS
 from stages.common.models.backbone import Backbone
 from stages.common.models.weights import is_local, locate
 from stages.common.stats import bootstrap

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages.common.errors import StageError
-from stages.common.frame_filter.classifier import FLAGS
+from stages.common.frame_filter.prediction import FLAGS
 
 Picture = NDArray[np.uint8]
 LABELS = ("histology", "other")

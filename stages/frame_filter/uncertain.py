@@ -12,7 +12,8 @@ from tqdm import tqdm
 from stages.common.data.answers import write_to_fill_in
 from stages.common.data.files import jpeg, safe_id, write_bytes
 from stages.common.errors import StageError
-from stages.common.frame_filter.classifier import FLAGS, load_filter
+from stages.common.frame_filter.classifier import load_filter
+from stages.common.frame_filter.prediction import FLAGS
 from stages.common.models.threads import limit_threads
 
 EVERY_S = 5.0  # seconds between the frames that are looked at

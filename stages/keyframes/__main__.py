@@ -11,7 +11,6 @@ from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.keyframes.params import Params
 
-VIDEOS, OUT, MODEL = Path("data/videos"), Path("data/keyframes"), Path("models/frame_filter")
 SHEETS = Path("reports/keyframes")
 
 
@@ -72,11 +71,11 @@ def _metrics(tables: list[str]) -> dict[str, Any]:
     """Counts over all holds; the share of their images that each flag spoils is at probability 0.5."""
     import pandas as pd
 
-    from stages.common.frame_filter.classifier import FLAGS
+    from stages.common.frame_filter.prediction import FLAGS
 
     if not tables:
         return {"holds": 0}
-    holds = pd.concat(pd.read_parquet(path).assign(video=path) for path in tables)
+    holds = pd.concat(HOLDS.read(Path(path)).assign(video=path) for path in tables)
     images = holds.drop_duplicates(["video", "image"])
     flags = {flag: float((images[f"flag_{flag}"] >= 0.5).mean()) for flag in FLAGS}
     return {

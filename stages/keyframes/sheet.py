@@ -3,12 +3,12 @@
 import io
 from pathlib import Path
 
-import pandas as pd
 from PIL import Image, ImageDraw
 
 from stages.common.data.files import read_tar, write_bytes
-from stages.common.frame_filter.classifier import FLAGS
+from stages.common.frame_filter.prediction import FLAGS
 from stages.common.incremental.runner import Item
+from stages.common.tables.keyframes import HOLDS
 
 ACROSS, WIDTH, TEXT = 4, 320, 34  # images in a row, pixels of each, pixels of the lines under it
 SPOILT = 0.5  # probability from which a flag is named
@@ -16,7 +16,7 @@ SPOILT = 0.5  # probability from which a flag is named
 
 def sheet(item: Item, scratch: Path) -> None:
     """Write ID.png: each hold's image with its times, magnification class, probability and flags."""
-    holds = pd.read_parquet(item.data["holds"])
+    holds = HOLDS.read(Path(item.data["holds"]))
     images = read_tar(Path(item.data["images"]), holds.image)
     height = round(WIDTH * holds.height.iloc[0] / holds.width.iloc[0])
     rows = -(-len(holds) // ACROSS)

@@ -1,6 +1,5 @@
 """One video's keyframes: scan, pre-screen, keep the holds that show histology."""
 
-import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +9,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.common.data.files import jpeg, write_table, write_tar
+from stages.common.data.files import jpeg, write_tar
 from stages.common.errors import Rejected
-from stages.common.frame_filter.classifier import FLAGS, load_filter
+from stages.common.frame_filter.classifier import load_filter
+from stages.common.frame_filter.prediction import FLAGS
 from stages.common.frame_filter.prescreening import Prescreening, reason_against
 from stages.common.frame_filter.quality import background, blur
 from stages.common.incremental.runner import Item
@@ -20,17 +20,16 @@ from stages.common.models.threads import limit_threads
 from stages.keyframes.magnification import level, magnification
 from stages.keyframes.motion import Anchor
 from stages.keyframes.params import Params
+from stages.common.tables.keyframes import CUTS_MEMBER, HOLDS, OVERLAYS, OVERLAYS_MEMBER
 from stages.keyframes.reader import SMALL, shrink
 from stages.keyframes.scan import Cut, StillImage, scan
 
-COLUMNS = ("hold_id", "start_s", "end_s", "histology_prob", "magnification", "width", "height", "image")
-QUALITY = ("blur", "background", *(f"flag_{name}" for name in FLAGS))
 ALIKE = 0.95  # cosine of two clean images' features below which they are not compared further
 GAP_S = 1.0  # two holds of one view this close together are one
 
 
 def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int, device: str) -> None:
-    """Write ID.parquet and ID.tar below `scratch`: a row of COLUMNS and QUALITY a hold; images, cuts and overlays.
+    """Write ID.parquet and ID.tar below `scratch`: a row of HOLDS for each hold; images, cuts and overlays.
 
     Raises Rejected("no_histology"), Rejected("not_narrative") or Rejected("no_histology_hold") for a video that is no
     lecture over histology, and what VideoReader raises.
@@ -54,11 +53,11 @@ def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int,
     if not album.rows:
         raise Rejected("no_histology_hold")
     members = album.images | {
-        "cuts.json": (json.dumps(cuts) + "\n").encode(),
-        "overlays.parquet": _parquet(pd.concat(album.overlays)),
+        CUTS_MEMBER: (json.dumps(cuts) + "\n").encode(),
+        OVERLAYS_MEMBER: OVERLAYS.to_bytes(pd.concat(album.overlays, ignore_index=True)),
     }
     write_tar(scratch / f"{item.id}.tar", members)
-    write_table(scratch / f"{item.id}.parquet", pd.DataFrame(album.rows)[[*COLUMNS, *QUALITY]])
+    HOLDS.write(scratch / f"{item.id}.parquet", pd.DataFrame(album.rows))
 
 
 @dataclass
@@ -94,12 +93,13 @@ class _Album:
             self.images[image] = jpeg(Image.fromarray(still.image))
             self._images_seen.append((features / np.linalg.norm(features), grey, image))
         hold_id = f"{self.video}_{name}"
-        values = (hold_id, round(still.start, 3), round(still.end, 3), score, size, width, height, image)
+        times = {"hold_id": hold_id, "start_s": round(still.start, 3), "end_s": round(still.end, 3)}
+        picture = {"histology_prob": score, "magnification": size, "width": width, "height": height, "image": image}
         flags = {
             f"flag_{flag}": float(predicted.flags[flag][0]) if flag in predicted.flags else np.nan for flag in FLAGS
         }
         quality = {"blur": blur(still.image), "background": background(still.image)}
-        self.rows.append(dict(zip(COLUMNS, values, strict=True)) | quality | flags)
+        self.rows.append(times | picture | quality | flags)
         self.overlays.append(still.overlays.assign(hold_id=hold_id))
 
     def _seen(self, features: np.ndarray, grey: np.ndarray) -> str:
@@ -111,9 +111,3 @@ class _Album:
                 if shift is not None and shift.size <= self.params.max_shift * SMALL:
                     return image
         return ""
-
-
-def _parquet(table: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    table.reset_index(drop=True).to_parquet(buffer, index=False)
-    return buffer.getvalue()

@@ -20,10 +20,10 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.data.pairs import pairs_table
     from stages.common.incremental.manifest import finished
 
-    videos = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id")
+    videos = VIDEOS.read(VIDEOS.at()).set_index("video_id")
     names = finished(CAPTIONS).id
     table = pairs_table([row for name in names for row in video_rows(name, videos.loc[name], params)])
-    write_table(OUT, table)
+    PAIRS.write(PAIRS.at(), table)
     if len(table):
         write_bytes(QUILT, _export(table).to_csv(index=False).encode())
     metrics = {
@@ -48,8 +48,8 @@ def _export(table: Any) -> Any:
     from stages.pairs.quilt import quilt_table
 
     names = sorted(table.video_id.unique())
-    holds = pd.concat([pd.read_parquet(KEYFRAMES / f"{name}.parquet") for name in names]).set_index("hold_id")
-    return quilt_table(table, holds, {name: read_json(CAPTIONS / f"{name}.json")["sentences"] for name in names})
+    holds = pd.concat([HOLDS.read(HOLDS.at(id=name)) for name in names]).set_index("hold_id")
+    return quilt_table(table, holds, {name: CAPTIONS.read(CAPTIONS.at(id=name))["sentences"] for name in names})
 
 
 def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
@@ -60,9 +60,9 @@ def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
     from stages.pairs.align import align, box_for
     from stages.pairs.lengths import counter, in_parts
 
-    holds = pd.read_parquet(KEYFRAMES / f"{name}.parquet")
-    boxes = pd.read_parquet(ROIS / f"{name}.parquet")
-    captions = read_json(CAPTIONS / f"{name}.json")
+    holds = HOLDS.read(HOLDS.at(id=name))
+    boxes = BOXES.read(BOXES.at(id=name))
+    captions = CAPTIONS.read(CAPTIONS.at(id=name))
     count = counter(params.tokenizer)
     sentences = [part for whole in captions["sentences"] for part in in_parts(whole, count, params.max_tokens)]
     rows = []

@@ -23,7 +23,7 @@ def build(
 
     metrics = {path.stem: read_json(path) for path in sorted(metrics_folder.glob("*.json"))}
     headline = _headline(metrics)
-    gallery = _gallery(pd.read_parquet(pairs), params.gallery, seed)
+    gallery = _gallery(DATASET.read(pairs), params.gallery, seed)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -8,18 +8,18 @@ from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.rois.params import Params
 
-KEYFRAMES, OUT = Path("data/keyframes"), Path("data/rois")
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Trace the cursor in every video that has keyframes."""
-    import pandas as pd
-
     from stages.common.data.files import write_json
     from stages.common.incremental.dependencies import Dependencies
     from stages.common.incremental.forced import forced
     from stages.common.incremental.manifest import KEYS, counts, finished
     from stages.common.incremental.runner import Item, run_items
+    from stages.common.tables.keyframes import FOLDER as KEYFRAMES
+    from stages.common.tables.rois import BOXES, TRACE
+    from stages.common.tables.rois import FOLDER as OUT
     from stages.rois.work import rois
 
     items = [
@@ -38,8 +38,8 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         force=forced(),
     )
     kept = manifest[manifest.status == "ok"].id
-    boxes = sum(len(pd.read_parquet(OUT / f"{name}.parquet")) for name in kept)
-    points = sum(len(pd.read_parquet(OUT / f"{name}.trace.parquet")) for name in kept)
+    boxes = sum(len(BOXES.read(BOXES.at(id=name))) for name in kept)
+    points = sum(len(TRACE.read(TRACE.at(id=name))) for name in kept)
     write_json(Path("reports/metrics/rois.json"), counts(manifest) | {"boxes": boxes, "trace_points": points})
     return {"items": done, "videos": len(items), "boxes": boxes}
 

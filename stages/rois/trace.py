@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-COLUMNS = ("hold_id", "t_s", "x", "y")
 MOVED = 0.1  # share of an overlay's pixels that changed since the picture before: it moves
 NEAR = 0.05  # of the frame: an overlay that rests is the cursor when it was last seen this close
 FORGET_S = 3.0  # seconds after which a cursor that went unseen may be anywhere

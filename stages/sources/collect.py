@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from stages.common.data.files import TarShards, write_json, write_table
+from stages.common.data.files import TarShards, write_json
 from stages.common.data.pairs import pairs_table
 from stages.common.data.pictures import Picture
 from stages.common.errors import Rejected
@@ -18,7 +18,6 @@ from stages.sources.params import Params
 
 BATCH = 64  # images given to the frame filter at once
 PER_TAR = 2000
-DROPPED = ("key", "group", "reason", "detail", "provenance", "license")
 
 Kept = tuple[Candidate, Picture, bytes]
 Refusal = tuple[Candidate, Rejected]
@@ -48,8 +47,8 @@ def collect(
                 reference = shards.add(f"{candidate.key}.jpg", data)
                 rows.append(_row(candidate, source, reference, picture))
             dropped += [_dropped(candidate, why) for candidate, why in rejected]
-    write_table(out / "pairs.parquet", pairs_table(rows))
-    write_table(out / "dropped.parquet", _dropped_table(dropped))
+    SOURCE_PAIRS.write(out / SOURCE_PAIRS.at(name="").name, pairs_table(rows))
+    DROPPED.write(out / DROPPED.at(name="").name, _dropped_table(dropped))
     reasons = Counter(row["reason"] for row in dropped)
     seen = len(rows) + len(dropped)
     write_json(metrics, {"candidates": seen, "pairs": len(rows), "dropped": dict(sorted(reasons.items()))})
@@ -110,11 +109,11 @@ def _row(candidate: Candidate, source: str, reference: str, picture: Picture) ->
 def _dropped(candidate: Candidate, why: Rejected) -> dict[str, str]:
     detail = clean_text(why.message)[:200]
     values = (candidate.key, candidate.group, why.reason, detail, candidate.provenance, candidate.license)
-    return dict(zip(DROPPED, values, strict=True))
+    return dict(zip(DROPPED.names, values, strict=True))
 
 
 def _dropped_table(rows: list[dict[str, str]]) -> Any:
     import pandas as pd
 
-    table = pd.DataFrame(rows, columns=list(DROPPED)).astype("string")
+    table = DROPPED.frame(rows).astype("string")
     return table.sort_values(["key", "reason"], ignore_index=True)

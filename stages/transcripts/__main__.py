@@ -42,7 +42,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         force=forced(),
     )
     took = time.perf_counter() - began
-    heard = [read_json(OUT / f"{name}.json") for name in manifest[manifest.status == "ok"].id]
+    heard = [TRANSCRIPT.read(TRANSCRIPT.at(id=name)) for name in manifest[manifest.status == "ok"].id]
     segments = [segment for one in heard for segment in one["segments"]]
     metrics = counts(manifest) | {
         "words": sum(len(segment["words"]) for segment in segments),

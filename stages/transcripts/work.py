@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from stages.common.data.files import write_json
 from stages.common.errors import Rejected
 from stages.common.incremental.runner import Item
 from stages.common.models.threads import limit_threads
+from stages.common.tables.transcripts import TRANSCRIPT
 from stages.transcripts.params import Params
 from stages.transcripts.recogniser import load, transcribe
 from stages.transcripts.sound import sound, windows
@@ -23,4 +23,4 @@ def transcript(item: Item, scratch: Path, params: Params, device: str, jobs: int
     words = sum(len(segment["words"]) for segment in heard["segments"])
     if words < params.min_words:
         raise Rejected("no_speech", f"{words} words")
-    write_json(scratch / f"{item.id}.json", heard)
+    TRANSCRIPT.write(scratch / f"{item.id}.json", heard)

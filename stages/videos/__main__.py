@@ -15,10 +15,6 @@ from stages.videos.params import Params
 
 OUT = Path("data/videos")
 PARTIAL, LISTINGS = OUT / ".partial", OUT / "listings.json"
-COLUMNS = (
-    *("video_id", "url", "field", "channel", "channel_id", "title", "duration_s", "width", "height", "fps"),
-    *("has_audio", "language", "license", "upload_date", "format_id", "yt_dlp", "digest"),
-)
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
@@ -59,13 +55,13 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         recheck=forced(),  # to fetch all of them anew, which may not be there any more, takes more than --force
     )
     _tidy({item.id for item in wanted})
-    records = [read_json(OUT / "media" / f"{name}.json") for name in manifest[manifest.status == "ok"].id]
-    table = pd.DataFrame(records).reindex(columns=list(COLUMNS))
-    write_table(OUT / "videos.parquet", table)
+    records = [VIDEO.read(VIDEO.at(id=name)) for name in manifest[manifest.status == "ok"].id]
+    table = pd.DataFrame(records).reindex(columns=VIDEOS.names)
+    VIDEOS.write(VIDEOS.at(), table)
     rows = pd.concat(
         [manifest, looked_at[looked_at.status != "ok"], pd.DataFrame(dropped, columns=["id", "status", "reason"])]
     )
-    write_table(OUT / "status.parquet", rows[["id", "status", "reason", "error"]].fillna("").sort_values("id"))
+    STATUS_TABLE.write(STATUS_TABLE.at(), rows[STATUS_TABLE.names].fillna("").sort_values("id"))
     hours = float(table.duration_s.sum()) / 3600 if len(table) else 0.0
     write_json(Path("reports/metrics/videos.json"), counts(rows) | {"hours": hours, "lists": len(listings)})
     return {"items": done, "kept": len(table), "listed": len(items)}

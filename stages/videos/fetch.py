@@ -44,7 +44,7 @@ def fetch(item: Item, scratch: Path, params: Params, withdrawn: set[str], partia
     record |= probe(target)
     check_file(record, params)
     record |= {"yt_dlp": yt_dlp.version.__version__, "digest": sha256(target)}
-    write_json(target.with_suffix(".json"), record)
+    VIDEO.write(target.with_suffix(".json"), record)
 
 
 def _about(item: Item) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def prescreen(
         info = attempt(lambda: site.extract_info(item.data["place"], download=False), params)
         check_facts(info, params, withdrawn)
         if _pictures(info) < 2:
-            write_json(scratch / f"{item.id}.json", {"copy": None})
+            SHARES.write(scratch / f"{item.id}.json", {"copy": None})
             return
         attempt(lambda: site.process_ie_result(info, download=True), params)
     (small,) = (path for path in copies.iterdir() if path.suffix != ".part")
@@ -62,7 +62,7 @@ def prescreen(
         "narrative": narrative,
         "filter": predicted_by,
     }
-    write_json(scratch / f"{item.id}.json", shares)
+    SHARES.write(scratch / f"{item.id}.json", shares)
 
 
 def _pictures(info: dict[str, Any]) -> int:

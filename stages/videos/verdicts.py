@@ -19,7 +19,7 @@ from stages.videos.params import Params
 from stages.videos.prescreen import prescreen
 from stages.videos.rules import check_facts, check_file
 
-MODEL, PRESCREENED = Path("models/frame_filter"), Path("data/videos/prescreened")
+MODEL = Path("models/frame_filter")
 RULES = {"min_duration_s", "max_subscribers", "languages"}  # parameters that only rejections rest on
 VERSION = "1"  # of what is fetched: an edit of this stage must not fetch everything anew
 
@@ -72,7 +72,7 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
     manifest = _checked_again(manifest, rules)
     if items:
         now = filter_digest(MODEL)[:12]
-        passed = [read_json(PRESCREENED / f"{name}.json") for name in manifest[manifest.status == "ok"].id]
+        passed = [SHARES.read(SHARES.at(id=name)) for name in manifest[manifest.status == "ok"].id]
         earlier = sum(shares["copy"] is not None and shares["filter"] != now for shares in passed)
         predicted = manifest.error.str.extract(r"filter (\w+)$")[0].dropna()
         if earlier := earlier + int((predicted != now).sum()):
@@ -83,7 +83,7 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
 def _checked_again(manifest: pd.DataFrame, rules: PrescreeningRules) -> pd.DataFrame:
     """The manifest with what passed under earlier bars, and does not under today's, as rejected."""
     for place in manifest.index[manifest.status == "ok"]:
-        shares = read_json(PRESCREENED / f"{manifest.id[place]}.json")
+        shares = SHARES.read(SHARES.at(id=manifest.id[place]))
         if shares["copy"] and (reason := reason_against(shares["histology"], shares["narrative"], rules)):
             manifest.loc[place, ["status", "reason"]] = "rejected", reason
     return manifest

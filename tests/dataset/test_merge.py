@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from stages.common.data.pairs import pairs_table
-from stages.common.frame_filter.classifier import FLAGS
+from stages.common.frame_filter.prediction import FLAGS
 from stages.dataset.merge import leaks_left, merge
 
 RNG = np.random.default_rng(0)

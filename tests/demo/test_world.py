@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stages.common.data.files import sha256
-from stages.common.frame_filter.classifier import FLAGS
+from stages.common.frame_filter.prediction import FLAGS
 from stages.demo import evalsets, frames, script
 from stages.demo.captioned import copied, make, tissues
 from stages.demo.render import CANVAS, render, shoot

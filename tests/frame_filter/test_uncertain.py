@@ -6,8 +6,7 @@ import pytest
 from recording import record
 
 from stages.common.errors import StageError
-from stages.common.frame_filter.classifier import FLAGS
-from stages.common.frame_filter.prediction import Prediction
+from stages.common.frame_filter.prediction import FLAGS, Prediction
 from stages.frame_filter import uncertain
 
 

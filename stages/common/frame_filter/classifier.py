@@ -18,8 +18,6 @@ Picture = NDArray[np.uint8]
 SPEC = "filter.json"
 HEADS = "heads.safetensors"
 HISTOLOGY = "histology"
-# What spoils a frame; the eight impurities of QuiltCleaner (arXiv 2404.07676).
-FLAGS = ("person", "desktop", "text", "arrow", "perspective", "overview", "controls", "panels")
 
 
 class FrameFilter:

@@ -14,11 +14,17 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMAS = "params"  # modules called so say what parameters may be; what they are is known from params.yaml
-# Calls that only tell a person something, and what a progress bar is told.
+# Calls that only tell a person something.
 TOLD = re.compile(
     r"print|(tqdm|progress)\.write|warnings\.warn|(logging|logger|log)\.(debug|info|warning|error|exception)"
 )
-SAID = {"desc", "unit", "leave", "delay", "mininterval"}
+# Keyword arguments of calls that are words for people.
+FOR_PEOPLE = {
+    "tqdm": {"desc", "unit", "leave", "delay", "mininterval"},
+    "Column": {"meaning", "unit"},
+    "Field": {"description"},
+    "Table": {"rows"},
+}
 
 
 def sources(*places: str, without: Collection[str] = ()) -> list[Path]:
@@ -150,8 +156,10 @@ class _Plain(ast.NodeTransformer):
         return None if told or isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        if ast.unparse(node.func).split(".")[-1] == "tqdm":
-            node.keywords = [word for word in node.keywords if word.arg not in SAID]
+        name = ast.unparse(node.func).split(".")[-1]
+        if name == "Column":  # what a column means, and its unit
+            node.args = node.args[:2]
+        node.keywords = [word for word in node.keywords if word.arg not in FOR_PEOPLE.get(name, ())]
         return self.generic_visit(node)
 
     def visit_Module(self, node: ast.Module) -> ast.AST:

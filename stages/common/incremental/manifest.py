@@ -10,15 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.data.files import digest, read_json, write_json, write_table
+from stages.common.data.files import digest, read_json, write_json
 from stages.common.errors import StageError
+from stages.common.tables.items import KEYS, MANIFEST, MANIFEST_FILE
 
-KEYS = Path("data/keys")  # of the stages; DVC tracks a file of them for each folder of items
-MANIFEST = "manifest.parquet"
 JOURNAL = "journal.jsonl"
 SCRATCH = ".scratch"
-COLUMNS = ["id", "status", "reason", "error", "digest"]
-KEY_COLUMNS = ["id", "digest", "key"]
 WRITTEN = ".written"  # folder beside the keys: sizes and times of files as this machine wrote or checked them
 
 
@@ -37,10 +34,10 @@ class Row:
 
 def read_manifest(folder: Path) -> pd.DataFrame:
     """Return the manifest in `folder`; raises StageError where a stage has not run."""
-    path = folder / MANIFEST
+    path = folder / MANIFEST_FILE
     if not path.exists():
         raise StageError(f"{path} not found: run the stage that makes {folder} first (`dvc repro`)")
-    return pd.read_parquet(path)
+    return MANIFEST.read(path)
 
 
 def finished(folder: Path) -> pd.DataFrame:
@@ -81,8 +78,8 @@ class Folder:
     def recorded(self) -> dict[str, Row]:
         """Rows of the manifest with their keys, overruled by what an interrupted run noted in the journal."""
         rows: dict[str, Row] = {}
-        if (self.out / MANIFEST).exists():
-            table = pd.read_parquet(self.out / MANIFEST, columns=COLUMNS)
+        if (self.out / MANIFEST_FILE).exists():
+            table = pd.read_parquet(self.out / MANIFEST_FILE, columns=MANIFEST.names)
             keys = self._read_keys()
             # A key is good for the very files that it was noted for.
             table = table.merge(keys.astype("string"), on=["id", "digest"], how="left").fillna({"key": ""})
@@ -97,9 +94,9 @@ class Folder:
     def _read_keys(self) -> pd.DataFrame:
         """The table of keys; an empty one where there is none that can be read: all is then made anew."""
         try:
-            return pd.read_parquet(self.keys)[KEY_COLUMNS]
+            return pd.read_parquet(self.keys)[KEYS.names]
         except (OSError, ValueError, KeyError):
-            return pd.DataFrame(columns=KEY_COLUMNS)
+            return KEYS.frame([])
 
     def _journal(self) -> Iterator[dict[str, Any]]:
         path = self.out / JOURNAL
@@ -182,10 +179,10 @@ class Folder:
     def close(self, rows: dict[str, Row]) -> pd.DataFrame:
         """Write the manifest and the keys, remove the journal and every file that no row accounts for."""
         records = [asdict(rows[name]) for name in sorted(rows)]
-        table = pd.DataFrame(records, columns=[*COLUMNS, "key"]).astype("string")
-        manifest = table[COLUMNS]
-        write_table(self.keys, table[KEY_COLUMNS])
-        write_table(self.out / MANIFEST, manifest)
+        table = pd.DataFrame(records, columns=[*MANIFEST.names, "key"]).astype("string")
+        manifest = table[MANIFEST.names]
+        KEYS.write(self.keys, table[KEYS.names])
+        MANIFEST.write(self.out / MANIFEST_FILE, manifest)
         (self.out / JOURNAL).unlink(missing_ok=True)
         known = {path for row in rows.values() if row.status == "ok" for path in self.paths(row.id)}
         write_json(self._written, {path: stat for path, stat in sorted(self._stats.items()) if path in known})
@@ -199,7 +196,7 @@ class Folder:
         inside = path.relative_to(self.out).as_posix()
         return (
             path.is_file()
-            and inside != MANIFEST
+            and inside != MANIFEST_FILE
             and any(
                 inside.endswith(template.split("{id}")[1]) and Path(template).parent == Path(inside).parent
                 for template in self.files

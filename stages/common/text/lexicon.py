@@ -9,7 +9,6 @@ import pandas as pd
 from stages.common.data.files import digest
 from stages.common.errors import StageError
 
-TERMS, WORDS = "terms.parquet", "words.parquet"
 SPACES = str.maketrans("-_", "  ")
 
 
@@ -30,10 +29,10 @@ class Lexicon:
     def __init__(self, folder: Path) -> None:
         import ahocorasick
 
-        if not (folder / TERMS).exists():
-            raise StageError(f"{folder / TERMS} not found: run `dvc repro lexicon`")
-        self.terms = pd.read_parquet(folder / TERMS)
-        self.words = pd.read_parquet(folder / WORDS)
+        if not (folder / TERMS.at().name).exists():
+            raise StageError(f"{folder / TERMS.at().name} not found: run `dvc repro lexicon`")
+        self.terms = TERMS.read(folder / TERMS.at().name)
+        self.words = WORDS.read(folder / WORDS.at().name)
         self._index: Any = ahocorasick.Automaton()
         columns = (self.terms[name] for name in ("term", "id", "semantic_type", "abbreviation"))
         for term, concept, kind, abbreviation in zip(*columns, strict=True):
@@ -70,9 +69,9 @@ def normal(text: str) -> str:
 
 def lexicon_digest(folder: Path) -> str:
     """Identity of the lexicon in `folder`, for item keys."""
-    if not (folder / TERMS).exists():
-        raise StageError(f"{folder / TERMS} not found: run `dvc repro lexicon`")
-    return digest(folder / TERMS, folder / WORDS)
+    if not (folder / TERMS.at().name).exists():
+        raise StageError(f"{folder / TERMS.at().name} not found: run `dvc repro lexicon`")
+    return digest(*(folder / table.at().name for table in (TERMS, WORDS)))
 
 
 @functools.cache

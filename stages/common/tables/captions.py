@@ -1,0 +1,64 @@
+"""What stage captions writes: one JSON file a video, of corrected and sorted sentences."""
+
+from pathlib import Path
+from typing import Annotated, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from stages.common.tables.schema import Record
+from stages.common.tables.transcripts import Seconds
+
+FOLDER = Path("data/captions")
+
+Kind = Literal["medical", "roi", "other"]
+Correction = TypedDict(
+    "Correction",
+    {
+        "from": Annotated[str, Field(description="words as they were recognised")],
+        "to": Annotated[str, Field(description="the term that replaces them")],
+        "by": Annotated[str, Field(description="lexicon or llm, with _unconditioned where no word was suspected")],
+        "score": Annotated[float, Field(description="similarity of spelling and sound, 0..1")],
+    },
+)
+
+
+class Entity(TypedDict):
+    """A term of the lexicon in a text."""
+
+    term: Annotated[str, Field(description="as it stands in the text")]
+    id: Annotated[str, Field(description="concept id, UMLS:... where there is one")]
+    semantic_type: str
+    negated: NotRequired[Annotated[bool, Field(description="true where the text says that it is absent")]]
+
+
+class Sentence(TypedDict):
+    """A sentence; one with personal data has its times and the kinds of that data, and no words."""
+
+    start: Seconds
+    end: Seconds
+    times: Annotated[list[tuple[float, float]], Field(description="start and end of each word, s")]
+    raw: Annotated[str, Field(description="as it was recognised")]
+    text: Annotated[str, Field(description="with corrections made")]
+    corrections: list[Correction]
+    kind: Annotated[Kind, Field(description="medical text, region-of-interest text, or neither")]
+    entities: list[Entity]
+    personal_data: Annotated[list[str], Field(description="kinds found: name, email, phone, ...")]
+
+
+class SubPathology(TypedDict):
+    """A guess at the video's sub-pathology."""
+
+    field: str
+    probability: Annotated[float, Field(description="0..1")]
+
+
+class Captions(TypedDict):
+    """The captions of a video."""
+
+    sentences: list[Sentence]
+    sub_pathology: Annotated[list[SubPathology], Field(description="up to three, the likeliest first")]
+    refused: Annotated[dict[str, int], Field(description="corrections proposed and not made, by who proposed them")]
+
+
+CAPTIONS = Record("captions", "data/captions/{id}.json", Captions)

@@ -1,0 +1,42 @@
+"""What stage dataset writes: the table of all candidates, and webdataset shards of those that have a split."""
+
+from pathlib import Path
+
+from typing_extensions import TypedDict
+
+from stages.common.tables.fingerprints import SIMILARITY
+from stages.common.tables.keyframes import BACKGROUND, BLUR
+from stages.common.tables.pairs import PAIRS
+from stages.common.tables.schema import Column, Record, Table
+
+FOLDER = Path("data/dataset")
+SPLITS = ("train", "val", "test")
+
+DATASET = Table(
+    stage="dataset",
+    path="data/dataset/pairs.parquet",
+    rows="a candidate: a pair with its split, or with the reason why it was dropped",
+    columns=(
+        *PAIRS.columns,
+        SIMILARITY,
+        Column("split", "string", "train, val or test; empty where the pair was dropped"),
+        Column("drop", "string", "why the pair was dropped; empty where it has a split"),
+        Column("duplicate_of", "string", "pair_id of the image that stays in place of this copy"),
+        Column("text_group", "string", "pair_id of the first text that says nearly the same"),
+        Column("sha256", "string", "of the encoded image", "hex"),
+        BLUR,
+        BACKGROUND,
+    ),
+)
+
+
+class Sample(TypedDict):
+    """The .json of a sample in a shard; .jpg is the image, .txt the first text. The lists are in one order."""
+
+    source: str
+    texts: list[str]
+    pair_ids: list[str]
+    text_groups: list[str]
+
+
+SAMPLE = Record("dataset", "data/dataset/{split}-{number}.tar#{key}.json", Sample)

@@ -1,0 +1,21 @@
+"""What stage embeddings writes beside its vectors: the table of every set that was embedded."""
+
+from pathlib import Path
+
+from stages.common.tables.schema import Column, Table
+
+FOLDER = Path("data/embeddings")
+SETS = "sets"  # subfolder of FOLDER beside those of the models
+
+EVALSET = Table(
+    stage="embeddings",
+    path="data/embeddings/sets/{name}.parquet",
+    rows="an image of an evalset, or an image and one of its texts",
+    columns=(
+        Column("path", "string", "reference of the image, below the folder of evalsets or in a shard"),
+        Column("label", "int64", "number of the class in the protocol; -1 without one"),
+        Column("split", "string", "train, validation or test, or empty where there is no official split"),
+        Column("institution", "string", "where the slide comes from, or empty"),
+        Column("text", "string", "the text, in sets of pairs"),
+    ),
+)

@@ -1,0 +1,63 @@
+"""What stage keyframes writes: a table of holds a video, and a tar with their images, cuts and overlays."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from stages.common.frame_filter.prediction import FLAGS
+from stages.common.tables.schema import Column, Record, Table
+
+FOLDER = Path("data/keyframes")
+TAR = "{id}.tar"  # in FOLDER; members: one NNNN.jpg a clean image, and the two below
+CUTS_MEMBER, OVERLAYS_MEMBER = "cuts.json", "overlays.parquet"
+
+HOLD_ID = Column("hold_id", "string", "the hold, a stretch in which the camera rests (the paper: a stable chunk)")
+START = Column("start_s", "double", "when it begins, from the beginning of the video", "s")
+END = Column("end_s", "double", "when it ends, from the beginning of the video", "s")
+BLUR = Column("blur", "double", "0 sharp, 1 blurred (Crete et al. 2007)")
+BACKGROUND = Column("background", "double", "share of the image that is bright and without colour: bare background")
+BOX = (
+    Column("x0", "double", "left of the box, as a share of the width"),
+    Column("y0", "double", "top of the box, as a share of the height"),
+    Column("x1", "double", "right of the box, as a share of the width"),
+    Column("y1", "double", "bottom of the box, as a share of the height"),
+)
+
+
+FLAG = Column("flag_", "double", "probability that this spoils the image; NaN where no label taught it")
+FLAG_COLUMNS = tuple(replace(FLAG, name=f"flag_{name}") for name in FLAGS)
+
+
+HOLDS = Table(
+    stage="keyframes",
+    path="data/keyframes/{id}.parquet",
+    rows="a hold of one video whose image is histology",
+    columns=(
+        HOLD_ID,
+        START,
+        END,
+        Column("histology_prob", "double", "probability that the image is histology"),
+        Column("magnification", "int64", "class of the estimated objective: 0 up to 10x, 1 up to 20x, 2 above"),
+        Column("width", "int64", "of the image", "pixels"),
+        Column("height", "int64", "of the image", "pixels"),
+        Column("image", "string", "member of the video's tar with the clean image; holds of one view share it"),
+        BLUR,
+        BACKGROUND,
+        *FLAG_COLUMNS,
+    ),
+    more=FLAG,
+)
+OVERLAYS = Table(
+    stage="keyframes",
+    path="data/keyframes/{id}.tar#overlays.parquet",
+    rows="something small that lay over a hold's image at one moment: a cursor or an annotation",
+    columns=(
+        Column("t_s", "float", "time, from the beginning of the video", "s"),
+        Column("x", "float", "where it points, as a share of the width"),
+        Column("y", "float", "where it points, as a share of the height"),
+        *(Column(one.name, "float", one.meaning) for one in BOX),
+        Column("area", "float", "share of the picture that it covers"),
+        Column("changed", "float", "share of its pixels that differ from the picture before"),
+        HOLD_ID,
+    ),
+)
+CUTS: Record[list[float]] = Record("keyframes", "data/keyframes/{id}.tar#cuts.json", list[float])

@@ -1,0 +1,29 @@
+"""What stage lexicon writes: the index of terms, and its vocabulary."""
+
+from pathlib import Path
+
+from stages.common.tables.schema import Column, Table
+
+FOLDER = Path("models/lexicon")
+
+TERMS = Table(
+    stage="lexicon",
+    path="models/lexicon/terms.parquet",
+    rows="a form of a term",
+    columns=(
+        Column("term", "string", "as it is looked up: lower case, a space for each hyphen"),
+        Column("id", "string", "concept id, UMLS:... where there is one"),
+        Column("semantic_type", "string", "Anatomy, Cell, Disease, Finding, Neoplasm, Stain, ... or UMLS's own"),
+        Column("source", "string", "vocabulary: glossary, umls, mesh, mondo or hpo"),
+        Column("abbreviation", "bool", "whether it counts in capitals only"),
+    ),
+)
+WORDS = Table(
+    stage="lexicon",
+    path="models/lexicon/words.parquet",
+    rows="a word of the terms",
+    columns=(
+        Column("word", "string", "lower case, four letters or more"),
+        Column("concepts", "int64", "concepts in whose terms it occurs"),
+    ),
+)

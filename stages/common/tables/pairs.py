@@ -1,0 +1,43 @@
+"""Image-text pairs: the same columns from stage pairs and from every source."""
+
+from pathlib import Path
+
+from stages.common.tables.keyframes import HOLD_ID
+from stages.common.tables.schema import Column, Table
+from stages.common.tables.videos import VIDEO_ID
+
+FOLDER = Path("data/pairs")
+QUILT_EXPORT = FOLDER / "quilt.csv"  # under the column names of the released QUILT table
+
+PAIR_ID = Column("pair_id", "string", "the pair; unique over all sources")
+SOURCE = Column("source", "string", "quilt, pubmed, openpath, laion, table or a source of your own")
+IMAGE = Column("image", "string", "reference of the image: path/to.tar#member")
+TEXT = Column("text", "string", "the text")
+
+PAIRS = Table(
+    stage="pairs",
+    path="data/pairs/pairs.parquet",
+    rows="an image and a text",
+    columns=(
+        PAIR_ID,
+        SOURCE,
+        Column("group", "string", "what must stay in one split: the video, article, thread or image"),
+        VIDEO_ID,
+        HOLD_ID,
+        IMAGE,
+        Column("start_s", "double", "when the sentence begins; NaN beside video", "s"),
+        Column("end_s", "double", "when the sentence ends; NaN beside video", "s"),
+        TEXT,
+        Column("kind", "string", "medical or roi (region-of-interest) text"),
+        Column("box", "string", "JSON: [x0, y0, x1, y1] of the cursor's gesture, as shares of the image, or []"),
+        Column("entities", "string", "JSON: terms in the text, [{term, id, semantic_type, negated}]"),
+        Column("sub_pathology", "string", "one of the paper's 18 fields, or empty"),
+        Column("magnification", "double", "class of the objective: 0 up to 10x, 1 up to 20x, 2 above; NaN unknown"),
+        Column("width", "double", "of the image", "pixels"),
+        Column("height", "double", "of the image", "pixels"),
+        Column("confidence", "double", "how surely the text belongs to the image, 0..1"),
+        Column("reason", "string", "why they were paired: said_over_hold, pointed_at, captioned, ..."),
+        Column("provenance", "string", "where the image comes from: an address, or a file and a row"),
+        Column("license", "string", "as the source states it"),
+    ),
+)

@@ -1,0 +1,173 @@
+"""Tables and JSON records that stages hand on, each written down once: what there is, of which type, in which unit.
+
+Writers cast to a schema and readers check it. What a column means is for people, and is not stored in the files: a
+better wording makes no result stale.
+"""
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+import pandas as pd
+
+from stages.common.data.files import write_bytes, write_json
+from stages.common.errors import StageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Type = Literal["string", "float", "double", "int64", "bool", "binary"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, Arrow type, meaning and unit. Where `type` is string, "" means that there is no value."""
+
+    name: str
+    type: Type
+    meaning: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A parquet file that stage `stage` writes. `path` may have `{id}` or `{name}` in it; `rows` says what a row is.
+
+    A frame may have more columns than `columns` whose names begin like that of `more`; they are of its type, and follow.
+    """
+
+    stage: str
+    path: str
+    rows: str
+    columns: tuple[Column, ...]
+    more: Column | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns, in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def schema(self) -> "pa.Schema":
+        """The pyarrow schema, with unit and meaning as metadata of each field."""
+        import pyarrow as pa
+
+        fields = [
+            pa.field(one.name, pa.type_for_alias(one.type), metadata={"unit": one.unit, "meaning": one.meaning})
+            for one in self.columns
+        ]
+        return pa.schema(fields, metadata={"stage": self.stage, "rows": self.rows})
+
+    def at(self, **names: str) -> Path:
+        """The path of one file, such as `HOLDS.at(id=video_id)`."""
+        return Path(self.path.format(**names))
+
+    def frame(self, rows: Any) -> pd.DataFrame:
+        """A frame of `rows` (records, or sequences in order of the columns) with these columns, also without rows."""
+        return pd.DataFrame(rows, columns=self.names)
+
+    def to_bytes(self, frame: pd.DataFrame) -> bytes:
+        """Parquet bytes of `frame`, cast to the schema.
+
+        Raises ValueError, for whoever writes the stage, where a column is missing or unknown or cannot be cast.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        types = {column.name: column.type for column in self.columns}
+        more = [name for name in frame.columns if self.more and name not in types and name.startswith(self.more.name)]
+        types |= dict.fromkeys(more, self.more.type if self.more else "string")
+        if wrong := sorted(set(frame.columns) ^ set(types)):
+            raise ValueError(f"{self.path}: columns {', '.join(wrong)} are missing or not in the schema")
+        plain = pa.schema([pa.field(name, pa.type_for_alias(kind)) for name, kind in types.items()])
+        try:
+            table = pa.Table.from_pandas(frame[list(types)], schema=plain, preserve_index=False)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise ValueError(f"{self.path}: {' '.join(str(error).split())}") from None
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer)
+        return buffer.getvalue()
+
+    def write(self, path: Path, frame: pd.DataFrame) -> None:
+        """Write `frame` to `path`, whole or not at all. Raises as `to_bytes` does."""
+        write_bytes(path, self.to_bytes(frame))
+
+    def read(self, path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the table at `path`, or some of its columns.
+
+        Raises StageError naming the file, the column and the stage where one of them is not there.
+        """
+        if not path.exists():
+            raise StageError(f"{path} not found: {self._mend}")
+        return self._checked(path, path, columns)
+
+    def read_bytes(self, data: bytes, where: str) -> pd.DataFrame:
+        """Return the table in `data`, parquet bytes that come from `where`. Raises StageError like `read`."""
+        return self._checked(io.BytesIO(data), where, None)
+
+    def _checked(self, source: Any, where: object, columns: Sequence[str] | None) -> pd.DataFrame:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        wanted = list(columns) if columns is not None else self.names
+        try:
+            present = pq.read_schema(source).names
+        except (pa.ArrowInvalid, OSError):
+            raise StageError(f"{where} is not a parquet file: {self._mend}") from None
+        if missing := [name for name in wanted if name not in present]:
+            raise StageError(f"{where}: column '{missing[0]}' is missing: stage {self.stage} writes it: {self._mend}")
+        if isinstance(source, io.BytesIO):
+            source.seek(0)
+        return pd.read_parquet(source, columns=None if columns is None else wanted)
+
+    @property
+    def _mend(self) -> str:
+        return f"run `dvc repro {self.stage}`"
+
+
+@dataclass(frozen=True)
+class Record(Generic[T]):
+    """A JSON file of the form `kind`, a TypedDict, that stage `stage` writes. `path` may have `{id}` in it."""
+
+    stage: str
+    path: str
+    kind: type[T]
+
+    def at(self, **names: str) -> Path:
+        """The path of one file."""
+        return Path(self.path.format(**names))
+
+    def write(self, path: Path, value: T) -> None:
+        """Write `value` to `path`, whole or not at all."""
+        write_json(path, value)
+
+    def read(self, path: Path) -> T:
+        """Return what `path` holds, as it is written there.
+
+        Raises StageError naming the file, the key and the stage where it is not of this form.
+        """
+        if not path.exists():
+            raise StageError(f"{path} not found: run `dvc repro {self.stage}`")
+        return self.read_bytes(path.read_bytes(), str(path))
+
+    def read_bytes(self, data: bytes, where: str) -> T:
+        """Return the record in `data`, JSON bytes that come from `where`. Raises StageError like `read`."""
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            value: T = json.loads(data)
+            TypeAdapter(self.kind).validate_python(value)
+        except (ValueError, ValidationError) as error:
+            problem = "it is not JSON"
+            if isinstance(error, ValidationError):
+                first = error.errors()[0]
+                key = ".".join(map(str, first["loc"]))
+                problem = f"'{key}' is missing" if first["type"] == "missing" else f"{key}: {first['msg']}"
+            raise StageError(
+                f"{where}: {problem}: stage {self.stage} writes it: run `dvc repro {self.stage}`"
+            ) from None
+        return value

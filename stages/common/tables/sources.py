@@ -1,0 +1,24 @@
+"""What stage sources writes for each source beside video: its pairs, and what was dropped."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from stages.common.tables.pairs import PAIRS
+from stages.common.tables.schema import Column, Table
+
+FOLDER = Path("data/sources")
+
+SOURCE_PAIRS = replace(PAIRS, stage="sources", path="data/sources/{name}/pairs.parquet")
+DROPPED = Table(
+    stage="sources",
+    path="data/sources/{name}/dropped.parquet",
+    rows="a candidate that was dropped",
+    columns=(
+        Column("key", "string", "the candidate, within its source"),
+        Column("group", "string", "what it belongs to: the article, thread or image"),
+        Column("reason", "string", "why it was dropped, a short word"),
+        Column("detail", "string", "what there is to add"),
+        Column("provenance", "string", "where the image comes from"),
+        Column("license", "string", "as the source states it"),
+    ),
+)

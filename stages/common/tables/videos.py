@@ -1,0 +1,84 @@
+"""What stage videos writes: media files with a record each, and two tables."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from stages.common.tables.items import ERROR, REASON, STATUS
+from stages.common.tables.schema import Column, Record, Table
+
+FOLDER = Path("data/videos")
+MEDIA = FOLDER / "media"
+PRESCREENED = FOLDER / "prescreened"
+LISTINGS = FOLDER / "listings.json"
+
+VIDEO_ID = Column("video_id", "string", "the video; names its files in all stages")
+
+VIDEOS = Table(
+    stage="videos",
+    path="data/videos/videos.parquet",
+    rows="a video that was fetched",
+    columns=(
+        VIDEO_ID,
+        Column("url", "string", "where it came from: an address, or a path in the catalog"),
+        Column("field", "string", "sub-pathology that the catalog lists it under"),
+        Column("channel", "string", "name of the channel"),
+        Column("channel_id", "string", "id of the channel"),
+        Column("title", "string", "title on the site, or of the sidecar, or the file's name"),
+        Column("duration_s", "double", "length of the file", "s"),
+        Column("width", "int64", "of a frame", "pixels"),
+        Column("height", "int64", "of a frame", "pixels"),
+        Column("fps", "double", "mean frame rate", "1/s"),
+        Column("has_audio", "bool", "whether the file has sound"),
+        Column("language", "string", "as the site says"),
+        Column("license", "string", "as the site says"),
+        Column("upload_date", "string", "as the site says", "YYYYMMDD"),
+        Column("format_id", "string", "the site's name of the format fetched"),
+        Column("yt_dlp", "string", "version of yt-dlp that fetched it"),
+        Column("digest", "string", "SHA-256 of the media file", "hex"),
+    ),
+)
+STATUS_TABLE = Table(
+    stage="videos",
+    path="data/videos/status.parquet",
+    rows="a video that the catalog lists, whatever became of it",
+    columns=(Column("id", "string", "the video"), STATUS, REASON, ERROR),
+)
+
+
+class Video(TypedDict):
+    """What is known of a fetched video; a row of videos.parquet."""
+
+    video_id: str
+    url: Annotated[str, Field(description="where it came from: an address, or a path in the catalog")]
+    field: Annotated[str, Field(description="sub-pathology that the catalog lists it under")]
+    title: str | None
+    channel: str | None
+    channel_id: str | None
+    channel_follower_count: Annotated[int | None, Field(description="subscribers of the channel")]
+    language: str | None
+    license: str | None
+    upload_date: Annotated[str | None, Field(description="YYYYMMDD")]
+    format_id: str | None
+    duration_s: Annotated[float, Field(description="s")]
+    width: Annotated[int, Field(description="pixels")]
+    height: Annotated[int, Field(description="pixels")]
+    fps: Annotated[float, Field(description="mean frame rate, 1/s")]
+    has_audio: bool
+    yt_dlp: Annotated[str, Field(description="version that fetched it")]
+    digest: Annotated[str, Field(description="SHA-256 of the media file")]
+
+
+class Shares(TypedDict, total=False):
+    """What the small copy of a video shows in pre-screening; `copy` alone, and null, where there was none."""
+
+    copy: Annotated[str | None, Field(description="the site's name of the format looked at")]
+    histology: Annotated[float, Field(description="share of the frames that are histology, 0..1")]
+    narrative: Annotated[float, Field(description="share of sampled histology frames that begin a streak, 0..1")]
+    filter: Annotated[str, Field(description="digest of the frame filter that predicted it")]
+
+
+VIDEO = Record("videos", "data/videos/media/{id}.json", Video)
+SHARES = Record("videos", "data/videos/prescreened/{id}.json", Shares)
