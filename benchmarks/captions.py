@@ -19,7 +19,8 @@ from stages.captions.sentences import sentences as cut
 from stages.captions.sort import sub_pathology
 from stages.common.models.threads import cores
 from stages.common.stage.params import load_params
-from stages.common.text.lexicon import TERMS, Lexicon
+from stages.common.tables.lexicon import TERMS
+from stages.common.text.lexicon import Lexicon
 from stages.demo.script import Script, cast, write
 from stages.demo.voice import SAMPLE_RATE as SPOKEN_RATE
 from stages.lexicon.build import build
@@ -126,7 +127,7 @@ def linking(lexicon: Lexicon) -> None:
 def index(folder: Path) -> None:
     """Seconds to build the index, and to load it."""
     took = seconds(lambda: build(load_params("lexicon")[0], folder, folder / "metrics.json"), rounds=1)
-    report("index built", took, None, 30, f"{len(pd.read_parquet(folder / TERMS))} names", unit="s")
+    report("index built", took, None, 30, f"{len(TERMS.read(folder / TERMS.path.name))} names", unit="s")
     report("index loaded", seconds(lambda: Lexicon(folder), rounds=1), None, 30, "once per process", unit="s")
 
 

@@ -3,25 +3,26 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from benchmarks import report
 from stages.audit.gold import read_videos
 from stages.audit.timeline import pair_metrics
 from stages.common.data.pairs import pairs_table
 from stages.common.incremental.manifest import finished
+from stages.common.paths import CAPTIONS_DIR
 from stages.common.stage.params import load_params
-from stages.pairs.__main__ import CAPTIONS, KEYFRAMES, VIDEOS, video_rows
+from stages.common.tables.keyframes import HOLDS
+from stages.common.tables.videos import VIDEO_TABLE
+from stages.pairs.__main__ import video_rows
 
 
 def scores(rule: str) -> dict[str, Any]:
     """Precision and recall of `rule` over all captioned videos."""
     params = load_params("pairs")[0].model_copy(update={"rule": rule})
-    videos = pd.read_parquet(VIDEOS / "videos.parquet").set_index("video_id")
-    names = finished(CAPTIONS).id
+    videos = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id")
+    names = finished(CAPTIONS_DIR).id
     pairs = pairs_table([row for name in names for row in video_rows(name, videos.loc[name], params)])
     gold = read_videos(Path(load_params("audit")[0].gold))
-    holds = {name: pd.read_parquet(KEYFRAMES / f"{name}.parquet") for name in names}
+    holds = {name: HOLDS.read(HOLDS.at(id=name)) for name in names}
     found: dict[str, Any] = pair_metrics(gold, pairs, holds)["pairs"]
     return found
 

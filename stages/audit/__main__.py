@@ -1,47 +1,59 @@
 """Score curation against gold labels, where there are any, and draw the sample that experts review."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from stages.audit.params import Params
+from stages.common.paths import (
+    CAPTIONS_DIR,
+    FRAME_FILTER_DIR,
+    KEYFRAMES_DIR,
+    LEXICON_DIR,
+    MEDIA_DIR,
+    REPORTS_DIR,
+    ROIS_DIR,
+    metrics_file,
+)
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 
-DATA, OUT, METRICS = Path("data"), Path("reports/audit"), Path("reports/metrics/audit.json")
+SAMPLE_CSV = REPORTS_DIR / "audit" / "sample.csv"
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Write reports/metrics/audit.json and reports/audit/sample.csv, in which what experts wrote stays."""
-    import pandas as pd
-
     from stages.common.data.answers import write_to_fill_in
     from stages.common.data.files import write_json
+    from stages.common.tables.dataset import DATASET_TABLE
 
-    dataset = DATASET.read(DATASET.at())
+    dataset = DATASET_TABLE.read(DATASET_TABLE.at())
     metrics = _scores(params, base, dataset)
     kept = dataset[dataset.split != ""]
     sample = kept.sample(min(params.sample, len(kept)), random_state=base.seed).sort_values("pair_id")
     columns = ["pair_id", "source", "image", "text", "box", "sub_pathology", "magnification", "confidence"]
-    rows = write_to_fill_in(OUT / "sample.csv", sample[columns], "pair_id")
-    write_json(METRICS, metrics | {"sample": len(sample)})
+    rows = write_to_fill_in(SAMPLE_CSV, sample[columns], "pair_id")
+    write_json(metrics_file("audit"), metrics | {"sample": len(sample)})
     gold = metrics["gold"]
     return {"items": len(sample), "rows": len(rows), "with gold labels": f"{gold['videos']} of {gold['of']} videos"}
 
 
 def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
     """Every score that gold labels allow, and of how many of the catalog's videos there are any."""
-    import pandas as pd
-
     from stages.audit.copies import copy_metrics
     from stages.audit.frames import frame_metrics
     from stages.audit.gold import read_exports, read_videos
     from stages.audit.text import field_metrics, text_metrics
     from stages.audit.timeline import cut_metrics, hold_metrics, pair_metrics, roi_metrics
-    from stages.common.data.files import read_json, read_tar
+    from stages.common.data.files import read_tar
     from stages.common.incremental.manifest import finished
     from stages.common.models.device import pick_device
     from stages.common.stage.params import load_params
+    from stages.common.tables.captions import CAPTIONS
+    from stages.common.tables.keyframes import CUTS, CUTS_MEMBER, HOLDS, tar_of
+    from stages.common.tables.pairs import PAIR_TABLE
+    from stages.common.tables.rois import BOXES
+    from stages.common.tables.transcripts import TRANSCRIPT
+    from stages.common.tables.videos import STATUS_TABLE, VIDEO_TABLE
     from stages.common.text.lexicon import load_lexicon
 
     folder, listed = Path(params.gold), set(STATUS_TABLE.read(STATUS_TABLE.at()).id)
@@ -52,29 +64,29 @@ def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
     keyframes, _ = load_params("keyframes")
     device = pick_device(base.device)
     names = {
-        stage: [name for name in finished(DATA / stage).id if name in gold]
-        for stage in ("keyframes", "captions", "rois")
+        folder.name: [name for name in finished(folder).id if name in gold]
+        for folder in (KEYFRAMES_DIR, CAPTIONS_DIR, ROIS_DIR)
     }
     holds = {name: HOLDS.read(HOLDS.at(id=name)) for name in names["keyframes"]}
     cuts = {
-        name: _cuts(name)
+        name: CUTS.read_bytes(read_tar(at := tar_of(name), [CUTS_MEMBER])[CUTS_MEMBER], f"{at}#{CUTS_MEMBER}")
         for name in names["keyframes"]
     }
-    videos = VIDEOS.read(VIDEOS.at()).set_index("video_id")
+    videos = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id")
     boxes = {name: BOXES.read(BOXES.at(id=name)) for name in names["rois"]}
     heard = {name: TRANSCRIPT.read(TRANSCRIPT.at(id=name)) for name in names["captions"]}
     captions = {name: CAPTIONS.read(CAPTIONS.at(id=name)) for name in names["captions"]}
-    pairs = PAIRS.read(PAIRS.at())
+    pairs = PAIR_TABLE.read(PAIR_TABLE.at())
     return {
         "gold": {"videos": len(gold), "of": len(listed)},
-        **text_metrics(gold, heard, captions, load_lexicon(Path("models/lexicon"))),
+        **text_metrics(gold, heard, captions, load_lexicon(LEXICON_DIR)),
         **field_metrics(gold, captions),
         **hold_metrics(gold, holds, keyframes.min_hold_s, params.tolerance_s),
         **cut_metrics(gold, cuts, videos.fps.to_dict()),
         **roi_metrics(gold, boxes, params.min_iou),
         **pair_metrics(gold, pairs, holds),
         **copy_metrics(read_exports(folder), dataset),
-        **frame_metrics(gold, DATA / "videos" / "media", Path("models/frame_filter"), base.jobs, base.seed, device),
+        **frame_metrics(gold, MEDIA_DIR, FRAME_FILTER_DIR, base.jobs, base.seed, device),
     }
 
 

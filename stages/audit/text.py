@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from stages.audit.gold import Video
+from stages.common.tables.captions import Captions
+from stages.common.tables.transcripts import Transcript
 from stages.common.text.lexicon import Lexicon
 
 
@@ -38,7 +40,7 @@ def concepts(lexicon: Lexicon, text: str) -> Counter[str]:
 
 
 def text_metrics(
-    gold: dict[str, Video], transcripts: dict[str, Any], captions: dict[str, Any], lexicon: Lexicon
+    gold: dict[str, Video], transcripts: dict[str, Transcript], captions: dict[str, Captions], lexicon: Lexicon
 ) -> dict[str, Any]:
     """Metrics asr, terms and corrections over the captioned videos whose words are labelled; none without any."""
     spoken = {name: gold[name].sentences for name in sorted(captions) if name in gold}
@@ -62,14 +64,14 @@ def text_metrics(
     }
 
 
-def field_metrics(gold: dict[str, Video], captions: dict[str, Any]) -> dict[str, Any]:
+def field_metrics(gold: dict[str, Video], captions: dict[str, Captions]) -> dict[str, Any]:
     """Metric sub_pathology over the captioned videos whose field is labelled; none without any."""
     names = [name for name in sorted(captions) if name in gold and gold[name].field]
     right = sum(captions[name]["sub_pathology"][0]["field"] == gold[name].field for name in names)
     return {"sub_pathology": {"top1": right / len(names), "videos": len(names)}} if names else {}
 
 
-def correction_scores(said: dict[str, str], captions: dict[str, Any]) -> dict[str, Any]:
+def correction_scores(said: dict[str, str], captions: dict[str, Captions]) -> dict[str, Any]:
     """For each way of finding errors (paper 5b: conditioned or not) the corrections made, and the share of them that
     put in what was said in the video."""
     spoken = {name: f" {normalise(text)} " for name, text in said.items()}

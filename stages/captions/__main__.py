@@ -2,37 +2,38 @@
 
 import functools
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from stages.captions.params import Params
+from stages.common.paths import CAPTIONS_DIR, KEYS_DIR, LEXICON_DIR, TRANSCRIPTS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
+from stages.common.tables.captions import Captions, Sentence
 
-VIDEOS, TRANSCRIPTS, OUT = Path("data/videos"), Path("data/transcripts"), Path("data/captions")
-MODEL, REPLIES = Path("models/lexicon"), OUT / "replies"
+REPLIES = CAPTIONS_DIR / "replies"
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Caption every video that has a transcript."""
-    import pandas as pd
-
     from stages.captions.work import captions
-    from stages.common.data.files import read_json, write_json
+    from stages.common.data.files import write_json
     from stages.common.incremental.dependencies import Dependencies
     from stages.common.incremental.forced import forced
-    from stages.common.incremental.manifest import KEYS, counts, finished
+    from stages.common.incremental.manifest import counts, finished
     from stages.common.incremental.runner import Item, run_items
+    from stages.common.tables.captions import CAPTIONS
+    from stages.common.tables.transcripts import TRANSCRIPT
+    from stages.common.tables.videos import VIDEO_TABLE
     from stages.common.text.lexicon import lexicon_digest
 
-    titles = VIDEOS.read(VIDEOS.at()).set_index("video_id").title.fillna("")
+    titles = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id").title.fillna("")
     items = [
         Item(
             row.id,
             f"{row.digest} {titles[row.id]}",
             {"transcript": str(TRANSCRIPT.at(id=row.id)), "title": titles[row.id]},
         )
-        for row in finished(TRANSCRIPTS).itertuples()
+        for row in finished(TRANSCRIPTS_DIR).itertuples()
     ]
     for path in REPLIES.glob("*.jsonl"):
         if path.stem not in {item.id for item in items}:
@@ -40,16 +41,16 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     manifest, done = run_items(
         items,
         functools.partial(
-            captions, params=params, model=MODEL, replies=REPLIES, budget=params.llm.max_cost / max(1, len(items))
+            captions, params=params, model=LEXICON_DIR, replies=REPLIES, budget=params.llm.max_cost / max(1, len(items))
         ),
         name="captions",
-        out=OUT,
+        out=CAPTIONS_DIR,
         files=("{id}.json",),
-        keys=KEYS / "captions.parquet",
+        keys=KEYS_DIR / "captions.parquet",
         needs=Dependencies(
             code=(captions,),
             params=params,
-            models={"lexicon": lexicon_digest(MODEL)},
+            models={"lexicon": lexicon_digest(LEXICON_DIR)},
             libraries=("nltk", "rapidfuzz", "jellyfish"),
         ),
         base=base,
@@ -70,11 +71,11 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         "concepts": len({entity["id"] for row in rows for entity in row["entities"]}),
         "sub_pathology": dict(sorted(Counter(one["sub_pathology"][0]["field"] for one in made).items())),
     }
-    write_json(Path("reports/metrics/captions.json"), metrics)
+    write_json(metrics_file("captions"), metrics)
     return {"items": done, "videos": len(items), "sentences": len(rows)}
 
 
-def _corrections(rows: list[dict[str, Any]], made: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+def _corrections(rows: list[Sentence], made: list[Captions]) -> dict[str, dict[str, int]]:
     """For each way of finding errors, how many corrections were proposed and how many the lexicon confirmed."""
     kept = Counter(fix["by"] for row in rows for fix in row["corrections"])
     proposed = kept.copy()

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 from stages.captions.candidates import SHORTEST, Candidates, Likeness, letters, likeness, sound
 from stages.captions.params import Params
 from stages.captions.phrases import keyphrases, stopwords
+from stages.common.tables.captions import Correction as CorrectionRecord
 from stages.common.text.english import common, usual_pairs
 from stages.common.text.lexicon import Lexicon, normal
 
@@ -34,10 +34,9 @@ class Correction:
     by: str
     score: float
 
-    def record(self) -> dict[str, Any]:
-        """As stored in captions: {from, to, by, score}."""
-        values = asdict(self)
-        return {"from": values.pop("from_"), **values}
+    def record(self) -> CorrectionRecord:
+        """As stored in captions."""
+        return {"from": self.from_, "to": self.to, "by": self.by, "score": self.score}
 
 
 def proposer(engine: str, words: str, suspects: set[str]) -> str:

@@ -1,13 +1,14 @@
 """Two ways to correct and sort what was said, behind one face."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from stages.captions.chat import Chat
 from stages.captions.correct import Corrector, Repair
 from stages.captions.llm import LlmEngine
 from stages.captions.params import Params
 from stages.captions.sort import kind, sub_pathology
+from stages.common.tables.captions import Kind, SubPathology
 from stages.common.text.lexicon import Entity
 
 
@@ -17,10 +18,10 @@ class Engine(Protocol):
     def correct(self, texts: list[str]) -> list[Repair]:
         """Return each sentence with its misheard terms repaired."""
 
-    def kinds(self, texts: list[str], entities: list[list[Entity]]) -> list[str]:
+    def kinds(self, texts: list[str], entities: list[list[Entity]]) -> list[Kind]:
         """Return medical, roi or other for each sentence with its `entities`."""
 
-    def sub_pathology(self, title: str, text: str) -> list[dict[str, Any]]:
+    def sub_pathology(self, title: str, text: str) -> list[SubPathology]:
         """Return up to three fields of pathology, each with a probability, the likeliest first."""
 
 
@@ -35,11 +36,11 @@ class LexiconEngine:
         """Repair each sentence on its own."""
         return [self.corrector.correct(text) for text in texts]
 
-    def kinds(self, texts: list[str], entities: list[list[Entity]]) -> list[str]:
+    def kinds(self, texts: list[str], entities: list[list[Entity]]) -> list[Kind]:
         """By medical terms and pointing words."""
         return [kind(text, own, self.cues) for text, own in zip(texts, entities, strict=True)]
 
-    def sub_pathology(self, title: str, text: str) -> list[dict[str, Any]]:
+    def sub_pathology(self, title: str, text: str) -> list[SubPathology]:
         """By words that speak for each field."""
         return sub_pathology(title, text)
 

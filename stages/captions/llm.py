@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +10,7 @@ from stages.captions.candidates import likeness
 from stages.captions.chat import Chat
 from stages.captions.correct import Correction, Corrector, Repair, proposer
 from stages.captions.sort import fields
+from stages.common.tables.captions import Kind, SubPathology
 
 BATCH = 20  # sentences in one question
 PLAUSIBLE = 0.4  # likeness of spelling and sound that a replacement must have to what was heard
@@ -59,7 +60,7 @@ class Replacements(_Shape):
 class Kinds(_Shape):
     """The reply to SORT."""
 
-    kinds: list[Literal["medical", "roi", "other"]]
+    kinds: list[Kind]
 
 
 class FieldGuess(_Shape):
@@ -114,17 +115,19 @@ class LlmEngine:
             text = text[: heard.start()] + one.to + text[heard.end() :]
         return Repair(text, made, dict(refused))
 
-    def kinds(self, texts: list[str], entities: list[list[Any]]) -> list[str]:
+    def kinds(self, texts: list[str], entities: list[list[Any]]) -> list[Kind]:
         """Return the kind of each sentence; one without a medical term is other, whatever the model says."""
-        found: list[str] = []
+        found: list[Kind] = []
         for begin in range(0, len(texts), BATCH):
             part = texts[begin : begin + BATCH]
             kinds = self.chat.ask(SORT, {"sentences": part}, Kinds).kinds
             found += (kinds + ["other"] * len(part))[: len(part)]
         return [kind if own else "other" for kind, own in zip(found, entities, strict=True)]
 
-    def sub_pathology(self, title: str, text: str) -> list[dict[str, Any]]:
+    def sub_pathology(self, title: str, text: str) -> list[SubPathology]:
         """Return up to three fields with a probability each."""
         guesses = self.chat.ask(NAME, {"title": title, "text": text}, Fields).fields
-        known = [guess.model_dump() for guess in guesses if guess.field in fields()]
+        known: list[SubPathology] = [
+            {"field": guess.field, "probability": guess.probability} for guess in guesses if guess.field in fields()
+        ]
         return sorted(known, key=lambda guess: -guess["probability"])[:3]

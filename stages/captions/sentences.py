@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.captions.corpora import nltk_with
+from stages.common.tables.transcripts import Word
 
 PAUSE_S = 1.5  # a silence this long ends a sentence even where the recogniser set no full stop
 
@@ -24,7 +25,7 @@ def _splitter(nltk_data: str) -> Any:
     return nltk_with(nltk_data).tokenize.PunktTokenizer("english")
 
 
-def sentences(words: list[dict[str, Any]], nltk_data: str) -> list[Sentence]:
+def sentences(words: list[Word], nltk_data: str) -> list[Sentence]:
     """Return the sentences of `words` ({word, start, end}, in time order), split by NLTK's Punkt and by long pauses."""
     found = []
     for run in _runs(words):
@@ -39,8 +40,8 @@ def sentences(words: list[dict[str, Any]], nltk_data: str) -> list[Sentence]:
     return found
 
 
-def _runs(words: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    runs: list[list[dict[str, Any]]] = []
+def _runs(words: list[Word]) -> list[list[Word]]:
+    runs: list[list[Word]] = []
     for word in words:
         if not runs or word["start"] - runs[-1][-1]["end"] > PAUSE_S:
             runs.append([])

@@ -4,9 +4,9 @@ import functools
 import math
 import re
 from pathlib import Path
-from typing import Any
 
 from stages.common.data.files import read_yaml
+from stages.common.tables.captions import Kind, SubPathology
 from stages.common.text.lexicon import Entity
 
 FIELDS = Path(__file__).parent / "sub_pathologies.yaml"
@@ -15,7 +15,7 @@ FLOOR = 0.1  # what speaks for any field before a word is said
 MEDICAL = frozenset({"Anatomy", "Cell", "Disease", "Finding", "Neoplasm", "Stain", "Substance", "Tissue"})
 
 
-def kind(text: str, entities: list[Entity], cues: tuple[str, ...]) -> str:
+def kind(text: str, entities: list[Entity], cues: tuple[str, ...]) -> Kind:
     """Return roi for a sentence with a medical term and a pointing cue, medical for one with a term, else other.
 
     UMLS brings semantic types of its own; all of them count as medical.
@@ -33,7 +33,7 @@ def fields() -> dict[str, dict[str, list[str]]]:
     return tree
 
 
-def sub_pathology(title: str, text: str, top: int = 3) -> list[dict[str, Any]]:
+def sub_pathology(title: str, text: str, top: int = 3) -> list[SubPathology]:
     """Return the `top` fields with a probability each: their shares of what speaks for any.
 
     A word counts by the logarithm of how often it is said, so that many different words beat one that is repeated; the

@@ -3,7 +3,6 @@
 import functools
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from stages.captions.correct import Corrector, Repair
 from stages.captions.engines import engine
@@ -17,7 +16,7 @@ from stages.common.tables.captions import Sentence as CaptionSentence
 from stages.common.tables.transcripts import TRANSCRIPT
 from stages.common.text.lexicon import Entity, load_lexicon
 
-OTHER = "other"
+OTHER: Kind = "other"
 
 
 @functools.cache

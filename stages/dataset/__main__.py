@@ -3,25 +3,25 @@
 `check` reads the finished dataset and tells what is wrong with it.
 """
 
-from pathlib import Path
 from typing import Any
 
+from stages.common.paths import DATASET_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.dataset.params import Params
-
-OUT, METRICS = Path("data/dataset"), Path("reports/metrics/dataset.json")
-PAIRS, SOURCES, FINGERPRINTS = Path("data/pairs/pairs.parquet"), Path("data/sources"), Path("data/fingerprints")
 
 
 def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     """Make the merged dataset out of `params.sources`, or check it."""
     import pandas as pd
 
-    from stages.common.data.files import write_bytes, write_json, write_table
+    from stages.common.data.files import write_bytes, write_json
     from stages.common.errors import StageError
     from stages.common.stage.notes import NOTE, note_on_dataset
     from stages.common.stage.params import load_all_params
+    from stages.common.tables.dataset import DATASET_TABLE
+    from stages.common.tables.fingerprints import EVALSET_IMAGES, IMAGES, SIMILARITIES
+    from stages.common.tables.sources import DROPPED
     from stages.dataset.card import write_card
     from stages.dataset.check import check
     from stages.dataset.croissant import write_croissant
@@ -30,7 +30,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     from stages.dataset.verify import verifier
 
     if what == "check":
-        return check(OUT, METRICS)
+        return check(DATASET_DIR, metrics_file("dataset"))
     tables = {name: _pairs_of(name) for name in params.sources}
     for name, found in tables.items():
         if name != "quilt" and found.empty and DROPPED.read(DROPPED.at(name=name)).empty:
@@ -41,16 +41,27 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     images, tests, fit = (table.read(table.at()) for table in (IMAGES, EVALSET_IMAGES, SIMILARITIES))
     pairs = pairs.merge(fit, on="pair_id", how="left")
     table = merge(pairs, images, tests, params, base.seed, verifier(base.jobs))
-    DATASET.write(DATASET.at(), table)
-    packed = write_shards(table, OUT, params.max_side, params.shard_size, params.min_shards, base.seed, base.jobs)
+    DATASET_TABLE.write(DATASET_TABLE.at(), table)
+    packed = write_shards(
+        table, DATASET_DIR, params.max_side, params.shard_size, params.min_shards, base.seed, base.jobs
+    )
     metrics = _metrics(table, packed) | {"leaks_left": leaks_left(table, images, tests, params.phash_distance)}
     all_params = load_all_params()
     note = note_on_dataset(all_params)
-    write_bytes(OUT / NOTE, note.encode())
-    write_card(OUT, table, metrics, all_params["report"].title, note)  # type: ignore[attr-defined]
-    write_croissant(OUT, "quilt-1m-pipeline-dataset")
-    write_json(METRICS, metrics)
+    write_bytes(DATASET_DIR / NOTE, note.encode())
+    write_card(DATASET_DIR, table, metrics, all_params["report"].title, note)  # type: ignore[attr-defined]
+    write_croissant(DATASET_DIR, "quilt-1m-pipeline-dataset")
+    write_json(metrics_file("dataset"), metrics)
     return {"items": len(table), "pairs": metrics["pairs"], "images": metrics["images"]}
+
+
+def _pairs_of(source: str) -> Any:
+    """The table of pairs of one source."""
+    from stages.common.tables.pairs import PAIR_TABLE
+    from stages.common.tables.sources import SOURCE_PAIRS
+
+    table = PAIR_TABLE if source == "quilt" else SOURCE_PAIRS
+    return table.read(table.at(name=source))
 
 
 def _metrics(table: Any, packed: dict[str, int]) -> dict[str, Any]:
@@ -64,7 +75,7 @@ def _metrics(table: Any, packed: dict[str, int]) -> dict[str, Any]:
         "per_source": _sizes(kept.groupby("source")),
         "per_split": {split: int((kept.split == split).sum()) for split in packed},
         "images_per_split": packed,
-        "shards": {split: len(list(OUT.glob(f"{split}-*.tar"))) for split in packed},
+        "shards": {split: len(list(DATASET_DIR.glob(f"{split}-*.tar"))) for split in packed},
         "dropped": _sizes(dropped.groupby("drop")),
         "dropped_per_source": {str(name): _sizes(rows.groupby("drop")) for name, rows in dropped.groupby("source")},
         "words_per_text": float(words.mean()) if len(kept) else 0.0,

@@ -11,7 +11,7 @@ import pandas as pd
 from stages.common.data.files import read_json
 from stages.common.data.pictures import decode
 from stages.common.errors import Rejected, StageError
-from stages.common.tables.dataset import DATASET, SPLITS
+from stages.common.tables.dataset import DATASET_TABLE, SPLITS
 
 MEMBERS = (".jpg", ".json", ".txt")
 SHOWN = 5  # problems that are told in full
@@ -21,7 +21,7 @@ def check(folder: Path, metrics: Path) -> dict[str, Any]:
     """Read every shard in `folder`. Raises StageError with the first problems where there are any."""
     from tqdm import tqdm
 
-    table = DATASET.read(folder / DATASET.at().name, ["pair_id", "split"])
+    table = DATASET_TABLE.read(folder / DATASET_TABLE.path.name, ["pair_id", "split"])
     split_of = dict(zip(table.pair_id, table.split, strict=True))
     problems: list[str] = []
     seen: Counter[str] = Counter()

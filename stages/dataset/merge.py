@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.common.tables.dataset import DATASET
+from stages.common.tables.dataset import DATASET_TABLE
 from stages.dataset.duplicates import Fingerprints, Verify, copies, hash_rows, leaks
 from stages.dataset.neighbours import hamming_pairs
 from stages.dataset.params import Params
@@ -50,7 +50,7 @@ def merge(
     splits = _splits(groups, names.to_numpy(object), found, params, seed)
     table["split"] = table.group.map(splits).fillna("")
     table.loc[table["drop"] != "", "split"] = ""
-    return table[DATASET.names].sort_values("pair_id", ignore_index=True)
+    return table[DATASET_TABLE.names].sort_values("pair_id", ignore_index=True)
 
 
 def _ordered(pairs: pd.DataFrame, sources: Sequence[str]) -> pd.DataFrame:

@@ -5,44 +5,40 @@ What was embedded before with the same weights, images and words is kept.
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from stages.common.paths import DATASET_DIR, EMBEDDINGS_DIR, KEYS_DIR, QUILTNET_DIR
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.embeddings.params import Params
 
-OUT, DATASET, TUNED = Path("data/embeddings"), Path("data/dataset"), Path("models/quiltnet")
-SETS = "sets"  # folder beside those of the models
-
 
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Write the tables of the sets, and per model and set the vectors of images and of texts or classes."""
-    from stages.common.data.files import write_table
     from stages.common.evalsets.protocol import HELD_OUT, read_protocol
     from stages.common.incremental.dependencies import Dependencies
     from stages.common.incremental.forced import forced
-    from stages.common.incremental.manifest import KEYS
     from stages.common.models.clip import build as start_model
     from stages.common.models.clip import load, named
     from stages.common.models.embed import embed_classes, embed_images, embed_texts
     from stages.common.stage.params import load_params
+    from stages.common.tables.embeddings import EVALSET, SETS
     from stages.embeddings.cache import VectorCache, files_digest, weights_digest
     from stages.embeddings.sets import Reader, held_out
 
     evaluation, _ = load_params("evaluation")
     protocol, sets = read_protocol(evaluation.protocol, evaluation.evalsets)
-    if len(table := held_out(DATASET)):
+    if len(table := held_out(DATASET_DIR)):
         sets[HELD_OUT] = table
-    OUT.mkdir(parents=True, exist_ok=True)  # also where there is no set at all
+    EMBEDDINGS_DIR.mkdir(parents=True, exist_ok=True)  # also where there is no set at all
     for name, table in sets.items():
         EVALSET.write(EVALSET.at(name=name), table)
     contents = {name: files_digest(table.path.unique().tolist()) for name, table in sets.items()}
-    for path in set((OUT / SETS).glob("*")) - {OUT / SETS / f"{name}.parquet" for name in sets}:
+    for path in set((EMBEDDINGS_DIR / SETS).glob("*")) - {EMBEDDINGS_DIR / SETS / f"{name}.parquet" for name in sets}:
         path.unlink()
     done, reused = 0, 0
     models = _models(params, base)
-    cache = VectorCache(OUT, KEYS / "embeddings.json", force=forced())
+    cache = VectorCache(EMBEDDINGS_DIR, KEYS_DIR / "embeddings.json", force=forced())
     for model, build in models.items():
         clip = build()
         made_by = Dependencies(
@@ -63,11 +59,12 @@ def _models(params: Params, base: Base) -> dict[str, Callable[[], Any]]:
     from stages.common.evalsets.protocol import BESIDE_MODELS
     from stages.common.models.clip import build, load, named
     from stages.common.stage.params import load_params
+    from stages.common.tables.embeddings import SETS
 
     quiltnet, _ = load_params("quiltnet")
     models: dict[str, Callable[[], Any]] = {
         "start": lambda: build(quiltnet.model, quiltnet.start, base.seed),
-        "tuned": lambda: load(TUNED),
+        "tuned": lambda: load(QUILTNET_DIR),
     }
     for place in params.others:
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", place)

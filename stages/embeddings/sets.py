@@ -8,11 +8,11 @@ import pandas as pd
 
 from stages.common.data.files import ImageReader
 from stages.common.evalsets.loaders import read_image
-from stages.common.evalsets.protocol import COLUMNS
+from stages.common.tables.embeddings import EVALSET
 
 
 def held_out(dataset: Path) -> pd.DataFrame:
-    """The test split's pairs, as rows of stages.common.evalsets.protocol: every text of every image."""
+    """The test split's pairs, as rows of EVALSET: every text of every image."""
     rows = []
     for shard in sorted(dataset.glob("test-*.tar")):
         with tarfile.open(shard) as tar:
@@ -21,7 +21,7 @@ def held_out(dataset: Path) -> pd.DataFrame:
                 if record is not None:
                     path = f"{shard.as_posix()}#{info.name.removesuffix('.json')}.jpg"
                     rows += [(path, -1, "test", "", text) for text in json.loads(record.read())["texts"]]
-    return pd.DataFrame(rows, columns=COLUMNS).drop_duplicates().sort_values(["path", "text"], ignore_index=True)
+    return pd.DataFrame(rows, columns=EVALSET.names).drop_duplicates().sort_values(["path", "text"], ignore_index=True)
 
 
 class Reader:

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from stages.common.paths import EMBEDDINGS_DIR, REPORTS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.evaluation.params import Params
 
-EMBEDDINGS, METRICS, REPORTS = Path("data/embeddings"), Path("reports/metrics"), Path("reports/evaluation")
+REPORTS = REPORTS_DIR / "evaluation"
 TASKS = ("zero_shot", "linear_probe", "retrieval")
 SHOWN = "tuned"  # the model whose decisions are written out
 
@@ -19,11 +20,11 @@ def run(params: Params, base: Base, task: str) -> dict[str, Any]:
     from stages.evaluation.sets import models_of, names_of
 
     protocol = load_protocol(params.protocol)
-    models, names = models_of(EMBEDDINGS), names_of(EMBEDDINGS, pairs=task == "retrieval")
+    models, names = models_of(EMBEDDINGS_DIR), names_of(EMBEDDINGS_DIR, pairs=task == "retrieval")
     measure = {"zero_shot": _zero_shot, "linear_probe": _linear_probe, "retrieval": _retrieval}[task]
     metrics = measure(models, names, protocol, params, base.seed)
     metrics["protocol"] = {"name": protocol.name, "digest": protocol.digest, "metric": protocol.metric}
-    write_json(METRICS / f"{task}.json", metrics)
+    write_json(metrics_file(task), metrics)
     return {"items": len(models) * len(names), "sets": len(names)}
 
 
@@ -43,7 +44,7 @@ def _zero_shot(models: list[str], names: list[str], protocol: Any, params: Param
     from stages.evaluation.zero_shot import decide, decisions, zero_shot
 
     sets = {
-        name: decide({model: labelled(EMBEDDINGS, model, name) for model in models}, protocol.evalsets[name])
+        name: decide({model: labelled(EMBEDDINGS_DIR, model, name) for model in models}, protocol.evalsets[name])
         for name in names
     }
     out = REPORTS / "zero_shot"
@@ -70,7 +71,7 @@ def _linear_probe(models: list[str], names: list[str], protocol: Any, params: Pa
     with tqdm(total=len(models) * len(names), desc="probes", unit="set") as progress:
         for model in models:
             for name in names:
-                one = labelled(EMBEDDINGS, model, name)
+                one = labelled(EMBEDDINGS_DIR, model, name)
                 metrics[model][name] = linear_probe(one, params, protocol.metric, seed)
                 progress.update()
     rows = [
@@ -94,7 +95,7 @@ def _retrieval(models: list[str], names: list[str], protocol: Any, params: Param
     metrics: dict[str, Any] = {model: {} for model in models}
     for name in names:
         found = retrieval(
-            {model: paired(EMBEDDINGS, model, name) for model in models}, params.recall_at, params.bootstrap, seed
+            {model: paired(EMBEDDINGS_DIR, model, name) for model in models}, params.recall_at, params.bootstrap, seed
         )
         for model in models:
             metrics[model][name] = found[model]

@@ -1,14 +1,11 @@
 """Note hashes, embedding and quality of every image, and how pairs fit: data/fingerprints out."""
 
-from pathlib import Path
 from typing import Any
 
+from stages.common.paths import FRAME_FILTER_DIR, SOURCES_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.fingerprints.params import Params
-
-PAIRS, SOURCES = Path("data/pairs/pairs.parquet"), Path("data/sources")
-OUT, MODEL = Path("data/fingerprints"), Path("models/frame_filter")
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
@@ -16,23 +13,25 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     similarity.parquet, of all pairs."""
     import pandas as pd
 
-    from stages.common.data.files import write_json, write_table
+    from stages.common.data.files import write_json
     from stages.common.evalsets.protocol import read_protocol
     from stages.common.models.device import pick_device
     from stages.common.stage.params import load_params
+    from stages.common.tables.fingerprints import EVALSET_IMAGES, IMAGES, SIMILARITIES
+    from stages.common.tables.pairs import PAIR_TABLE
     from stages.fingerprints.similarity import similarities
     from stages.fingerprints.work import fingerprints
 
     device = pick_device(base.device)
-    paths = [PAIRS, *sorted(SOURCES.glob("*/pairs.parquet"))]
-    pairs = pd.concat([PAIRS.read(path, ["pair_id", "image", "text"]) for path in paths])
-    images = fingerprints(sorted(pairs.image.unique()), MODEL, params.dims, base.jobs, device)
+    paths = [PAIR_TABLE.at(), *sorted(SOURCES_DIR.glob("*/pairs.parquet"))]
+    pairs = pd.concat([PAIR_TABLE.read(path, ["pair_id", "image", "text"]) for path in paths])
+    images = fingerprints(sorted(pairs.image.unique()), FRAME_FILTER_DIR, params.dims, base.jobs, device)
     IMAGES.write(IMAGES.at(), images)
     evaluation, _ = load_params("evaluation")
     tests = []
     for name, rows in read_protocol(evaluation.protocol, evaluation.evalsets)[1].items():
         # Training images of an evalset too: a linear probe learns from them, and they share slides with the others.
-        table = fingerprints(rows.path.unique().tolist(), MODEL, params.dims, base.jobs, device)
+        table = fingerprints(rows.path.unique().tolist(), FRAME_FILTER_DIR, params.dims, base.jobs, device)
         tests.append(table.assign(evalset=name))
     evalsets = pd.concat(tests, ignore_index=True) if tests else images.head(0).assign(evalset="")
     EVALSET_IMAGES.write(EVALSET_IMAGES.at(), evalsets)
@@ -48,7 +47,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         "similarity": float(fit.similarity.mean()) if fit.similarity.notna().any() else None,
         "impure": float((images.filter(like="flag_") >= 0.5).any(axis=1).mean()),
     }
-    write_json(Path("reports/metrics/fingerprints.json"), metrics)
+    write_json(metrics_file("fingerprints"), metrics)
     return {"items": len(images) + len(evalsets), "images": len(images)}
 
 

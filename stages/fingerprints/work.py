@@ -15,9 +15,9 @@ from stages.common.data.pictures import Picture, decode
 from stages.common.errors import Rejected
 from stages.common.evalsets.loaders import read_image
 from stages.common.frame_filter.classifier import load_filter
-from stages.common.frame_filter.prediction import FLAGS
 from stages.common.frame_filter.quality import background, blur
 from stages.common.models.threads import cores, limit_threads
+from stages.common.tables.fingerprints import IMAGES
 from stages.fingerprints.hashes import perceptual_hashes
 
 CHUNK = 64  # images a worker reads at once
@@ -38,13 +38,7 @@ def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, d
     pool = Parallel(n_jobs=min(jobs, max(1, len(parts))), return_as="generator")
     done = pool(delayed(_part)(part, model, dims, jobs, device) for part in parts)
     rows = [row for part in tqdm(done, total=len(parts), desc="images", unit=f"x{CHUNK}") for row in part]
-    return pd.DataFrame(rows, columns=[*IMAGES.names])
-
-
-def columns() -> list[str]:
-    """Names of the columns of `fingerprints`."""
-    known = ["image", "sha256", "hash", "mirrored", "embedding", "width", "height", "blur", "background", "histology"]
-    return [*known, *(f"flag_{name}" for name in FLAGS), "error"]
+    return IMAGES.frame(rows)
 
 
 def _part(references: Sequence[str], model: Path, dims: int, jobs: int, device: str) -> list[dict[str, Any]]:

@@ -4,15 +4,14 @@
 person to label and to add to the folder of labelled frames.
 """
 
-from pathlib import Path
 from typing import Any
 
+from stages.common.paths import DATA_DIR, FRAME_FILTER_DIR, MEDIA_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.frame_filter.params import Params
 
-MODEL, METRICS = Path("models/frame_filter"), Path("reports/metrics/frame_filter.json")
-MEDIA, UNCERTAIN = Path("data/videos/media"), Path("data/uncertain")
+UNCERTAIN = DATA_DIR / "uncertain"
 ASKED = 100  # frames written for labelling
 
 
@@ -24,14 +23,14 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     if what == "label":
         from stages.frame_filter.uncertain import write_uncertain
 
-        return write_uncertain(MEDIA, MODEL, UNCERTAIN, ASKED, base.jobs, device)
+        return write_uncertain(MEDIA_DIR, FRAME_FILTER_DIR, UNCERTAIN, ASKED, base.jobs, device)
     if params.published:
         from stages.frame_filter.published import convert
 
-        return convert(params, MODEL, METRICS)
+        return convert(params, FRAME_FILTER_DIR, metrics_file("frame_filter"))
     from stages.frame_filter.fit import fit
 
-    return fit(params, MODEL, METRICS, base.seed, device)
+    return fit(params, FRAME_FILTER_DIR, metrics_file("frame_filter"), base.seed, device)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from stages.common.paths import FRAME_FILTER_DIR, KEYFRAMES_DIR, KEYS_DIR, MEDIA_DIR, VIDEOS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.keyframes.params import Params
@@ -20,36 +21,37 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.frame_filter.classifier import filter_digest
     from stages.common.incremental.dependencies import Dependencies
     from stages.common.incremental.forced import forced
-    from stages.common.incremental.manifest import KEYS, counts, finished
+    from stages.common.incremental.manifest import counts, finished
     from stages.common.incremental.runner import Item, run_items
     from stages.common.models.device import pick_device
+    from stages.common.tables.keyframes import HOLDS, tar_of
     from stages.keyframes.sheet import sheet
     from stages.keyframes.work import keyframes
 
     device, anew = pick_device(base.device), forced()
     items = [
-        Item(row.id, row.digest, {"path": str(VIDEOS / "media" / f"{row.id}.mp4")})
-        for row in finished(VIDEOS).itertuples()
+        Item(row.id, row.digest, {"path": str(MEDIA_DIR / f"{row.id}.mp4")})
+        for row in finished(VIDEOS_DIR).itertuples()
     ]
     manifest, done = run_items(
         items,
-        functools.partial(keyframes, params=params, model=MODEL, jobs=base.jobs, device=device),
+        functools.partial(keyframes, params=params, model=FRAME_FILTER_DIR, jobs=base.jobs, device=device),
         name="keyframes",
-        out=OUT,
+        out=KEYFRAMES_DIR,
         files=("{id}.parquet", "{id}.tar"),
-        keys=KEYS / "keyframes.parquet",
+        keys=KEYS_DIR / "keyframes.parquet",
         needs=Dependencies(
             code=(keyframes,),
             params=params,
-            models={"frame_filter": filter_digest(MODEL)},
+            models={"frame_filter": filter_digest(FRAME_FILTER_DIR)},
             libraries=("av", "opencv-python-headless", "timm"),
         ),
         base=base,
         force=anew,
     )
     kept = [
-        Item(row.id, row.digest, {"holds": str(OUT / f"{row.id}.parquet"), "images": str(OUT / f"{row.id}.tar")})
-        for row in finished(OUT).itertuples()
+        Item(row.id, row.digest, {"holds": str(HOLDS.at(id=row.id)), "images": str(tar_of(row.id))})
+        for row in finished(KEYFRAMES_DIR).itertuples()
     ]
     run_items(
         kept,
@@ -57,13 +59,13 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         name="contact sheets",
         out=SHEETS,
         files=("{id}.png",),
-        keys=KEYS / "keyframes_sheets.parquet",
+        keys=KEYS_DIR / "keyframes_sheets.parquet",
         needs=Dependencies(code=(sheet,), libraries=("pillow",)),
         base=base,
         force=anew,
     )
     metrics = counts(manifest) | _metrics([item.data["holds"] for item in kept])
-    write_json(Path("reports/metrics/keyframes.json"), metrics)
+    write_json(metrics_file("keyframes"), metrics)
     return {"items": done, "videos": len(items), "holds": metrics["holds"]}
 
 
@@ -72,6 +74,7 @@ def _metrics(tables: list[str]) -> dict[str, Any]:
     import pandas as pd
 
     from stages.common.frame_filter.prediction import FLAGS
+    from stages.common.tables.keyframes import HOLDS
 
     if not tables:
         return {"holds": 0}

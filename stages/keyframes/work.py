@@ -17,10 +17,10 @@ from stages.common.frame_filter.prescreening import Prescreening, reason_against
 from stages.common.frame_filter.quality import background, blur
 from stages.common.incremental.runner import Item
 from stages.common.models.threads import limit_threads
+from stages.common.tables.keyframes import CUTS_MEMBER, HOLDS, OVERLAYS, OVERLAYS_MEMBER
 from stages.keyframes.magnification import level, magnification
 from stages.keyframes.motion import Anchor
 from stages.keyframes.params import Params
-from stages.common.tables.keyframes import CUTS_MEMBER, HOLDS, OVERLAYS, OVERLAYS_MEMBER
 from stages.keyframes.reader import SMALL, shrink
 from stages.keyframes.scan import Cut, StillImage, scan
 

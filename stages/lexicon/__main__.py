@@ -1,8 +1,8 @@
 """Build one term index with concept ids and semantic types: open vocabularies in, models/lexicon out."""
 
-from pathlib import Path
 from typing import Any
 
+from stages.common.paths import LEXICON_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.lexicon.params import Params
@@ -12,7 +12,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     """Build and save the index."""
     from stages.lexicon.build import build
 
-    return build(params, Path("models/lexicon"), Path("reports/metrics/lexicon.json"))
+    return build(params, LEXICON_DIR, metrics_file("lexicon"))
 
 
 if __name__ == "__main__":

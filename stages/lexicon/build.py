@@ -11,8 +11,8 @@ import pandas as pd
 from stages.common.data.files import write_json
 from stages.common.errors import StageError
 from stages.common.models.weights import locate
-from stages.common.text.english import common
 from stages.common.tables.lexicon import TERMS, WORDS
+from stages.common.text.english import common
 from stages.common.text.lexicon import normal
 from stages.lexicon.params import Params
 
@@ -35,8 +35,8 @@ def build(params: Params, out: Path, metrics: Path) -> dict[str, Any]:
     ]
     table = _table(rows)
     words = _words(table)
-    TERMS.write(out / TERMS.at().name, table)
-    WORDS.write(out / WORDS.at().name, words)
+    TERMS.write(out / TERMS.path.name, table)
+    WORDS.write(out / WORDS.path.name, words)
     sizes = table.groupby("source").size()
     write_json(metrics, {"terms": len(table), "words": len(words), "by_source": {k: int(v) for k, v in sizes.items()}})
     return {"items": len(table), "words": len(words)}

@@ -1,31 +1,28 @@
 """Align text and image in time: keyframes, rois and captions in, data/pairs out. This is QUILT."""
 
 import json
-from pathlib import Path
 from typing import Any
 
+from stages.common.paths import CAPTIONS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.pairs.params import Params
 
-VIDEOS, KEYFRAMES, ROIS, CAPTIONS = (Path("data") / name for name in ("videos", "keyframes", "rois", "captions"))
-OUT, QUILT = Path("data/pairs/pairs.parquet"), Path("data/pairs/quilt.csv")
-
 
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Pair every captioned video."""
-    import pandas as pd
-
-    from stages.common.data.files import write_bytes, write_json, write_table
+    from stages.common.data.files import write_bytes, write_json
     from stages.common.data.pairs import pairs_table
     from stages.common.incremental.manifest import finished
+    from stages.common.tables.pairs import PAIR_TABLE, QUILT_EXPORT
+    from stages.common.tables.videos import VIDEO_TABLE
 
-    videos = VIDEOS.read(VIDEOS.at()).set_index("video_id")
-    names = finished(CAPTIONS).id
+    videos = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id")
+    names = finished(CAPTIONS_DIR).id
     table = pairs_table([row for name in names for row in video_rows(name, videos.loc[name], params)])
-    PAIRS.write(PAIRS.at(), table)
+    PAIR_TABLE.write(PAIR_TABLE.at(), table)
     if len(table):
-        write_bytes(QUILT, _export(table).to_csv(index=False).encode())
+        write_bytes(QUILT_EXPORT, _export(table).to_csv(index=False).encode())
     metrics = {
         "pairs": len(table),
         "images": int(table.image.nunique()),
@@ -36,7 +33,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         "by_kind": {str(k): int(v) for k, v in table.groupby("kind").size().items()},
         "by_reason": {str(k): int(v) for k, v in table.groupby("reason").size().items()},
     }
-    write_json(Path("reports/metrics/pairs.json"), metrics)
+    write_json(metrics_file("pairs"), metrics)
     return {"items": len(names), "pairs": len(table), "images": metrics["images"]}
 
 
@@ -44,7 +41,8 @@ def _export(table: Any) -> Any:
     """The pairs as QUILT's users know them."""
     import pandas as pd
 
-    from stages.common.data.files import read_json
+    from stages.common.tables.captions import CAPTIONS
+    from stages.common.tables.keyframes import HOLDS
     from stages.pairs.quilt import quilt_table
 
     names = sorted(table.video_id.unique())
@@ -54,9 +52,9 @@ def _export(table: Any) -> Any:
 
 def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
     """Rows of the pairs of one captioned video; `video` is its row of videos.parquet."""
-    import pandas as pd
-
-    from stages.common.data.files import read_json
+    from stages.common.tables.captions import CAPTIONS
+    from stages.common.tables.keyframes import HOLDS, tar_of
+    from stages.common.tables.rois import BOXES
     from stages.pairs.align import align, box_for
     from stages.pairs.lengths import counter, in_parts
 
@@ -75,7 +73,7 @@ def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
                 "group": name,
                 "video_id": name,
                 "hold_id": hold.hold_id,
-                "image": f"{KEYFRAMES}/{name}.tar#{hold.image}",
+                "image": f"{tar_of(name).as_posix()}#{hold.image}",
                 "start_s": sentence["start"],
                 "end_s": sentence["end"],
                 "text": sentence["text"],

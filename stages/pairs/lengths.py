@@ -3,10 +3,10 @@
 import functools
 import re
 from collections.abc import Callable
-from typing import Any
 
 from stages.common.errors import StageError
 from stages.common.models.weights import why_missing
+from stages.common.tables.captions import Sentence
 
 BREAKS = (r"(?<=[.!?;:])\s+", r"(?<=,)\s+", r"\s+(?=(?:and|but|which|because|so|while|with)\b)", r"\s+")
 
@@ -25,7 +25,7 @@ def counter(name: str) -> Callable[[str], int]:
     return lambda text: len(tokenizer.encode(text)) + 2
 
 
-def in_parts(sentence: dict[str, Any], count: Callable[[str], int], limit: int) -> list[dict[str, Any]]:
+def in_parts(sentence: Sentence, count: Callable[[str], int], limit: int) -> list[Sentence]:
     """Return `sentence` ({text, start, end, times, entities, ...}) as parts of at most `limit` tokens.
 
     It is cut where a clause ends, failing that between words, never inside one. Parts share its time by their letters;
@@ -41,8 +41,10 @@ def in_parts(sentence: dict[str, Any], count: Callable[[str], int], limit: int) 
         begun += len(text)
         times = [time for time in sentence["times"] if start <= sum(time) / 2 < end] or [(start, end)]
         entities = [entity for entity in sentence["entities"] if entity["term"] in text]
-        own = {"text": text, "start": round(start, 3), "end": round(end, 3), "times": times, "entities": entities}
-        parts.append(sentence | own)
+        part = sentence.copy()
+        part.update({"text": text, "start": round(start, 3), "end": round(end, 3)})
+        part.update({"times": times, "entities": entities})
+        parts.append(part)
     return parts
 
 

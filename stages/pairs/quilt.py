@@ -1,8 +1,8 @@
 """The pairs under the column names of the released QUILT table, for those who come from it."""
 
-from typing import Any
-
 import pandas as pd
+
+from stages.common.tables.captions import Sentence
 
 COLUMNS = (
     "caption",
@@ -22,7 +22,7 @@ COLUMNS = (
 )
 
 
-def quilt_table(pairs: pd.DataFrame, holds: pd.DataFrame, sentences: dict[str, list[dict[str, Any]]]) -> pd.DataFrame:
+def quilt_table(pairs: pd.DataFrame, holds: pd.DataFrame, sentences: dict[str, list[Sentence]]) -> pd.DataFrame:
     """Return one row a pair, in the order of `pairs`, with COLUMNS.
 
     `holds` are all videos' keyframes by hold_id, `sentences` the captions of each video. roi_text, noisy_text and

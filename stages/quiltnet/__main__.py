@@ -3,9 +3,9 @@
 Under torchrun (`quiltnet.launcher`) its processes train together.
 """
 
-from pathlib import Path
 from typing import Any
 
+from stages.common.paths import DATASET_DIR, MODELS_DIR, PLOTS_DIR, QUILTNET_DIR, REPORTS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.quiltnet.params import Params
@@ -19,12 +19,12 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.quiltnet.train import Places, train
 
     places = Places(
-        data=Path("data/dataset"),
-        out=Path("models/quiltnet"),
-        state=Path("models/.quiltnet"),
-        metrics=Path("reports/metrics/quiltnet.json"),
-        curve=Path("reports/plots/quiltnet.csv"),
-        live=Path("reports/live/quiltnet"),
+        data=DATASET_DIR,
+        out=QUILTNET_DIR,
+        state=MODELS_DIR / ".quiltnet",
+        metrics=metrics_file("quiltnet"),
+        curve=PLOTS_DIR / "quiltnet.csv",
+        live=REPORTS_DIR / "live" / "quiltnet",
     )
     note = places.data / NOTE
     words = note.read_text(encoding="utf-8") if note.exists() else ""

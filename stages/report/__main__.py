@@ -1,13 +1,11 @@
 """Put a whole run on one page: all metrics in, reports/index.html out."""
 
-from pathlib import Path
 from typing import Any
 
+from stages.common.paths import METRICS_DIR, PLOTS_DIR, REPORTS_DIR
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.report.params import Params
-
-METRICS, PLOTS = Path("reports/metrics"), Path("reports/plots")
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
@@ -15,14 +13,15 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.data.files import read_json
     from stages.common.stage.notes import note_on_run
     from stages.common.stage.params import load_all_params
+    from stages.common.tables.dataset import DATASET_TABLE
     from stages.report.page import build
     from stages.report.plots import draw_all
 
-    metrics = {path.stem: read_json(path) for path in METRICS.glob("*.json")}
-    names = draw_all(metrics, PLOTS / "quiltnet.csv", PLOTS / "charts")
-    pages = [PLOTS / "charts" / name for name in names]
-    note, pairs = note_on_run(load_all_params()), Path("data/dataset/pairs.parquet")
-    return build(params, note, METRICS, pairs, pages, Path("reports/index.html"), base.seed)
+    metrics = {path.stem: read_json(path) for path in METRICS_DIR.glob("*.json")}
+    names = draw_all(metrics, PLOTS_DIR / "quiltnet.csv", PLOTS_DIR / "charts")
+    pages = [PLOTS_DIR / "charts" / name for name in names]
+    note, pairs = note_on_run(load_all_params()), DATASET_TABLE.at()
+    return build(params, note, METRICS_DIR, pairs, pages, REPORTS_DIR / "index.html", base.seed)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from stages.common.data.files import read_images, read_json, write_bytes
+from stages.common.tables.dataset import DATASET_TABLE
 from stages.report.params import Params
 
 TEMPLATE = Path(__file__).parent / "page.html.j2"
@@ -23,7 +24,7 @@ def build(
 
     metrics = {path.stem: read_json(path) for path in sorted(metrics_folder.glob("*.json"))}
     headline = _headline(metrics)
-    gallery = _gallery(DATASET.read(pairs), params.gallery, seed)
+    gallery = _gallery(DATASET_TABLE.read(pairs), params.gallery, seed)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

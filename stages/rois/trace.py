@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.common.tables.rois import TRACE
+
 MOVED = 0.1  # share of an overlay's pixels that changed since the picture before: it moves
 NEAR = 0.05  # of the frame: an overlay that rests is the cursor when it was last seen this close
 FORGET_S = 3.0  # seconds after which a cursor that went unseen may be anywhere
@@ -24,7 +26,7 @@ def trace(overlays: pd.DataFrame) -> pd.DataFrame:
             if place is not None:
                 last = (float(time), *place)
                 rows.append((hold_id, round(float(time), 3), *(round(v, 4) for v in place)))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return TRACE.frame(rows)
 
 
 def _choose(

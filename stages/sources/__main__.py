@@ -8,6 +8,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+from stages.common.paths import FRAME_FILTER_DIR, SOURCES_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.sources.params import Params
@@ -28,9 +29,9 @@ def run(params: Params, base: Base, name: str) -> dict[str, Any]:
     return collect(
         [] if _nothing(params, name) else module.candidates(params),
         name,
-        Path("data/sources") / name,
-        Path(f"reports/metrics/sources_{name}.json"),
-        Path("models/frame_filter"),
+        SOURCES_DIR / name,
+        metrics_file(f"sources_{name}"),
+        FRAME_FILTER_DIR,
         params,
         pick_device(base.device),
     )

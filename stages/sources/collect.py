@@ -12,6 +12,7 @@ from stages.common.data.pairs import pairs_table
 from stages.common.data.pictures import Picture
 from stages.common.errors import Rejected
 from stages.common.frame_filter.classifier import load_filter
+from stages.common.tables.sources import DROPPED, SOURCE_PAIRS
 from stages.sources.candidate import Candidate
 from stages.sources.filters import apply_filters, clean_text
 from stages.sources.params import Params
@@ -47,8 +48,8 @@ def collect(
                 reference = shards.add(f"{candidate.key}.jpg", data)
                 rows.append(_row(candidate, source, reference, picture))
             dropped += [_dropped(candidate, why) for candidate, why in rejected]
-    SOURCE_PAIRS.write(out / SOURCE_PAIRS.at(name="").name, pairs_table(rows))
-    DROPPED.write(out / DROPPED.at(name="").name, _dropped_table(dropped))
+    SOURCE_PAIRS.write(out / SOURCE_PAIRS.path.name, pairs_table(rows))
+    DROPPED.write(out / DROPPED.path.name, _dropped_table(dropped))
     reasons = Counter(row["reason"] for row in dropped)
     seen = len(rows) + len(dropped)
     write_json(metrics, {"candidates": seen, "pairs": len(rows), "dropped": dict(sorted(reasons.items()))})
@@ -113,7 +114,6 @@ def _dropped(candidate: Candidate, why: Rejected) -> dict[str, str]:
 
 
 def _dropped_table(rows: list[dict[str, str]]) -> Any:
-    import pandas as pd
 
     table = DROPPED.frame(rows).astype("string")
     return table.sort_values(["key", "reason"], ignore_index=True)

@@ -3,38 +3,35 @@
 import functools
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
+from stages.common.paths import KEYFRAMES_DIR, KEYS_DIR, MEDIA_DIR, TRANSCRIPTS_DIR, VIDEOS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.transcripts.params import Params
 
-VIDEOS, KEYFRAMES, OUT = Path("data/videos"), Path("data/keyframes"), Path("data/transcripts")
-
 
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Transcribe every video that has keyframes."""
-    from stages.common.data.files import read_json, write_json
+    from stages.common.data.files import write_json
     from stages.common.incremental.dependencies import Dependencies
     from stages.common.incremental.forced import forced
-    from stages.common.incremental.manifest import KEYS, counts, finished
+    from stages.common.incremental.manifest import counts, finished
     from stages.common.incremental.runner import Item, run_items
     from stages.common.models.device import pick_device
+    from stages.common.tables.transcripts import TRANSCRIPT
     from stages.transcripts.work import transcript
 
-    sounds = finished(VIDEOS).set_index("id").digest
-    items = [
-        Item(name, sounds[name], {"path": str(VIDEOS / "media" / f"{name}.mp4")}) for name in finished(KEYFRAMES).id
-    ]
+    sounds = finished(VIDEOS_DIR).set_index("id").digest
+    items = [Item(name, sounds[name], {"path": str(MEDIA_DIR / f"{name}.mp4")}) for name in finished(KEYFRAMES_DIR).id]
     began = time.perf_counter()
     manifest, done = run_items(
         items,
         functools.partial(transcript, params=params, device=pick_device(base.device), jobs=base.jobs),
         name="transcripts",
-        out=OUT,
+        out=TRANSCRIPTS_DIR,
         files=("{id}.json",),
-        keys=KEYS / "transcripts.parquet",
+        keys=KEYS_DIR / "transcripts.parquet",
         needs=Dependencies(
             code=(transcript,), params=params, libraries=("whisperx", "faster-whisper", "ctranslate2", "av")
         ),
@@ -51,7 +48,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         "interpolated": sum(bool(word.get("interpolated")) for segment in segments for word in segment["words"]),
         "dropped": dict(sorted(Counter(part["reason"] for one in heard for part in one["dropped"]).items())),
     }
-    write_json(Path("reports/metrics/transcripts.json"), metrics)
+    write_json(metrics_file("transcripts"), metrics)
     summary = {"items": done, "videos": len(items), "words": metrics["words"]}
     if done == len(items) and metrics["audio_s"]:
         summary["real_time_factor"] = round(took / metrics["audio_s"], 4)  # of a whole run only

@@ -9,6 +9,7 @@ import numpy as np
 
 from stages.common.errors import Rejected, StageError
 from stages.common.models.weights import is_local, locate, why_missing
+from stages.common.tables.transcripts import DroppedSegment, Segment, Transcript
 from stages.transcripts.hallucinations import hallucination
 from stages.transcripts.params import Params
 from stages.transcripts.sound import SAMPLE_RATE, Samples
@@ -61,7 +62,7 @@ def load(params: Params, device: str, threads: int) -> Any:
     return pipeline
 
 
-def transcribe(pipeline: Any, windows: Iterable[Samples], params: Params, device: str) -> dict[str, Any]:
+def transcribe(pipeline: Any, windows: Iterable[Samples], params: Params, device: str) -> Transcript:
     """Return {language, audio_s, segments: [{start, end, text, words}], dropped: [{start, end, text, reason}]}.
 
     `windows` are pieces of mono sound at SAMPLE_RATE, one after the other; two are held at once. What is being said
@@ -105,8 +106,8 @@ class _Listener:
     params: Params
     device: str
     begin: float = 0.0
-    segments: list[dict[str, Any]] = field(default_factory=list)
-    dropped: list[dict[str, Any]] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    dropped: list[DroppedSegment] = field(default_factory=list)
 
     def hear(self, audio: Samples, last: bool) -> Samples:
         """Take in `audio`; return its end, where somebody may still be speaking, to be heard again with more."""
@@ -140,7 +141,7 @@ class _Listener:
         timed = by_attention(model, model.encoded, heard, ENGLISH)
         return [segment for segment, good in zip(timed, believed, strict=False) if good]
 
-    def _moved(self, segment: dict[str, Any], *fields: str) -> dict[str, Any]:
+    def _moved(self, segment: dict[str, Any], *fields: str) -> Any:
         """`segment` in the recording's time, with its times and `fields` only."""
         moved = self._later(segment) | {name: segment[name] for name in fields}
         if "words" in fields:

@@ -6,6 +6,7 @@ from typing import Any
 
 from stages.common.errors import StageError
 from stages.common.models.weights import why_missing
+from stages.common.tables.transcripts import Segment, Word
 from stages.transcripts.sound import Samples
 
 FRAME_S = 0.02  # one position of Whisper's encoder
@@ -29,8 +30,8 @@ def by_attention(model: Any, encoded: Sequence[Any], segments: list[dict[str, An
     return timed
 
 
-def _with_words(segment: dict[str, Any], found: list[dict[str, Any]]) -> dict[str, Any]:
-    words = [
+def _with_words(segment: dict[str, Any], found: list[dict[str, Any]]) -> Segment:
+    words: list[Word] = [
         {
             "word": word["word"].strip(),
             "start": round(float(segment["start"] + word["start"]), 3),
@@ -43,9 +44,9 @@ def _with_words(segment: dict[str, Any], found: list[dict[str, Any]]) -> dict[st
     return {"start": segment["start"], "end": segment["end"], "text": segment["text"].strip(), "words": joined(words)}
 
 
-def joined(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def joined(words: list[Word]) -> list[Word]:
     """Attach to the word before it a lone punctuation mark, and a part that begins with a hyphen or an apostrophe."""
-    out: list[dict[str, Any]] = []
+    out: list[Word] = []
     for word in words:
         text = word["word"]
         if out and (text[0] in "-'’" or not any(c.isalnum() for c in text)):

@@ -9,33 +9,34 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from stages.common.paths import KEYS_DIR, LISTINGS_FILE, MEDIA_DIR, VIDEOS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.videos.params import Params
 
-OUT = Path("data/videos")
-PARTIAL, LISTINGS = OUT / ".partial", OUT / "listings.json"
+PARTIAL = VIDEOS_DIR / ".partial"
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Fetch what the catalog lists and tabulate what was kept."""
     import pandas as pd
 
-    from stages.common.data.files import read_json, write_json, write_table
+    from stages.common.data.files import read_json, write_json
     from stages.common.incremental.dependencies import Dependencies
     from stages.common.incremental.forced import forced
-    from stages.common.incremental.manifest import KEYS, counts
+    from stages.common.incremental.manifest import counts
     from stages.common.incremental.runner import run_items
+    from stages.common.tables.videos import STATUS_TABLE, VIDEO, VIDEO_TABLE
     from stages.videos.catalog import read_catalog, read_withdrawn
     from stages.videos.fetch import fetch
     from stages.videos.verdicts import RULES, VERSION, against, prescreen_all
 
-    listings = read_json(LISTINGS) if LISTINGS.exists() else {}
+    listings = read_json(LISTINGS_FILE) if LISTINGS_FILE.exists() else {}
     items = read_catalog(Path(params.catalog), params, listings)
-    write_json(LISTINGS, listings)
+    write_json(LISTINGS_FILE, listings)
     withdrawn = read_withdrawn(Path(params.catalog))
     dropped = [
-        (item.id, "rejected", reason) for item in items if (reason := against(item, params, withdrawn, OUT / "media"))
+        (item.id, "rejected", reason) for item in items if (reason := against(item, params, withdrawn, MEDIA_DIR))
     ]
     wanted = [item for item in items if item.id not in {name for name, _, _ in dropped}]
     looked_at = prescreen_all([item for item in wanted if "file" not in item.data], params, base, withdrawn, PARTIAL)
@@ -46,9 +47,9 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         [item for item in wanted if "file" in item.data or item.id in passed],
         functools.partial(fetch, params=params, withdrawn=withdrawn, partial=PARTIAL),
         name="videos",
-        out=OUT,
+        out=VIDEOS_DIR,
         files=("media/{id}.mp4", "media/{id}.json"),
-        keys=KEYS / "videos.parquet",
+        keys=KEYS_DIR / "videos.parquet",
         needs=Dependencies(params={"max_height": params.max_height, "version": VERSION}),
         rules=params.model_dump(include=RULES) | {"withdrawn": sorted(withdrawn)},
         base=base,
@@ -56,19 +57,19 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     )
     _tidy({item.id for item in wanted})
     records = [VIDEO.read(VIDEO.at(id=name)) for name in manifest[manifest.status == "ok"].id]
-    table = pd.DataFrame(records).reindex(columns=VIDEOS.names)
-    VIDEOS.write(VIDEOS.at(), table)
+    table = pd.DataFrame(records).reindex(columns=VIDEO_TABLE.names)
+    VIDEO_TABLE.write(VIDEO_TABLE.at(), table)
     rows = pd.concat(
         [manifest, looked_at[looked_at.status != "ok"], pd.DataFrame(dropped, columns=["id", "status", "reason"])]
     )
     STATUS_TABLE.write(STATUS_TABLE.at(), rows[STATUS_TABLE.names].fillna("").sort_values("id"))
     hours = float(table.duration_s.sum()) / 3600 if len(table) else 0.0
-    write_json(Path("reports/metrics/videos.json"), counts(rows) | {"hours": hours, "lists": len(listings)})
+    write_json(metrics_file("videos"), counts(rows) | {"hours": hours, "lists": len(listings)})
     return {"items": done, "kept": len(table), "listed": len(items)}
 
 
 def _fetched(name: str) -> bool:
-    return (OUT / "media" / f"{name}.mp4").exists()
+    return (MEDIA_DIR / f"{name}.mp4").exists()
 
 
 def _tidy(wanted: set[str]) -> None:

@@ -5,9 +5,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from stages.common.data.files import sha256, write_json
+from stages.common.data.files import sha256
 from stages.common.errors import Failed
 from stages.common.incremental.runner import Item
+from stages.common.tables.videos import VIDEO
 from stages.videos.params import Params
 from stages.videos.rules import check_facts, check_file, probe
 from stages.videos.site import attempt, downloader
@@ -39,7 +40,7 @@ def fetch(item: Item, scratch: Path, params: Params, withdrawn: set[str], partia
         done = attempt(lambda: site.process_ie_result(info, download=True), params)
     _settle(folder, target)
     shutil.rmtree(folder)
-    record = {"video_id": item.id, "url": item.data["place"], "field": item.data.get("field", "")}
+    record: Any = {"video_id": item.id, "url": item.data["place"], "field": item.data.get("field", "")}
     record |= {name: done.get(name) for name in FIELDS}
     record |= probe(target)
     check_file(record, params)

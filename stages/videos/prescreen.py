@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.data.files import write_json
 from stages.common.errors import Failed, Rejected
 from stages.common.frame_filter.classifier import filter_digest, load_filter
 from stages.common.frame_filter.prescreening import Prescreening, PrescreeningRules, reason_against
 from stages.common.incremental.runner import Item
 from stages.common.models.threads import limit_threads
+from stages.common.tables.videos import SHARES, Shares
 from stages.videos.params import Params
 from stages.videos.rules import check_facts
 from stages.videos.site import attempt, downloader
@@ -56,7 +56,7 @@ def prescreen(
     predicted_by = filter_digest(model)[:12]
     if reason := reason_against(histology, narrative, rules):
         raise Rejected(reason, f"histology {histology:.3f}, narrative {narrative:.3f}, filter {predicted_by}")
-    shares = {
+    shares: Shares = {
         "copy": str(info.get("format_id")),
         "histology": histology,
         "narrative": narrative,

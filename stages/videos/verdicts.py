@@ -2,24 +2,24 @@
 
 import functools
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from stages.common.data.files import read_json
 from stages.common.errors import Rejected
 from stages.common.frame_filter.classifier import filter_digest
 from stages.common.frame_filter.prescreening import PrescreeningRules, reason_against
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.forced import forced
-from stages.common.incremental.manifest import KEYS
 from stages.common.incremental.runner import Item, run_items
 from stages.common.models.device import pick_device
+from stages.common.paths import FRAME_FILTER_DIR, KEYS_DIR, PRESCREENED_DIR
 from stages.common.stage.params import Base, load_params
+from stages.common.tables.videos import SHARES, VIDEO
 from stages.videos.params import Params
 from stages.videos.prescreen import prescreen
 from stages.videos.rules import check_facts, check_file
 
-MODEL = Path("models/frame_filter")
 RULES = {"min_duration_s", "max_subscribers", "languages"}  # parameters that only rejections rest on
 VERSION = "1"  # of what is fetched: an edit of this stage must not fetch everything anew
 
@@ -27,7 +27,7 @@ VERSION = "1"  # of what is fetched: an edit of this stage must not fetch everyt
 def against(item: Item, params: Params, withdrawn: set[str], media: Path) -> str:
     """The rule that a video breaks by what is known of it without asking its site again, or ""."""
     record = media / f"{item.id}.json"
-    known = read_json(record) if record.exists() else {}
+    known: Any = VIDEO.read(record) if record.exists() else {}
     try:
         check_facts(item.data["info"] | known | {"id": item.id}, params, withdrawn)
         if known:
@@ -49,7 +49,7 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
         params=params,
         rules=rules,
         withdrawn=withdrawn,
-        model=MODEL,
+        model=FRAME_FILTER_DIR,
         partial=partial,
         jobs=base.jobs,
         device=device,
@@ -59,9 +59,9 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
         items,
         work,
         name="small copies",
-        out=PRESCREENED,
+        out=PRESCREENED_DIR,
         files=("{id}.json",),
-        keys=KEYS / "videos_prescreened.parquet",
+        keys=KEYS_DIR / "videos_prescreened.parquet",
         needs=Dependencies(
             params={"prescreen_height": params.prescreen_height, "version": VERSION} | rules.model_dump(exclude=bars)
         ),
@@ -71,12 +71,12 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
     )
     manifest = _checked_again(manifest, rules)
     if items:
-        now = filter_digest(MODEL)[:12]
+        now = filter_digest(FRAME_FILTER_DIR)[:12]
         passed = [SHARES.read(SHARES.at(id=name)) for name in manifest[manifest.status == "ok"].id]
         earlier = sum(shares["copy"] is not None and shares["filter"] != now for shares in passed)
         predicted = manifest.error.str.extract(r"filter (\w+)$")[0].dropna()
         if earlier := earlier + int((predicted != now).sum()):
-            print(f"videos: {earlier} verdicts are by an earlier frame filter; to renew them: rm -r {PRESCREENED}")
+            print(f"videos: {earlier} verdicts are by an earlier frame filter; to renew them: rm -r {PRESCREENED_DIR}")
     return manifest
 
 

@@ -5,34 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-COLUMNS = (
-    "pair_id",
-    "source",
-    "group",
-    "video_id",
-    "hold_id",
-    "image",
-    "start_s",
-    "end_s",
-    "text",
-    "kind",
-    "box",
-    "entities",
-    "sub_pathology",
-    "magnification",
-    "width",
-    "height",
-    "confidence",
-    "reason",
-    "provenance",
-    "license",
-)
-NUMBERS = ("start_s", "end_s", "magnification", "width", "height", "confidence")
+from stages.common.tables.pairs import PAIR_TABLE
 
 
 def pairs_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return `rows` as a table of COLUMNS sorted by pair_id; what a row lacks is empty."""
-    table = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
-    for name in COLUMNS:
-        table[name] = table[name].astype("float64") if name in NUMBERS else table[name].fillna("").astype("string")
+    """Return `rows` as a table of PAIR_TABLE sorted by pair_id; what a row lacks is empty."""
+    table = pd.DataFrame(rows).reindex(columns=PAIR_TABLE.names)
+    for column in PAIR_TABLE.columns:
+        values = table[column.name]
+        table[column.name] = values.astype("float64") if column.type == "double" else values.fillna("").astype("string")
     return table.sort_values("pair_id", ignore_index=True)

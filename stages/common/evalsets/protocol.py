@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from stages.common.data.files import SAFE_ID, read_yaml
 from stages.common.errors import StageError
 from stages.common.evalsets.loaders import LOADERS
+from stages.common.tables.embeddings import EVALSET
 
 METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
-COLUMNS = ["path", "label", "split", "institution", "text"]
 SPLITS = ("train", "validation", "test", "")
 HELD_OUT = "held_out"  # the set that the dataset's own test split makes
 # What metrics files put beside the names of models, and beside those of sets: neither may be called so.
@@ -155,4 +155,4 @@ def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
         if absent := sorted(set(order) - found):
             raise StageError(f"evalset {name}: no image below {root} has the label '{absent[0]}' of its classes")
     table = rows.assign(label=rows.code.map(order).fillna(-1).astype(int))
-    return table[COLUMNS].sort_values(["path", "text"], ignore_index=True)
+    return table[EVALSET.names].sort_values(["path", "text"], ignore_index=True)

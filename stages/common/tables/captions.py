@@ -1,15 +1,13 @@
 """What stage captions writes: one JSON file a video, of corrected and sorted sentences."""
 
-from pathlib import Path
 from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from stages.common.paths import CAPTIONS_DIR
 from stages.common.tables.schema import Record
 from stages.common.tables.transcripts import Seconds
-
-FOLDER = Path("data/captions")
 
 Kind = Literal["medical", "roi", "other"]
 Correction = TypedDict(
@@ -61,4 +59,4 @@ class Captions(TypedDict):
     refused: Annotated[dict[str, int], Field(description="corrections proposed and not made, by who proposed them")]
 
 
-CAPTIONS = Record("captions", "data/captions/{id}.json", Captions)
+CAPTIONS = Record("captions", CAPTIONS_DIR / "{id}.json", Captions)

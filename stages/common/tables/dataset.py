@@ -1,23 +1,21 @@
 """What stage dataset writes: the table of all candidates, and webdataset shards of those that have a split."""
 
-from pathlib import Path
-
 from typing_extensions import TypedDict
 
+from stages.common.paths import DATASET_DIR
 from stages.common.tables.fingerprints import SIMILARITY
 from stages.common.tables.keyframes import BACKGROUND, BLUR
-from stages.common.tables.pairs import PAIRS
+from stages.common.tables.pairs import PAIR_TABLE
 from stages.common.tables.schema import Column, Record, Table
 
-FOLDER = Path("data/dataset")
 SPLITS = ("train", "val", "test")
 
-DATASET = Table(
+DATASET_TABLE = Table(
     stage="dataset",
-    path="data/dataset/pairs.parquet",
+    path=DATASET_DIR / "pairs.parquet",
     rows="a candidate: a pair with its split, or with the reason why it was dropped",
     columns=(
-        *PAIRS.columns,
+        *PAIR_TABLE.columns,
         SIMILARITY,
         Column("split", "string", "train, val or test; empty where the pair was dropped"),
         Column("drop", "string", "why the pair was dropped; empty where it has a split"),
@@ -39,4 +37,4 @@ class Sample(TypedDict):
     text_groups: list[str]
 
 
-SAMPLE = Record("dataset", "data/dataset/{split}-{number}.tar#{key}.json", Sample)
+SAMPLE = Record("dataset", DATASET_DIR / "{split}-{number}.tar#{key}.json", Sample)

@@ -1,15 +1,13 @@
 """What stage embeddings writes beside its vectors: the table of every set that was embedded."""
 
-from pathlib import Path
-
+from stages.common.paths import EMBEDDINGS_DIR
 from stages.common.tables.schema import Column, Table
 
-FOLDER = Path("data/embeddings")
-SETS = "sets"  # subfolder of FOLDER beside those of the models
+SETS = "sets"  # subfolder of the folder, beside those of the models
 
 EVALSET = Table(
     stage="embeddings",
-    path="data/embeddings/sets/{name}.parquet",
+    path=EMBEDDINGS_DIR / "sets/{name}.parquet",
     rows="an image of an evalset, or an image and one of its texts",
     columns=(
         Column("path", "string", "reference of the image, below the folder of evalsets or in a shard"),

@@ -1,19 +1,17 @@
 """What stage fingerprints writes: a row for every image, and how well images and texts of pairs fit."""
 
 from dataclasses import replace
-from pathlib import Path
 
+from stages.common.paths import FINGERPRINTS_DIR
 from stages.common.tables.keyframes import BACKGROUND, BLUR, FLAG, FLAG_COLUMNS
 from stages.common.tables.pairs import IMAGE, PAIR_ID
 from stages.common.tables.schema import Column, Table
-
-FOLDER = Path("data/fingerprints")
 
 SIMILARITY = Column("similarity", "double", "cosine of image and text under fingerprints.clip; NaN without a model")
 
 IMAGES = Table(
     stage="fingerprints",
-    path="data/fingerprints/images.parquet",
+    path=FINGERPRINTS_DIR / "images.parquet",
     rows="an image of a candidate",
     columns=(
         IMAGE,
@@ -33,13 +31,13 @@ IMAGES = Table(
 )
 EVALSET_IMAGES = replace(
     IMAGES,
-    path="data/fingerprints/evalsets.parquet",
+    path=FINGERPRINTS_DIR / "evalsets.parquet",
     rows="an image of an evalset, which may not be trained on",
     columns=(*IMAGES.columns, Column("evalset", "string", "name of the evalset in the protocol")),
 )
 SIMILARITIES = Table(
     stage="fingerprints",
-    path="data/fingerprints/similarity.parquet",
+    path=FINGERPRINTS_DIR / "similarity.parquet",
     rows="a pair",
     columns=(PAIR_ID, SIMILARITY),
 )

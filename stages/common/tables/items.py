@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from stages.common.paths import KEYS_DIR
 from stages.common.tables.schema import Column, Table
 
 ITEM = Column("id", "string", "the item, for videos the video_id")
@@ -11,17 +12,16 @@ REASON = Column("reason", "string", "why it was rejected or failed, a short word
 ERROR = Column("error", "string", "what there is to add to the reason")
 
 MANIFEST_FILE = "manifest.parquet"
-KEYS_FOLDER = Path("data/keys")  # of all stages; DVC tracks a file of them for each folder of items
 
 MANIFEST = Table(
     stage="of the folder",
-    path="{folder}/manifest.parquet",
+    path=Path("{folder}") / MANIFEST_FILE,
     rows="an item that an incremental stage worked on",
     columns=(ITEM, STATUS, REASON, ERROR, DIGEST),
 )
 KEYS = Table(
     stage="of the folder",
-    path="data/keys/{name}.parquet",
+    path=KEYS_DIR / "{name}.parquet",
     rows="an item with the key of all that its files depend on",
     columns=(ITEM, DIGEST, Column("key", "string", "hash of all that the item's files depend on", "hex")),
 )

@@ -4,11 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from stages.common.frame_filter.prediction import FLAGS
+from stages.common.paths import KEYFRAMES_DIR
 from stages.common.tables.schema import Column, Record, Table
 
-FOLDER = Path("data/keyframes")
-TAR = "{id}.tar"  # in FOLDER; members: one NNNN.jpg a clean image, and the two below
-CUTS_MEMBER, OVERLAYS_MEMBER = "cuts.json", "overlays.parquet"
+CUTS_MEMBER, OVERLAYS_MEMBER = "cuts.json", "overlays.parquet"  # of the tar, beside an NNNN.jpg a clean image
 
 HOLD_ID = Column("hold_id", "string", "the hold, a stretch in which the camera rests (the paper: a stable chunk)")
 START = Column("start_s", "double", "when it begins, from the beginning of the video", "s")
@@ -29,7 +28,7 @@ FLAG_COLUMNS = tuple(replace(FLAG, name=f"flag_{name}") for name in FLAGS)
 
 HOLDS = Table(
     stage="keyframes",
-    path="data/keyframes/{id}.parquet",
+    path=KEYFRAMES_DIR / "{id}.parquet",
     rows="a hold of one video whose image is histology",
     columns=(
         HOLD_ID,
@@ -48,7 +47,7 @@ HOLDS = Table(
 )
 OVERLAYS = Table(
     stage="keyframes",
-    path="data/keyframes/{id}.tar#overlays.parquet",
+    path=KEYFRAMES_DIR / "{id}.tar#overlays.parquet",
     rows="something small that lay over a hold's image at one moment: a cursor or an annotation",
     columns=(
         Column("t_s", "float", "time, from the beginning of the video", "s"),
@@ -60,4 +59,9 @@ OVERLAYS = Table(
         HOLD_ID,
     ),
 )
-CUTS: Record[list[float]] = Record("keyframes", "data/keyframes/{id}.tar#cuts.json", list[float])
+CUTS: Record[list[float]] = Record("keyframes", KEYFRAMES_DIR / "{id}.tar#cuts.json", list[float])
+
+
+def tar_of(video_id: str) -> Path:
+    """The tar of a video's clean images, cuts and overlays."""
+    return KEYFRAMES_DIR / f"{video_id}.tar"

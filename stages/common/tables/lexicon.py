@@ -1,14 +1,11 @@
 """What stage lexicon writes: the index of terms, and its vocabulary."""
 
-from pathlib import Path
-
+from stages.common.paths import LEXICON_DIR
 from stages.common.tables.schema import Column, Table
-
-FOLDER = Path("models/lexicon")
 
 TERMS = Table(
     stage="lexicon",
-    path="models/lexicon/terms.parquet",
+    path=LEXICON_DIR / "terms.parquet",
     rows="a form of a term",
     columns=(
         Column("term", "string", "as it is looked up: lower case, a space for each hyphen"),
@@ -20,7 +17,7 @@ TERMS = Table(
 )
 WORDS = Table(
     stage="lexicon",
-    path="models/lexicon/words.parquet",
+    path=LEXICON_DIR / "words.parquet",
     rows="a word of the terms",
     columns=(
         Column("word", "string", "lower case, four letters or more"),

@@ -1,22 +1,20 @@
 """Image-text pairs: the same columns from stage pairs and from every source."""
 
-from pathlib import Path
-
+from stages.common.paths import PAIRS_DIR
 from stages.common.tables.keyframes import HOLD_ID
 from stages.common.tables.schema import Column, Table
 from stages.common.tables.videos import VIDEO_ID
 
-FOLDER = Path("data/pairs")
-QUILT_EXPORT = FOLDER / "quilt.csv"  # under the column names of the released QUILT table
+QUILT_EXPORT = PAIRS_DIR / "quilt.csv"  # under the column names of the released QUILT table
 
 PAIR_ID = Column("pair_id", "string", "the pair; unique over all sources")
 SOURCE = Column("source", "string", "quilt, pubmed, openpath, laion, table or a source of your own")
 IMAGE = Column("image", "string", "reference of the image: path/to.tar#member")
 TEXT = Column("text", "string", "the text")
 
-PAIRS = Table(
+PAIR_TABLE = Table(
     stage="pairs",
-    path="data/pairs/pairs.parquet",
+    path=PAIRS_DIR / "pairs.parquet",
     rows="an image and a text",
     columns=(
         PAIR_ID,

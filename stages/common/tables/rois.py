@@ -1,21 +1,18 @@
 """What stage rois writes: the cursor's trace and the boxes of its gestures, two tables a video."""
 
-from pathlib import Path
-
+from stages.common.paths import ROIS_DIR
 from stages.common.tables.keyframes import BOX, END, HOLD_ID, START
 from stages.common.tables.schema import Column, Table
 
-FOLDER = Path("data/rois")
-
 BOXES = Table(
     stage="rois",
-    path="data/rois/{id}.parquet",
+    path=ROIS_DIR / "{id}.parquet",
     rows="a gesture of the cursor over a hold, and the box around it",
     columns=(HOLD_ID, START, END, *BOX),
 )
 TRACE = Table(
     stage="rois",
-    path="data/rois/{id}.trace.parquet",
+    path=ROIS_DIR / "{id}.trace.parquet",
     rows="the cursor's place at one moment of a hold",
     columns=(
         HOLD_ID,

@@ -37,11 +37,11 @@ class Column:
 class Table:
     """A parquet file that stage `stage` writes. `path` may have `{id}` or `{name}` in it; `rows` says what a row is.
 
-    A frame may have more columns than `columns` whose names begin like that of `more`; they are of its type, and follow.
+    A frame may have more columns, whose names begin like that of `more`; they are of its type, and follow.
     """
 
     stage: str
-    path: str
+    path: Path
     rows: str
     columns: tuple[Column, ...]
     more: Column | None = None
@@ -64,7 +64,7 @@ class Table:
 
     def at(self, **names: str) -> Path:
         """The path of one file, such as `HOLDS.at(id=video_id)`."""
-        return Path(self.path.format(**names))
+        return Path(str(self.path).format(**names))
 
     def frame(self, rows: Any) -> pd.DataFrame:
         """A frame of `rows` (records, or sequences in order of the columns) with these columns, also without rows."""
@@ -134,12 +134,12 @@ class Record(Generic[T]):
     """A JSON file of the form `kind`, a TypedDict, that stage `stage` writes. `path` may have `{id}` in it."""
 
     stage: str
-    path: str
+    path: Path
     kind: type[T]
 
     def at(self, **names: str) -> Path:
         """The path of one file."""
-        return Path(self.path.format(**names))
+        return Path(str(self.path).format(**names))
 
     def write(self, path: Path, value: T) -> None:
         """Write `value` to `path`, whole or not at all."""

@@ -1,17 +1,15 @@
 """What stage sources writes for each source beside video: its pairs, and what was dropped."""
 
 from dataclasses import replace
-from pathlib import Path
 
-from stages.common.tables.pairs import PAIRS
+from stages.common.paths import SOURCES_DIR
+from stages.common.tables.pairs import PAIR_TABLE
 from stages.common.tables.schema import Column, Table
 
-FOLDER = Path("data/sources")
-
-SOURCE_PAIRS = replace(PAIRS, stage="sources", path="data/sources/{name}/pairs.parquet")
+SOURCE_PAIRS = replace(PAIR_TABLE, stage="sources", path=SOURCES_DIR / "{name}/pairs.parquet")
 DROPPED = Table(
     stage="sources",
-    path="data/sources/{name}/dropped.parquet",
+    path=SOURCES_DIR / "{name}/dropped.parquet",
     rows="a candidate that was dropped",
     columns=(
         Column("key", "string", "the candidate, within its source"),

@@ -1,14 +1,12 @@
 """What stage transcripts writes: one JSON file a video, of timed words."""
 
-from pathlib import Path
 from typing import Annotated, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from stages.common.paths import TRANSCRIPTS_DIR
 from stages.common.tables.schema import Record
-
-FOLDER = Path("data/transcripts")
 
 Seconds = Annotated[float, Field(description="s, from the beginning of the video")]
 
@@ -52,4 +50,4 @@ class Transcript(TypedDict):
     dropped: list[DroppedSegment]
 
 
-TRANSCRIPT = Record("transcripts", "data/transcripts/{id}.json", Transcript)
+TRANSCRIPT = Record("transcripts", TRANSCRIPTS_DIR / "{id}.json", Transcript)

@@ -1,24 +1,19 @@
 """What stage videos writes: media files with a record each, and two tables."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from stages.common.paths import VIDEOS_DIR
 from stages.common.tables.items import ERROR, REASON, STATUS
 from stages.common.tables.schema import Column, Record, Table
 
-FOLDER = Path("data/videos")
-MEDIA = FOLDER / "media"
-PRESCREENED = FOLDER / "prescreened"
-LISTINGS = FOLDER / "listings.json"
-
 VIDEO_ID = Column("video_id", "string", "the video; names its files in all stages")
 
-VIDEOS = Table(
+VIDEO_TABLE = Table(
     stage="videos",
-    path="data/videos/videos.parquet",
+    path=VIDEOS_DIR / "videos.parquet",
     rows="a video that was fetched",
     columns=(
         VIDEO_ID,
@@ -42,7 +37,7 @@ VIDEOS = Table(
 )
 STATUS_TABLE = Table(
     stage="videos",
-    path="data/videos/status.parquet",
+    path=VIDEOS_DIR / "status.parquet",
     rows="a video that the catalog lists, whatever became of it",
     columns=(Column("id", "string", "the video"), STATUS, REASON, ERROR),
 )
@@ -80,5 +75,5 @@ class Shares(TypedDict, total=False):
     filter: Annotated[str, Field(description="digest of the frame filter that predicted it")]
 
 
-VIDEO = Record("videos", "data/videos/media/{id}.json", Video)
-SHARES = Record("videos", "data/videos/prescreened/{id}.json", Shares)
+VIDEO = Record("videos", VIDEOS_DIR / "media/{id}.json", Video)
+SHARES = Record("videos", VIDEOS_DIR / "prescreened/{id}.json", Shares)

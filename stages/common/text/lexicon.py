@@ -4,10 +4,9 @@ import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from stages.common.data.files import digest
 from stages.common.errors import StageError
+from stages.common.tables.lexicon import TERMS, WORDS
 
 SPACES = str.maketrans("-_", "  ")
 
@@ -29,10 +28,10 @@ class Lexicon:
     def __init__(self, folder: Path) -> None:
         import ahocorasick
 
-        if not (folder / TERMS.at().name).exists():
-            raise StageError(f"{folder / TERMS.at().name} not found: run `dvc repro lexicon`")
-        self.terms = TERMS.read(folder / TERMS.at().name)
-        self.words = WORDS.read(folder / WORDS.at().name)
+        if not (folder / TERMS.path.name).exists():
+            raise StageError(f"{folder / TERMS.path.name} not found: run `dvc repro lexicon`")
+        self.terms = TERMS.read(folder / TERMS.path.name)
+        self.words = WORDS.read(folder / WORDS.path.name)
         self._index: Any = ahocorasick.Automaton()
         columns = (self.terms[name] for name in ("term", "id", "semantic_type", "abbreviation"))
         for term, concept, kind, abbreviation in zip(*columns, strict=True):
@@ -69,9 +68,9 @@ def normal(text: str) -> str:
 
 def lexicon_digest(folder: Path) -> str:
     """Identity of the lexicon in `folder`, for item keys."""
-    if not (folder / TERMS.at().name).exists():
-        raise StageError(f"{folder / TERMS.at().name} not found: run `dvc repro lexicon`")
-    return digest(*(folder / table.at().name for table in (TERMS, WORDS)))
+    if not (folder / TERMS.path.name).exists():
+        raise StageError(f"{folder / TERMS.path.name} not found: run `dvc repro lexicon`")
+    return digest(*(folder / table.path.name for table in (TERMS, WORDS)))
 
 
 @functools.cache
