@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import report
-from stages.common.data.files import ImageReader
-from stages.common.evalsets.loaders import read_image
+from stages.common.data.references import ImageReader
 from stages.common.evalsets.protocol import Protocol, read_protocol
 from stages.common.models.clip import Clip, build, load
 from stages.common.models.embed import embed_classes, embed_images, embed_texts
@@ -56,7 +55,7 @@ def measured(clip: Clip, protocol: Protocol, tables: dict[str, Any]) -> dict[str
         if evalset.pairs:
             continue
         rows = table[table.label >= 0].reset_index(drop=True)
-        image = embed_images(clip, rows.path.tolist(), read_image, 64, "cpu", base.jobs)
+        image = embed_images(clip, rows.path.tolist(), ImageReader().read, 64, "cpu", base.jobs)
         names = list(evalset.classes.values())
         one = Labelled(image, embed_classes(clip, names, protocol.templates, 64, "cpu"), rows)
         test = one.rows_of("test")
@@ -75,7 +74,7 @@ def _pairs(clip: Clip, jobs: int) -> Any:
     """Vectors and matches of the held-out pairs and of ARCH."""
     import pandas as pd
 
-    for name, read in (("held_out", ImageReader().read), ("arch", read_image)):
+    for name, read in (("held_out", ImageReader().read), ("arch", ImageReader().read)):
         table = pd.read_parquet(EMBEDDINGS / "sets" / f"{name}.parquet")
         image = embed_images(clip, table.path.unique().tolist(), read, 64, "cpu", jobs)
         text = embed_texts(clip, sorted(table.text.unique()), 64, "cpu")

@@ -15,8 +15,9 @@ from PIL import Image
 
 from benchmarks import report, seconds
 from benchmarks.narration import sentences
-from stages.common.data.files import jpeg, write_tar
+from stages.common.data.files import jpeg
 from stages.common.data.pairs import pairs_table
+from stages.common.data.tars import write_tar
 from stages.common.frame_filter.prediction import FLAGS
 from stages.common.models.threads import cores
 from stages.common.stage.params import load_params

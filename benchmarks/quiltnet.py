@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import report
-from stages.common.data.files import jpeg, read_yaml, write_tar
+from stages.common.data.files import jpeg, read_yaml
+from stages.common.data.tars import write_tar
 from stages.common.models.clip import build, save
 from stages.common.stage.params import load_params
 from stages.demo.script import caption, drawn

@@ -17,7 +17,7 @@ from benchmarks import report
 from benchmarks.lectures import TAKES, Lecture, frame_filter, record_all
 from stages.audit.gold import Video
 from stages.audit.timeline import CUT_FRAMES, f1, gold_holds, iou, matched, overlap
-from stages.common.data.files import read_tar
+from stages.common.data.tars import read_tar
 from stages.common.incremental.runner import Item
 from stages.common.stage.params import load_params
 from stages.demo.render import frames, pointer

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.common.data.files import jpeg, write_tar
+from stages.common.data.files import jpeg
+from stages.common.data.tars import write_tar
 from stages.demo.tissue import paint
 from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.train import Places, train

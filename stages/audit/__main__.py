@@ -44,7 +44,7 @@ def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
     from stages.audit.gold import read_exports, read_videos
     from stages.audit.text import field_metrics, text_metrics
     from stages.audit.timeline import cut_metrics, hold_metrics, pair_metrics, roi_metrics
-    from stages.common.data.files import read_tar
+    from stages.common.data.tars import read_tar
     from stages.common.incremental.manifest import finished
     from stages.common.models.device import pick_device
     from stages.common.stage.params import load_params

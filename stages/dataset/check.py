@@ -1,7 +1,6 @@
 """Is the dataset whole? Every pair has its image, every image decodes, nothing is left over, the counts agree."""
 
 import json
-import tarfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pandas as pd
 
 from stages.common.data.files import read_json
 from stages.common.data.pictures import decode
+from stages.common.data.tars import shard_samples
 from stages.common.errors import Rejected, StageError
 from stages.common.tables.dataset import DATASET_TABLE, SPLITS
 
@@ -49,16 +49,12 @@ def check(folder: Path, metrics: Path) -> dict[str, Any]:
 
 
 def _samples(path: Path, problems: list[str]) -> list[tuple[str, dict[str, bytes]]]:
-    found: dict[str, dict[str, bytes]] = {}
     try:
-        with tarfile.open(path) as tar:
-            for info in tar:
-                member = tar.extractfile(info)
-                key, dot, suffix = info.name.partition(".")
-                found.setdefault(key, {})[dot + suffix] = member.read() if member else b""
-    except (tarfile.TarError, OSError) as error:
+        samples = list(shard_samples(path, ("jpg", "json"), "it is written anew"))
+    except (StageError, OSError) as error:
         problems.append(f"{path.name}: {error}")
-    return list(found.items())
+        return []
+    return [(key, {f".{suffix}": member.data for suffix, member in members.items()}) for key, members in samples]
 
 
 def _image(path: Path, key: str, data: bytes | None) -> list[str]:

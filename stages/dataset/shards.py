@@ -12,7 +12,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 from PIL import Image
 
-from stages.common.data.files import ImageReader, jpeg
+from stages.common.data.files import jpeg
+from stages.common.data.references import ImageReader
 from stages.common.tables.dataset import SPLITS
 
 JPEG = b"\xff\xd8\xff"  # what a JPEG begins with

@@ -2,12 +2,11 @@
 
 import functools
 from collections.abc import Sequence
-from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from stages.common.data.files import ImageReader
 from stages.common.data.pictures import decode
+from stages.common.data.references import ImageReader
 from stages.dataset.crops import LocalFeatures, same_place
 from stages.dataset.duplicates import Verify
 
@@ -36,8 +35,7 @@ def _compare(part: Sequence[tuple[str, str]]) -> list[bool]:
 
     @functools.lru_cache(CHUNK)
     def features(reference: str, mirrored: bool = False) -> LocalFeatures:
-        data = reader.read(reference) if "#" in reference else Path(reference).read_bytes()
-        return LocalFeatures.of(decode(data), mirrored)
+        return LocalFeatures.of(decode(reader.read(reference)), mirrored)
 
     return [
         same_place(features(other), features(one)) or same_place(features(other), features(one, mirrored=True))

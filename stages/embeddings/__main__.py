@@ -15,6 +15,7 @@ from stages.embeddings.params import Params
 
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Write the tables of the sets, and per model and set the vectors of images and of texts or classes."""
+    from stages.common.data.references import ImageReader
     from stages.common.evalsets.protocol import HELD_OUT, read_protocol
     from stages.common.incremental.dependencies import Dependencies
     from stages.common.incremental.forced import forced
@@ -24,7 +25,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.stage.params import load_params
     from stages.common.tables.embeddings import EVALSET, SETS
     from stages.embeddings.cache import VectorCache, files_digest, weights_digest
-    from stages.embeddings.sets import Reader, held_out
+    from stages.embeddings.sets import held_out
 
     evaluation, _ = load_params("evaluation")
     protocol, sets = read_protocol(evaluation.protocol, evaluation.evalsets)
@@ -42,7 +43,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     for model, build in models.items():
         clip = build()
         made_by = Dependencies(
-            code=(embed_images, embed_texts, embed_classes, start_model, load, named, type(clip), Reader),
+            code=(embed_images, embed_texts, embed_classes, start_model, load, named, type(clip), ImageReader),
             models={model: weights_digest(clip)},
             libraries=("torch", "open_clip_torch"),
         ).digest()
@@ -83,10 +84,10 @@ def _embed(
 
     Images are in order of `table.path.unique()`; texts in that of the classes, or of the sorted unique texts.
     """
+    from stages.common.data.references import ImageReader
     from stages.common.models.device import pick_device
     from stages.common.models.embed import embed_classes, embed_images, embed_texts
     from stages.embeddings.cache import key_of
-    from stages.embeddings.sets import Reader
 
     device, batch = pick_device(base.device), params.batch_size
     images, squash = table.path.unique().tolist(), protocol.transform == "squash"
@@ -97,7 +98,7 @@ def _embed(
     same_images = cache.keep(
         f"{name}.images.safetensors",
         key_of(how, squash),
-        lambda: embed_images(clip, images, Reader(), batch, device, base.jobs, squash=squash),
+        lambda: embed_images(clip, images, ImageReader().read, batch, device, base.jobs, squash=squash),
     )
     same_texts = cache.keep(
         f"{name}.texts.safetensors",

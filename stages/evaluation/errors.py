@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from stages.common.data.files import write_bytes
-from stages.common.evalsets.loaders import read_image
+from stages.common.data.references import ImageReader
 from stages.evaluation.zero_shot import Decided
 
 SIDE = 160  # pixels
@@ -50,7 +50,7 @@ def _worst(one: Decided, model: str, count: int) -> list[dict[str, Any]]:
 
 
 def _thumbnail(reference: str) -> str:
-    with Image.open(io.BytesIO(read_image(reference))) as image:
+    with Image.open(io.BytesIO(ImageReader().read(reference))) as image:
         small = image.convert("RGB")
     small.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()

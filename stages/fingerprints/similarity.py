@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from stages.common.data.files import ImageReader
+from stages.common.data.references import ImageReader
 from stages.common.models.clip import named
 from stages.common.models.embed import embed_images, embed_texts
 

@@ -10,10 +10,9 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from stages.common.data.files import read_images
 from stages.common.data.pictures import Picture, decode
+from stages.common.data.references import ImageReader
 from stages.common.errors import Rejected
-from stages.common.evalsets.loaders import read_image
 from stages.common.frame_filter.classifier import load_filter
 from stages.common.frame_filter.quality import background, blur
 from stages.common.models.threads import cores, limit_threads
@@ -28,8 +27,8 @@ def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, d
     """Return one row an image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
 
     Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
-    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it), and
-    error, which is "" unless the image cannot be read.
+    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught
+    it), and error, which is "" unless the image cannot be read.
     """
     from tqdm import tqdm
 
@@ -43,12 +42,11 @@ def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, d
 
 def _part(references: Sequence[str], model: Path, dims: int, jobs: int, device: str) -> list[dict[str, Any]]:
     limit_threads(jobs)
-    inside = [reference for reference in references if ".tar#" in reference]
-    encoded = read_images(inside) if inside else {}
+    reader = ImageReader()
     rows: list[dict[str, Any]] = []
     pictures: list[Picture] = []
     for reference in references:
-        data = encoded[reference] if reference in encoded else read_image(reference)
+        data = reader.read(reference)
         row: dict[str, Any] = {"image": reference, "sha256": hashlib.sha256(data).hexdigest(), "error": ""}
         try:
             picture = decode(data)

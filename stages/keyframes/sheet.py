@@ -5,7 +5,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from stages.common.data.files import read_tar, write_bytes
+from stages.common.data.files import write_bytes
+from stages.common.data.tars import read_tar
 from stages.common.frame_filter.prediction import FLAGS
 from stages.common.incremental.runner import Item
 from stages.common.tables.keyframes import HOLDS

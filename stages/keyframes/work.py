@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from stages.common.data.files import jpeg, write_tar
+from stages.common.data.files import jpeg
+from stages.common.data.tars import write_tar
 from stages.common.errors import Rejected
 from stages.common.frame_filter.classifier import load_filter
 from stages.common.frame_filter.prediction import FLAGS

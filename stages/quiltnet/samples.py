@@ -1,8 +1,7 @@
 """Which samples the shards of a split hold, and the order in which an epoch sees them."""
 
 import json
-import tarfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.common.data.tars import shard_samples
 from stages.common.errors import StageError
+from stages.common.tables.dataset import DATASET_TABLE
 
 WINDOW = 16  # shards whose samples are shuffled together: enough for mixing, few enough for the page cache
 MEND = "run `dvc checkout data/dataset`, or `dvc repro dataset`"
@@ -59,13 +60,13 @@ def read_samples(folder: Path, split: str, subset: Collection[str] | None = None
     texts: list[str] = []
     groups: list[str] = []
     for number, path in enumerate(shards):
-        for key, members in _contents(path):
-            record = _record(members.get("json"), f"{path}: {key}")
+        for key, members in shard_samples(path, ("json",), MEND):
+            record = _record(members["json"].data if "json" in members else None, f"{path}: {key}")
             chosen = [n for n, pair in enumerate(record["pair_ids"]) if subset is None or pair in subset]
             if not record["texts"] or "jpg" not in members:
                 skipped["no_text" if "jpg" in members else "no_image"] += 1
             elif chosen:
-                places.append((number, *members["jpg"]))
+                places.append((number, members["jpg"].offset, members["jpg"].size))
                 counts.append(len(chosen))
                 texts += [record["texts"][n] for n in chosen]
                 groups += [record["text_groups"][n] for n in chosen]
@@ -75,22 +76,6 @@ def read_samples(folder: Path, split: str, subset: Collection[str] | None = None
     first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     codes = pd.factorize(pd.Series(groups))[0].astype(np.int64)
     return Samples(shards, shard.astype(np.int32), offset, size, first, pa.array(texts), codes, skipped)
-
-
-def _contents(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Samples of one shard: key, and by suffix (offset, size) of the image and the bytes of the record."""
-    found: dict[str, dict[str, Any]] = {}
-    last = "its beginning"
-    try:
-        with tarfile.open(path) as tar:
-            for info in tar:
-                key, _, suffix = info.name.partition(".")
-                record = tar.extractfile(info) if suffix == "json" else None
-                found.setdefault(key, {})[suffix] = record.read() if record else (info.offset_data, info.size)
-                last = info.name
-    except (tarfile.ReadError, EOFError):
-        raise StageError(f"{path} is cut short after {last}: {MEND}") from None
-    yield from found.items()
 
 
 def _record(data: bytes | None, what: str) -> dict[str, list[str]]:
@@ -113,7 +98,7 @@ def subset_of(table: Path, query: str) -> set[str] | None:
     if not query:
         return None
     try:
-        return set(pd.read_parquet(table).query(query).pair_id)
+        return set(DATASET_TABLE.read(table).query(query).pair_id)
     except (ValueError, TypeError, KeyError, SyntaxError, NameError, AttributeError) as error:
         raise StageError(f"quiltnet.subset: '{query}': {' '.join(str(error).split())[:200]}") from None
 

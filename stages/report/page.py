@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from stages.common.data.files import read_images, read_json, write_bytes
+from stages.common.data.files import read_json, write_bytes
+from stages.common.data.references import read_images
 from stages.common.tables.dataset import DATASET_TABLE
 from stages.report.params import Params
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.common.data.files import read_tar
+from stages.common.data.tars import read_tar
 from stages.common.incremental.runner import Item
 from stages.common.tables.keyframes import OVERLAYS, OVERLAYS_MEMBER
 from stages.common.tables.rois import BOXES, TRACE

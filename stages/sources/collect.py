@@ -7,9 +7,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from stages.common.data.files import TarShards, write_json
+from stages.common.data.files import write_json
 from stages.common.data.pairs import pairs_table
 from stages.common.data.pictures import Picture
+from stages.common.data.tars import TarShards
 from stages.common.errors import Rejected
 from stages.common.frame_filter.classifier import load_filter
 from stages.common.tables.sources import DROPPED, SOURCE_PAIRS

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from stages.common.data.files import jpeg, read_tar, write_json, write_table, write_tar
+from stages.common.data.files import jpeg, write_json, write_table
 from stages.common.data.pairs import pairs_table
+from stages.common.data.tars import read_tar, write_tar
 from stages.common.errors import StageError
 from stages.dataset.card import write_card
 from stages.dataset.check import check

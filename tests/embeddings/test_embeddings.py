@@ -10,7 +10,8 @@ from conftest import ROOT
 from PIL import Image
 from safetensors.numpy import load_file
 
-from stages.common.data.files import read_yaml, write_tar
+from stages.common.data.files import read_yaml
+from stages.common.data.tars import write_tar
 from stages.common.errors import StageError
 from stages.common.models.clip import build, named, save
 from stages.common.models.embed import embed_classes, embed_images, embed_texts

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.common.data.files import jpeg, write_tar
+from stages.common.data.files import jpeg
+from stages.common.data.tars import write_tar
 from stages.fingerprints import work
 from stages.fingerprints.hashes import perceptual_hashes
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from recording import record
 
-from stages.common.data.files import read_tar
+from stages.common.data.tars import read_tar
 from stages.common.errors import Rejected
 from stages.common.frame_filter.prediction import Prediction
 from stages.common.frame_filter.quality import background, blur

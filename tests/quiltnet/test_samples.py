@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from stages.common.data.files import read_tar, write_tar
+from stages.common.data.tars import read_tar, write_tar
 from stages.common.errors import StageError
 from stages.quiltnet.loader import Loader, SampleView
 from stages.quiltnet.samples import batches_of, order_of, read_samples, subset_of

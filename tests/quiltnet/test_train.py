@@ -16,7 +16,8 @@ from conftest import ROOT
 from PIL import Image
 from safetensors.torch import load_file
 
-from stages.common.data.files import read_json, read_tar, read_yaml, sha256, write_tar
+from stages.common.data.files import read_json, read_yaml, sha256
+from stages.common.data.tars import read_tar, write_tar
 from stages.common.errors import StageError
 from stages.common.models.clip import build, load, named, save
 from stages.demo.tissue import paint

@@ -3,8 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from stages.common.data.files import jpeg, write_json, write_table, write_tar
+from stages.common.data.files import jpeg, write_json, write_table
 from stages.common.data.pairs import pairs_table
+from stages.common.data.tars import write_tar
 from stages.report.page import build
 
 

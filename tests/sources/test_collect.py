@@ -10,7 +10,8 @@ from articles import encoded, tile
 from conftest import ROOT
 from PIL import Image
 
-from stages.common.data.files import read_images, read_json
+from stages.common.data.files import read_json
+from stages.common.data.references import read_images
 from stages.sources import collect as module
 from stages.sources.candidate import Candidate
 from stages.sources.filters import clean_text, foreign

@@ -161,8 +161,8 @@ def test_a_killed_download_goes_on_and_nothing_finished_is_lost(tmp_path, film, 
         "params = params.model_copy(update={'min_duration_s': 1.0});"
         f"items = [Item(n, n, {{'info': {{}}, 'place': f'{site.url}/{{n}}.mp4'}}) for n in ('quick', 'slow')];"
         "out = Path('out'); work = functools.partial(fetch, params=params, withdrawn=set(), partial=out / '.partial');"
-        f"run_items(items, work, name='videos', out=out, files={FILES!r}, keys=Path('keys.parquet'), needs=Dependencies(),"
-        " base=base.model_copy(update={'jobs': 1}))"
+        f"run_items(items, work, name='videos', out=out, files={FILES!r}, keys=Path('keys.parquet'),"
+        " needs=Dependencies(), base=base.model_copy(update={'jobs': 1}))"
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", script]

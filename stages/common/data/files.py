@@ -3,10 +3,7 @@
 import hashlib
 import io
 import json
-import os
 import re
-import tarfile
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,102 +69,6 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     write_bytes(path, buffer.getvalue())
-
-
-def write_tar(path: Path, members: Mapping[str, bytes]) -> None:
-    """Write `members` (name to bytes) as a tar whose headers hold no time, owner or host."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as tar:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    part.replace(path)
-
-
-class TarShards:
-    """Writes members one by one to FOLDER/NAME-NNNNNN.tar, so many to a tar; whole or absent, like write_tar.
-
-    Tars of an earlier writing that are not written anew are removed when the `with` block ends without an error.
-    """
-
-    def __init__(self, folder: Path, name: str, size: int) -> None:
-        self._folder, self._name, self._size = folder, name, size
-        self._written: list[Path] = []
-        self._tar: tarfile.TarFile | None = None
-        self._count = 0
-
-    def __enter__(self) -> "TarShards":
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._close()
-        if kind is None:
-            for path in set(self._folder.glob(f"{self._name}-*.tar")) - set(self._written):
-                path.unlink()
-
-    def add(self, member: str, data: bytes) -> str:
-        """Write one member; return its reference, `path/to.tar#member`."""
-        if self._tar is None:
-            self._written.append(self._folder / f"{self._name}-{len(self._written):06d}.tar")
-            self._tar = tarfile.open(self._part(), "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed by _close
-        info = tarfile.TarInfo(member)
-        info.size = len(data)
-        self._tar.addfile(info, io.BytesIO(data))
-        self._count += 1
-        path = self._written[-1]
-        if self._count == self._size:
-            self._close()
-        return f"{path.as_posix()}#{member}"
-
-    def _part(self) -> Path:
-        return self._written[-1].with_name(f".{self._written[-1].name}.part")
-
-    def _close(self) -> None:
-        if self._tar is not None:
-            self._tar.close()
-            self._part().replace(self._written[-1])
-            self._tar, self._count = None, 0
-
-
-def read_tar(path: Path, names: Iterable[str] | None = None) -> dict[str, bytes]:
-    """Return members of the tar `path` by name; all of them unless `names` is given."""
-    wanted = None if names is None else set(names)
-    found = {}
-    with tarfile.open(path) as tar:
-        for info in tar:
-            if info.isfile() and (wanted is None or info.name in wanted):
-                member = tar.extractfile(info)
-                assert member is not None
-                found[info.name] = member.read()
-    return found
-
-
-class ImageReader:
-    """Reads encoded images by reference (`path/to.tar#member`), in any order; the index of each tar is read once."""
-
-    def __init__(self) -> None:
-        self._places: dict[str, dict[str, tuple[int, int]]] = {}
-
-    def read(self, reference: str) -> bytes:
-        """Bytes of one image. Raises StageError where the tar does not hold it."""
-        path, _, member = reference.partition("#")
-        if path not in self._places:
-            with tarfile.open(path) as tar:
-                self._places[path] = {info.name: (info.offset_data, info.size) for info in tar if info.isfile()}
-        if member not in self._places[path]:
-            raise StageError(f"{path} lacks {member}: run `dvc repro` so that images and tables agree")
-        offset, size = self._places[path][member]
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - unbuffered: one read, no more than the image
-            return os.pread(file.fileno(), size, offset)
-
-
-def read_images(references: Iterable[str]) -> dict[str, bytes]:
-    """Return the encoded images that `references` point to. Raises StageError as ImageReader does."""
-    reader = ImageReader()
-    return {reference: reader.read(reference) for reference in references}
 
 
 def jpeg(image: Image.Image, quality: int = 92) -> bytes:

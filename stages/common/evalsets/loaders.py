@@ -1,38 +1,16 @@
 """Evalsets as their makers publish them: which files there are, with which labels and on which side of a split."""
 
 import functools
-import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from PIL import Image
 
 from stages.common.errors import StageError
 
 SUFFIXES = {".tif", ".tiff", ".jpg", ".jpeg", ".png", ".bmp"}
-INSIDE = ".h5#"  # a reference to one image of an HDF5 file: path/to/file.h5#17
 
 Row = dict[str, str]  # path, code (the label as the files have it), split; institution and text where there are any
-
-
-def read_image(reference: str) -> bytes:
-    """Return the encoded image that a loader's `path` names. Raises OSError where it cannot be read."""
-    if INSIDE not in reference:
-        return Path(reference).read_bytes()
-    path, _, number = reference.rpartition("#")
-    buffer = io.BytesIO()
-    Image.fromarray(np.asarray(_opened(path)["x"][int(number)])).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
-
-
-@functools.lru_cache(maxsize=8)
-def _opened(path: str) -> Any:
-    import h5py
-
-    return h5py.File(path, "r")
 
 
 def image_folder(root: Path) -> Iterator[Row]:

@@ -134,7 +134,7 @@ def read_protocol(path: str, folder: str) -> tuple[Protocol, dict[str, pd.DataFr
 def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
     """Return path, label, split, institution and text of an evalset's images below `folder`, sorted by path and text.
 
-    `path` is for loaders.read_image. `label` indexes evalset.classes, -1 where the label is left_out or the set has no
+    `path` is for ImageReader. `label` indexes evalset.classes, -1 where the label is left_out or the set has no
     classes; `split` is one of SPLITS, "" where the official files have none. Raises StageError where
     labels and classes do not agree.
     """

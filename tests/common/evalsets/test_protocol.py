@@ -10,8 +10,9 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
+from stages.common.data.references import ImageReader
 from stages.common.errors import StageError
-from stages.common.evalsets.loaders import LOADERS, read_image
+from stages.common.evalsets.loaders import LOADERS
 from stages.common.evalsets.protocol import (
     BESIDE_MODELS,
     BESIDE_SETS,
@@ -76,7 +77,7 @@ def test_pcam_reads_images_and_labels_from_hdf5(tmp_path):
         ("validation", [0, 1]),
     ]
     last = table[table.split == "test"].path.iloc[1]
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(read_image(last)))), pixels[5])
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(ImageReader().read(last)))), pixels[5])
     with h5py.File(tmp_path / "pcam/camelyonpatch_level_2_split_test_y.h5", "w") as file:
         file["y"] = np.zeros((5, 1, 1, 1))
     with pytest.raises(StageError, match="split_test_y.h5 has 5 labels for 2 images"):
