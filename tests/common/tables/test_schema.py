@@ -1,0 +1,95 @@
+"""Tables and records of one schema: what writers cast, what readers check."""
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typing_extensions import TypedDict
+
+from stages.common.errors import StageError
+from stages.common.tables.schema import Column, Record, Table
+
+TOYS = Table(
+    stage="toys",
+    path="data/toys/{id}.parquet",
+    rows="a toy",
+    columns=(Column("name", "string", "what it is called"), Column("weight", "double", "on a scale", "kg")),
+    more=Column("flag_", "double", "probability"),
+)
+
+
+class Toy(TypedDict):
+    name: str
+    parts: list[dict[str, float]]
+
+
+TOY = Record("toys", "data/toys/{id}.json", Toy)
+
+
+def test_reading_a_column_that_no_writer_wrote_names_column_file_and_stage(tmp_path):
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"name": ["ball"]}).to_parquet(path)
+    message = f"{path}: column 'weight' is missing: stage toys writes it: run `dvc repro toys`"
+    with pytest.raises(StageError) as caught:
+        TOYS.read(path)
+    assert str(caught.value) == message
+    assert TOYS.read(path, ["name"]).name.tolist() == ["ball"], "what is not asked for may be missing"
+    with pytest.raises(StageError, match="column 'weight' is missing"):
+        TOYS.read_bytes(path.read_bytes(), "a.tar#a.parquet")
+
+
+def test_files_that_are_missing_or_broken_name_the_stage(tmp_path):
+    with pytest.raises(StageError, match=r"b.parquet not found: run `dvc repro toys`"):
+        TOYS.read(tmp_path / "b.parquet")
+    (tmp_path / "c.parquet").write_bytes(b"not a table")
+    with pytest.raises(StageError, match=r"c.parquet is not a parquet file: run `dvc repro toys`"):
+        TOYS.read(tmp_path / "c.parquet")
+
+
+def test_what_is_written_has_the_columns_in_their_order_and_types_and_no_wording(tmp_path):
+    TOYS.write(tmp_path / "a.parquet", pd.DataFrame({"flag_new": [0.5], "weight": [1], "name": [None]}))
+    found = pq.read_schema(tmp_path / "a.parquet")
+    assert found.names == ["name", "weight", "flag_new"]
+    assert found.types == [pa.string(), pa.float64(), pa.float64()]
+    assert all(not field.metadata or b"meaning" not in field.metadata for field in found)
+    assert TOYS.schema.field("weight").metadata == {b"unit": b"kg", b"meaning": b"on a scale"}
+
+
+def test_bytes_are_those_that_pandas_writes_for_the_same_types():
+    frame = pd.DataFrame({"name": ["a", "b"], "weight": [0.5, np.nan]})
+    frame.to_parquet(buffer := io.BytesIO(), index=False)
+    assert TOYS.to_bytes(frame) == buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        ({"name": ["a"]}, "columns weight are missing"),
+        ({"name": ["a"], "weight": [1.0], "colour": ["red"]}, "columns colour are missing or not in the schema"),
+        ({"name": ["a"], "weight": ["heavy"]}, "toys"),
+    ],
+)
+def test_a_writer_that_breaks_the_schema_is_told(frame, message):
+    with pytest.raises(ValueError, match=message):
+        TOYS.to_bytes(pd.DataFrame(frame))
+
+
+def test_a_record_that_lacks_a_key_names_key_file_and_stage(tmp_path):
+    path = tmp_path / "a.json"
+    TOY.write(path, {"name": "ball", "parts": [{"radius": 1.0}]})
+    assert TOY.read(path) == {"name": "ball", "parts": [{"radius": 1.0}]}
+    path.write_text(json.dumps({"name": "ball"}))
+    with pytest.raises(StageError, match=r"a.json: 'parts' is missing: stage toys writes it: run `dvc repro toys`"):
+        TOY.read(path)
+    path.write_text(json.dumps({"name": "ball", "parts": [{"radius": "big"}]}))
+    with pytest.raises(StageError, match=r"a.json: parts.0.radius: "):
+        TOY.read(path)
+    path.write_text("{")
+    with pytest.raises(StageError, match=r"a.json: it is not JSON"):
+        TOY.read(path)
+    with pytest.raises(StageError, match=r"b.json not found: run `dvc repro toys`"):
+        TOY.read(tmp_path / "b.json")
