@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stages.common.data.files import write_bytes
+from stages.common.tables.dataset import DATASET_TABLE
 
 MOST = 20  # rows of a table
 
@@ -23,6 +24,7 @@ def write_card(folder: Path, table: pd.DataFrame, metrics: dict[str, Any], title
         title=title,
         note=note,
         metrics=metrics,
+        columns=DATASET_TABLE.columns,
         tables={
             "Source": _counts(kept.source),
             "License": _counts(kept.license.replace("", "not stated")),

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.data.files import sha256, write_json
+from stages.common.tables.dataset import DATASET_TABLE
 
-COLUMNS = ("pair_id", "source", "split", "text", "kind", "sub_pathology", "provenance", "license", "drop", "image")
+TYPES = {"string": "TEXT", "double": "FLOAT", "float": "FLOAT", "int64": "INTEGER", "bool": "BOOL"}
 
 
 def write_croissant(folder: Path, name: str) -> None:
@@ -21,12 +22,13 @@ def write_croissant(folder: Path, name: str) -> None:
     )
     fields = [
         mlc.Field(
-            id=f"pairs/{column}",
-            name=column,
-            data_types=mlc.DataType.TEXT,
-            source=mlc.Source(file_object="pairs.parquet", extract=mlc.Extract(column=column)),
+            id=f"pairs/{column.name}",
+            name=column.name,
+            description=f"{column.meaning}, {column.unit}" if column.unit else column.meaning,
+            data_types=getattr(mlc.DataType, TYPES[column.type]),
+            source=mlc.Source(file_object="pairs.parquet", extract=mlc.Extract(column=column.name)),
         )
-        for column in COLUMNS
+        for column in DATASET_TABLE.columns
     ]
     metadata = mlc.Metadata(
         name=name,

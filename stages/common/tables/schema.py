@@ -66,9 +66,12 @@ class Table:
         """The path of one file, such as `HOLDS.at(id=video_id)`."""
         return Path(str(self.path).format(**names))
 
-    def frame(self, rows: Any) -> pd.DataFrame:
-        """A frame of `rows` (records, or sequences in order of the columns) with these columns, also without rows."""
-        return pd.DataFrame(rows, columns=self.names)
+    def frame(self, rows: Sequence[Any]) -> pd.DataFrame:
+        """A frame of `rows` (records, or sequences in order of the columns) with these columns, also without rows; with
+        columns of the kind `more` where records have any."""
+        found = dict.fromkeys(name for row in rows if isinstance(row, dict) for name in row)
+        more = [name for name in found if self.more and name not in self.names and name.startswith(self.more.name)]
+        return pd.DataFrame(rows, columns=[*self.names, *more])
 
     def to_bytes(self, frame: pd.DataFrame) -> bytes:
         """Parquet bytes of `frame`, cast to the schema.

@@ -7,17 +7,9 @@ import tarfile
 import pandas as pd
 import pytest
 
-from stages.common.data.files import (
-    digest,
-    read_images,
-    read_json,
-    read_tar,
-    safe_id,
-    sha256,
-    write_json,
-    write_table,
-    write_tar,
-)
+from stages.common.data.files import digest, read_json, safe_id, sha256, write_json, write_table
+from stages.common.data.references import read_images
+from stages.common.data.tars import read_tar, write_tar
 from stages.common.errors import StageError
 from stages.common.models.weights import locate
 
