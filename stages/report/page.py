@@ -14,6 +14,7 @@ from stages.common.data.references import read_images
 from stages.common.tables.dataset import DATASET_TABLE
 from stages.report.params import Params
 
+SHOWN = ("pair_id", "source", "image", "text", "kind", "box", "sub_pathology", "split")  # columns of the gallery
 TEMPLATE = Path(__file__).parent / "page.html.j2"
 
 
@@ -25,7 +26,7 @@ def build(
 
     metrics = {path.stem: read_json(path) for path in sorted(metrics_folder.glob("*.json"))}
     headline = _headline(metrics)
-    gallery = _gallery(DATASET_TABLE.read(pairs), params.gallery, seed)
+    gallery = _gallery(DATASET_TABLE.read(pairs, SHOWN), params.gallery, seed)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -191,7 +191,8 @@ def test_a_term_is_no_name(lexicon):
 def test_a_sentence_with_personal_data_does_not_leave_the_stage(tmp_path, lexicon, stage_params):
     said = "Dr. Miller found a leiomyosarcoma. The stroma shows necrosis."
     words = [{"word": w, "start": float(n), "end": n + 0.5, "score": 1.0} for n, w in enumerate(said.split())]
-    write_json(tmp_path / "heard.json", {"segments": [{"words": words}]})
+    segment = {"start": 0.0, "end": 9.0, "text": "", "words": words}
+    write_json(tmp_path / "heard.json", {"language": "en", "audio_s": 9.0, "segments": [segment], "dropped": []})
     item = Item("v", "d", {"transcript": str(tmp_path / "heard.json"), "title": ""})
     captions(item, tmp_path, stage_params("captions"), lexicon.folder, tmp_path / "replies", budget=1.0)
     text = (tmp_path / "v.json").read_text()

@@ -98,7 +98,7 @@ def chat(endpoint, tmp_path, budget=1.0, **changes):
 def item(tmp_path):
     words = [{"word": w, "start": n / 2, "end": n / 2 + 0.4, "score": 1.0} for n, w in enumerate(SAID.split())]
     segment = {"start": 0.0, "end": len(words) / 2, "text": SAID, "words": words}
-    write_json(tmp_path / "v.transcript.json", {"language": "en", "segments": [segment]})
+    write_json(tmp_path / "v.transcript.json", {"language": "en", "audio_s": 9.0, "segments": [segment], "dropped": []})
     return Item("v", "d", {"transcript": str(tmp_path / "v.transcript.json"), "title": "A case"})
 
 

@@ -13,6 +13,7 @@ from stages.common.data.files import jpeg, write_json, write_table
 from stages.common.data.pairs import pairs_table
 from stages.common.data.tars import read_tar, write_tar
 from stages.common.errors import StageError
+from stages.common.tables.dataset import DATASET_TABLE
 from stages.dataset.card import write_card
 from stages.dataset.check import check
 from stages.dataset.croissant import write_croissant
@@ -38,7 +39,7 @@ def packed(tmp_path):
     table["split"] = table.pair_id.map({"p3": "val", "p4": "test"}).fillna("train")
     out = tmp_path / "out"
     counted = write_shards(table, out, max_side=512, shard_size=2, min_shards=1, seed=0, jobs=1)
-    write_table(out / "pairs.parquet", table)
+    DATASET_TABLE.write(out / "pairs.parquet", table.reindex(columns=DATASET_TABLE.names))
     splits = {split: int((table.split == split).sum()) for split in counted}
     metrics = {
         "pairs": 6,

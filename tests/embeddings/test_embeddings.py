@@ -131,7 +131,7 @@ def stage(tiny, pictures, tmp_path, monkeypatch, stage_params, base):
     """Run the stage in a folder of its own; parameters of other blocks and the protocol's text can be changed."""
     monkeypatch.chdir(tmp_path)
     save(build(str(tiny), "none", 1), tmp_path / "models/quiltnet")
-    record = b'{"texts": ["one", "two"], "pair_ids": ["1", "2"]}'
+    record = b'{"source": "quilt", "texts": ["one", "two"], "pair_ids": ["1", "2"], "text_groups": ["1", "2"]}'
     image = read(pictures[0])
     write_tar(tmp_path / "data/dataset/test-000000.tar", {"x.jpg": image, "x.txt": b"one", "x.json": record})
 

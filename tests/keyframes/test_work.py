@@ -14,6 +14,7 @@ from stages.common.errors import Rejected
 from stages.common.frame_filter.prediction import Prediction
 from stages.common.frame_filter.quality import background, blur
 from stages.common.incremental.runner import Item
+from stages.common.tables.keyframes import HOLDS
 from stages.demo import render as camera
 from stages.demo import script
 from stages.demo.tissue import paint
@@ -63,7 +64,7 @@ def test_a_video_becomes_holds_images_cuts_and_marks(make, tissue, tmp_path):
     grey = np.full((180, 320, 3), 128, np.uint8)
     pointing = [camera.arrow(tissue(300), 100 + 4 * n, 60) for n in range(30)]
     table, members = make([tissue(0)] * 20 + pointing + [grey] * 20)
-    assert list(table.columns) == [*work.COLUMNS, *work.QUALITY]
+    assert list(table.columns) == HOLDS.names
     assert list(table.hold_id) == ["v_0000", "v_0001"], "the grey hold is no histology"
     assert list(table.start_s) == pytest.approx([0, 2], abs=0.11)
     assert list(table.end_s) == pytest.approx([2, 5], abs=0.11)

@@ -14,7 +14,7 @@ import pytest
 
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.incremental.dependencies import Dependencies
-from stages.common.incremental.manifest import JOURNAL, MANIFEST, SCRATCH, WRITTEN, counts, finished, read_manifest
+from stages.common.incremental.manifest import JOURNAL, MANIFEST_FILE, SCRATCH, WRITTEN, counts, finished, read_manifest
 from stages.common.incremental.runner import Item, run_items
 
 FILES = ("{id}.txt", "sub/{id}.bin")
@@ -54,7 +54,7 @@ def test_first_run_makes_all_and_second_makes_none(tmp_path, base):
     assert done == 2
     assert manifest.id.tolist() == ["a", "b"]
     assert set(manifest.status) == {"ok"}
-    assert sorted(tree(tmp_path / "out")) == sorted([MANIFEST, "a.txt", "b.txt", "sub/a.bin", "sub/b.bin"])
+    assert sorted(tree(tmp_path / "out")) == sorted([MANIFEST_FILE, "a.txt", "b.txt", "sub/a.bin", "sub/b.bin"])
     assert go(tmp_path, base, items("b", "a"), work)[1] == 0
     assert sorted(work.asked) == ["a", "b"]
 
@@ -197,7 +197,7 @@ def test_changed_rules_look_at_rejected_items_and_leave_finished_ones(tmp_path, 
 def test_an_item_that_turns_bad_loses_its_old_files(tmp_path, base):
     go(tmp_path, base, items("a", "b"), Work())
     go(tmp_path, base, [*items("a", digest="x"), *items("b")], Work({"a": Rejected("gone_bad")}))
-    assert sorted(tree(tmp_path / "out")) == sorted([MANIFEST, "b.txt", "sub/b.bin"])
+    assert sorted(tree(tmp_path / "out")) == sorted([MANIFEST_FILE, "b.txt", "sub/b.bin"])
 
 
 def test_too_many_failures_stop_the_stage_and_keep_what_is_done(tmp_path, base):
@@ -281,7 +281,7 @@ def test_files_nobody_accounts_for_are_removed(tmp_path, base):
     (tmp_path / "out" / "stranger.txt").write_text("from an older layout")
     (tmp_path / "out" / "table.parquet").write_text("not an item's file")
     go(tmp_path, base, items("a"), Work())
-    assert sorted(tree(tmp_path / "out")) == sorted([MANIFEST, "a.txt", "sub/a.bin", "table.parquet"])
+    assert sorted(tree(tmp_path / "out")) == sorted([MANIFEST_FILE, "a.txt", "sub/a.bin", "table.parquet"])
 
 
 def test_a_missing_manifest_says_what_to_run(tmp_path):
@@ -337,7 +337,7 @@ def test_a_kill_at_any_instant_loses_only_items_in_flight(tmp_path, jobs):
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        assert not (tmp_path / "out" / MANIFEST).exists()
+        assert not (tmp_path / "out" / MANIFEST_FILE).exists()
     last = subprocess.run(command, capture_output=True, check=True, **more)
     assert 0 < int(last.stdout.split()[-1]) <= 12 - 7
     command[2] = str(tmp_path / "scratch")
