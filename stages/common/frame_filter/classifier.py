@@ -1,4 +1,4 @@
-"""The fitted frame filter: is this frame histology, and what spoils it?"""
+"""The fitted frame filter, a histology classifier: is this frame histology, and what spoils it?"""
 
 import functools
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Picture = NDArray[np.uint8]
 SPEC = "filter.json"
 HEADS = "heads.safetensors"
 HISTOLOGY = "histology"
-# What spoils a frame; the eight impurities of QuiltCleaner (arXiv 2404.07676).
+# The frame flags, what spoils a frame: the eight impurities of QuiltCleaner (arXiv 2404.07676).
 FLAGS = ("person", "desktop", "text", "arrow", "perspective", "overview", "controls", "panels")
 
 
