@@ -58,7 +58,8 @@ def _changes(entry: Any) -> Iterator[tuple[str, str]]:
         return
     for names in entry.values():
         for name, how in names.items():
-            yield from how.items() if isinstance(how, dict) else [(name, how)]  # a file of parameters, or any
+            # A file of parameters, of which one that is no more has changed, too; or any other file.
+            yield from [(one, "modified") for one in how] if isinstance(how, dict) else [(name, how)]
 
 
 def dvc(*words: str) -> str:

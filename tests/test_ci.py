@@ -82,6 +82,12 @@ def test_code_parameters_and_metrics_are_told_each_in_its_table(pull_request):
     assert re.search(r"\| scores.json +\| f1 +\| 0.5 +\| 0.75 +\| 0.25 ", section(page, "Metrics"))
 
 
+def test_a_parameter_that_is_no_more_is_told(pull_request):
+    folder, commit = pull_request
+    commit("params.yaml", "rate: 2\n")
+    assert "| `one` | `lr` |" in section(comment(folder).stdout, "Stages")
+
+
 def test_an_edited_command_is_told(pull_request):
     folder, commit = pull_request
     commit("dvc.yaml", DVC.replace("cp out end", "cp -p out end"))
