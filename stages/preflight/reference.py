@@ -32,7 +32,14 @@ BOUNDS = {
     "minItems": "{} or more entries",
     "maxItems": "{} or fewer entries",
 }
-TYPES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
+TYPES = {
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "true or false",
+    "object": "mapping",
+    "null": "`null`",
+}
 
 
 def parameters_page(all_params: Mapping[str, ParamsModel], path: Path = PARAMS_FILE) -> str:
@@ -64,14 +71,16 @@ def _parameters(
             group = defined[(shape.get("allOf") or [shape])[0]["$ref"].rpartition("/")[2]]
             yield from _parameters(f"{prefix}.{name}", value, {"$defs": defined, **group}, marks)
         else:
-            yield f"{prefix}.{name}", value, _type(shape), list(marks)
+            yield f"{prefix}.{name}", value, type_in_words(shape), list(marks)
 
 
-def _type(shape: Mapping[str, Any]) -> str:
+def type_in_words(shape: Mapping[str, Any]) -> str:
     """A JSON schema in words."""
     if "const" in shape or "enum" in shape:
         return " | ".join(_code(choice) for choice in shape.get("enum", [shape.get("const")]))
-    base = f"list of ({_type(shape['items'])})" if shape["type"] == "array" else TYPES[shape["type"]]
+    if "anyOf" in shape:
+        return " or ".join(type_in_words(choice) for choice in shape["anyOf"])
+    base = f"list of ({type_in_words(shape['items'])})" if shape["type"] == "array" else TYPES[shape["type"]]
     return ", ".join([base, *(phrase.format(shape[bound]) for bound, phrase in BOUNDS.items() if bound in shape)])
 
 

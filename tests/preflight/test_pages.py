@@ -2,13 +2,15 @@
 
 import json
 import re
+from typing import Annotated, Literal
 
 import pytest
 from conftest import ROOT
+from pydantic import Field, TypeAdapter
 
 from stages.common.stage.params import load_all_params
 from stages.preflight.pages import PAGES
-from stages.preflight.reference import parameters_page, read_comments
+from stages.preflight.reference import parameters_page, read_comments, type_in_words
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,20 @@ def test_every_parameter_has_a_row_with_its_meaning(all_params):
 def test_type_range_and_marks_are_those_of_the_schema(all_params, parameter, kind, marks):
     found = row(parameters_page(all_params, ROOT / "params.yaml"), parameter)
     assert (found[1], found[4]) == (kind, marks)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        (int | None, "whole number or `null`"),
+        (dict[str, str], "mapping"),
+        (Literal["one"], "`one`"),
+        (list[Annotated[float, Field(gt=0)]], "list of (number, above 0)"),
+        (Annotated[int, Field(ge=1, lt=9)], "whole number, at least 1, below 9"),
+    ],
+)
+def test_every_kind_of_type_has_words(annotation, words):
+    assert type_in_words(TypeAdapter(annotation).json_schema()) == words
 
 
 def test_the_value_is_that_of_the_file(all_params):
