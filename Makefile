@@ -60,8 +60,9 @@ lint: install ## ruff and mypy
 	@ruff check .
 	@mypy
 
-deps: install ## write the lines of dvc.yaml that say which code and parameters stages depend on
+deps: install ## write what is made from the code: dependency lines of dvc.yaml, docs/parameters.md
 	@python -m stages.preflight deps
+	@python -m stages.preflight docs
 
 lock: ## compile the lock files anew, without index addresses
 	@$(BIN)/uv pip compile pyproject.toml --extra demo --extra dev --extra bench --universal --python-version 3.11 \

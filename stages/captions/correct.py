@@ -1,4 +1,4 @@
-"""Repair misheard medical terms with a lexicon, in the paper's four steps (section 5b)."""
+"""ASR correction: repair misheard medical terms with a lexicon, in the paper's four steps (section 5b)."""
 
 import re
 from collections.abc import Iterator

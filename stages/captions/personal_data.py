@@ -1,4 +1,4 @@
-"""Personal data in what was said: contact details, names of people, identifiers of patients."""
+"""Personal data (PII) in what was said: contact details, names of people, identifiers of patients."""
 
 import re
 from collections.abc import Container

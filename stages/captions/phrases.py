@@ -1,4 +1,4 @@
-"""Key phrases of a text, by RAKE."""
+"""Key phrases of a text, by RAKE (rapid automatic keyword extraction)."""
 
 import functools
 import re

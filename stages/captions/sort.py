@@ -1,4 +1,4 @@
-"""Medical text, region text or neither; and the field of pathology a video belongs to."""
+"""Medical text, ROI text or neither; and the field of pathology a video belongs to."""
 
 import functools
 import math

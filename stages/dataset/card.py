@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stages.common.data.files import write_bytes
+from stages.common.stage.version import version
 from stages.common.tables.dataset import DATASET_TABLE
 
 MOST = 20  # rows of a table
@@ -23,6 +24,7 @@ def write_card(folder: Path, table: pd.DataFrame, metrics: dict[str, Any], title
     page = environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8")).render(
         title=title,
         note=note,
+        version=version(),
         metrics=metrics,
         columns=DATASET_TABLE.columns,
         tables={

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.data.files import sha256, write_json
+from stages.common.stage.version import version
 from stages.common.tables.dataset import DATASET_TABLE
 
 TYPES = {"string": "TEXT", "double": "FLOAT", "float": "FLOAT", "int64": "INTEGER", "bool": "BOOL"}
@@ -35,7 +36,7 @@ def write_croissant(folder: Path, name: str) -> None:
         description="Histopathology image-text pairs, every candidate with its split or drop reason.",
         license="https://creativecommons.org/licenses/by/4.0/",
         url="https://arxiv.org/abs/2306.11207",
-        version="1.0.0",
+        version=version(),
         distribution=[source],
         record_sets=[mlc.RecordSet(id="pairs", name="pairs", fields=fields)],
     )

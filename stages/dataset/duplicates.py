@@ -1,4 +1,4 @@
-"""Which images are copies of each other, and of test images."""
+"""Which images are duplicates of each other, and of test images: data leakage."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

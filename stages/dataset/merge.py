@@ -1,4 +1,4 @@
-"""One table out of many sources: what stays, what goes and why, and the split of what stays."""
+"""One table out of many sources: deduplication, filters with their reasons, and the split of what stays."""
 
 import hashlib
 from collections.abc import Sequence

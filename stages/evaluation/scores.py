@@ -1,4 +1,4 @@
-"""Scores of confusion matrices, of one or of many at once, and the area under the ROC curve."""
+"""Scores of one confusion matrix or of many at once, balanced accuracy among them, and the area under the ROC curve."""
 
 from collections.abc import Callable
 from typing import Any

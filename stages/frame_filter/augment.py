@@ -1,4 +1,4 @@
-"""Variations of a frame: another part of it, mirrored, in other stains."""
+"""Augmentation: variations of a frame, another part of it, mirrored, in other stains."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Fit the frame filter on labelled frames, scored on sources it never saw."""
+"""Fit the frame filter on labelled frames, scored by cross-validation on sources it never saw."""
 
 import logging
 from pathlib import Path

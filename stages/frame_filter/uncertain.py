@@ -1,4 +1,4 @@
-"""Frames that the filter is most uncertain of, written out for a person to label."""
+"""Active learning: frames that the filter is most uncertain of, written out for a person to label."""
 
 from pathlib import Path
 from typing import Any

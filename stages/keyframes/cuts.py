@@ -1,4 +1,4 @@
-"""Hard cuts, by PySceneDetect on a small grey stream."""
+"""Shot boundaries that are hard cuts, by PySceneDetect on a small grey stream."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Find the stretches in which the camera holds still."""
+"""Find holds: static segments, in which the camera rests (the paper: stable chunks)."""
 
 from array import array
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Estimate the objective from the size of the nuclei."""
+"""Estimate the magnification, that of the objective, from the size of the nuclei."""
 
 import cv2
 import numpy as np

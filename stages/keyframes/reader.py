@@ -127,7 +127,7 @@ def upright_point(x: NDArray[Any], y: NDArray[Any], rotation: int) -> tuple[Any,
 
 
 def clean_image(pictures: list[Any]) -> Picture:
-    """The pixel-wise median of PyAV frames as RGB, upright, at their own size: what rests stays, a cursor goes."""
+    """The median frame of PyAV frames, pixel by pixel, as RGB, upright, at their own size: a cursor goes."""
     import av
 
     first = pictures[0]

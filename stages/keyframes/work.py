@@ -1,4 +1,4 @@
-"""One video's keyframes: scan, pre-screen, keep the holds that show histology."""
+"""One video's key frames: scan, pre-screen, keep the holds that show histology."""
 
 import json
 from dataclasses import dataclass, field

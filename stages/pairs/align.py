@@ -1,4 +1,4 @@
-"""Which sentence speaks of which hold."""
+"""Alignment of image and text: which sentence speaks of which hold."""
 
 from dataclasses import dataclass
 

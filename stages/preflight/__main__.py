@@ -1,7 +1,8 @@
 """Check params.yaml as a whole, and what it names, before any other stage is touched.
 
 Every stage depends on this one: DVC removes a stage's outputs before it runs, so a mistake has to be found earlier.
-`deps` writes the lines of dvc.yaml that say which code and parameters each stage depends on.
+`deps` writes the lines of dvc.yaml that say which code and parameters each stage depends on; `docs` writes the pages of
+docs/ that are made from the code.
 """
 
 from pathlib import Path
@@ -15,16 +16,19 @@ PIPELINES = (Path("dvc.yaml"), Path("data/demo/dvc.yaml"))
 
 
 def run(base: Base, what: str) -> dict[str, Any]:
-    """Check, or write the dependency lines."""
+    """Check, or write the dependency lines or the pages of docs/."""
     from stages.common.data.files import write_json
     from stages.common.incremental.named import link_named_files
     from stages.common.stage.params import load_all_params
     from stages.preflight.check import check
     from stages.preflight.lines import write_lines
+    from stages.preflight.pages import write_pages
 
     all_params = load_all_params()
     if what == "deps":
         return {"stages": sum(write_lines(path, all_params) for path in PIPELINES)}
+    if what == "docs":
+        return {"pages": write_pages(all_params)}
     check(all_params)
     link_named_files(all_params)  # only now: a mistaken value is to leave nothing behind
     write_json(CHECKED, {"stages": sorted(all_params)})
@@ -32,4 +36,4 @@ def run(base: Base, what: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_stage("preflight", run, __doc__, choices=("check", "deps"), default="check")
+    run_stage("preflight", run, __doc__, choices=("check", "deps", "docs"), default="check")

@@ -5,6 +5,7 @@ from typing import Any
 
 from stages.common.data.files import write_bytes
 from stages.common.models.clip import Clip
+from stages.common.stage.version import version
 from stages.quiltnet.params import Params
 
 
@@ -16,6 +17,7 @@ def write_card(folder: Path, clip: Clip, params: Params, facts: dict[str, Any], 
     page = environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8")).render(
         title="QuiltNet",
         note=note,
+        version=version(),
         folder=folder.as_posix(),
         params=params,
         facts=facts,

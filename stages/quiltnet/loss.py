@@ -1,4 +1,4 @@
-"""CLIP's contrastive loss without false negatives, over one process or many."""
+"""CLIP's contrastive loss, with a mask over false negatives, over one process or many."""
 
 from typing import Any
 

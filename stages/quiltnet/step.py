@@ -1,4 +1,4 @@
-"""One optimiser step, and the loss of a batch."""
+"""One optimiser step, with gradient accumulation and mixed precision, and the loss of a batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -51,7 +51,7 @@ class Stepper:
 
     def _accumulated(self, pixels: Any, tokens: Any, targets: Sequence[Any]) -> tuple[Any, Any]:
         """The same loss over the whole batch with the memory of a part: features first, then gradients part by part
-        (GradCache, Gao et al. 2021; open_clip's accum_freq)."""
+        (gradient caching: GradCache, Gao et al. 2021; open_clip's accum_freq)."""
         import torch
 
         parts = list(zip(pixels.chunk(self.params.accumulate), tokens.chunk(self.params.accumulate), strict=True))

@@ -1,4 +1,4 @@
-"""Which weights are tuned, how they decay, and how far the tuned ones are followed."""
+"""Which weights are tuned, which have weight decay, and how far the tuned ones are followed."""
 
 from typing import Any
 
@@ -6,7 +6,9 @@ from stages.common.errors import StageError
 
 
 def lock(model: Any, image: bool, text: bool) -> None:
-    """Keep the image tower (LiT, Zhai et al. 2022), the text tower, or both as they are; projections are still tuned.
+    """Keep the image tower (locked-image tuning, LiT, Zhai et al. 2022), the text tower, or both as they are.
+
+    Projections are still tuned.
 
     Raises StageError for a text tower that is not a part of its own.
     """

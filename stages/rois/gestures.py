@@ -1,4 +1,4 @@
-"""Gestures: stretches of the cursor's path that belong together in space and time, and the box around each."""
+"""Gestures, parts of the cursor's path, and the box around each: a region of interest (ROI)."""
 
 from collections.abc import Iterator
 

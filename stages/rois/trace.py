@@ -1,4 +1,4 @@
-"""The cursor's path over each hold: one overlay of each moment, followed in time."""
+"""The cursor trace, its path over each hold: one overlay of each moment, followed in time."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The fitted frame filter: is this frame histology, and what spoils it?"""
+"""The fitted frame filter, a histology classifier: is this frame histology, and what spoils it?"""
 
 import functools
 from collections.abc import Sequence

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]
 
-# What spoils a frame; the eight impurities of QuiltCleaner (arXiv 2404.07676).
+# The frame flags, what spoils a frame: the eight impurities of QuiltCleaner (arXiv 2404.07676).
 FLAGS = ("person", "desktop", "text", "arrow", "perspective", "overview", "controls", "panels")
 
 

@@ -1,4 +1,4 @@
-"""Is a video a lecture over histology? Histology share and the paper's narrative test (section 4c)."""
+"""Is a video a lecture over histology? Histology share, and the paper's test of narrative style (section 4c)."""
 
 from typing import Any
 

@@ -1,10 +1,10 @@
 """Per-item work inside one DVC stage: skip what is up to date, keep what is done, record what failed.
 
-A stage with one output folder for thousands of videos hands its items to `run_items`. An item's key is a hash of all
-that its files depend on; an item is skipped if it was made under its key and its files are those that were written
-then. Files are written in a scratch folder and moved into place one item at a time, and each finished item is a line in
-a journal, so a kill at any instant loses at most the items in flight. An incremental run leaves the same bytes as a run
-from scratch.
+A stage with one output folder for thousands of videos hands its items to `run_items`. An item key is a hash of all
+that the item's files depend on; an item is skipped if it was made under its key and its files are those that were
+written then. Files are written in a scratch folder and moved into place one item at a time, and each finished item is a
+line in a journal, so a kill at any instant loses at most the items in flight. An incremental run leaves the same bytes
+as a run from scratch.
 """
 
 import errno

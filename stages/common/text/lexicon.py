@@ -1,4 +1,4 @@
-"""The term index that the stage lexicon makes: look-up of terms in running text, and its vocabulary."""
+"""The term index that the stage lexicon makes: entity linking of terms in running text, and its vocabulary."""
 
 import functools
 from pathlib import Path

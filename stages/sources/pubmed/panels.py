@@ -1,4 +1,4 @@
-"""Panels of a figure and the parts of its caption that speak of them."""
+"""Panels (sub-figures) of a compound figure, and the parts of its caption that speak of them."""
 
 import re
 
