@@ -12,10 +12,12 @@ from stages.captions.params import Params
 from stages.captions.personal_data import personal_data
 from stages.captions.sentences import Sentence, sentences
 from stages.common.data.files import read_json, write_json
+from stages.common.errors import StageError
 from stages.common.incremental.runner import Item
 from stages.common.text.lexicon import Entity, load_lexicon
 
 OTHER = "other"
+KINDS = ("medical", "roi", OTHER)
 
 
 @functools.cache
@@ -39,6 +41,8 @@ def captions(item: Item, scratch: Path, params: Params, model: Path, replies: Pa
     repairs = mind.correct([sentence.text for sentence in public])
     entities = [corrector.lexicon.entities(repair.text) for repair in repairs]
     kinds = mind.kinds([repair.text for repair in repairs], entities)
+    if wrong := set(kinds) - set(KINDS):
+        raise StageError(f"captions.engine: {params.engine} gives the kind {wrong.pop()!r}, none of {', '.join(KINDS)}")
     records = [_record(*all_of) for all_of in zip(public, repairs, entities, kinds, strict=True)]
     records += [_silent(sentence, found) for sentence, found in zip(said, private, strict=True) if found]
     records.sort(key=lambda record: (record["start"], record["end"]))

@@ -6,12 +6,13 @@
 from pathlib import Path
 from typing import Any
 
+from stages.common.errors import StageError
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.dataset.params import Params
 
 OUT, METRICS = Path("data/dataset"), Path("reports/metrics/dataset.json")
-PAIRS, SOURCES, FINGERPRINTS = Path("data/pairs/pairs.parquet"), Path("data/sources"), Path("data/fingerprints")
+PAIRS, SOURCES, FINGERPRINTS = Path("data/pairs"), Path("data/sources"), Path("data/fingerprints")
 
 
 def run(params: Params, base: Base, what: str) -> dict[str, Any]:
@@ -19,7 +20,6 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     import pandas as pd
 
     from stages.common.data.files import write_bytes, write_json, write_table
-    from stages.common.errors import StageError
     from stages.common.stage.notes import NOTE, note_on_dataset
     from stages.common.stage.params import load_all_params
     from stages.dataset.card import write_card
@@ -31,12 +31,12 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
 
     if what == "check":
         return check(OUT, METRICS)
-    places = {"quilt": PAIRS} | {name: SOURCES / name / "pairs.parquet" for name in params.sources if name != "quilt"}
-    tables = {name: pd.read_parquet(places[name]) for name in params.sources}
+    tables = {name: pd.read_parquet(_folder(name) / "pairs.parquet") for name in params.sources}
     for name, found in tables.items():
-        if name != "quilt" and found.empty and pd.read_parquet(SOURCES / name / "dropped.parquet").empty:
+        if name != "quilt" and found.empty and pd.read_parquet(_folder(name) / "dropped.parquet").empty:
+            parameter = f"sources.{_folder(name).relative_to(SOURCES).as_posix().replace('/', '.')}.folder"
             raise StageError(
-                f"dataset.sources names {name}, but sources.{name}.folder holds nothing: fill it, or leave {name} out"
+                f"dataset.sources names {name}, but {parameter} holds nothing: fill it, or leave {name} out"
             )
     pairs = pd.concat(tables.values(), ignore_index=True)
     images, tests, fit = (
@@ -54,6 +54,15 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     write_croissant(OUT, "quilt-1m-pipeline-dataset")
     write_json(METRICS, metrics)
     return {"items": len(table), "pairs": metrics["pairs"], "images": metrics["images"]}
+
+
+def _folder(source: str) -> Path:
+    """Where the pairs of a source are. Raises StageError where there are none."""
+    places = (PAIRS,) if source == "quilt" else (SOURCES / source, SOURCES / "more" / source)
+    for place in places:
+        if (place / "pairs.parquet").exists():
+            return place
+    raise StageError(f"dataset.sources names {source}, which no stage has made: run `dvc repro`, or leave {source} out")
 
 
 def _metrics(table: Any, packed: dict[str, int]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.fingerprints.work import fingerprints
 
     device = pick_device(base.device)
-    paths = [PAIRS, *sorted(SOURCES.glob("*/pairs.parquet"))]
+    paths = [PAIRS, *sorted(SOURCES.glob("*/pairs.parquet")), *sorted(SOURCES.glob("more/*/pairs.parquet"))]
     pairs = pd.concat([pd.read_parquet(path, columns=["pair_id", "image", "text"]) for path in paths])
     images = fingerprints(sorted(pairs.image.unique()), MODEL, params.dims, base.jobs, device)
     write_table(OUT / "images.parquet", images)

@@ -1,7 +1,7 @@
 """What there is to know of an image without looking at it again."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, d
     """Return one row an image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
 
     Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
-    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it), and
-    error, which is "" unless the image cannot be read.
+    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it) and
+    for any other flag that it was taught, and error, which is "" unless the image cannot be read.
     """
     from tqdm import tqdm
 
@@ -37,13 +37,14 @@ def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, d
     pool = Parallel(n_jobs=min(jobs, max(1, len(parts))), return_as="generator")
     done = pool(delayed(_part)(part, model, dims, jobs, device) for part in parts)
     rows = [row for part in tqdm(done, total=len(parts), desc="images", unit=f"x{CHUNK}") for row in part]
-    return pd.DataFrame(rows, columns=columns())
+    return pd.DataFrame(rows, columns=columns(dict.fromkeys(name for row in rows for name in row)))
 
 
-def columns() -> list[str]:
-    """Names of the columns of `fingerprints`."""
+def columns(found: Iterable[str] = ()) -> list[str]:
+    """Names of the columns of `fingerprints`, of which those of flags may be others, by the names `found`."""
+    flags = dict.fromkeys([*(f"flag_{name}" for name in FLAGS), *(name for name in found if name.startswith("flag_"))])
     known = ["image", "sha256", "hash", "mirrored", "embedding", "width", "height", "blur", "background", "histology"]
-    return [*known, *(f"flag_{name}" for name in FLAGS), "error"]
+    return [*known, *flags, "error"]
 
 
 def _part(references: Sequence[str], model: Path, dims: int, jobs: int, device: str) -> list[dict[str, Any]]:

@@ -72,13 +72,11 @@ def _metrics(tables: list[str]) -> dict[str, Any]:
     """Counts over all holds; the share of their images that each flag spoils is at probability 0.5."""
     import pandas as pd
 
-    from stages.common.frame_filter.classifier import FLAGS
-
     if not tables:
         return {"holds": 0}
     holds = pd.concat(pd.read_parquet(path).assign(video=path) for path in tables)
     images = holds.drop_duplicates(["video", "image"])
-    flags = {flag: float((images[f"flag_{flag}"] >= 0.5).mean()) for flag in FLAGS}
+    flags = {name.removeprefix("flag_"): float((images[name] >= 0.5).mean()) for name in images.filter(like="flag_")}
     return {
         "holds": len(holds),
         "images": len(images),

@@ -30,7 +30,8 @@ GAP_S = 1.0  # two holds of one view this close together are one
 
 
 def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int, device: str) -> None:
-    """Write ID.parquet and ID.tar below `scratch`: a row of COLUMNS and QUALITY a hold; images, cuts and overlays.
+    """Write ID.parquet and ID.tar below `scratch`: a row of COLUMNS and QUALITY, and of flags that were
+    taught besides, a hold; images, cuts and overlays.
 
     Raises Rejected("no_histology"), Rejected("not_narrative") or Rejected("no_histology_hold") for a video that is no
     lecture over histology, and what VideoReader raises.
@@ -58,7 +59,7 @@ def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int,
         "overlays.parquet": _parquet(pd.concat(album.overlays)),
     }
     write_tar(scratch / f"{item.id}.tar", members)
-    write_table(scratch / f"{item.id}.parquet", pd.DataFrame(album.rows)[[*COLUMNS, *QUALITY]])
+    write_table(scratch / f"{item.id}.parquet", pd.DataFrame(album.rows))
 
 
 @dataclass
@@ -96,7 +97,8 @@ class _Album:
         hold_id = f"{self.video}_{name}"
         values = (hold_id, round(still.start, 3), round(still.end, 3), score, size, width, height, image)
         flags = {
-            f"flag_{flag}": float(predicted.flags[flag][0]) if flag in predicted.flags else np.nan for flag in FLAGS
+            f"flag_{flag}": float(predicted.flags[flag][0]) if flag in predicted.flags else np.nan
+            for flag in dict.fromkeys([*FLAGS, *predicted.flags])
         }
         quality = {"blur": blur(still.image), "background": background(still.image)}
         self.rows.append(dict(zip(COLUMNS, values, strict=True)) | quality | flags)

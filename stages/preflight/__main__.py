@@ -4,6 +4,7 @@ Every stage depends on this one: DVC removes a stage's outputs before it runs, s
 `deps` writes the lines of dvc.yaml that say which code and parameters each stage depends on.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 
 CHECKED = Path("data/preflight/checked.json")
+ADDED = Path("data/sources/more")  # outputs of sources of the user's own
 PIPELINES = (Path("dvc.yaml"), Path("data/demo/dvc.yaml"))
 
 
@@ -27,6 +29,9 @@ def run(base: Base, what: str) -> dict[str, Any]:
         return {"stages": sum(write_lines(path, all_params) for path in PIPELINES)}
     check(all_params)
     link_named_files(all_params)  # only now: a mistaken value is to leave nothing behind
+    added = all_params["sources"].more  # type: ignore[attr-defined]
+    for folder in [path for path in ADDED.glob("*/") if path.name not in added]:
+        shutil.rmtree(folder)  # of a source that is no more: whoever reads ADDED must not find it
     write_json(CHECKED, {"stages": sorted(all_params)})
     return {"stages": len(all_params)}
 

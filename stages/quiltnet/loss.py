@@ -1,6 +1,17 @@
-"""CLIP's contrastive loss without false negatives, over one process or many."""
+"""The loss: CLIP's contrastive one without false negatives, over one process or many, or a user's own."""
 
 from typing import Any
+
+from stages.common.stage.extensions import is_extension, load_extension
+from stages.quiltnet.params import Params
+
+
+def make_loss(params: Params, rank: int, world: int) -> Any:
+    """The loss that `params` names, for process `rank` of `world`. It is called and answers as that of
+    `contrastive_loss`; an extension returns it when it is called with rank, world and params."""
+    if is_extension(params.loss):
+        return load_extension(params.loss, "quiltnet.loss", "rank", "world", "params")(rank, world, params)
+    return contrastive_loss(rank, world, params.mask_false_negatives)
 
 
 def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
