@@ -30,6 +30,7 @@ def check(all_params: Mapping[str, Any]) -> None:
     """
     if missing := sorted(schemas() - set(all_params)):
         raise StageError(f"params.yaml: section '{missing[0]}' is missing: restore it from Git")
+    _check_names(all_params)
     for stage in sorted(schemas()):
         for name, places in all_params[stage].places().items():
             for place in places:
@@ -38,7 +39,6 @@ def check(all_params: Mapping[str, Any]) -> None:
         if not Path(folder).is_dir() and not Path(folder).is_relative_to(DEMO):
             hint = HINTS.get(parameter, "")
             raise StageError(f"{parameter}: {folder} is not a folder: make it{hint}, or change the parameter")
-    _check_names(all_params)
     for parameter, value, takes, options in _extensions(all_params):
         if is_extension(value):
             load_extension(value, parameter, *takes, **options)
