@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 from types import SimpleNamespace
 
 import cv2
@@ -67,9 +68,7 @@ def test_a_source_yields_candidates_by_its_own_parameters(home):
 
 
 def test_a_loader_is_named_in_a_protocol(home):
-    (home / "protocols/demo.yaml").write_text((ROOT / "protocols/demo.yaml").read_text())
-    for base in read_yaml(home / "protocols/demo.yaml").get("extends", "").split():
-        (home / "protocols" / base).write_text((ROOT / "protocols" / base).read_text())
+    shutil.copy(ROOT / "protocols/quilt.yaml", "protocols")
     evalset = load_protocol("protocols/tiles.yaml").evalsets["tiles"]
     for name in ("gland_1", "stroma_1", "gland_2"):
         save(home / f"sets/tiles/{name}.png")
@@ -206,6 +205,13 @@ def test_a_loss_is_what_the_page_says_and_trains(tune, stage_params):
     assert own["train_loss"] != pytest.approx(built_in["train_loss"], rel=1e-3)
 
 
+def test_a_loss_that_answers_with_less_is_said(home, stage_params):
+    (home / "extensions/mine.py").write_text("def f(*_): return lambda *batch: 1.0")
+    loss = make_loss(stage_params("quiltnet", loss="extensions/mine.py:f"), 0, 1)
+    with pytest.raises(StageError, match="quiltnet.loss: extensions/mine.py:f must answer with the loss and"):
+        loss(None)
+
+
 # An edit is seen, and by what depends on it alone.
 
 
@@ -238,7 +244,7 @@ def test_edits_of_an_extension_and_of_what_it_imports_or_names_make_items_anew(h
 def test_dvc_sees_the_files_through_links(home, stage_params):
     (home / "extensions/words.py").write_text("X = 1\n")
     append(home / "extensions/careful.py", "from extensions.words import X\n")
-    (home / "protocols/demo.yaml").write_text("name: demo\n")
+    shutil.copy(ROOT / "protocols/quilt.yaml", "protocols")
     link_named_files(
         {
             "captions": stage_params("captions", engine=ENGINE),
@@ -344,6 +350,7 @@ def source(name, read, folder="docs"):
         (source("table", "a.py:f"), "sources.more.table: there is a 'table'"),
         (source("a", "none.py:f"), "sources.more.a.read: none.py: no such file"),
         (source("a", "a.py:f", "none"), "sources.more.a.folder: none is not a folder"),
+        (source("a_b", "a.py:f"), "sources.more.a_b.*: .*pattern"),
         (source("a", "docs"), "sources.more.a.read: .*should be FILE.py:NAME"),
     ],
 )

@@ -95,7 +95,7 @@ class Added(ParamsModel):
         return super().results() | self.options
 
 
-SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]  # ids of pairs begin with it and a "_"
 
 
 class Params(ParamsModel):
