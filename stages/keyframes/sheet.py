@@ -32,7 +32,9 @@ def sheet(item: Item, scratch: Path) -> None:
         size = ("up to 10x", "up to 20x", "over 20x")[hold["magnification"]]
         pen.text((left + 4, top + height), f"{times}, {size}, p {hold['histology_prob']:.2f}", fill="black")
         pen.text(
-            (left + 4, top + height + 14), flags or f"blur {hold['blur']:.2f}, background {hold['background']:.2f}", fill="grey"
+            (left + 4, top + height + 14),
+            flags or f"blur {hold['blur']:.2f}, background {hold['background']:.2f}",
+            fill="grey",
         )
     page.save(buffer := io.BytesIO(), "PNG")
     write_bytes(scratch / f"{item.id}.png", buffer.getvalue())
