@@ -60,7 +60,10 @@ def variants(stage):
     parts its __main__.py and the part it is called with."""
     own = ROOT / stage["cmd"].split()[2].replace(".", "/")
     deps = [dep for dep in stage["deps"] if dep.startswith("stages/") and "configs" not in dep]
-    for key in stage.get("foreach", [""]):
+    if isinstance(members := stage.get("foreach", [""]), str):  # of a user's own: what all members share
+        yield closure([own / "__main__.py"]), set(deps)
+        return
+    for key in members:
         part = [own / "__main__.py", *below(own / key)] if key and (own / key).is_dir() else below(own)
         yield closure(part), {re.sub(r"\$\{(key|item)\}", key, dep) for dep in deps}
 
@@ -96,8 +99,8 @@ def test_what_fills_the_folders_of_sources_is_no_part_of_reading_them():
 def test_stage_names_are_packages_blocks_and_outputs_of_incremental_stages_persist():
     params = read_yaml(ROOT / "params.yaml")
     for name, stage in read_yaml(ROOT / "dvc.yaml")["stages"].items():
-        assert (ROOT / "stages" / name / "__main__.py").exists()
-        assert name in params or name == "preflight"
+        assert (ROOT / "stages" / name.removesuffix("_more") / "__main__.py").exists()
+        assert name.removesuffix("_more") in params or name == "preflight"
         persisted = [
             out for out in stage.get("outs", []) if isinstance(out, dict) and "persist" in next(iter(out.values()))
         ]

@@ -1,4 +1,4 @@
-"""Two ways to correct and sort what was said, behind one face."""
+"""Ways to correct and sort what was said, behind one face."""
 
 from pathlib import Path
 from typing import Protocol
@@ -8,8 +8,12 @@ from stages.captions.correct import Corrector, Repair
 from stages.captions.llm import LlmEngine
 from stages.captions.params import Params
 from stages.captions.sort import kind, sub_pathology
+from stages.common.errors import StageError
+from stages.common.stage.extensions import is_extension, load_extension
 from stages.common.tables.captions import Kind, SubPathology
 from stages.common.text.lexicon import Entity
+
+METHODS = ("correct", "kinds", "sub_pathology")
 
 
 class Engine(Protocol):
@@ -46,7 +50,15 @@ class LexiconEngine:
 
 
 def engine(params: Params, corrector: Corrector, replies: Path, budget: float) -> Engine:
-    """The engine that `params` names; `replies` and `budget` are for Chat."""
+    """The engine that `params` names; `replies` and `budget` are for Chat.
+
+    An extension is called with the corrector and the parameters. Raises StageError where what it returns is no Engine.
+    """
+    if is_extension(params.engine):
+        found: Engine = load_extension(params.engine, "captions.engine", "corrector", "params")(corrector, params)
+        if missing := [name for name in METHODS if not callable(getattr(found, name, None))]:
+            raise StageError(f"captions.engine: what {params.engine} returns has no method '{missing[0]}'")
+        return found
     if params.engine == "lexicon":
         return LexiconEngine(corrector, params.cues)
     return LlmEngine(corrector, Chat(params.llm, replies, budget))

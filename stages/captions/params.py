@@ -1,9 +1,10 @@
 """Parameters of the stage `captions`."""
 
-from typing import Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from stages.common.stage.extensions import one_of
 from stages.common.stage.params import Operational, ParamsModel, Place
 
 
@@ -23,7 +24,7 @@ class Model(ParamsModel):
 class Params(ParamsModel):
     """How transcripts become captions."""
 
-    engine: Literal["lexicon", "llm"]
+    engine: Annotated[Place[str], one_of("lexicon", "llm")]
     nltk_data: Place[str]
     rake_words: int = Field(ge=1, le=8)
     min_similarity: float = Field(ge=0, le=1)

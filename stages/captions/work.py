@@ -10,6 +10,7 @@ from stages.captions.negation import negated
 from stages.captions.params import Params
 from stages.captions.personal_data import personal_data
 from stages.captions.sentences import Sentence, sentences
+from stages.common.errors import StageError
 from stages.common.incremental.runner import Item
 from stages.common.tables.captions import CAPTIONS, Captions, Kind
 from stages.common.tables.captions import Sentence as CaptionSentence
@@ -17,6 +18,7 @@ from stages.common.tables.transcripts import TRANSCRIPT
 from stages.common.text.lexicon import Entity, load_lexicon
 
 OTHER: Kind = "other"
+KINDS = ("medical", "roi", OTHER)
 
 
 @functools.cache
@@ -40,6 +42,8 @@ def captions(item: Item, scratch: Path, params: Params, model: Path, replies: Pa
     repairs = mind.correct([sentence.text for sentence in public])
     entities = [corrector.lexicon.entities(repair.text) for repair in repairs]
     kinds = mind.kinds([repair.text for repair in repairs], entities)
+    if wrong := set(kinds) - set(KINDS):
+        raise StageError(f"captions.engine: {params.engine} gives the kind {wrong.pop()!r}, none of {', '.join(KINDS)}")
     records = [_record(*all_of) for all_of in zip(public, repairs, entities, kinds, strict=True)]
     records += [_silent(sentence, found) for sentence, found in zip(said, private, strict=True) if found]
     records.sort(key=lambda record: (record["start"], record["end"]))

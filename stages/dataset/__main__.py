@@ -3,9 +3,11 @@
 `check` reads the finished dataset and tells what is wrong with it.
 """
 
+from pathlib import Path
 from typing import Any
 
-from stages.common.paths import DATASET_DIR, metrics_file
+from stages.common.errors import StageError
+from stages.common.paths import DATASET_DIR, PAIRS_DIR, SOURCES_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.dataset.params import Params
@@ -16,12 +18,11 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     import pandas as pd
 
     from stages.common.data.files import write_bytes, write_json
-    from stages.common.errors import StageError
     from stages.common.stage.notes import NOTE, note_on_dataset
     from stages.common.stage.params import load_all_params
     from stages.common.tables.dataset import DATASET_TABLE
     from stages.common.tables.fingerprints import EVALSET_IMAGES, IMAGES, SIMILARITIES
-    from stages.common.tables.sources import DROPPED
+    from stages.common.tables.sources import DROPPED, SOURCE_PAIRS
     from stages.dataset.card import write_card
     from stages.dataset.check import check
     from stages.dataset.croissant import write_croissant
@@ -31,11 +32,12 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
 
     if what == "check":
         return check(DATASET_DIR, metrics_file("dataset"))
-    tables = {name: _pairs_of(name) for name in params.sources}
+    tables = {name: SOURCE_PAIRS.read(_folder(name) / SOURCE_PAIRS.path.name) for name in params.sources}
     for name, found in tables.items():
-        if name != "quilt" and found.empty and DROPPED.read(DROPPED.at(name=name)).empty:
+        if name != "quilt" and found.empty and DROPPED.read(_folder(name) / DROPPED.path.name).empty:
+            parameter = f"sources.{_folder(name).relative_to(SOURCES_DIR).as_posix().replace('/', '.')}.folder"
             raise StageError(
-                f"dataset.sources names {name}, but sources.{name}.folder holds nothing: fill it, or leave {name} out"
+                f"dataset.sources names {name}, but {parameter} holds nothing: fill it, or leave {name} out"
             )
     pairs = pd.concat(tables.values(), ignore_index=True)
     images, tests, fit = (table.read(table.at()) for table in (IMAGES, EVALSET_IMAGES, SIMILARITIES))
@@ -55,13 +57,13 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     return {"items": len(table), "pairs": metrics["pairs"], "images": metrics["images"]}
 
 
-def _pairs_of(source: str) -> Any:
-    """The table of pairs of one source."""
-    from stages.common.tables.pairs import PAIR_TABLE
-    from stages.common.tables.sources import SOURCE_PAIRS
-
-    table = PAIR_TABLE if source == "quilt" else SOURCE_PAIRS
-    return table.read(table.at(name=source))
+def _folder(source: str) -> Path:
+    """Where the pairs of a source are. Raises StageError where there are none."""
+    places = (PAIRS_DIR,) if source == "quilt" else (SOURCES_DIR / source, SOURCES_DIR / "more" / source)
+    for place in places:
+        if (place / "pairs.parquet").exists():
+            return place
+    raise StageError(f"dataset.sources names {source}, which no stage has made: run `dvc repro`, or leave {source} out")
 
 
 def _metrics(table: Any, packed: dict[str, int]) -> dict[str, Any]:

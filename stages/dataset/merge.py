@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stages.common.tables.dataset import DATASET_TABLE
 from stages.dataset.duplicates import Fingerprints, Verify, copies, hash_rows, leaks
+from stages.dataset.filters import filter_reasons
 from stages.dataset.neighbours import hamming_pairs
 from stages.dataset.params import Params
 from stages.dataset.texts import text_groups
@@ -34,6 +35,9 @@ def merge(
     table["drop"], table["duplicate_of"] = "", ""
     for reason, rows in _faults(table, params).items():
         _drop(table, rows, reason)
+    for extension in params.filters:
+        left = table[table["drop"] == ""]
+        table.loc[left.index, "drop"] = filter_reasons(left, extension)
     alive = table[table["drop"] == ""].drop_duplicates("image")
     own = Fingerprints.of(alive)
     usable = tests[tests.error == ""].reset_index(drop=True)

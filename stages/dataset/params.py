@@ -1,13 +1,11 @@
 """Parameters of the stage `dataset`."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
 from stages.common.stage.notes import PLACES
-from stages.common.stage.params import ParamsModel
-
-Flag = Literal["person", "desktop", "text", "arrow", "perspective", "overview", "controls", "panels"]
+from stages.common.stage.params import ParamsModel, Place
 
 
 class Params(ParamsModel):
@@ -22,7 +20,7 @@ class Params(ParamsModel):
 
     uses: ClassVar = ("base.seed", "report.title", "report.note", *PLACES)
 
-    sources: list[Literal["quilt", "pubmed", "openpath", "laion", "table"]] = Field(min_length=1)
+    sources: list[str] = Field(min_length=1)
     min_words: int = Field(ge=0)
     max_words: int = Field(ge=1)
     min_side: int = Field(ge=1)
@@ -30,7 +28,8 @@ class Params(ParamsModel):
     min_similarity: float = Field(ge=-1, le=1)
     max_blur: float = Field(ge=0, le=1)
     max_background: float = Field(ge=0, le=1)
-    flags: list[Flag]
+    flags: list[str]
+    filters: Place[list[str]]
     phash_distance: int = Field(ge=0, le=64)
     crop_cosine: float = Field(ge=0, le=1)
     text_jaccard: float = Field(gt=0, le=1)

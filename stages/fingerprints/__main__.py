@@ -23,8 +23,10 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.fingerprints.work import fingerprints
 
     device = pick_device(base.device)
-    paths = [PAIR_TABLE.at(), *sorted(SOURCES_DIR.glob("*/pairs.parquet"))]
-    pairs = pd.concat([PAIR_TABLE.read(path, ["pair_id", "image", "text"]) for path in paths])
+    more = [*SOURCES_DIR.glob("*/pairs.parquet"), *SOURCES_DIR.glob("more/*/pairs.parquet")]
+    pairs = pd.concat(
+        [PAIR_TABLE.read(path, ["pair_id", "image", "text"]) for path in [PAIR_TABLE.at(), *sorted(more)]]
+    )
     images = fingerprints(sorted(pairs.image.unique()), FRAME_FILTER_DIR, params.dims, base.jobs, device)
     IMAGES.write(IMAGES.at(), images)
     evaluation, _ = load_params("evaluation")

@@ -27,8 +27,8 @@ def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, d
     """Return one row an image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
 
     Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
-    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught
-    it), and error, which is "" unless the image cannot be read.
+    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it),
+    error, which is "" unless the image cannot be read, and flag_NAME of any other flag that the filter was taught.
     """
     from tqdm import tqdm
 

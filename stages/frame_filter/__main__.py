@@ -23,7 +23,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     if what == "label":
         from stages.frame_filter.uncertain import write_uncertain
 
-        return write_uncertain(MEDIA_DIR, FRAME_FILTER_DIR, UNCERTAIN, ASKED, base.jobs, device)
+        return write_uncertain(MEDIA_DIR, FRAME_FILTER_DIR, UNCERTAIN, ASKED, base.jobs, device, params.more_flags)
     if params.published:
         from stages.frame_filter.published import convert
 

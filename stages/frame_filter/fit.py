@@ -32,7 +32,7 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dic
     """Read `params.frames`, write the filter to `out` and its cross-validated metrics; return counts."""
     from safetensors.numpy import save
 
-    table, frames = read_labels(Path(params.frames))
+    table, frames = read_labels(Path(params.frames), params.more_flags)
     for label in LABELS:
         if (count := int((table.label == label).sum())) < FEWEST:
             raise StageError(
@@ -50,13 +50,18 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dic
     found = measure(table, truth, unseen >= threshold, threshold, seed)
     found["leave_one_source_out"] = trainer.leave_out(table.source, params.leave_out, threshold)
     found["flags"] = {}
-    for flag in FLAGS:
+    for flag in (*FLAGS, *params.more_flags):
         if known := _taught(table, flag):
             shown = table[flag].to_numpy()[known] == 1
             none = np.zeros((0, 0, 0), np.float32)  # another part of the frame may not show it
             own = _Trainer(rows[known], none, shown, even_weights(shown, shown), params.regularization_c, seed)
             heads[flag] = own.head(np.ones(len(known), bool))
             found["flags"][flag] = own.score(table.source.to_numpy()[known], params.folds)
+        elif flag in params.more_flags:
+            raise StageError(
+                f"{params.frames}/labels.csv: too few frames say something of '{flag}', which frame_filter.more_flags "
+                "names: label 1 in two sources and 0 in two sources at least"
+            )
     spec = {"kind": "logistic", "backbone": params.backbone, "weights": params.weights, "size": params.size}
     # So that whoever depends on the filter depends on the weights under it.
     spec["weights_digest"] = sha256(locate(params.weights)) if is_local(params.weights) else ""

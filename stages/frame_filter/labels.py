@@ -1,5 +1,6 @@
 """Labelled frames: a folder with labels.csv and the images."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -14,12 +15,13 @@ Picture = NDArray[np.uint8]
 LABELS = ("histology", "other")
 
 
-def read_labels(folder: Path) -> tuple[pd.DataFrame, list[Picture]]:
+def read_labels(folder: Path, more_flags: Sequence[str] = ()) -> tuple[pd.DataFrame, list[Picture]]:
     """Return labels.csv of `folder` and its frames as RGB, in the table's order.
 
-    Columns: file, label (histology or other), source, and any of FLAGS with 1, 0 or nothing where nobody looked; flags
-    come back as floats, NaN for nothing. Raises StageError naming the row and what to do.
+    Columns: file, label (histology or other), source, any of FLAGS and all of `more_flags` with 1, 0 or nothing where
+    nobody looked; flags come back as floats, NaN for nothing. Raises StageError naming the row and what to do.
     """
+    flags = (*FLAGS, *more_flags)
     path = folder / "labels.csv"
     if not path.exists():
         raise StageError(f"{path} not found: list each frame there as file,label,source")
@@ -33,20 +35,26 @@ def read_labels(folder: Path) -> tuple[pd.DataFrame, list[Picture]]:
         raise StageError(f"{path}: {' '.join(str(error).split())}: save it as CSV in UTF-8") from None
     if missing := {"file", "label", "source"} - set(table.columns):
         raise StageError(f"{path}: column '{min(missing)}' is missing")
-    if unknown := set(table.columns) - {"file", "label", "source", *FLAGS}:
-        raise StageError(f"{path}: column '{min(unknown)}' is none of file, label, source, {', '.join(FLAGS)}")
+    if missing := set(more_flags) - set(table.columns):
+        raise StageError(f"{path}: column '{min(missing)}' is missing, which frame_filter.more_flags names")
+    if unknown := set(table.columns) - {"file", "label", "source", *flags}:
+        known = ", ".join(flags)
+        raise StageError(
+            f"{path}: column '{min(unknown)}' is none of file, label, source, {known}: "
+            "name a flag of your own in frame_filter.more_flags"
+        )
     frames = []
     for number, row in enumerate(table.to_dict("records"), start=2):
         where = f"{path} row {number}"
         if row["label"] not in LABELS:
             raise StageError(f"{where}: label is '{row['label']}', expected histology or other")
-        for flag in FLAGS:
+        for flag in flags:
             if row.get(flag, "") not in ("", "0", "1"):
                 raise StageError(f"{where}: {flag} is '{row[flag]}', expected 1, 0 or nothing")
         frame = cv2.imread(str(folder / row["file"]), cv2.IMREAD_COLOR_RGB)
         if frame is None:
             raise StageError(f"{where}: {row['file']} is missing or not an image")
         frames.append(frame)
-    for flag in FLAGS:
+    for flag in flags:
         table[flag] = pd.to_numeric(table[flag]) if flag in table else np.nan
     return table, frames

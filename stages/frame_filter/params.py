@@ -1,10 +1,12 @@
 """Parameters of the stage `frame_filter`."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from stages.common.stage.params import ParamsModel, Place
+
+FlagName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Params(ParamsModel):
@@ -23,3 +25,4 @@ class Params(ParamsModel):
     folds: int = Field(ge=2)
     leave_out: str
     published: Place[str]
+    more_flags: list[FlagName]

@@ -1,5 +1,6 @@
 """Active learning: frames that the filter is most uncertain of, written out for a person to label."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ PER_VIDEO = 4  # frames of one video at most, so that labels come from many
 LONG_SIDE = 640
 
 
-def write_uncertain(media: Path, model: Path, out: Path, count: int, jobs: int, device: str) -> dict[str, Any]:
+def write_uncertain(
+    media: Path, model: Path, out: Path, count: int, jobs: int, device: str, more_flags: Sequence[str] = ()
+) -> dict[str, Any]:
     """Write to `out` the `count` frames of the videos in `media` whose probability is nearest to the threshold.
 
     labels.csv lists them with an empty label for a person to fill in; the rows and files can then be added to the
@@ -34,12 +37,13 @@ def write_uncertain(media: Path, model: Path, out: Path, count: int, jobs: int, 
     calls = (delayed(_closest)(path, model, jobs, device) for path in paths)
     found = tqdm(Parallel(n_jobs=jobs, return_as="generator")(calls), total=len(paths), desc="label", unit="video")
     nearest = sorted((frame for frames in found for frame in frames), key=lambda frame: frame[0])[:count]
+    flags = (*FLAGS, *more_flags)
     rows = []
     for _, source, time, image in nearest:
         file = f"{source}_{round(time * 1000):08d}.jpg"
         write_bytes(out / file, jpeg(Image.fromarray(image)))
-        rows.append({"file": file, "label": "", "source": source, **dict.fromkeys(FLAGS, "")})
-    table = pd.DataFrame(rows, columns=["file", "label", "source", *FLAGS])
+        rows.append({"file": file, "label": "", "source": source, **dict.fromkeys(flags, "")})
+    table = pd.DataFrame(rows, columns=["file", "label", "source", *flags])
     write_to_fill_in(out / "labels.csv", table, "file")
     return {"items": len(paths), "frames": len(rows), "written to": str(out)}
 

@@ -73,14 +73,13 @@ def _metrics(tables: list[str]) -> dict[str, Any]:
     """Counts over all holds; the share of their images that each flag spoils is at probability 0.5."""
     import pandas as pd
 
-    from stages.common.frame_filter.prediction import FLAGS
     from stages.common.tables.keyframes import HOLDS
 
     if not tables:
         return {"holds": 0}
     holds = pd.concat(HOLDS.read(Path(path)).assign(video=path) for path in tables)
     images = holds.drop_duplicates(["video", "image"])
-    flags = {flag: float((images[f"flag_{flag}"] >= 0.5).mean()) for flag in FLAGS}
+    flags = {name.removeprefix("flag_"): float((images[name] >= 0.5).mean()) for name in images.filter(like="flag_")}
     return {
         "holds": len(holds),
         "images": len(images),

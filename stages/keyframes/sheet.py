@@ -7,11 +7,11 @@ from PIL import Image, ImageDraw
 
 from stages.common.data.files import write_bytes
 from stages.common.data.tars import read_tar
-from stages.common.frame_filter.prediction import FLAGS
 from stages.common.incremental.runner import Item
 from stages.common.tables.keyframes import HOLDS
 
 ACROSS, WIDTH, TEXT = 4, 320, 34  # images in a row, pixels of each, pixels of the lines under it
+FLAG = "flag_"  # how the columns of flags begin
 SPOILT = 0.5  # probability from which a flag is named
 
 
@@ -28,7 +28,7 @@ def sheet(item: Item, scratch: Path) -> None:
         image = Image.open(io.BytesIO(images[hold["image"]]))
         image.thumbnail((WIDTH - 4, height - 4))
         page.paste(image, (left + 2, top + 2))
-        flags = ", ".join(flag for flag in FLAGS if hold[f"flag_{flag}"] >= SPOILT)
+        flags = ", ".join(name[len(FLAG) :] for name in hold if name.startswith(FLAG) and hold[name] >= SPOILT)
         times = f"{hold['start_s']:.1f} to {hold['end_s']:.1f} s"
         size = ("up to 10x", "up to 20x", "over 20x")[hold["magnification"]]
         pen.text((left + 4, top + height), f"{times}, {size}, p {hold['histology_prob']:.2f}", fill="black")

@@ -97,7 +97,8 @@ class _Album:
         times = {"hold_id": hold_id, "start_s": round(still.start, 3), "end_s": round(still.end, 3)}
         picture = {"histology_prob": score, "magnification": size, "width": width, "height": height, "image": image}
         flags = {
-            f"flag_{flag}": float(predicted.flags[flag][0]) if flag in predicted.flags else np.nan for flag in FLAGS
+            f"flag_{flag}": float(predicted.flags[flag][0]) if flag in predicted.flags else np.nan
+            for flag in dict.fromkeys([*FLAGS, *predicted.flags])
         }
         quality = {"blur": blur(still.image), "background": background(still.image)}
         self.rows.append(times | picture | quality | flags)

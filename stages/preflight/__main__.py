@@ -5,6 +5,7 @@ Every stage depends on this one: DVC removes a stage's outputs before it runs, s
 docs/ that are made from the code.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 
 CHECKED = Path("data/preflight/checked.json")
+ADDED, METRICS = Path("data/sources/more"), Path("reports/metrics")  # outputs of sources of the user's own
 PIPELINES = (Path("dvc.yaml"), Path("data/demo/dvc.yaml"))
 
 
@@ -31,6 +33,10 @@ def run(base: Base, what: str) -> dict[str, Any]:
         return {"pages": write_pages(all_params)}
     check(all_params)
     link_named_files(all_params)  # only now: a mistaken value is to leave nothing behind
+    added = all_params["sources"].more  # type: ignore[attr-defined]
+    for folder in [path for path in ADDED.glob("*/") if path.name not in added]:
+        shutil.rmtree(folder)  # of a source that is no more: whoever reads them all must not find it
+        (METRICS / f"sources_{folder.name}.json").unlink(missing_ok=True)
     write_json(CHECKED, {"stages": sorted(all_params)})
     return {"stages": len(all_params)}
 

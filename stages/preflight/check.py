@@ -8,25 +8,29 @@ from typing import Any
 
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import load_protocol
+from stages.common.frame_filter.classifier import FLAGS
 from stages.common.models.weights import PACKAGE, locate
+from stages.common.stage.extensions import is_extension, load_extension
 from stages.common.stage.params import schemas
 
 FILES = {".bin", ".csv", ".json", ".pt", ".pth", ".safetensors", ".tsv", ".yaml", ".yml"}
 FOLDER = "local-dir:"
 LOCAL = ("lexicon.", "captions.nltk_data", "frame_filter.published")  # parameters that never name a model on a hub
 SOURCES = ("pubmed", "openpath", "laion", "table")
+TAKEN = ("quilt", *SOURCES, "more", "search", "hydrate")  # names that no source of the user's own can have
 DEMO = Path("data/demo")  # made by stages of its own
 HINTS = {"videos.catalog": ", with videos.txt, channels.txt or searches.txt in it"}
 
 
 def check(all_params: Mapping[str, Any]) -> None:
     """Raise StageError where the parameters of a stage are missing, where one names a file, folder, program or
-    pretrained model that is not there, or where the protocol is wrong.
+    pretrained model that is not there, where code of the user's own cannot be loaded, or where the protocol is wrong.
 
     A value is taken for a file by its ending, for a folder by `local-dir:`; any other may be a model's name on a hub.
     """
     if missing := sorted(schemas() - set(all_params)):
         raise StageError(f"params.yaml: section '{missing[0]}' is missing: restore it from Git")
+    _check_names(all_params)
     for stage in sorted(schemas()):
         for name, places in all_params[stage].places().items():
             for place in places:
@@ -35,6 +39,9 @@ def check(all_params: Mapping[str, Any]) -> None:
         if not Path(folder).is_dir() and not Path(folder).is_relative_to(DEMO):
             hint = HINTS.get(parameter, "")
             raise StageError(f"{parameter}: {folder} is not a folder: make it{hint}, or change the parameter")
+    for parameter, value, takes, options in _extensions(all_params):
+        if is_extension(value):
+            load_extension(value, parameter, *takes, **options)
     launcher = all_params["quiltnet"].launcher.split()
     if not launcher or not shutil.which(launcher[0]):
         raise StageError(f"quiltnet.launcher: there is no program '{' '.join(launcher[:1])}'")
@@ -59,12 +66,45 @@ def _check_place(parameter: str, place: str) -> None:
 def _folders(all_params: Mapping[str, Any]) -> dict[str, str]:
     """The folders that DVC takes for dependencies, by parameter."""
     sources = {f"sources.{name}.folder": getattr(all_params["sources"], name).folder for name in SOURCES}
+    sources |= {f"sources.more.{name}.folder": source.folder for name, source in all_params["sources"].more.items()}
     return sources | {
         "frame_filter.frames": all_params["frame_filter"].frames,
         "videos.catalog": all_params["videos"].catalog,
         "evaluation.evalsets": all_params["evaluation"].evalsets,
         "audit.gold": all_params["audit"].gold,
     }
+
+
+def _check_names(all_params: Mapping[str, Any]) -> None:
+    """Raise StageError for a source or a flag that `dataset` names and nobody defines."""
+    sources, frame_filter = all_params["sources"], all_params["frame_filter"]
+    if taken := sorted({*sources.more} & {*TAKEN}):
+        raise StageError(f"sources.more.{taken[0]}: there is a '{taken[0]}' already: give yours another name")
+    if taken := sorted({*frame_filter.more_flags} & {*FLAGS, "file", "label", "source", "histology"}):
+        raise StageError(f"frame_filter.more_flags: there is a '{taken[0]}' already: give yours another name")
+    if frame_filter.more_flags and frame_filter.published:
+        raise StageError("frame_filter.more_flags: the published filter cannot be taught: leave one of the two out")
+    known = {
+        "sources": ("quilt", *SOURCES, *sources.more),
+        "flags": (*FLAGS, *frame_filter.more_flags),
+    }
+    for name, names in known.items():
+        for one in getattr(all_params["dataset"], name):
+            if one not in names:
+                raise StageError(f"dataset.{name}: there is no '{one}' (known: {', '.join(names)})")
+
+
+def _extensions(all_params: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...], dict[str, Any]]]:
+    """(parameter, value, arguments by position, arguments by name) of all that may name code of the user's own; the
+    protocol checks its loaders itself."""
+    yield "captions.engine", all_params["captions"].engine, ("corrector", "params"), {}
+    yield "quiltnet.loss", all_params["quiltnet"].loss, ("rank", "world", "params"), {}
+    for value in all_params["dataset"].filters:
+        if not is_extension(value):
+            raise StageError(f"dataset.filters: '{value}' names no code: write it as FILE.py:NAME")
+        yield "dataset.filters", value, ("pairs",), {}
+    for name, source in all_params["sources"].more.items():
+        yield f"sources.more.{name}.read", source.read, ("folder",), source.options
 
 
 def _pretrained(all_params: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ They come from the code's imports and from the schemas of params.yaml, which ite
 reads is written by hand: it is the road that the data takes.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ FIRST = "preflight"
 START = {"cli.py", "code.py", "dependencies.py", "errors.py", "forced.py", "logs.py", "named.py"}
 SCHEMA = "params.py"
 KEY = "${key}"  # a member of a group of stages that share a definition
+# What may name code of the user's own, which the check loads: an edit that breaks it is found before outputs are gone.
+EXTENSIONS = ("captions/engine", "dataset/filters", "evaluation/protocol", "quiltnet/loss", "sources/more")
+MAPPING = re.compile(r"\$\{\w+\.(\w+)\}")  # such a group whose members a parameter lists
 
 
 def write_lines(path: Path, all_params: Mapping[str, ParamsModel]) -> int:
@@ -35,9 +39,10 @@ def write_lines(path: Path, all_params: Mapping[str, ParamsModel]) -> int:
         package = stage["cmd"].split(" -m ")[1].split()[0]
         group = definition.get("foreach")
         members = group if isinstance(group, dict) else {}
-        stage["deps"] = [*_data(stage.get("deps", [])), *code_lines(name, package, all_params, list(members))]
+        added = found[1] if isinstance(group, str) and (found := MAPPING.fullmatch(group)) else ""
+        stage["deps"] = [*_data(stage.get("deps", [])), *code_lines(name, package, all_params, list(members), added)]
         if package.rpartition(".")[2] in all_params:
-            stage["params"] = param_lines(package.rpartition(".")[2], all_params, stage, members)
+            stage["params"] = param_lines(package.rpartition(".")[2], all_params, stage, members, added)
     yaml.dump(tree, path)
     return len(tree["stages"])
 
@@ -47,43 +52,56 @@ def _data(deps: list[str]) -> list[str]:
     return [dep for dep in deps if not dep.startswith((f"{CODE}/", NAMED.as_posix(), CHECKED))]
 
 
-def code_lines(stage: str, package: str, all_params: Mapping[str, ParamsModel], members: list[str]) -> list[str]:
+def code_lines(
+    stage: str, package: str, all_params: Mapping[str, ParamsModel], members: list[str], added: str = ""
+) -> list[str]:
     """The checked parameters, folders of links to named files, and code. A package with a sub-package for each of its
-    `members` depends on the one that is run, and on what all of them share."""
-    roots = [f"{package}.__main__", *(f"{package}.{member}" for member in members)] if members else [package]
+    `members` depends on the one that is run, and on what all of them share; on the latter alone where the members are
+    the user's own, which the parameter `added` lists."""
+    group = bool(members or added)
+    roots = [f"{package}.__main__", *(f"{package}.{member}" for member in members)] if group else [package]
     paths = [path.relative_to(ROOT) for path in sources(*roots, without=START)]
     folder = Path(package.replace(".", "/"))
     common = [path.as_posix() for path in paths if path.is_relative_to(SHARED) and path.name != SCHEMA]
     own = [folder.as_posix()]
-    if members:
-        own = [path.as_posix() for path in paths if path.parent == folder] + [f"{folder.as_posix()}/{KEY}"]
+    if group:
+        own = [path.as_posix() for path in paths if path.parent == folder]
+        own += [f"{folder.as_posix()}/{KEY}"] if members else []
     if stage == FIRST:
         schemas = ROOT.glob(f"{CODE}/*/{SCHEMA}")
-        return [*own, *sorted({*common, *(path.relative_to(ROOT).as_posix() for path in schemas)})]
-    return [CHECKED, *_named(package.rpartition(".")[2], all_params, bool(members)), *own, *common]
+        return [
+            *(f"{NAMED.as_posix()}/{place}" for place in EXTENSIONS),
+            *own,
+            *sorted({*common, *(path.relative_to(ROOT).as_posix() for path in schemas)}),
+        ]
+    name = package.rpartition(".")[2]
+    read = ".".join([name, *filter(None, [added]), *([KEY] if group else [])])
+    return [CHECKED, *_named(name, all_params, read), *own, *common]
 
 
-def _named(stage: str, all_params: Mapping[str, ParamsModel], members: bool) -> list[str]:
-    """Folders with links to the files that the parameters which a stage reads may name."""
+def _named(stage: str, all_params: Mapping[str, ParamsModel], read: str) -> list[str]:
+    """Folders with links to the files that the parameters which a stage reads may name: its own, `read`, and others."""
     if stage not in all_params:
         return []
     folders = []
-    for parameter in [*([f"{stage}.{KEY}"] if members else [stage]), *all_params[stage].uses]:
+    for parameter in [read, *all_params[stage].uses]:
         name, _, rest = parameter.partition(".")
         places = [*all_params[name].places(), *(all_params[name].listings() if parameter == name else ())]
-        if rest == KEY or any(f"{name}.{place}.".startswith(f"{parameter}.") for place in places):
+        if rest.endswith(KEY) or any(f"{name}.{place}.".startswith(f"{parameter}.") for place in places):
             folders.append((NAMED / parameter.replace(".", "/")).as_posix())
     return folders
 
 
 def param_lines(
-    stage: str, all_params: Mapping[str, ParamsModel], definition: Any, members: dict[str, Any]
+    stage: str, all_params: Mapping[str, ParamsModel], definition: Any, members: dict[str, Any], added: str = ""
 ) -> list[str]:
     """The parameters that results depend on. An incremental stage runs at any change of its parameters, since it knows
     itself what is left to do; the others do not run for Operational parameters."""
     values = all_params[stage]
     if members:
         own = _members(values, members)
+    elif added:
+        own = [f"{stage}.{added}.{KEY}", *_shared(values)]
     elif any("persist" in str(out) for out in definition["outs"]):
         own = [stage]
     else:
@@ -104,5 +122,10 @@ def _members(values: ParamsModel, members: dict[str, Any]) -> list[str]:
     longest = max(map(len, lists.values()))
     for name, entry in members.items():
         entry["params"] = lists[name] + [lists[name][-1]] * (longest - len(lists[name]))
-    shared = [f"{stage}.{name}" for name in values.results() if name not in members]
-    return [*(f"${{item.params[{number}]}}" for number in range(longest)), *shared]
+    return [*(f"${{item.params[{number}]}}" for number in range(longest)), *_shared(values)]
+
+
+def _shared(values: ParamsModel) -> list[str]:
+    """The parameters that are of no one member of a stage's groups."""
+    stage = type(values).__module__.split(".")[1]
+    return [f"{stage}.{name}" for name in values.results() if not isinstance(getattr(values, name), ParamsModel | dict)]

@@ -1,6 +1,28 @@
-"""CLIP's contrastive loss, with a mask over false negatives, over one process or many."""
+"""The training loss: CLIP's contrastive loss, with a mask over false negatives, over one process or many, or your own."""
 
 from typing import Any
+
+from stages.common.errors import StageError
+from stages.common.stage.extensions import is_extension, load_extension
+from stages.quiltnet.params import Params
+
+
+def make_loss(params: Params, rank: int, world: int) -> Any:
+    """The loss that `params` names, for process `rank` of `world`. It is called and answers as that of
+    `contrastive_loss`; an extension returns it when it is called with rank, world and params."""
+    if not is_extension(params.loss):
+        return contrastive_loss(rank, world, params.mask_false_negatives)
+    own = load_extension(params.loss, "quiltnet.loss", "rank", "world", "params")(rank, world, params)
+
+    def checked(*batch: Any) -> Any:
+        answer = own(*batch)
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise StageError(
+                f"quiltnet.loss: {params.loss} must answer with the loss and the number of samples left out"
+            )
+        return answer
+
+    return checked
 
 
 def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:

@@ -1,9 +1,10 @@
 """Parameters of the stage `quiltnet`."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from stages.common.stage.extensions import one_of
 from stages.common.stage.params import Operational, ParamsModel, Place
 
 
@@ -17,6 +18,7 @@ class Params(ParamsModel):
     model: Place[str]
     start: Place[str]
     launcher: Operational[str]
+    loss: Annotated[Place[str], one_of("clip")]
     subset: str
     lock_image: bool
     lock_text: bool

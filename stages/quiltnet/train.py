@@ -16,7 +16,7 @@ from stages.quiltnet.card import write_card
 from stages.quiltnet.checkpoints import Checkpoints, data_digest
 from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.loader import Loader, SampleView
-from stages.quiltnet.loss import contrastive_loss
+from stages.quiltnet.loss import make_loss
 from stages.quiltnet.params import Params
 from stages.quiltnet.samples import Samples, batches_of, order_of, read_samples, subset_of
 from stages.quiltnet.step import Stepper
@@ -95,9 +95,9 @@ class Run:
         if not context.agree((self.digest, self.state.step)):
             raise StageError(f"nodes differ in {places.data} or {places.state}: put these on a disk that they share")
         model = context.wrap(torch.compile(module) if params.compile else module)
-        loss = contrastive_loss(context.rank, context.world, params.mask_false_negatives)
+        loss = make_loss(params, context.rank, context.world)
         self.stepper = Stepper(module, model, loss, optimizer, params, context)
-        self.alone = Stepper(module, module, contrastive_loss(0, 1, params.mask_false_negatives), None, params, context)
+        self.alone = Stepper(module, module, make_loss(params, 0, 1), None, params, context)
         self.tracker = Tracker(places.live, params.tracker) if context.first else None
         for row in self.state.rows:
             self._track(row)

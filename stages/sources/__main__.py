@@ -1,17 +1,21 @@
-"""Read one of the sources beside video: pubmed, openpath, laion or table in, data/sources/NAME out.
+"""Read one of the sources beside video: pubmed, openpath, laion, table or one of `sources.more` in, data/sources out.
 
 No stages of the pipeline are `search`, which fills the folder of pubmed with open-access articles from the network, and
 `hydrate`, which fills in the texts and images of tweets that openpath has the ids of.
 """
 
 import importlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from stages.common.errors import StageError
 from stages.common.paths import FRAME_FILTER_DIR, SOURCES_DIR, metrics_file
 from stages.common.stage.cli import run_stage
-from stages.common.stage.params import Base
-from stages.sources.params import Params
+from stages.common.stage.extensions import load_extension
+from stages.common.stage.params import Base, load_params
+from stages.sources.candidate import Candidate
+from stages.sources.params import Added, Params
 
 SOURCES = ("pubmed", "openpath", "laion", "table")
 FILLERS = ("search", "hydrate")  # fill the folders that sources read; no source's result rests on their code
@@ -19,22 +23,48 @@ FILLERS = ("search", "hydrate")  # fill the folders that sources read; no source
 
 def run(params: Params, base: Base, name: str) -> dict[str, Any]:
     """Read, split, clean and screen one source, or fill the folder of one."""
+    if name in params.more:
+        return _collected(added(name, params.more[name]), name, SOURCES_DIR / "more" / name, params, base)
     module = importlib.import_module(f"stages.sources.{name}")
     if name in FILLERS:
         counts: dict[str, Any] = module.fill(params)
         return counts
+    return _collected(
+        [] if _nothing(params, name) else module.candidates(params), name, SOURCES_DIR / name, params, base
+    )
+
+
+def _collected(candidates: Iterable[Candidate], name: str, out: Path, params: Params, base: Base) -> dict[str, Any]:
     from stages.common.models.device import pick_device
     from stages.sources.collect import collect
 
     return collect(
-        [] if _nothing(params, name) else module.candidates(params),
+        candidates,
         name,
-        SOURCES_DIR / name,
+        out,
         metrics_file(f"sources_{name}"),
         FRAME_FILTER_DIR,
         params,
         pick_device(base.device),
     )
+
+
+def added(name: str, source: Added) -> Iterator[Candidate]:
+    """What the function of a source of the user's own yields, called with the folder and its other parameters."""
+    parameter = f"sources.more.{name}.read"
+    read = load_extension(source.read, parameter, "folder", **source.options)
+    for candidate in read(Path(source.folder), **source.options):
+        if not isinstance(candidate, Candidate):
+            raise StageError(f"{parameter}: {source.read} must yield stages.sources.candidate.Candidate")
+        yield candidate
+
+
+def _names() -> tuple[str, ...]:
+    """The sources of `sources.more`; none where params.yaml is at fault, which the stage says when it starts."""
+    try:
+        return tuple(load_params("sources")[0].more)
+    except StageError:
+        return ()
 
 
 def _nothing(params: Params, name: str) -> bool:
@@ -45,4 +75,4 @@ def _nothing(params: Params, name: str) -> bool:
 
 
 if __name__ == "__main__":
-    run_stage("sources", run, __doc__, choices=(*SOURCES, *FILLERS))
+    run_stage("sources", run, __doc__, choices=(*SOURCES, *_names(), *FILLERS))

@@ -1,9 +1,10 @@
 """Parameters of the stage `sources`."""
 
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, StringConstraints
 
+from stages.common.stage.extensions import one_of
 from stages.common.stage.params import Operational, ParamsModel, Place
 
 
@@ -75,6 +76,28 @@ class Table(ParamsModel):
     license: str
 
 
+class Added(ParamsModel):
+    """A source of the user's own: the function that reads it, the folder that it reads, and whatever other parameters
+    the function takes."""
+
+    model_config = ConfigDict(extra="allow")
+
+    read: Annotated[Place[str], one_of()]
+    folder: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The parameters that only this source's function knows."""
+        return dict(self.model_extra or {})
+
+    def results(self) -> dict[str, Any]:
+        """With the options."""
+        return super().results() | self.options
+
+
+SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]  # ids of pairs begin with it and a "_"
+
+
 class Params(ParamsModel):
     """The sources beside video, and what every image and text must meet."""
 
@@ -82,6 +105,7 @@ class Params(ParamsModel):
     openpath: Openpath
     laion: Laion
     table: Table
+    more: dict[SourceName, Added]
     languages: list[str]
     min_side: int = Field(ge=1)
     min_words: int = Field(ge=0)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.common.errors import StageError
+from stages.common.stage.extensions import is_extension, load_extension
 
 SUFFIXES = {".tif", ".tiff", ".jpg", ".jpeg", ".png", ".bmp"}
 
@@ -126,6 +127,16 @@ def _table(path: Path, reader: Callable[[Path], pd.DataFrame], columns: tuple[st
     if missing := [name for name in columns if name not in found.columns]:
         raise StageError(f"{path}: column '{missing[0]}' is missing")
     return found
+
+
+def find_loader(name: str, where: str) -> Callable[[Path], Iterator[Row]]:
+    """The loader called `name`, one of LOADERS or an extension, which is called with the evalset's folder; raises
+    StageError that begins with `where`."""
+    if is_extension(name):
+        return load_extension(name, where, "root")
+    if name not in LOADERS:
+        raise StageError(f"{where}: there is no '{name}' (known: {', '.join(sorted(LOADERS))}, or FILE.py:NAME)")
+    return LOADERS[name]
 
 
 LOADERS: dict[str, Callable[[Path], Iterator[Row]]] = {

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.data.files import SAFE_ID, read_yaml
 from stages.common.errors import StageError
-from stages.common.evalsets.loaders import LOADERS
+from stages.common.evalsets.loaders import find_loader
 from stages.common.tables.embeddings import EVALSET
 
 METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
@@ -82,9 +83,7 @@ def load_protocol(path: str) -> Protocol:
     for name, evalset in protocol.evalsets.items():
         if name in BESIDE_SETS or not SAFE_ID.fullmatch(name):
             raise StageError(f"{path}: evalsets.{name}: no set can be called '{name}' (nor {', '.join(BESIDE_SETS)})")
-        if evalset.loader not in LOADERS:
-            known = ", ".join(sorted(LOADERS))
-            raise StageError(f"{path}: evalsets.{name}.loader: there is no '{evalset.loader}' (known: {known})")
+        find_loader(evalset.loader, f"{path}: evalsets.{name}.loader")
     return protocol
 
 
@@ -139,14 +138,14 @@ def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
     labels and classes do not agree.
     """
     root = folder / evalset.root
-    rows = pd.DataFrame(list(LOADERS[evalset.loader](root)), columns=["path", "code", "split", "institution", "text"])
-    rows = rows.fillna({"split": "", "institution": evalset.institution, "text": ""})
+    rows = pd.DataFrame(_rows(root, name, evalset), columns=["path", "code", "split", "institution", "text"])
+    rows = rows.fillna({"split": "", "institution": evalset.institution, "text": ""}).astype({"path": str, "code": str})
     if rows.empty:
         raise StageError(f"evalset {name}: no image below {root}")
     if wrong := sorted(set(rows.split) - set(SPLITS)):
         raise StageError(f"evalset {name}: split '{wrong[0]}' is none of train, validation, test")
     order = {code: number for number, code in enumerate(evalset.classes)}
-    found = set(rows.code.astype(str))
+    found = set(rows.code)
     if not evalset.pairs:
         if unknown := sorted(found - set(order) - set(evalset.left_out)):
             raise StageError(
@@ -156,3 +155,14 @@ def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
             raise StageError(f"evalset {name}: no image below {root} has the label '{absent[0]}' of its classes")
     table = rows.assign(label=rows.code.map(order).fillna(-1).astype(int))
     return table[EVALSET.names].sort_values(["path", "text"], ignore_index=True)
+
+
+def _rows(root: Path, name: str, evalset: Evalset) -> list[dict[str, Any]]:
+    """What the loader of an evalset finds in its folder `root`."""
+    found = find_loader(evalset.loader, f"evalset {name}: loader")(root)
+    rows: list[Any] = list(found) if isinstance(found, Iterable) else [found]
+    if any(not isinstance(row, dict) or not {"path", "code"} <= row.keys() for row in rows):
+        raise StageError(
+            f"evalset {name}: the loader {evalset.loader} must yield dicts with path and code for each image"
+        )
+    return rows

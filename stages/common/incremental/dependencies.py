@@ -12,8 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stages.common.incremental.code import code_digest, data_digest, values_of
+from stages.common.incremental.code import code_digest, data_digest, imported_files, texts_of_code, values_of
 from stages.common.models.weights import PACKAGE, locate
+from stages.common.stage.extensions import extension_file
 from stages.common.stage.params import ParamsModel
 
 SCHEMES = ("local-dir:", "transformers:")
@@ -58,9 +59,10 @@ def content(places: Iterable[str]) -> str:
 def named_files(place: str, packaged: bool = True) -> list[Path]:
     """Return the files that a parameter's value names, sorted, with those that they name in their turn.
 
-    A value may be a file, a folder, `package:NAME/path`, `local-dir:FOLDER`, `transformers:FOLDER` or MODEL@FILE; the
-    name of a model on a hub gives none. A JSON or YAML file names others in its texts: a protocol the one that it
-    extends, a model's config its towers. Without `packaged`, what installed packages carry is left out.
+    A value may be a file, a folder, `package:NAME/path`, `local-dir:FOLDER`, `transformers:FOLDER`, MODEL@FILE or
+    FILE.py:NAME; the name of a model on a hub gives none. A JSON or YAML file names others in its texts: a protocol the
+    one that it extends, a model's config its towers. So does a Python file, which also imports others. Without
+    `packaged`, what installed packages carry is left out.
     """
     found: set[Path] = set()
     queue = [path for part in _parts(place) for path in _existing(part, Path(), packaged)]
@@ -73,6 +75,7 @@ def named_files(place: str, packaged: bool = True) -> list[Path]:
             others = [other for text in _texts(path) for other in _existing(text, path.parent, packaged)]
             # A protocol names its evalsets' folders too, and those are dependencies of their own.
             queue += [other for other in others if other.is_file() or path.suffix == ".json"]
+            queue += imported_files(path) if path.suffix == ".py" else []
     return sorted(found)
 
 
@@ -89,12 +92,13 @@ def _existing(text: str, folder: Path, packaged: bool) -> list[Path]:
         return [locate(text)] if packaged else []
     if len(text) > 255 or "\n" in text:
         return []
-    return [path for path in {Path(text), folder / text} if path.exists()]
+    place = extension_file(text) or Path(text)
+    return [path for path in {place, folder / place} if path.exists()]
 
 
 def _texts(file: Path) -> Iterator[str]:
-    """Texts of a JSON or YAML file that may name another file."""
-    queue = [values_of(file)]
+    """Texts of a JSON, YAML or Python file that may name another file."""
+    queue = [texts_of_code(file) if file.suffix == ".py" else values_of(file)]
     while queue:
         value = queue.pop()
         if isinstance(value, dict | list):

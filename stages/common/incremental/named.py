@@ -25,7 +25,7 @@ def link_named_files(all_params: Mapping[str, ParamsModel]) -> None:
     their versions are pinned. A link is called after its file's path."""
     wanted: dict[Path, Path] = {}
     for stage, values in all_params.items():
-        for name in [name for name, value in values if isinstance(value, ParamsModel)]:
+        for name in [name for name, value in values if isinstance(value, ParamsModel | dict)]:
             _make(NAMED / stage / name)  # of a stage's part, which may name no file
         for name, places in values.places().items():
             folder = NAMED / stage / name.replace(".", "/")

@@ -33,8 +33,10 @@ def note_on_run(all_params: Mapping[str, Any]) -> str:
 def _inputs(all_params: Mapping[str, Any]) -> dict[str, str]:
     """What the dataset's pairs come from, and the folder of each."""
     places = {"quilt": ("videos", all_params["videos"].catalog)}
+    sources = all_params["sources"]
     for name in ("pubmed", "openpath", "laion", "table"):
-        places[name] = (name, getattr(all_params["sources"], name).folder)
+        places[name] = (name, getattr(sources, name).folder)
+    places |= {name: (name, source.folder) for name, source in sources.more.items()}
     return dict(places[name] for name in all_params["dataset"].sources)
 
 

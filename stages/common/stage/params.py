@@ -37,7 +37,7 @@ class ParamsModel(BaseModel):
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
             if "operational" not in field.metadata:
-                found[name] = value.results() if isinstance(value, ParamsModel) else value
+                found[name] = _results(value)
         return found
 
     def places(self, prefix: str = "") -> dict[str, list[str]]:
@@ -47,6 +47,9 @@ class ParamsModel(BaseModel):
             value = getattr(self, name)
             if isinstance(value, ParamsModel):
                 found |= value.places(f"{prefix}{name}.")
+            elif isinstance(value, dict):
+                for key, one in value.items():
+                    found |= one.places(f"{prefix}{name}.{key}.") if isinstance(one, ParamsModel) else {}
             elif "place" in field.metadata:
                 found[f"{prefix}{name}"] = [value for value in ([value] if isinstance(value, str) else value) if value]
         return found
@@ -64,6 +67,13 @@ class ParamsModel(BaseModel):
         if wanted == list[str] and isinstance(value, list):
             return [_text(item) for item in value]
         return _text(value) if wanted is str else value
+
+
+def _results(value: Any) -> Any:
+    """A parameter's value, of parameters in it those that results depend on."""
+    if isinstance(value, ParamsModel):
+        return value.results()
+    return {key: _results(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 def _text(value: Any) -> Any:
