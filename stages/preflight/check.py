@@ -8,7 +8,7 @@ from typing import Any
 
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import load_protocol
-from stages.common.frame_filter.classifier import FLAGS
+from stages.common.frame_filter.prediction import FLAGS
 from stages.common.models.weights import PACKAGE, locate
 from stages.common.stage.extensions import is_extension, load_extension
 from stages.common.stage.params import schemas
