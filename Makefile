@@ -5,11 +5,13 @@ PYTHON ?= python3.11
 CATALOG ?= catalogs/mine
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
+# A file of tests goes to one worker as a whole, the longest first (tests/conftest.py).
+PYTEST := python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 export PATH := $(BIN):$(PATH)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install mend demo mine tiny test test-fast lint deps bench lock summary
+.PHONY: help install mend demo mine tiny test test-fast coverage lint deps bench lock summary
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,11 +51,14 @@ tiny: install mend ## the same road at its smallest size, as an experiment
 
 test: install ## run all tests
 	@echo "== Tests"
-	@python -m pytest
+	@$(PYTEST)
 
 test-fast: install ## run all tests but the slow ones (real models, runs of the pipeline)
 	@echo "== Tests but the slow ones"
-	@python -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
+
+coverage: install ## which lines of stages/ the fast tests run, those of the processes they start included
+	@$(PYTEST) -m "not slow" --cov --cov-report term:skip-covered
 
 lint: install ## ruff and mypy
 	@echo "== Lint"

@@ -3,14 +3,32 @@
 import os
 from pathlib import Path
 
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker for each core: threads of numeric libraries would crowd each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import cv2
 import pytest
 from loopback import Site
 from recording import noise, record
 
 pytest_plugins = ["training", "scratch"]
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 ROOT = Path(__file__).resolve().parent.parent
+if "PYTEST_XDIST_WORKER" in os.environ:
+    cv2.setNumThreads(1)
+
+
+def pytest_collection_modifyitems(items):
+    """Put files in the order in which workers should take them: the one that makes the finished clone, slow ones, those
+    that want the clone, and what is quick."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    wants = {item.path for item in items if "finished" in item.fixturenames}
+
+    def place(item):
+        return (item.path.name != "test_pipeline.py", item.path not in slow, item.path in wants)
+
+    items.sort(key=place)
 
 
 @pytest.fixture
@@ -27,7 +45,7 @@ def stage_params():
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory):
-    """A repository in which `dvc exp run` ends with the check of parameters."""
+    """A repository for `dvc exp run`, after which parameters are checked."""
     from repository import Repository
 
     return Repository(tmp_path_factory.mktemp("repository"))

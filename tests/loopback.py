@@ -11,6 +11,8 @@ import imageio_ffmpeg
 import numpy as np
 from recording import record
 
+POLL_S = 0.02  # how soon a server notices that it should end
+
 
 class Answers(http.server.BaseHTTPRequestHandler):
     """A handler that is quiet and gives whole bodies."""
@@ -31,7 +33,7 @@ def serving(handler):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.url = f"http://127.0.0.1:{server.server_port}"
     server.asked = collections.Counter()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
@@ -97,7 +99,7 @@ class Site:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.handle_error = lambda *args: None  # clients that hang up are part of the play
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(POLL_S,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def playlist(self, name, links):

@@ -1,4 +1,4 @@
-"""A clone of the working tree at tiny size, run by DVC once for all the tests that look at it."""
+"""Clones of the working tree at tiny size, one of them run by DVC once for all the tests that look at it."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from filelock import FileLock
 
 from stages.common.data.files import read_yaml
 
@@ -20,6 +21,11 @@ class Scratch:
     def __init__(self, folder):
         self.folder = folder
         self.said = ""
+
+    @classmethod
+    def clone(cls, folder):
+        """A clone in which nothing has run."""
+        self = cls(folder)
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -36,9 +42,11 @@ class Scratch:
         self.edit("variations: 3 ", "variations: 1 ")
         self.edit("bootstrap: 1000 ", "bootstrap: 50 ")
         self.edit("gallery: 24 ", "gallery: 4 ")
+        self.edit("jobs: -1 ", "jobs: 1 ")  # other tests use the other cores
         self.call("git", "init", "-q")
         self.call("git", "add", "-A")
-        self.call("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "scratch")
+        self.call("git", "commit", "-qm", "scratch")
+        return self
 
     def edit(self, old, new, file="params.yaml"):
         text = (self.folder / file).read_text()
@@ -83,9 +91,24 @@ class Scratch:
 
 
 @pytest.fixture(scope="session")
-def scratch(tmp_path_factory):
-    """One full run at tiny size, shared by the tests below, which follow each other."""
-    clone = Scratch(tmp_path_factory.mktemp("scratch"))
-    ran, _ = clone.ran("dvc", "repro")
-    assert len(ran) == 26, ran
-    return clone
+def finished(tmp_path_factory):
+    """The folder of a clone after one full run, made by the first process of tests that asks and left as it is."""
+    home = tmp_path_factory.getbasetemp()
+    home = home.parent if "PYTEST_XDIST_WORKER" in os.environ else home
+    folder, made = home / "finished", home / "finished.ok"
+    with FileLock(home / "finished.lock"):
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            ran, _ = Scratch.clone(folder).ran("dvc", "repro")
+            assert len(ran) == 26, ran
+            made.touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scratch(finished, tmp_path_factory):
+    """A copy of the finished clone for the tests of a file, which follow each other."""
+    folder = tmp_path_factory.mktemp("copy") / "scratch"
+    shutil.copytree(finished, folder, symlinks=True)
+    return Scratch(folder)

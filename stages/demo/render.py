@@ -129,8 +129,10 @@ def frames(script: Script, rate: Fraction = Fraction(FPS)) -> Iterator[tuple[Ima
         still: Image | None = None
         for n in range(_first(shot.start, rate), _first(shot.end, rate)):
             now = float(n / rate)
-            if shot.kind in ("title", "head"):
-                frame = title(shot.text, script.seed) if shot.kind == "title" else head(now, script.seed)
+            if shot.kind == "title":
+                frame = still = title(shot.text, script.seed) if still is None else still
+            elif shot.kind == "head":
+                frame = head(now, script.seed)
             elif shot.view is not None and shot.target is not None:
                 share = (now - shot.start) / (shot.end - shot.start)
                 frame = render(slide, half, _between(shot.view, shot.target, share))

@@ -122,14 +122,19 @@ class Slide:
         h, e, p = (stain * (1 + row) for stain, row in zip((HAEMATOXYLIN, EOSIN, PIGMENT), shift, strict=True))
         strength = self.rng.uniform(0.85, 1.2, 2)
         uneven = 1 + 0.05 * self.noise(220)
-        total = (
-            (self.haematoxylin * uneven * strength[0])[..., None] * h
-            + (self.eosin * uneven * strength[1])[..., None] * e
-            + self.pigment[..., None] * p
-        )
-        light = cv2.exp(-np.maximum(total, 0)) * 250
-        light += 1.2 * self.rng.standard_normal((*self.shape, 1), dtype=np.float32)
-        return np.clip(light, 0, 255).astype(np.uint8)
+        haematoxylin, eosin = self.haematoxylin * uneven * strength[0], self.eosin * uneven * strength[1]
+        grain = 1.2 * self.rng.standard_normal(self.shape, dtype=np.float32)
+        image = np.empty((*self.shape, 3), np.uint8)
+        for colour in range(3):  # one at a time and in place: a whole slide at once waits for memory
+            total = haematoxylin * h[colour]
+            total += eosin * e[colour]
+            total += self.pigment * p[colour]
+            np.maximum(total, 0, out=total)
+            light = cv2.exp(np.negative(total, out=total))
+            light *= 250
+            light += grain
+            image[..., colour] = np.clip(light, 0, 255, out=light)
+        return image
 
 
 def _motion_blur(field: NDArray[np.float32], length: int, angle: float) -> NDArray[np.float32]:

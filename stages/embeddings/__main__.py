@@ -3,6 +3,7 @@
 What was embedded before with the same weights, images and words is kept.
 """
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,8 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.incremental.forced import forced
     from stages.common.models.clip import build as start_model
     from stages.common.models.clip import load, named
-    from stages.common.models.embed import embed_classes, embed_images, embed_texts
+    from stages.common.models.device import pick_device
+    from stages.common.models.embed import embed_classes, embed_images, embed_texts, image_tower
     from stages.common.stage.params import load_params
     from stages.common.tables.embeddings import EVALSET, SETS
     from stages.embeddings.cache import VectorCache, files_digest, weights_digest
@@ -47,8 +49,10 @@ def run(params: Params, base: Base) -> dict[str, Any]:
             models={model: weights_digest(clip)},
             libraries=("torch", "open_clip_torch"),
         ).digest()
+        tower = functools.cache(lambda clip=clip: image_tower(clip, params.batch_size, pick_device(base.device)))
         for name, table in sets.items():
-            reused += _embed(clip, cache, f"{model}/{name}", table, protocol, [made_by, contents[name]], params, base)
+            how = [made_by, contents[name]]
+            reused += _embed(clip, tower, cache, f"{model}/{name}", table, protocol, how, params, base)
             done += table.path.nunique()
     cache.close()
     return {"items": done, "models": len(models), "sets": len(sets), "kept": reused}
@@ -78,11 +82,20 @@ def _models(params: Params, base: Base) -> dict[str, Callable[[], Any]]:
 
 
 def _embed(
-    clip: Any, cache: Any, name: str, table: Any, protocol: Any, how: list[str], params: Params, base: Base
+    clip: Any,
+    tower: Callable[[], Any],
+    cache: Any,
+    name: str,
+    table: Any,
+    protocol: Any,
+    how: list[str],
+    params: Params,
+    base: Base,
 ) -> int:
     """Keep the vectors of the set `name` (MODEL/SET), and return how many of its two files stay as they were.
 
-    Images are in order of `table.path.unique()`; texts in that of the classes, or of the sorted unique texts.
+    `tower` makes the image tower of `clip`, once for all sets. Images are in order of `table.path.unique()`; texts in
+    that of the classes, or of the sorted unique texts.
     """
     from stages.common.data.references import ImageReader
     from stages.common.models.device import pick_device
@@ -98,7 +111,7 @@ def _embed(
     same_images = cache.keep(
         f"{name}.images.safetensors",
         key_of(how, squash),
-        lambda: embed_images(clip, images, ImageReader().read, batch, device, base.jobs, squash=squash),
+        lambda: embed_images(clip, images, ImageReader().read, batch, device, base.jobs, squash=squash, tower=tower()),
     )
     same_texts = cache.keep(
         f"{name}.texts.safetensors",

@@ -53,19 +53,31 @@ class SampleView:
             return self.transform(Image.new("RGB", (256, 256), "grey")), True
 
 
+class Items:
+    """Items of several views by (name of the view, epoch, n). Knows no loader: of a cycle the workers would only end
+    when the garbage is collected, where each can be waited for 5 s."""
+
+    def __init__(self, views: Mapping[str, SampleView]) -> None:
+        self.views = views
+
+    def __getitem__(self, place: tuple[str, int, int]) -> Item:
+        name, epoch, n = place
+        return self.views[name].item(epoch, n)
+
+
 class Loader:
     """Batches of several views, by name, from the same worker processes.
 
-    Workers are forked once, before training fills the memory: each page that is written after a fork is copied.
+    Workers are forked once, before training fills the memory: each page that is written after a fork is copied. They
+    end with the last reference to this object.
     """
 
     def __init__(self, views: Mapping[str, SampleView], workers: int) -> None:
         import torch
 
-        self.views = views
         self._wanted: list[list[tuple[str, int, int]]] = []
         self._loader = torch.utils.data.DataLoader(
-            self,
+            Items(views),
             batch_sampler=self._wanted,
             num_workers=workers,
             persistent_workers=workers > 0,
@@ -74,10 +86,6 @@ class Loader:
             pin_memory=torch.cuda.is_available(),
             prefetch_factor=AHEAD if workers else None,
         )
-
-    def __getitem__(self, place: tuple[str, int, int]) -> Item:
-        name, epoch, n = place
-        return self.views[name].item(epoch, n)
 
     def batches(self, name: str, epoch: int, batches: Sequence[NDArray[np.int64]]) -> Iterator[list[Any]]:
         """Yield `batches`, numbers of samples, of the view `name` in `epoch`, in order."""

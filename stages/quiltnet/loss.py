@@ -1,4 +1,4 @@
-"""The training loss: CLIP's contrastive loss with a mask over false negatives, on any number of processes, or your own."""
+"""The training loss: CLIP's contrastive loss with a mask over false negatives, on one process or many, or yours."""
 
 from typing import Any
 

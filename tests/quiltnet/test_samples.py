@@ -1,6 +1,8 @@
 """Which samples there are, and in which order an epoch sees them."""
 
+import gc
 import json
+import multiprocessing
 import shutil
 
 import numpy as np
@@ -61,6 +63,19 @@ def test_batches_do_not_depend_on_workers_and_go_on_where_they_stopped(shards):
     alone, shared, rest = pixels(batches, 0), pixels(batches, 2), pixels(batches[1:], 2)
     assert all(torch.equal(a, b) for a, b in zip(alone, shared, strict=True))
     assert all(torch.equal(a, b) for a, b in zip(alone[1:], rest, strict=True))
+
+
+def test_workers_end_with_their_loader(shards):
+    seen = SampleView(read_samples(shards, "train"), lambda image: 0, lambda text: [0], 0, True)
+    gc.disable()
+    try:
+        loader = Loader({"train": seen}, 2)
+        assert len(list(loader.batches("train", 0, [np.arange(8)]))) == 1
+        assert len(multiprocessing.active_children()) == 2
+        del loader
+        assert multiprocessing.active_children() == []
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(("count", "size", "world"), [(24, 8, 1), (25, 8, 1), (26, 8, 3), (7, 64, 2)])

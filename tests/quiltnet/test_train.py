@@ -219,7 +219,7 @@ def nodes(per_node, count):
 
 @pytest.mark.slow
 def test_a_killed_process_is_gone_on_from(shards, tiny, tmp_path):
-    whole, broken = (in_scratch(tmp_path / name, shards, tiny, epochs=30) for name in ("whole", "broken"))
+    whole, broken = (in_scratch(tmp_path / name, shards, tiny, epochs=10) for name in ("whole", "broken"))
     first = broken()
     while not (tmp_path / "broken/models/.quiltnet" / LATEST).exists():
         assert first.poll() is None, first.stdout.read().decode()
@@ -233,22 +233,29 @@ def test_a_killed_process_is_gone_on_from(shards, tiny, tmp_path):
     assert "samples/s/process" in out
     for name in ("models/quiltnet/open_clip_model.safetensors", "reports/live/quiltnet/plots/metrics/train/loss.tsv"):
         assert sha256(tmp_path / "broken" / name) == sha256(tmp_path / "whole" / name)
-    assert int(read_json(tmp_path / "broken/reports/timings/quiltnet.json")["items"]) < 30 * 24
+    assert int(read_json(tmp_path / "broken/reports/timings/quiltnet.json")["items"]) < 10 * 24
+
+
+@pytest.fixture(scope="module")
+def alone(shards, tiny, tmp_path_factory):
+    """The folder in which one process has trained for three epochs."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    assert in_scratch(folder, shards, tiny, epochs=3)().wait() == 0
+    return folder
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launchers", [nodes(2, 1), nodes(1, 2)], ids=["processes", "nodes"])
-def test_two_learn_what_one_does(shards, tiny, tmp_path, launchers):
-    alone = in_scratch(tmp_path / "one", shards, tiny, epochs=3)()
-    assert alone.wait() == 0
+def test_two_learn_what_one_does(shards, tiny, tmp_path, alone, launchers):
     start = in_scratch(tmp_path / "two", shards, tiny, epochs=3)
     both = [start(*launcher) for launcher in launchers]
     out = "".join(one.communicate()[0].decode() for one in both)
     assert [one.returncode for one in both] == [0] * len(both), out
     assert out.count("quiltnet: 72 items") == 1
-    one, two = (load_file(tmp_path / name / "models/quiltnet/open_clip_model.safetensors") for name in ("one", "two"))
+    runs = (alone, tmp_path / "two")
+    one, two = (load_file(run / "models/quiltnet/open_clip_model.safetensors") for run in runs)
     assert close(one, two, atol=2e-4)
-    curves = [pd.read_csv(tmp_path / name / "reports/plots/quiltnet.csv") for name in ("one", "two")]
+    curves = [pd.read_csv(run / "reports/plots/quiltnet.csv") for run in runs]
     assert np.allclose(curves[0], curves[1], atol=1e-3)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from articles import encoded, tile
-from loopback import Answers, serving
+from loopback import POLL_S, Answers, serving
 
 from stages.common.data.files import write_table
 from stages.common.errors import StageError
@@ -61,7 +61,7 @@ class Many(http.server.ThreadingHTTPServer):
 def bad():
     server = Many(("127.0.0.1", 0), Bad)
     server.handle_error = lambda *args: None
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()

@@ -19,8 +19,12 @@ FILES = {
 
 
 @pytest.fixture
-def ncbi():
-    """A server that searches and lists FILES two at a time; its first answer to each search is 429."""
+def ncbi(monkeypatch):
+    """A server that searches and lists FILES two at a time; its first answer to each search is 429. It may be asked
+    as often as one likes."""
+    for limit in ("WITH_KEY", "WITHOUT_KEY"):
+        monkeypatch.setattr(f"stages.sources.search.{limit}", 1000)
+    monkeypatch.setattr("stages.sources.api.FIRST_S", 0.01)
 
     class Handler(Answers):
         def do_GET(self):

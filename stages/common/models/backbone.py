@@ -40,8 +40,8 @@ class Backbone:
         # normalisation layers folded into the convolutions.
         example = torch.zeros(1, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            traced = torch.jit.trace(model.eval().to(device, memory_format=torch.channels_last), example)
-            self._model = torch.jit.freeze(traced)
+            model = model.eval().to(device, memory_format=torch.channels_last)
+            self._model = torch.jit.freeze(torch.jit.trace(model, example, check_trace=False))
 
     def features(self, images: Sequence[NDArray[np.uint8]], batch: int = 32) -> NDArray[np.float32]:
         """Return one feature vector a row for RGB `images` of any size."""

@@ -14,6 +14,7 @@ from stages.common.models.clip import Clip
 from stages.common.models.threads import cores
 
 Vectors = NDArray[np.float32]
+Tower = Callable[[Any], Vectors]
 
 AHEAD = 2  # batches that are decoded while the model looks at another
 
@@ -27,12 +28,14 @@ def embed_images(
     jobs: int,
     *,
     squash: bool = False,
+    tower: Tower | None = None,
 ) -> Vectors:
     """Return one unit vector a row for images, under the model's evaluation transform.
 
     Args:
         read: gives the encoded image of a reference; it is called from several threads.
         squash: the whole picture is looked at, its aspect not kept, whatever the model was trained with.
+        tower: what `image_tower` gives for this model, batch size and device, where several sets are embedded.
 
     Raises StageError that names an image which cannot be decoded. Memory holds a few batches, not the set.
     """
@@ -40,7 +43,7 @@ def embed_images(
     from tqdm import tqdm
 
     transform, rows = clip.transform(squash=squash), []
-    tower = _tower(clip, batch_size, device)
+    tower = tower or image_tower(clip, batch_size, device)
     parts = [references[begin : begin + batch_size] for begin in range(0, len(references), batch_size)]
 
     def pixels(reference: str) -> Any:
@@ -68,9 +71,9 @@ def _ahead(
     yield from waiting
 
 
-def _tower(clip: Clip, batch_size: int, device: str) -> Callable[[Any], Vectors]:
-    """The image tower for batches of up to `batch_size`. On a CPU its graph is frozen, which folds normalisation into
-    convolutions; a frozen graph knows one shape, so a small batch is filled up."""
+def image_tower(clip: Clip, batch_size: int, device: str) -> Tower:
+    """The image tower, as its weights are now, for batches of up to `batch_size`. On a CPU its graph is frozen, which
+    folds normalisation into convolutions; a frozen graph knows one shape, so a small batch is filled up."""
     import torch
 
     model = clip.model.to(device, memory_format=torch.channels_last).eval()
@@ -96,7 +99,7 @@ def _module(model: Any) -> Any:
     """`encode_image` as a module, which is what torch.jit traces."""
     import torch
 
-    class Tower(torch.nn.Module):
+    class ImageTower(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.model = model
@@ -104,7 +107,7 @@ def _module(model: Any) -> Any:
         def forward(self, pixels: Any) -> Any:
             return self.model.encode_image(pixels, normalize=True)
 
-    return Tower().eval()
+    return ImageTower().eval()
 
 
 def embed_texts(clip: Clip, texts: Sequence[str], batch_size: int, device: str) -> Vectors:

@@ -66,6 +66,7 @@ import matplotlib.pyplot
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", ["/proc/nohome", None])
 def test_a_home_that_cannot_be_written_is_no_fault_of_a_model(tmp_path, home):
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())

@@ -54,7 +54,11 @@ def stage(tmp_path):
         (tmp_path / "stage.py").write_text(f"{text}\nrun_stage('rois', run, 'A stage.')\n")
         command = [sys.executable, "stage.py", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, cwd=tmp_path, env=env, start_new_session=True, **pipes)
+
+        def hear():
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that runs the tests in the background ignores it
+
+        return subprocess.Popen(command, cwd=tmp_path, env=env, start_new_session=True, preexec_fn=hear, **pipes)
 
     def run(body, *arguments):
         process = start(body, *arguments)
@@ -144,11 +148,12 @@ def test_a_stage_that_cannot_go_on_says_one_line_and_the_log_says_where(stage, t
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_is_one_line(stage, tmp_path, jobs):
-    body = f"import joblib, time; joblib.Parallel({jobs})(joblib.delayed(time.sleep)(20) for _ in range(4))"
+    work = "lambda number: (pathlib.Path(f'working{number}').touch(), time.sleep(20))"
+    body = f"import joblib, pathlib, time; joblib.Parallel({jobs})(joblib.delayed({work})(n) for n in range(4))"
     process = stage.start(body)
-    while not list((tmp_path / "reports").glob("logs/*.log")):
+    while len(list(tmp_path.glob("working*"))) < jobs:
+        assert process.poll() is None, process.communicate()
         time.sleep(0.05)
-    time.sleep(3)  # workers are up
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130

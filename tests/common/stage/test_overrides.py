@@ -6,6 +6,7 @@ import pytest
 from conftest import ROOT
 
 from stages.common.data.files import read_yaml
+from stages.common.errors import StageError
 
 PROFILES = [["quilt1m"], ["quilt1m", "vit_b_16"], ["quilt1m", "vit_b_16_pmb_256"], ["mine"], ["tiny"], ["mine", "tiny"]]
 
@@ -56,7 +57,7 @@ def test_values_mean_to_us_what_they_mean_to_dvc(repository):
     ],
 )
 def test_what_no_stage_can_use_is_refused(repository, override, message):
-    with pytest.raises(AssertionError, match=message):
+    with pytest.raises(StageError, match=message):
         repository.run(f"-S {override}")
 
 
