@@ -5,9 +5,11 @@ from pathlib import Path
 
 from stages.common.data.files import write_bytes
 from stages.common.stage.params import ParamsModel
+from stages.preflight.columns import columns_page
 from stages.preflight.reference import parameters_page
 
 PAGES: Mapping[Path, Callable[[Mapping[str, ParamsModel]], str]] = {
+    Path("docs/columns.md"): lambda _: columns_page(),
     Path("docs/parameters.md"): parameters_page,
 }
 
