@@ -16,11 +16,11 @@ from PIL import Image
 from benchmarks import report, seconds
 from benchmarks.narration import sentences
 from stages.common.data.files import jpeg
-from stages.common.data.pairs import pairs_table
 from stages.common.data.tars import write_tar
 from stages.common.frame_filter.prediction import FLAGS
-from stages.common.models.threads import cores
+from stages.common.models.device import cores
 from stages.common.stage.params import load_params
+from stages.common.tables.pairs import pairs_table
 from stages.dataset.neighbours import hamming_pairs
 from stages.dataset.shards import write_shards
 

@@ -21,8 +21,7 @@ from stages.demo.render import arrow
 from stages.demo.tissue import paint
 from stages.keyframes.holds import Hold, HoldFinder
 from stages.keyframes.params import Params
-from stages.keyframes.prefetch import prefetch
-from stages.keyframes.reader import SMALL, VideoReader, clean_image
+from stages.keyframes.reader import SMALL, VideoReader, clean_image, prefetch
 from stages.keyframes.work import keyframes
 from stages.rois.work import rois
 

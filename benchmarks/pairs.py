@@ -6,11 +6,11 @@ from typing import Any
 from benchmarks import report
 from stages.audit.gold import read_videos
 from stages.audit.timeline import pair_metrics
-from stages.common.data.pairs import pairs_table
 from stages.common.incremental.manifest import finished
 from stages.common.paths import CAPTIONS_DIR
 from stages.common.stage.params import load_params
 from stages.common.tables.keyframes import HOLDS
+from stages.common.tables.pairs import pairs_table
 from stages.common.tables.videos import VIDEO_TABLE
 from stages.pairs.__main__ import video_rows
 

@@ -17,7 +17,6 @@ from PIL import Image
 
 from stages.captions.engines import engine
 from stages.common.data.files import jpeg, read_json, read_yaml
-from stages.common.data.pairs import pairs_table
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import Evalset, load_protocol, read_evalset
 from stages.common.frame_filter.classifier import FLAGS, load_filter
@@ -25,13 +24,14 @@ from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.named import link_named_files
 from stages.common.stage.extensions import load_extension
 from stages.common.stage.params import load_all_params
+from stages.common.tables.pairs import pairs_table
 from stages.dataset.filters import filter_reasons
 from stages.dataset.merge import merge
 from stages.demo.tissue import paint
 from stages.fingerprints.work import fingerprints
 from stages.frame_filter import fit as fitting
 from stages.preflight.check import check
-from stages.quiltnet.loss import make_loss
+from stages.quiltnet.step import make_loss
 from stages.sources.__main__ import added
 from stages.sources.params import Added
 

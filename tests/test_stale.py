@@ -63,7 +63,7 @@ def test_words_for_people_make_nothing_anew_and_nothing_downstream_runs(scratch,
         ("stages/common/errors.py", "Errors that end a stage", "Errors which end a stage"),
         ("stages/common/data/files.py", "Hex sha256 of the file", "Hex SHA-256 of the file"),
         ("stages/common/models/weights.py", "no such file: check", "no such file; check"),
-        ("stages/rois/trace.py", "import numpy as np", "import numpy as np  # arrays"),
+        ("stages/rois/work.py", "import numpy as np", "import numpy as np  # arrays"),
         ("stages/rois/__main__.py", "Trace the cursor in", "Trace cursors in"),
         ("stages/captions/sub_pathologies.yaml", "Dermatopathology:", "# skin\nDermatopathology:"),
     )

@@ -34,9 +34,8 @@ def next_version(tmp_path, monkeypatch):
 
 
 def test_the_datasets_card_and_croissant_name_it(tmp_path, next_version):
-    from stages.common.data.pairs import pairs_table
-    from stages.dataset.card import write_card
-    from stages.dataset.croissant import write_croissant
+    from stages.common.tables.pairs import pairs_table
+    from stages.dataset.card import write_card, write_croissant
 
     table = pairs_table([]).assign(split="", drop="")
     metrics = {

@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from stages.captions.corpora import nltk_with
+from stages.captions.phrases import nltk_with
 from stages.common.tables.transcripts import Word
 
 PAUSE_S = 1.5  # a silence this long ends a sentence even where the recogniser set no full stop

@@ -1,12 +1,12 @@
 """One video's captions."""
 
 import functools
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from stages.captions.correct import Corrector, Repair
 from stages.captions.engines import engine
-from stages.captions.negation import negated
 from stages.captions.params import Params
 from stages.captions.personal_data import personal_data
 from stages.captions.sentences import Sentence, sentences
@@ -19,6 +19,15 @@ from stages.common.text.lexicon import Entity, load_lexicon
 
 OTHER: Kind = "other"
 KINDS = ("medical", "roi", OTHER)
+BEFORE = re.compile(
+    r"\b(no|not|without|never|lacks?|lacking|absence of|absent|negative for|free of|devoid of|rather than|instead of"
+    r"|rules? out|neither|nor|cannot (?:see|find)|do(?:n't| not| n't) (?:see|find|have))\b(?P<between>[^.;:!?]*)$"
+)
+AFTER = re.compile(
+    r"^(?P<between>[^.;:!?]*?)\b(?:is|are|was|were) (?:absent|not (?:seen|present|identified|found|there))\b"
+)
+TURN = re.compile(r"\b(but|however|although|which|except|there (?:is|are))\b")  # ends what a negation speaks of
+REACH = 6  # words between a negation and what it denies
 
 
 @functools.cache
@@ -85,3 +94,14 @@ def _refused(repairs: list[Repair]) -> dict[str, int]:
     """Proposals that were not made, by who proposed them."""
     names = sorted({name for repair in repairs for name in repair.refused})
     return {name: sum(repair.refused.get(name, 0) for repair in repairs) for name in names}
+
+
+def negated(text: str, entity: Entity) -> bool:
+    """Whether `text` says that `entity`, found in it, is not there."""
+    lower = text.lower()
+    found = (BEFORE.search(lower[: entity.start]), AFTER.search(lower[entity.end :]))
+    return any(match is not None and _reaches(match.group("between")) for match in found)
+
+
+def _reaches(between: str) -> bool:
+    return len(between.split()) <= REACH and not TURN.search(between)

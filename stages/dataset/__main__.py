@@ -23,12 +23,11 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     from stages.common.tables.dataset import DATASET_TABLE
     from stages.common.tables.fingerprints import EVALSET_IMAGES, IMAGES, SIMILARITIES
     from stages.common.tables.sources import DROPPED, SOURCE_PAIRS
-    from stages.dataset.card import write_card
+    from stages.dataset.card import write_card, write_croissant
     from stages.dataset.check import check
-    from stages.dataset.croissant import write_croissant
+    from stages.dataset.crops import verifier
     from stages.dataset.merge import leaks_left, merge
     from stages.dataset.shards import write_shards
-    from stages.dataset.verify import verifier
 
     if what == "check":
         return check(DATASET_DIR, metrics_file("dataset"))

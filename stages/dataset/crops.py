@@ -1,14 +1,18 @@
 """Do two images show the same place, though one of them is cut, scaled or mirrored?"""
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from stages.common.data.pictures import Picture
-
-Grey = NDArray[np.uint8]
+from stages.common.data.arrays import Grey, Picture
+from stages.common.data.pictures import decode
+from stages.common.data.references import ImageReader
+from stages.dataset.duplicates import Verify
 
 LONG_SIDE = 320  # pixels at which images are compared
 FEATURES = 500
@@ -19,6 +23,7 @@ MIN_SHARED = 0.4  # share of the smaller image that both show
 MIN_CORRELATION = 0.7  # of the grey levels where they overlap
 SMALLEST = 16  # pixels
 MOST_SCALE = 3.0  # both are compared at the same size already
+CHUNK = 256  # pairs a worker looks at in one go
 
 
 @dataclass(frozen=True)
@@ -68,3 +73,33 @@ def _agree(a: Grey, b: Grey, move: NDArray[np.float64]) -> bool:
     moved = cv2.warpAffine(a, move, size, flags=cv2.INTER_LINEAR)
     correlation = np.corrcoef(cv2.blur(moved, (3, 3))[shared], cv2.blur(b, (3, 3))[shared])[0, 1]
     return bool(correlation >= MIN_CORRELATION)
+
+
+def verifier(jobs: int) -> Verify:
+    """A function that reads both images of each pair of references (members of tars, or files) and compares them."""
+
+    def verify(asked: Sequence[tuple[str, str]]) -> list[bool]:
+        from tqdm import tqdm
+
+        parts = [asked[begin : begin + CHUNK] for begin in range(0, len(asked), CHUNK)]
+        done = Parallel(n_jobs=jobs, return_as="generator")(delayed(_compare)(part) for part in parts)
+        return [same for part in tqdm(done, total=len(parts), desc="views", unit=f"x{CHUNK}") for same in part]
+
+    return verify
+
+
+def _compare(part: Sequence[tuple[str, str]]) -> list[bool]:
+    import cv2
+
+    cv2.setNumThreads(1)
+    cv2.setRNGSeed(0)
+    reader = ImageReader()
+
+    @functools.lru_cache(CHUNK)
+    def features(reference: str, mirrored: bool = False) -> LocalFeatures:
+        return LocalFeatures.of(decode(reader.read(reference)), mirrored)
+
+    return [
+        same_place(features(other), features(one)) or same_place(features(other), features(one, mirrored=True))
+        for one, other in part
+    ]

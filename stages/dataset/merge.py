@@ -22,7 +22,7 @@ def merge(
     """Return `pairs` with split, drop, duplicate_of and text_group, sorted by pair_id.
 
     Args:
-        pairs: rows of stages.common.data.pairs, with similarity (NaN where no model compared a pair).
+        pairs: rows of stages.common.tables.pairs, with similarity (NaN where no model compared a pair).
         images, tests: rows of stages.fingerprints, of the pairs' images and of the evalsets' (column evalset).
         verify: tells which of two images' references show the same place.
 

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.common.data.arrays import Vectors
+
 Hashes = NDArray[np.uint8]
 IndexPairs = NDArray[np.int64]
 Rows = NDArray[np.int64]
 Side = tuple[NDArray[np.uint32], NDArray[np.uint64]]  # a key and a word of each row
-Vectors = NDArray[np.float32]
 
 MOST_WIDTH = 20  # bits of a band: a table of 2 ** 20 places stays in the processor's cache
 PART = 1 << 16  # rows compared at a time: what they are compared with stays in the cache, too

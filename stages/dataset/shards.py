@@ -83,7 +83,7 @@ def _write(path: Path, part: list[Sample], max_side: int) -> None:
     unfinished = path.with_name(f".{path.name}.part")
     with unfinished.open("wb") as tar:
         for key, image, record, side in part:
-            _add(tar, f"{key}.jpg", shrink(reader.read(image), side, max_side))
+            _add(tar, f"{key}.jpg", within(reader.read(image), side, max_side))
             _add(tar, f"{key}.txt", record["texts"][0].encode())
             _add(tar, f"{key}.json", json.dumps(record, sort_keys=True).encode())
         tar.write(bytes(2 * tarfile.BLOCKSIZE))
@@ -111,7 +111,7 @@ def header(name: str, size: int) -> bytes:
     return bytes(header)
 
 
-def shrink(data: bytes, side: int, max_side: int) -> bytes:
+def within(data: bytes, side: int, max_side: int) -> bytes:
     """Return an image whose longest side is `side` as JPEG no larger than `max_side`; a small JPEG stays as it is."""
     if side <= max_side and data.startswith(JPEG):
         return data

@@ -8,16 +8,15 @@ import cv2
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from PIL import Image
 
+from stages.common.data.arrays import Picture
 from stages.common.data.files import jpeg, write_bytes
 from stages.demo.real import HISTOLOGY, PHOTOGRAPHS, photograph
 from stages.demo.render import arrow, head, title
 from stages.demo.spoil import SPOILERS
 from stages.demo.tissue import PAINTERS, paint
 
-Picture = NDArray[np.uint8]
 SHAPE = (360, 640)
 COUNTS = {"small": (7, 4), "tiny": (4, 2)}
 MIN_TISSUE = 0.25  # share of a frame that must be stained: bare background teaches nothing

@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from stages.common.data.arrays import Picture
 from stages.demo.render import head
 
-Picture = NDArray[np.uint8]
 Spoiler = Callable[[Picture, np.random.Generator], Picture]
 
 WORDS = ("H&E", "case 4", "x20", "tumour", "normal", "www.lectures.example", "figure 2", "stroma", "Department")

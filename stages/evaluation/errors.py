@@ -1,15 +1,13 @@
 """A page of each set's surest errors."""
 
-import base64
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from stages.common.data.files import write_bytes
+from stages.common.data.pictures import data_uri, thumbnail
 from stages.common.data.references import ImageReader
 from stages.evaluation.zero_shot import Decided
 
@@ -39,7 +37,7 @@ def _worst(one: Decided, model: str, count: int) -> list[dict[str, Any]]:
     chosen = wrong[np.lexsort((one.paths[wrong].astype(str), -sure))][:count]
     return [
         {
-            "picture": _thumbnail(one.paths[n]),
+            "picture": data_uri(thumbnail(ImageReader().read(one.paths[n]), SIDE, SIDE)),
             "actual": one.classes[one.truth[n]],
             "predicted": one.classes[found[n]],
             "probability": float(probability[n, found[n]]),
@@ -47,12 +45,3 @@ def _worst(one: Decided, model: str, count: int) -> list[dict[str, Any]]:
         }
         for n in chosen
     ]
-
-
-def _thumbnail(reference: str) -> str:
-    with Image.open(io.BytesIO(ImageReader().read(reference))) as image:
-        small = image.convert("RGB")
-    small.thumbnail((SIDE, SIDE))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=80)
-    return base64.b64encode(buffer.getvalue()).decode()

@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import Evalset
-from stages.evaluation.resample import Resampled, described
+from stages.common.stats import Resampled, described
 from stages.evaluation.zero_shot import Decided
 
 COLUMNS = ("image", "reader", "label")

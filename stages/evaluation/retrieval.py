@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.evaluation.resample import Ints, Resampled, described
-from stages.evaluation.sets import Paired, Vectors
+from stages.common.data.arrays import Ints, Vectors
+from stages.common.stats import Resampled, described
+from stages.evaluation.sets import Paired
 
 MEMORY = 32_000_000  # bytes of scores held at once
 

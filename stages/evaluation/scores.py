@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from stages.common.data.arrays import Floats
 
 
 def accuracy(confusion: Floats) -> Floats:

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.common.data.arrays import Vectors
 from stages.common.errors import StageError
 from stages.common.tables.embeddings import EVALSET, SETS
-
-Vectors = NDArray[np.float32]
 
 KINDS = ("images", "texts")
 

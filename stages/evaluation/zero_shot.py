@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.common.data.arrays import Floats, Ints
 from stages.common.evalsets.protocol import Evalset, Protocol
-from stages.evaluation.resample import Floats, Ints, Resampled, described
+from stages.common.stats import Resampled, described
 from stages.evaluation.scores import SCORES, aurocs, recall
 from stages.evaluation.sets import Labelled
 

@@ -1,4 +1,4 @@
-"""What there is to know of an image without looking at it again."""
+"""Fingerprints of images, for deduplication and filters: perceptual hashes, embedding, quality."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -9,18 +9,21 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from PIL import Image
 
-from stages.common.data.pictures import Picture, decode
+from stages.common.data.arrays import Picture
+from stages.common.data.pictures import decode
 from stages.common.data.references import ImageReader
 from stages.common.errors import Rejected
 from stages.common.frame_filter.classifier import load_filter
 from stages.common.frame_filter.quality import background, blur
-from stages.common.models.threads import cores, limit_threads
+from stages.common.models.device import cores, limit_threads
 from stages.common.tables.fingerprints import IMAGES
-from stages.fingerprints.hashes import perceptual_hashes
 
 CHUNK = 64  # images a worker reads at once
 SEED = 17  # of the projection: embeddings of two runs are to be comparable
+HASH_SIDE = 16  # 16 x 16 = 256 bits of a perceptual hash
+HASH_PIXELS = 4 * HASH_SIDE  # side of the picture that its transform sees
 
 
 def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, device: str = "cpu") -> pd.DataFrame:
@@ -80,3 +83,13 @@ def _predictions(pictures: list[Picture], model: Path, dims: int, device: str) -
 def _projection(features: int, dims: int) -> NDArray[np.float32]:
     """A random projection, which keeps angles well enough to find candidates by (Johnson and Lindenstrauss 1984)."""
     return np.random.default_rng(SEED).standard_normal((features, dims)).astype(np.float32) / np.float32(dims**0.5)
+
+
+def perceptual_hashes(picture: Picture) -> tuple[bytes, bytes]:
+    """The 256-bit DCT hashes (imagehash.phash), as 32 bytes, of an RGB image and of its mirror image."""
+    import imagehash
+
+    small = Image.fromarray(picture).convert("L").resize((HASH_PIXELS, HASH_PIXELS), Image.Resampling.LANCZOS)
+    mirror = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    first, second = (imagehash.phash(image, hash_size=HASH_SIDE).hash for image in (small, mirror))
+    return np.packbits(first).tobytes(), np.packbits(second).tobytes()

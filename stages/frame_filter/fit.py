@@ -4,10 +4,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.common.data.arrays import Picture
 from stages.common.data.files import sha256, write_bytes, write_json
 from stages.common.errors import StageError
 from stages.common.frame_filter.classifier import HEADS, HISTOLOGY, SPEC
@@ -15,8 +17,7 @@ from stages.common.frame_filter.prediction import FLAGS
 from stages.common.models.backbone import Backbone
 from stages.common.models.weights import is_local, locate
 from stages.common.stats import bootstrap
-from stages.frame_filter.augment import vary
-from stages.frame_filter.labels import LABELS, Picture, read_labels
+from stages.frame_filter.labels import LABELS, read_labels
 from stages.frame_filter.params import Params
 
 FEWEST = 2  # frames of a label: one to learn from and one to be scored on
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 Rows = NDArray[np.float32]
 Truth = NDArray[np.bool_]
 Weights = NDArray[np.float64]
+
+STAIN, LIGHT = 0.4, 0.15  # deviation of the log strength per colour: of a stain, and of a camera's colours
+SMALLEST = 0.5  # share of the sides that a part has at least
 
 
 def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dict[str, Any]:
@@ -202,3 +206,21 @@ def measure(table: pd.DataFrame, truth: Truth, found: Truth, threshold: float, s
             str(k): float(v) for k, v in right.groupby(table.source.to_numpy()).mean().sort_values().head(5).items()
         },
     }
+
+
+def vary(image: Picture, histology: bool, rng: np.random.Generator) -> Picture:
+    """Return a random part of `image`, mirrored, each colour's optical density stronger or weaker.
+
+    Stains differ between laboratories far more than the colours of photographs do, so `histology` varies more: that is
+    what lets a filter that has seen haematoxylin and eosin know tissue in brown.
+    """
+    height, width = image.shape[:2]
+    share = rng.uniform(SMALLEST, 1.0)
+    down, across = int(height * share), int(width * share)
+    top, left = int(rng.integers(height - down + 1)), int(rng.integers(width - across + 1))
+    part = image[top : top + down, left : left + across]
+    part = part[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
+    strength = np.exp(rng.normal(0, STAIN if histology else LIGHT, 3))
+    levels = (np.arange(256)[:, None] + 1) / 256
+    table = np.clip(256 * levels**strength - 1, 0, 255).astype(np.uint8)
+    return cv2.LUT(np.ascontiguousarray(part), np.ascontiguousarray(table[None]))

@@ -6,12 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from stages.common.data.arrays import Picture
 from stages.common.errors import StageError
 from stages.common.frame_filter.prediction import FLAGS
 
-Picture = NDArray[np.uint8]
 LABELS = ("histology", "other")
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.uint8]
+from stages.common.data.arrays import Grey
 
 WIDTH = 64  # pixels: where a cut is, is seen from afar
 APART = 2  # frames that two cuts are apart at least

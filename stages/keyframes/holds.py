@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.keyframes.motion import Anchor, Grey, Shift
+from stages.common.data.arrays import Grey
+from stages.keyframes.motion import Anchor, Shift
 
 AT_REST = 0.2  # pixels of the grey frames from the resting place that count as there, in a picture without noise
 CREEP_S = 0.5  # at most so long does a slow movement go unseen

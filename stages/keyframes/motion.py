@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.uint8]
+from stages.common.data.arrays import Grey
+
 Grid = NDArray[np.float32]
 Rows = NDArray[np.float32]
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.common.data.arrays import Grey
 from stages.keyframes.reader import median, upright_point
 
-Grey = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
 
 COLUMNS = ("t_s", "x", "y", "x0", "y0", "x1", "y1", "area", "changed")

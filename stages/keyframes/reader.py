@@ -1,18 +1,19 @@
 """A video, read once from beginning to end."""
 
-from collections.abc import Iterator
+import contextlib
+import queue
+import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.common.data.arrays import Grey, Picture
 from stages.common.errors import Failed, Rejected
-
-Grey = NDArray[np.uint8]
-Picture = NDArray[np.uint8]
 
 DETAIL, SMALL = 640, 320  # long side, in pixels, of the grey pictures for cursors and for motion
 MAX_PIXELS = 8192 * 4320  # a frame larger than 8K is refused: some dozen of them would not fit into memory
@@ -20,6 +21,7 @@ AHEAD_PIXELS = 64 * 1920 * 1080  # of frames that are decoded in advance
 HDR_TRANSFERS = {16, 18}  # ITU-T H.273 codes of PQ and HLG
 LUMA_FIRST = ("yuv4", "yuvj4", "nv12", "nv21", "gray")
 WIDE_SAMPLES = ("le", "be")  # how formats of more than 8 bits end
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -157,3 +159,39 @@ def median(images: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
                 part[i - 1], part[i] = cv2.min(part[i - 1], part[i]), cv2.max(part[i - 1], part[i])
         out[top : top + rows] = part[middle]
     return out
+
+
+def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:
+    """Yield `items` in order while a thread makes up to `depth` of them in advance; its exception is raised here."""
+    ready: queue.Queue[tuple[bool, T | BaseException | None]] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(entry: tuple[bool, T | BaseException | None]) -> None:
+        while not stop.is_set():
+            with contextlib.suppress(queue.Full):
+                ready.put(entry, timeout=0.1)
+                break
+
+    def work() -> None:
+        try:
+            for item in items:
+                put((True, item))
+                if stop.is_set():
+                    return
+            put((False, None))
+        except BaseException as error:
+            put((False, error))
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    try:
+        while True:
+            more, item = ready.get()
+            if not more:
+                if isinstance(item, BaseException):
+                    raise item
+                return
+            yield item  # type: ignore[misc]
+    finally:
+        stop.set()
+        worker.join()

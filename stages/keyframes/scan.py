@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from stages.common.data.arrays import Grey, Picture
 from stages.keyframes.cuts import CutFinder
 from stages.keyframes.holds import Hold, HoldFinder
 from stages.keyframes.motion import Shift
 from stages.keyframes.overlays import OverlayDetector
 from stages.keyframes.params import Params
-from stages.keyframes.prefetch import prefetch
-from stages.keyframes.reader import DETAIL, SMALL, Frame, Grey, Picture, VideoReader, clean_image, shrink
+from stages.keyframes.reader import DETAIL, SMALL, Frame, VideoReader, clean_image, prefetch, shrink
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from stages.pairs.params import Params
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Pair every captioned video."""
     from stages.common.data.files import write_bytes, write_json
-    from stages.common.data.pairs import pairs_table
     from stages.common.incremental.manifest import finished
-    from stages.common.tables.pairs import PAIR_TABLE, QUILT_EXPORT
+    from stages.common.tables.pairs import PAIR_TABLE, QUILT_EXPORT, pairs_table
     from stages.common.tables.videos import VIDEO_TABLE
 
     videos = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id")

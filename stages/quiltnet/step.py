@@ -1,13 +1,48 @@
-"""One optimiser step, with gradient accumulation and mixed precision, and the loss of a batch."""
+"""One training step: which weights are tuned, the step with gradient accumulation and mixed precision, and its loss."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from stages.common.errors import StageError
+from stages.common.stage.extensions import is_extension, load_extension
 from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.params import Params
 
 MAX_NORM = 1.0  # of the gradient
 MAX_SCALE = 4.6052  # log of 100: the temperature's bound (Radford et al. 2021)
+
+
+def lock(model: Any, image: bool, text: bool) -> None:
+    """Keep the image tower (locked-image tuning, LiT, Zhai et al. 2022), the text tower, or both as they are.
+
+    Projections are still tuned.
+
+    Raises StageError for a text tower that is not a part of its own.
+    """
+    if image:
+        model.lock_image_tower(freeze_bn_stats=True)
+    if text:
+        tower = getattr(getattr(model, "text", None), "transformer", None)
+        if tower is None:
+            raise StageError("quiltnet.lock_text: this model has no separate text tower: set it to false")
+        for parameter in tower.parameters():
+            parameter.requires_grad = False
+
+
+def weight_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
+    """Weights decay, gains, biases and the temperature do not (as in open_clip)."""
+    tuned = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in tuned if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in tuned if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def interpolate(start: dict[str, Any], tuned: dict[str, Any], share: float) -> dict[str, Any]:
+    """Weights on the line from `start` (share 0) to `tuned` (share 1): WiSE-FT (Wortsman et al. 2022)."""
+    return {
+        name: start[name].lerp(value, share) if value.is_floating_point() else value for name, value in tuned.items()
+    }
 
 
 class Stepper:
@@ -77,3 +112,71 @@ class Stepper:
 
     def _moved(self, batch: Sequence[Any]) -> list[Any]:
         return [part.to(self.device, non_blocking=True) for part in batch]
+
+
+def make_loss(params: Params, rank: int, world: int) -> Any:
+    """The loss that `params` names, for process `rank` of `world`. It is called and answers as that of
+    `contrastive_loss`; an extension returns it when it is called with rank, world and params."""
+    if not is_extension(params.loss):
+        return contrastive_loss(rank, world, params.mask_false_negatives)
+    own = load_extension(params.loss, "quiltnet.loss", "rank", "world", "params")(rank, world, params)
+
+    def checked(*batch: Any) -> Any:
+        answer = own(*batch)
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise StageError(
+                f"quiltnet.loss: {params.loss} must answer with the loss and the number of samples left out"
+            )
+        return answer
+
+    return checked
+
+
+def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
+    """Return loss(image_features, text_features, scale, group, own, broken), giving the loss and the number of samples
+    left out, both scalars.
+
+    It is open_clip's ClipLoss, local with gathered gradients, except that with `mask_false_negatives` a text is no
+    negative of an image one of whose own texts says the same (`group` (n,) of the texts in the batch, `own` (n, k) of
+    all texts of each image, padded with -1), and that samples whose image is `broken` (n,) are left out.
+    """
+    import torch
+    from open_clip import ClipLoss
+    from torch.nn.functional import cross_entropy
+
+    class Loss(ClipLoss):
+        def forward(self, image: Any, text: Any, scale: Any, group: Any, own: Any, broken: Any) -> Any:
+            per_image, per_text = self.get_logits(image, text, scale)
+            labels = self.get_ground_truth(image.device, len(per_image))
+            every_group, every_own, every_broken = (self.gathered(one) for one in (group, own, broken))
+            if not mask_false_negatives:
+                own, every_own = torch.full_like(own, -1), torch.full_like(every_own, -1)
+            no_text = _same(own, every_group) | every_broken
+            no_image = _same(every_own, group).T | every_broken
+            rows = torch.arange(len(labels), device=labels.device)
+            no_text[rows, labels] = no_image[rows, labels] = False
+            losses = cross_entropy(per_image.masked_fill(no_text, float("-inf")), labels, reduction="none")
+            losses = losses + cross_entropy(per_text.masked_fill(no_image, float("-inf")), labels, reduction="none")
+            weights = (~broken).float()
+            # Processes may have left out different numbers; their mean is to be the mean over all samples.
+            loss = (losses * weights).sum() / 2 * (self.world_size / (~every_broken).sum().clamp(min=1))
+            return loss, every_broken.sum()
+
+        def gathered(self, values: Any) -> Any:
+            if self.world_size == 1:
+                return values
+            parts = [torch.empty_like(values) for _ in range(self.world_size)]
+            torch.distributed.all_gather(parts, values)
+            return torch.cat(parts)
+
+    return Loss(local_loss=True, gather_with_grad=True, rank=rank, world_size=world)
+
+
+def _same(own: Any, group: Any) -> Any:
+    """(n, m): whether one of the texts of image i is of the group of text j."""
+    import torch
+
+    found = torch.zeros(len(own), len(group), dtype=torch.bool, device=own.device)
+    for column in own.T:
+        found |= column[:, None] == group[None, :]
+    return found

@@ -16,11 +16,9 @@ from stages.quiltnet.card import write_card
 from stages.quiltnet.checkpoints import Checkpoints, data_digest
 from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.loader import Loader, SampleView
-from stages.quiltnet.loss import make_loss
 from stages.quiltnet.params import Params
 from stages.quiltnet.samples import Samples, batches_of, order_of, read_samples, subset_of
-from stages.quiltnet.step import Stepper
-from stages.quiltnet.towers import interpolate, lock, weight_groups
+from stages.quiltnet.step import Stepper, interpolate, lock, make_loss, weight_groups
 from stages.quiltnet.tracker import Tracker
 
 TRAIN, VAL = "train", "val"

@@ -10,7 +10,7 @@ class Candidate:
 
     `key` names the pair within its source (`collect` numbers those that repeat); `group` is what must stay on one side
     of a split; `drop` is the reason why the source itself does not want it, "" otherwise, and `detail` what there is to
-    add; `more` are columns of stages.common.data.pairs that only this source knows.
+    add; `more` are columns of stages.common.tables.pairs that only this source knows.
     """
 
     key: str

@@ -7,12 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from stages.common.data.arrays import Picture
 from stages.common.data.files import write_json
-from stages.common.data.pairs import pairs_table
-from stages.common.data.pictures import Picture
 from stages.common.data.tars import TarShards
 from stages.common.errors import Rejected
 from stages.common.frame_filter.classifier import load_filter
+from stages.common.tables.pairs import pairs_table
 from stages.common.tables.sources import DROPPED, SOURCE_PAIRS
 from stages.sources.candidate import Candidate
 from stages.sources.filters import apply_filters, clean_text

@@ -4,7 +4,8 @@ import functools
 import re
 from typing import Any
 
-from stages.common.data.pictures import Picture, as_jpeg
+from stages.common.data.arrays import Picture
+from stages.common.data.pictures import as_jpeg
 from stages.common.errors import Rejected
 from stages.common.text.english import common
 from stages.sources.candidate import Candidate

@@ -10,7 +10,6 @@ import numpy as np
 from stages.common.errors import Rejected, StageError
 from stages.common.models.weights import is_local, locate, why_missing
 from stages.common.tables.transcripts import DroppedSegment, Segment, Transcript
-from stages.transcripts.hallucinations import hallucination
 from stages.transcripts.params import Params
 from stages.transcripts.sound import SAMPLE_RATE, Samples
 from stages.transcripts.words import by_alignment, by_attention
@@ -150,3 +149,19 @@ class _Listener:
 
     def _later(self, span: dict[str, Any]) -> dict[str, float]:
         return {key: round(self.begin + span[key], 3) for key in ("start", "end")}
+
+
+def hallucination(segment: dict[str, Any], before: dict[str, Any] | None, params: Params) -> str:
+    """Return why `segment` ({text, avg_logprob}) is not to be believed, or "". `before` is the segment before it.
+
+    repeats: its text compresses more than speech does; unlikely: the model itself does not believe it (both are the
+    thresholds of Radford et al. 2022, section 4.5); echo: it says again, word by word, what the one before said.
+    """
+    from faster_whisper.transcribe import get_compression_ratio
+
+    text = segment["text"].strip().lower()
+    if get_compression_ratio(text) > params.max_compression:
+        return "repeats"
+    if segment["avg_logprob"] < params.min_logprob:
+        return "unlikely"
+    return "echo" if before is not None and text == before["text"].strip().lower() else ""

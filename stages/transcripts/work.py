@@ -4,7 +4,7 @@ from pathlib import Path
 
 from stages.common.errors import Rejected
 from stages.common.incremental.runner import Item
-from stages.common.models.threads import limit_threads
+from stages.common.models.device import limit_threads
 from stages.common.tables.transcripts import TRANSCRIPT
 from stages.transcripts.params import Params
 from stages.transcripts.recogniser import load, transcribe

@@ -9,12 +9,11 @@ from conftest import ROOT
 
 from stages.audit.text import concepts, normalise
 from stages.captions.correct import Corrector, Repair
-from stages.captions.negation import negated
 from stages.captions.personal_data import personal_data
 from stages.captions.phrases import keyphrases
 from stages.captions.sentences import sentences
 from stages.captions.sort import fields, kind, sub_pathology
-from stages.captions.work import captions
+from stages.captions.work import captions, negated
 from stages.common.data.files import read_json, write_json
 from stages.common.incremental.runner import Item
 from stages.common.text.lexicon import Entity, Lexicon

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.common.data.pairs import pairs_table
 from stages.common.frame_filter.prediction import FLAGS
+from stages.common.tables.pairs import pairs_table
 from stages.dataset.merge import leaks_left, merge
 
 RNG = np.random.default_rng(0)

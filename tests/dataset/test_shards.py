@@ -10,13 +10,12 @@ import pytest
 from PIL import Image
 
 from stages.common.data.files import jpeg, write_json, write_table
-from stages.common.data.pairs import pairs_table
 from stages.common.data.tars import read_tar, write_tar
 from stages.common.errors import StageError
 from stages.common.tables.dataset import DATASET_TABLE
-from stages.dataset.card import write_card
+from stages.common.tables.pairs import pairs_table
+from stages.dataset.card import write_card, write_croissant
 from stages.dataset.check import check
-from stages.dataset.croissant import write_croissant
 from stages.dataset.shards import header, write_shards
 
 

@@ -11,11 +11,11 @@ from sklearn import metrics as reference
 from stages.common.data.files import read_json
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import Evalset, load_protocol
+from stages.common.stats import Resampled, described
 from stages.evaluation import readers
 from stages.evaluation.__main__ import run
 from stages.evaluation.errors import write_errors
 from stages.evaluation.linear_probe import linear_probe
-from stages.evaluation.resample import Resampled, described
 from stages.evaluation.retrieval import ranks_of, retrieval
 from stages.evaluation.scores import SCORES, aurocs
 from stages.evaluation.sets import Labelled, Paired, labelled, models_of, names_of, paired

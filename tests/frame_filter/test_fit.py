@@ -13,8 +13,7 @@ from stages.common.frame_filter.prescreening import Prescreening
 from stages.demo.real import photograph
 from stages.demo.spoil import SPOILERS
 from stages.demo.tissue import paint
-from stages.frame_filter.augment import vary
-from stages.frame_filter.fit import best_threshold, even_weights, fit, measure
+from stages.frame_filter.fit import best_threshold, even_weights, fit, measure, vary
 
 
 def test_threshold_is_as_good_as_any():

@@ -19,10 +19,10 @@ from stages.demo import render as camera
 from stages.demo import script
 from stages.demo.tissue import paint
 from stages.keyframes import work
-from stages.keyframes.magnification import level, magnification
-from stages.keyframes.prefetch import prefetch
+from stages.keyframes.reader import prefetch
 from stages.keyframes.scan import Cut, SampledFrame, StillImage, scan
 from stages.keyframes.sheet import sheet
+from stages.keyframes.work import level, magnification
 
 
 class FakeFilter:
@@ -116,7 +116,7 @@ def test_magnification_follows_the_size_of_nuclei():
 def test_haematoxylin_is_separated_as_scikit_image_does():
     from skimage.color import rgb2hed
 
-    from stages.keyframes.magnification import HAEMATOXYLIN
+    from stages.keyframes.work import HAEMATOXYLIN
 
     image = paint("stroma", 60, 80, np.random.default_rng(0))
     ours = np.maximum(-np.log10(np.maximum(image / 255, 1e-6)) @ HAEMATOXYLIN, 0)

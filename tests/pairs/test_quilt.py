@@ -4,7 +4,7 @@ import ast
 
 import pandas as pd
 
-from stages.common.data.pairs import pairs_table
+from stages.common.tables.pairs import pairs_table
 from stages.pairs.quilt import COLUMNS, quilt_table
 
 

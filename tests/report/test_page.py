@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image
 
 from stages.common.data.files import jpeg, write_json, write_table
-from stages.common.data.pairs import pairs_table
 from stages.common.data.tars import write_tar
+from stages.common.tables.pairs import pairs_table
 from stages.report.page import build
 
 

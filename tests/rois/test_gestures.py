@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.rois.gestures import box, gestures
+from stages.rois.work import box, gestures
 
 
 def circle(t0, x, y, seconds=3.0, radius=0.08):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from stages.rois.trace import trace
+from stages.rois.work import trace
 
 COLUMNS = ["hold_id", "t_s", "x", "y", "x0", "y0", "x1", "y1", "area", "changed"]
 

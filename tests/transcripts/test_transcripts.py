@@ -12,8 +12,7 @@ from stages.common.data.files import read_json
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.incremental.runner import Item
 from stages.demo import render, script
-from stages.transcripts.hallucinations import hallucination
-from stages.transcripts.recogniser import check_language, load, transcribe
+from stages.transcripts.recogniser import check_language, hallucination, load, transcribe
 from stages.transcripts.sound import SAMPLE_RATE, sound, windows
 from stages.transcripts.words import interpolated, joined
 from stages.transcripts.work import transcript

@@ -1,16 +1,15 @@
 """Encoded images from anywhere, as RGB pixels: bounded, and with one short reason for what cannot be used."""
 
+import base64
 import io
 import warnings
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from stages.common.data.arrays import Picture
 from stages.common.data.files import jpeg
 from stages.common.errors import Rejected
-
-Picture = NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP")  # none of them runs a program to be read
 MAX_PIXELS = 64_000_000  # a larger image is refused by its header, before a pixel is decoded
@@ -57,3 +56,27 @@ def _rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
     return image.convert("RGB")
+
+
+def thumbnail(data: bytes, width: int, height: int) -> Image.Image:
+    """An encoded image as RGB, at most `width` x `height` pixels, for a page."""
+    with Image.open(io.BytesIO(data)) as image:
+        small = image.convert("RGB")
+    small.thumbnail((width, height))
+    return small
+
+
+def data_uri(image: Image.Image) -> str:
+    """A small image as a JPEG that stands in the page itself."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return _uri("jpeg", buffer.getvalue())
+
+
+def png_uri(data: bytes) -> str:
+    """PNG bytes, such as a chart, as an image that stands in the page itself."""
+    return _uri("png", data)
+
+
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,5 +1,10 @@
 """Image-text pairs: the same columns from stage pairs and from every source."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
 from stages.common.paths import PAIRS_DIR
 from stages.common.tables.keyframes import HOLD_ID
 from stages.common.tables.schema import Column, Table
@@ -39,3 +44,12 @@ PAIR_TABLE = Table(
         Column("license", "string", "as the source states it"),
     ),
 )
+
+
+def pairs_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return `rows` as a table of PAIR_TABLE sorted by pair_id; what a row lacks is empty."""
+    table = pd.DataFrame(rows).reindex(columns=PAIR_TABLE.names)
+    for column in PAIR_TABLE.columns:
+        values = table[column.name]
+        table[column.name] = values.astype("float64") if column.type == "double" else values.fillna("").astype("string")
+    return table.sort_values("pair_id", ignore_index=True)

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from stages.common.data.arrays import Vectors
 from stages.common.errors import StageError
 from stages.sources.params import Queries
-
-Vectors = NDArray[np.float32]
 
 
 def retrieve(params: Queries) -> pd.DataFrame:

@@ -4,9 +4,8 @@ import re
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+from stages.common.data.arrays import Picture
 
 WHITE, FLAT = 245, 4.0  # a gutter's columns are at least so bright, and all of one level
 GUTTER = 10  # pixels across a gutter
