@@ -57,8 +57,10 @@ def _stage(value: Table | Record[Any]) -> str:
 
 
 def _first_line(kind: Any) -> str:
-    """The first line of a record's docstring; of a list, what it is."""
-    return (kind.__doc__ or "").strip().split("\n")[0] if is_typeddict(kind) else f"A JSON {_words(kind)}."
+    """The first line of a record's docstring; of a list, what it is a list of."""
+    if is_typeddict(kind):
+        return (kind.__doc__ or "").strip().split("\n")[0]
+    return f"A JSON {_words(kind)}: {_meaning(get_args(kind)[0])}."
 
 
 def _kinds(hint: Any) -> Iterator[Any]:
