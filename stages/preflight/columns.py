@@ -28,7 +28,7 @@ def columns_page() -> str:
     page = HEAD
     for module in sorted(one.name for one in pkgutil.iter_modules(tables.__path__)):
         for value in vars(importlib.import_module(f"stages.common.tables.{module}")).values():
-            if isinstance(value, Table | Record) and value.stage in (module, "of the folder"):
+            if isinstance(value, Table | Record) and value.stage in (module, ""):
                 page += _table(value) if isinstance(value, Table) else _record(value)
     return page
 
@@ -53,12 +53,14 @@ def _record(record: Record[Any]) -> str:
 
 
 def _stage(value: Table | Record[Any]) -> str:
-    return "every incremental stage" if value.stage == "of the folder" else f"stage `{value.stage}`"
+    return f"stage `{value.stage}`" if value.stage else "every incremental stage"
 
 
 def _first_line(kind: Any) -> str:
-    """The first line of a record's docstring; of a list, what it is."""
-    return (kind.__doc__ or "").strip().split("\n")[0] if is_typeddict(kind) else f"A JSON {_words(kind)}."
+    """The first line of a record's docstring; of a list, what it is a list of."""
+    if is_typeddict(kind):
+        return (kind.__doc__ or "").strip().split("\n")[0]
+    return f"A JSON {_words(kind)}: {_meaning(get_args(kind)[0])}."
 
 
 def _kinds(hint: Any) -> Iterator[Any]:

@@ -30,7 +30,7 @@ def declared():
     for path in sorted(Path(tables.__path__[0]).glob("*.py")):
         module = importlib.import_module(f"stages.common.tables.{path.stem}")
         for name, value in vars(module).items():
-            if isinstance(value, Table | Record) and value.stage != "of the folder":
+            if isinstance(value, Table | Record) and value.stage:
                 yield f"{path.stem}.{name}", value
 
 

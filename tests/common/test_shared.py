@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.common.data.files import write_table
 from stages.common.errors import StageError
 from stages.common.stats import bootstrap
+from stages.common.tables.lexicon import TERMS, WORDS
 from stages.common.text.english import common
 from stages.common.text.lexicon import Lexicon
 
@@ -21,8 +21,8 @@ def lexicon(tmp_path):
         ("all", "G:5", "Neoplasm", True),
     ]
     columns = ["term", "id", "semantic_type", "abbreviation"]
-    write_table(tmp_path / "terms.parquet", pd.DataFrame(rows, columns=columns))
-    write_table(tmp_path / "words.parquet", pd.DataFrame({"word": ["necrosis"], "concepts": [2]}))
+    TERMS.write(tmp_path / "terms.parquet", pd.DataFrame(rows, columns=columns).assign(source="glossary"))
+    WORDS.write(tmp_path / "words.parquet", pd.DataFrame({"word": ["necrosis"], "concepts": [2]}))
     return Lexicon(tmp_path)
 
 

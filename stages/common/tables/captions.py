@@ -26,7 +26,7 @@ class Entity(TypedDict):
 
     term: Annotated[str, Field(description="as it stands in the text")]
     id: Annotated[str, Field(description="concept id, UMLS:... where there is one")]
-    semantic_type: str
+    semantic_type: Annotated[str, Field(description="as in the lexicon: Anatomy, Cell, Disease, ...")]
     negated: NotRequired[Annotated[bool, Field(description="true where the text says that it is absent")]]
 
 
@@ -38,23 +38,23 @@ class Sentence(TypedDict):
     times: Annotated[list[tuple[float, float]], Field(description="start and end of each word, s")]
     raw: Annotated[str, Field(description="as it was recognised")]
     text: Annotated[str, Field(description="with corrections made")]
-    corrections: list[Correction]
+    corrections: Annotated[list[Correction], Field(description="corrections made, in order")]
     kind: Annotated[Kind, Field(description="medical text, region-of-interest text, or neither")]
-    entities: list[Entity]
+    entities: Annotated[list[Entity], Field(description="terms of the lexicon in `text`")]
     personal_data: Annotated[list[str], Field(description="kinds found: name, email, phone, ...")]
 
 
 class SubPathology(TypedDict):
     """A guess at the video's sub-pathology."""
 
-    field: str
+    field: Annotated[str, Field(description="one of the paper's 18 fields")]
     probability: Annotated[float, Field(description="0..1")]
 
 
 class Captions(TypedDict):
     """The captions of a video."""
 
-    sentences: list[Sentence]
+    sentences: Annotated[list[Sentence], Field(description="in order of time")]
     sub_pathology: Annotated[list[SubPathology], Field(description="up to three, the likeliest first")]
     refused: Annotated[dict[str, int], Field(description="corrections proposed and not made, by who proposed them")]
 

@@ -1,5 +1,8 @@
 """What stage dataset writes: the table of all candidates, and webdataset shards of those that have a split."""
 
+from typing import Annotated
+
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from stages.common.paths import DATASET_DIR
@@ -31,10 +34,12 @@ DATASET_TABLE = Table(
 class Sample(TypedDict):
     """The .json of a sample in a shard; .jpg is the image, .txt the first text. The lists are in one order."""
 
-    source: str
-    texts: list[str]
-    pair_ids: list[str]
-    text_groups: list[str]
+    source: Annotated[str, Field(description="of the image: quilt, pubmed, openpath, ...")]
+    texts: Annotated[list[str], Field(description="every text of the image")]
+    pair_ids: Annotated[list[str], Field(description="pair of each text")]
+    text_groups: Annotated[
+        list[str], Field(description="text_group of each text; equal where texts say nearly the same")
+    ]
 
 
 SAMPLE = Record("dataset", DATASET_DIR / "{split}-{number}.tar#{key}.json", Sample)

@@ -14,13 +14,13 @@ ERROR = Column("error", "string", "what there is to add to the reason")
 MANIFEST_FILE = "manifest.parquet"
 
 MANIFEST = Table(
-    stage="of the folder",
+    stage="",
     path=Path("{folder}") / MANIFEST_FILE,
     rows="an item that an incremental stage worked on",
     columns=(ITEM, STATUS, REASON, ERROR, DIGEST),
 )
 KEYS = Table(
-    stage="of the folder",
+    stage="",
     path=KEYS_DIR / "{name}.parquet",
     rows="an item with the key of all that its files depend on",
     columns=(ITEM, DIGEST, Column("key", "string", "hash of all that the item's files depend on", "hex")),

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from stages.common.frame_filter.prediction import FLAGS
 from stages.common.paths import KEYFRAMES_DIR
@@ -59,7 +62,10 @@ OVERLAYS = Table(
         HOLD_ID,
     ),
 )
-CUTS: Record[list[float]] = Record("keyframes", KEYFRAMES_DIR / "{id}.tar#cuts.json", list[float])
+CutTime = Annotated[
+    float, Field(description="when one shot ends and the next begins, s from the beginning of the video")
+]
+CUTS: Record[list[float]] = Record("keyframes", KEYFRAMES_DIR / "{id}.tar#cuts.json", list[CutTime])
 
 
 def tar_of(video_id: str) -> Path:

@@ -4,6 +4,7 @@ Writers cast to a schema and readers check it. What a column means is for people
 better wording makes no result stale.
 """
 
+import functools
 import io
 import json
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from stages.common.errors import StageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pydantic import TypeAdapter
 
 Type = Literal["string", "float", "double", "int64", "bool", "binary"]
 T = TypeVar("T")
@@ -35,7 +37,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A parquet file that stage `stage` writes. `path` may have `{id}` or `{name}` in it; `rows` says what a row is.
+    """A parquet file that stage `stage` writes; several stages do where that is "". `path` may have `{id}` or `{name}`
+    in it; `rows` says what a row is.
 
     A frame may have more columns, whose names begin like that of `more`; they are of its type, and follow.
     """
@@ -105,7 +108,7 @@ class Table:
         Raises StageError naming the file, the column and the stage where one of them is not there.
         """
         if not path.exists():
-            raise StageError(f"{path} not found: {self._mend}")
+            raise StageError(f"{path} not found: {_remedy(self.stage)}")
         return self._checked(path, path, columns)
 
     def read_bytes(self, data: bytes, where: str) -> pd.DataFrame:
@@ -120,16 +123,12 @@ class Table:
         try:
             present = pq.read_schema(source).names
         except (pa.ArrowInvalid, OSError):
-            raise StageError(f"{where} is not a parquet file: {self._mend}") from None
+            raise StageError(f"{where} is not a parquet file: {_remedy(self.stage)}") from None
         if missing := [name for name in wanted if name not in present]:
-            raise StageError(f"{where}: column '{missing[0]}' is missing: stage {self.stage} writes it: {self._mend}")
+            raise StageError(f"{where}: column '{missing[0]}' is missing: {_origin(self.stage)}")
         if isinstance(source, io.BytesIO):
             source.seek(0)
         return pd.read_parquet(source, columns=None if columns is None else wanted)
-
-    @property
-    def _mend(self) -> str:
-        return f"run `dvc repro {self.stage}`"
 
 
 @dataclass(frozen=True)
@@ -154,23 +153,39 @@ class Record(Generic[T]):
         Raises StageError naming the file, the key and the stage where it is not of this form.
         """
         if not path.exists():
-            raise StageError(f"{path} not found: run `dvc repro {self.stage}`")
+            raise StageError(f"{path} not found: {_remedy(self.stage)}")
         return self.read_bytes(path.read_bytes(), str(path))
 
     def read_bytes(self, data: bytes, where: str) -> T:
         """Return the record in `data`, JSON bytes that come from `where`. Raises StageError like `read`."""
-        from pydantic import TypeAdapter, ValidationError
+        from pydantic import ValidationError
 
         try:
             value: T = json.loads(data)
-            TypeAdapter(self.kind).validate_python(value)
-        except (ValueError, ValidationError) as error:
+            self._adapter.validate_python(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"])) or "the record"
+            problem = f"'{key}' is missing" if first["type"] == "missing" else f"{key}: {first['msg']}"
+        except ValueError:
             problem = "it is not JSON"
-            if isinstance(error, ValidationError):
-                first = error.errors()[0]
-                key = ".".join(map(str, first["loc"]))
-                problem = f"'{key}' is missing" if first["type"] == "missing" else f"{key}: {first['msg']}"
-            raise StageError(
-                f"{where}: {problem}: stage {self.stage} writes it: run `dvc repro {self.stage}`"
-            ) from None
-        return value
+        else:
+            return value
+        raise StageError(f"{where}: {problem}: {_origin(self.stage)}")
+
+    @functools.cached_property
+    def _adapter(self) -> "TypeAdapter[T]":
+        """What validates; building it takes 40 times as long as using it."""
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(self.kind)
+
+
+def _remedy(stage: str) -> str:
+    """What to run where a file of a stage is not there."""
+    return f"run `dvc repro {stage}`" if stage else "run the stage that makes it (`dvc repro`)"
+
+
+def _origin(stage: str) -> str:
+    """Who writes what is missing in a file, and what to run."""
+    return f"stage {stage} writes it: {_remedy(stage)}" if stage else _remedy(stage)

@@ -14,7 +14,7 @@ Seconds = Annotated[float, Field(description="s, from the beginning of the video
 class Word(TypedDict):
     """A word as it was recognised, with the punctuation that follows it."""
 
-    word: str
+    word: Annotated[str, Field(description="as it was recognised")]
     start: Seconds
     end: Seconds
     score: Annotated[float, Field(description="probability to the model, 0..1")]
@@ -28,8 +28,8 @@ class Segment(TypedDict):
 
     start: Seconds
     end: Seconds
-    text: str
-    words: list[Word]
+    text: Annotated[str, Field(description="its words, as they were recognised")]
+    words: Annotated[list[Word], Field(description="in order of time")]
 
 
 class DroppedSegment(TypedDict):
@@ -37,7 +37,7 @@ class DroppedSegment(TypedDict):
 
     start: Seconds
     end: Seconds
-    text: str
+    text: Annotated[str, Field(description="its words, as they were recognised")]
     reason: Annotated[str, Field(description="a short word")]
 
 
@@ -46,8 +46,8 @@ class Transcript(TypedDict):
 
     language: Annotated[str, Field(description="two letters")]
     audio_s: Annotated[float, Field(description="length of the sound, s")]
-    segments: list[Segment]
-    dropped: list[DroppedSegment]
+    segments: Annotated[list[Segment], Field(description="in order of time")]
+    dropped: Annotated[list[DroppedSegment], Field(description="segments that were left out")]
 
 
 TRANSCRIPT = Record("transcripts", TRANSCRIPTS_DIR / "{id}.json", Transcript)

@@ -46,22 +46,22 @@ STATUS_TABLE = Table(
 class Video(TypedDict):
     """What is known of a fetched video; a row of videos.parquet."""
 
-    video_id: str
+    video_id: Annotated[str, Field(description="names its files in all stages")]
     url: Annotated[str, Field(description="where it came from: an address, or a path in the catalog")]
     field: Annotated[str, Field(description="sub-pathology that the catalog lists it under")]
-    title: str | None
-    channel: str | None
-    channel_id: str | None
+    title: Annotated[str | None, Field(description="title on the site, or of the sidecar, or the file's name")]
+    channel: Annotated[str | None, Field(description="name of the channel")]
+    channel_id: Annotated[str | None, Field(description="id of the channel")]
     channel_follower_count: Annotated[int | None, Field(description="subscribers of the channel")]
-    language: str | None
-    license: str | None
-    upload_date: Annotated[str | None, Field(description="YYYYMMDD")]
-    format_id: str | None
-    duration_s: Annotated[float, Field(description="s")]
-    width: Annotated[int, Field(description="pixels")]
-    height: Annotated[int, Field(description="pixels")]
+    language: Annotated[str | None, Field(description="as the site says")]
+    license: Annotated[str | None, Field(description="as the site says")]
+    upload_date: Annotated[str | None, Field(description="as the site says, YYYYMMDD")]
+    format_id: Annotated[str | None, Field(description="the site's name of the format fetched")]
+    duration_s: Annotated[float, Field(description="length of the file, s")]
+    width: Annotated[int, Field(description="of a frame, pixels")]
+    height: Annotated[int, Field(description="of a frame, pixels")]
     fps: Annotated[float, Field(description="mean frame rate, 1/s")]
-    has_audio: bool
+    has_audio: Annotated[bool, Field(description="whether the file has sound")]
     yt_dlp: Annotated[str, Field(description="version that fetched it")]
     digest: Annotated[str, Field(description="SHA-256 of the media file")]
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,15 @@ def test_files_that_are_missing_or_broken_name_the_stage(tmp_path):
         TOYS.read(tmp_path / "c.parquet")
 
 
+def test_a_table_of_several_stages_names_none(tmp_path):
+    shared = replace(TOYS, stage="")
+    pd.DataFrame({"name": ["ball"]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(StageError, match=r"'weight' is missing: run the stage that makes it \(`dvc repro`\)"):
+        shared.read(tmp_path / "a.parquet")
+    with pytest.raises(StageError, match=r"b.parquet not found: run the stage that makes it \(`dvc repro`\)"):
+        shared.read(tmp_path / "b.parquet")
+
+
 def test_what_is_written_has_the_columns_in_their_order_and_types_and_no_wording(tmp_path):
     TOYS.write(tmp_path / "a.parquet", pd.DataFrame({"flag_new": [0.5], "weight": [1], "name": [None]}))
     found = pq.read_schema(tmp_path / "a.parquet")
@@ -87,6 +97,9 @@ def test_a_record_that_lacks_a_key_names_key_file_and_stage(tmp_path):
         TOY.read(path)
     path.write_text(json.dumps({"name": "ball", "parts": [{"radius": "big"}]}))
     with pytest.raises(StageError, match=r"a.json: parts.0.radius: "):
+        TOY.read(path)
+    path.write_text("[]")
+    with pytest.raises(StageError, match=r"a.json: the record: Input should be a valid dictionary: stage toys"):
         TOY.read(path)
     path.write_text("{")
     with pytest.raises(StageError, match=r"a.json: it is not JSON"):
