@@ -17,7 +17,7 @@ from stages.audit.text import concepts, normalise, term_scores, word_error_rate
 from stages.captions.correct import Corrector
 from stages.captions.sentences import sentences as cut
 from stages.captions.sort import sub_pathology
-from stages.common.models.threads import cores
+from stages.common.models.device import cores
 from stages.common.stage.params import load_params
 from stages.common.text.lexicon import TERMS, Lexicon
 from stages.demo.script import Script, cast, write

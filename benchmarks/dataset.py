@@ -18,7 +18,7 @@ from benchmarks.narration import sentences
 from stages.common.data.files import jpeg, write_tar
 from stages.common.data.pairs import pairs_table
 from stages.common.frame_filter.classifier import FLAGS
-from stages.common.models.threads import cores
+from stages.common.models.device import cores
 from stages.common.stage.params import load_params
 from stages.dataset.neighbours import hamming_pairs
 from stages.dataset.shards import write_shards

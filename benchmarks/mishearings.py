@@ -12,7 +12,7 @@ from scipy.signal import resample_poly
 from tqdm import tqdm
 
 from benchmarks.narration import sentences
-from stages.common.models.threads import cores
+from stages.common.models.device import cores
 from stages.common.stage.params import load_params
 from stages.demo.voice import SAMPLE_RATE as SPOKEN_RATE
 from stages.demo.voice import speak

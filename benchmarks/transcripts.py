@@ -7,7 +7,7 @@ import numpy as np
 from faster_whisper import BatchedInferencePipeline
 
 from benchmarks import report, seconds
-from stages.common.models.threads import cores
+from stages.common.models.device import cores
 from stages.common.stage.params import load_params
 from stages.demo import render, script
 from stages.transcripts import recogniser

@@ -8,7 +8,7 @@ from joblib import Parallel, delayed
 
 from stages.audit.gold import Shot, Video
 from stages.common.frame_filter.classifier import load_filter
-from stages.common.models.threads import limit_threads
+from stages.common.models.device import limit_threads
 from stages.common.stats import bootstrap
 
 

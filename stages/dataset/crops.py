@@ -6,9 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.data.pictures import Picture
-
-Grey = NDArray[np.uint8]
+from stages.common.data.arrays import Grey, Picture
 
 LONG_SIDE = 320  # pixels at which images are compared
 FEATURES = 500

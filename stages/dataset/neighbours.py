@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.common.data.arrays import Ints, Vectors
+
 Hashes = NDArray[np.uint8]
-IndexPairs = NDArray[np.int64]
-Rows = NDArray[np.int64]
+IndexPairs = Ints  # (n, 2) row numbers (i, j)
 Side = tuple[NDArray[np.uint32], NDArray[np.uint64]]  # a key and a word of each row
-Vectors = NDArray[np.float32]
 
 MOST_WIDTH = 20  # bits of a band: a table of 2 ** 20 places stays in the processor's cache
 PART = 1 << 16  # rows compared at a time: what they are compared with stays in the cache, too
@@ -53,7 +53,7 @@ def _bands(hashes: Hashes, count: int, width: int) -> Iterator[NDArray[np.uint32
 
 
 def _sharing(left: Side, right: Side, width: int, bits: int, own: bool) -> Iterator[tuple[IndexPairs, IndexPairs]]:
-    """Rows (i, j), in parts, whose keys are equal or one bit apart and whose words differ in at most `bits` bits.
+    """Ints (i, j), in parts, whose keys are equal or one bit apart and whose words differ in at most `bits` bits.
 
     Where both sides are one's `own`, a pair whose keys differ comes from one side only.
     """
@@ -74,7 +74,7 @@ def _sharing(left: Side, right: Side, width: int, bits: int, own: bool) -> Itera
             yield left_order[np.repeat(rows, size)[close]], right_order[at[close]]
 
 
-def _ordered(side: Side) -> tuple[Rows, NDArray[np.uint32], NDArray[np.uint64]]:
+def _ordered(side: Side) -> tuple[Ints, NDArray[np.uint32], NDArray[np.uint64]]:
     keys, word = side
     order = np.argsort(keys, kind="stable")
     return order, keys[order], word[order]
@@ -100,8 +100,8 @@ def nearest_neighbours(left: Vectors, right: Vectors, count: int, min_cosine: fl
     return np.unique(np.sort(pairs, axis=1) if own else pairs, axis=0)
 
 
-def _cells(left: Vectors, right: Vectors) -> Iterator[tuple[Rows, Rows]]:
-    """Rows of `left` and of `right` that are to be compared, cell by cell."""
+def _cells(left: Vectors, right: Vectors) -> Iterator[tuple[Ints, Ints]]:
+    """Ints of `left` and of `right` that are to be compared, cell by cell."""
     if len(right) <= FLAT:
         for begin in range(0, len(left), BLOCK):
             yield np.arange(begin, min(begin + BLOCK, len(left))), np.arange(len(right))
@@ -120,7 +120,7 @@ def _cells(left: Vectors, right: Vectors) -> Iterator[tuple[Rows, Rows]]:
             yield askers[part : min(part + BLOCK, int(asked[cell]))], members[first : int(last[cell])]
 
 
-def _nearest(rows: Vectors, centres: Vectors, count: int) -> NDArray[np.int64]:
+def _nearest(rows: Vectors, centres: Vectors, count: int) -> Ints:
     """The `count` centres most like each row, the most like first."""
     nearest = np.empty((len(rows), count), np.int64)
     for begin in range(0, len(rows), BLOCK):
@@ -133,7 +133,7 @@ def _nearest(rows: Vectors, centres: Vectors, count: int) -> NDArray[np.int64]:
 
 
 def _most_alike(
-    left: Vectors, right: Vectors, rows: Rows, others: Rows, count: int, min_cosine: float
+    left: Vectors, right: Vectors, rows: Ints, others: Ints, count: int, min_cosine: float
 ) -> tuple[IndexPairs, NDArray[np.float32]]:
     """Up to `count` of `others` for each of `rows`, and their cosines."""
     cosine = left[rows] @ right[others].T

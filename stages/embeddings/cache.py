@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from stages.common.data.arrays import Vectors
 from stages.common.data.files import sha256, write_bytes, write_json
 from stages.common.incremental.manifest import read_book
 from stages.common.models.clip import Clip
-from stages.common.models.embed import Vectors
 
 
 class VectorCache:

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from stages.common.data.pictures import Picture
+from stages.common.data.arrays import Picture
 
 SIDE = 16  # 16 x 16 = 256 bits
 LONG_SIDE = 4 * SIDE  # pixels that the transform looks at

@@ -10,13 +10,14 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from stages.common.data.arrays import Picture
 from stages.common.data.files import read_images
-from stages.common.data.pictures import Picture, decode
+from stages.common.data.pictures import decode
 from stages.common.errors import Rejected
 from stages.common.evalsets.loaders import read_image
 from stages.common.frame_filter.classifier import FLAGS, load_filter
 from stages.common.frame_filter.quality import background, blur
-from stages.common.models.threads import cores, limit_threads
+from stages.common.models.device import cores, limit_threads
 from stages.fingerprints.hashes import perceptual_hashes
 
 CHUNK = 64  # images a worker reads at once
@@ -27,8 +28,8 @@ def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, d
     """Return one row an image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
 
     Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
-    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it), and
-    error, which is "" unless the image cannot be read.
+    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught
+    it), and error, which is "" unless the image cannot be read.
     """
     from tqdm import tqdm
 

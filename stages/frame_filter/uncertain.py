@@ -13,7 +13,7 @@ from stages.common.data.answers import write_to_fill_in
 from stages.common.data.files import jpeg, safe_id, write_bytes
 from stages.common.errors import StageError
 from stages.common.frame_filter.classifier import FLAGS, load_filter
-from stages.common.models.threads import limit_threads
+from stages.common.models.device import limit_threads
 
 EVERY_S = 5.0  # seconds between the frames that are looked at
 PER_VIDEO = 4  # frames of one video at most, so that labels come from many

@@ -16,7 +16,7 @@ from stages.common.frame_filter.classifier import FLAGS, load_filter
 from stages.common.frame_filter.prescreening import Prescreening, reason_against
 from stages.common.frame_filter.quality import background, blur
 from stages.common.incremental.runner import Item
-from stages.common.models.threads import limit_threads
+from stages.common.models.device import limit_threads
 from stages.keyframes.magnification import level, magnification
 from stages.keyframes.motion import Anchor
 from stages.keyframes.params import Params

@@ -1,17 +1,16 @@
 """The one page that shows a whole run. All text from outside is escaped."""
 
-import base64
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from PIL import Image, ImageDraw
 
 from stages.common.data.files import read_images, read_json, write_bytes
+from stages.common.data.pictures import data_uri, thumbnail
 from stages.report.params import Params
 
+THUMBNAIL = (320, 240)  # pixels, at most
 TEMPLATE = Path(__file__).parent / "page.html.j2"
 
 
@@ -32,7 +31,7 @@ def build(
         note=note,
         gallery=gallery,
         headline=headline,
-        plots=[(path.stem, _data_uri(path.read_bytes(), "png")) for path in plots],
+        plots=[(path.stem, data_uri(path.read_bytes(), "png")) for path in plots],
         tables=[(name, _flat(values)) for name, values in metrics.items()],
     )
     write_bytes(out, page.encode())
@@ -83,7 +82,7 @@ def _gallery(pairs: pd.DataFrame, count: int, seed: int) -> list[dict[str, Any]]
     images = read_images(chosen.image)
     return [
         {
-            "picture": _data_uri(_thumbnail(images[row.image], json.loads(row.box)), "jpeg"),
+            "picture": data_uri(thumbnail(images[row.image], THUMBNAIL, json.loads(row.box)), "jpeg"),
             "text": row.text,
             "source": row.source,
             "pair_id": row.pair_id,
@@ -93,20 +92,3 @@ def _gallery(pairs: pd.DataFrame, count: int, seed: int) -> list[dict[str, Any]]
         }
         for row in chosen.itertuples()
     ]
-
-
-def _thumbnail(data: bytes, box: list[float]) -> bytes:
-    with Image.open(io.BytesIO(data)) as image:
-        small = image.convert("RGB")
-    small.thumbnail((320, 240))
-    if box:
-        width, height = small.size
-        corners = (box[0] * width, box[1] * height, box[2] * width, box[3] * height)
-        ImageDraw.Draw(small).rectangle(corners, outline=(255, 220, 0), width=3)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=80)
-    return buffer.getvalue()
-
-
-def _data_uri(data: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -5,7 +5,7 @@ from pathlib import Path
 from stages.common.data.files import write_json
 from stages.common.errors import Rejected
 from stages.common.incremental.runner import Item
-from stages.common.models.threads import limit_threads
+from stages.common.models.device import limit_threads
 from stages.transcripts.params import Params
 from stages.transcripts.recogniser import load, transcribe
 from stages.transcripts.sound import sound, windows

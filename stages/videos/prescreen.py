@@ -13,7 +13,7 @@ from stages.common.errors import Failed, Rejected
 from stages.common.frame_filter.classifier import filter_digest, load_filter
 from stages.common.frame_filter.prescreening import Prescreening, PrescreeningRules, reason_against
 from stages.common.incremental.runner import Item
-from stages.common.models.threads import limit_threads
+from stages.common.models.device import limit_threads
 from stages.videos.params import Params
 from stages.videos.rules import check_facts
 from stages.videos.site import attempt, downloader

@@ -16,8 +16,8 @@ from stages.common.models.clip import build, named, save
 from stages.common.models.embed import embed_classes, embed_images, embed_texts
 from stages.demo.tissue import paint
 from stages.embeddings.__main__ import run as embed
-from stages.embeddings.sets import held_out
 from stages.embeddings.cache import VectorCache, files_digest, weights_digest
+from stages.embeddings.sets import held_out
 
 PROTOCOL = """
 name: p

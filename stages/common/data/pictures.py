@@ -1,16 +1,17 @@
-"""Encoded images from anywhere, as RGB pixels: bounded, and with one short reason for what cannot be used."""
+"""Encoded images from anywhere, as RGB pixels: bounded, and with one short reason for what cannot be used; and
+thumbnails of them for pages."""
 
+import base64
 import io
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
+from stages.common.data.arrays import Picture
 from stages.common.data.files import jpeg
 from stages.common.errors import Rejected
-
-Picture = NDArray[np.uint8]
 
 FORMATS = ("JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP")  # none of them runs a program to be read
 MAX_PIXELS = 64_000_000  # a larger image is refused by its header, before a pixel is decoded
@@ -32,6 +33,26 @@ def as_jpeg(data: bytes) -> tuple[bytes, Picture]:
     with Image.open(io.BytesIO(data), formats=FORMATS) as header:
         plain = header.format == "JPEG" and header.mode in ("RGB", "L") and header.getexif().get(ORIENTATION, 1) == 1
     return (data if plain else jpeg(image)), np.asarray(image)
+
+
+def thumbnail(data: bytes, size: tuple[int, int], box: Sequence[float] = ()) -> bytes:
+    """Return an encoded image as a JPEG of at most `size` (width, height) pixels, its aspect kept; `box` (x0, y0, x1,
+    y1 as shares of width and height) is drawn on it."""
+    with Image.open(io.BytesIO(data)) as image:
+        small = image.convert("RGB")
+    small.thumbnail(size)
+    if box:
+        width, height = small.size
+        corners = (box[0] * width, box[1] * height, box[2] * width, box[3] * height)
+        ImageDraw.Draw(small).rectangle(corners, outline=(255, 220, 0), width=3)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def data_uri(data: bytes, kind: str) -> str:
+    """An image of the format `kind` (jpeg, png) as a URI that a page can hold."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _open(data: bytes) -> Image.Image:

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stages.common.data.arrays import Picture
 from stages.common.data.files import digest, read_json
 from stages.common.errors import StageError
 from stages.common.frame_filter.ensemble import PublishedEnsemble
 from stages.common.frame_filter.prediction import Prediction, Scores
-
-Picture = NDArray[np.uint8]
 
 SPEC = "filter.json"
 HEADS = "heads.safetensors"

@@ -1,10 +1,8 @@
 """How sharp an image is and how much of it is bare background."""
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+from stages.common.data.arrays import Picture
 
 LONG_SIDE = 640  # pixels at which sharpness is measured, whatever the video's size
 BRIGHT, PALE = 190, 18  # HSV value and saturation, of 255, above and below which a pixel is background

@@ -24,7 +24,7 @@ from stages.common.data.files import digest, safe_id
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.manifest import SCRATCH, Folder, Row
-from stages.common.models.threads import cores
+from stages.common.models.device import cores
 from stages.common.stage.params import Base
 
 

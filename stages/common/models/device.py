@@ -1,4 +1,6 @@
-"""Where tensors live."""
+"""What a model runs on: which device, and how many threads, so that workers do not crowd each other out."""
+
+import os
 
 from stages.common.errors import StageError
 
@@ -10,3 +12,22 @@ def pick_device(wish: str) -> str:
     if wish == "cuda" and not torch.cuda.is_available():
         raise StageError("base.device is cuda but no GPU is visible: set it to auto or cpu, or check the driver")
     return ("cuda" if torch.cuda.is_available() else "cpu") if wish == "auto" else wish
+
+
+def cores() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def limit_threads(jobs: int, at_once: int = 1) -> int:
+    """Share the cores among `jobs` workers (-1: one a core), each doing `at_once` things in parallel.
+
+    Sets torch's and OpenCV's threads and returns their number.
+    """
+    import cv2
+    import torch
+
+    count = max(1, cores() // (at_once * (cores() if jobs == -1 else max(1, jobs))))
+    torch.set_num_threads(count)
+    cv2.setNumThreads(count)
+    return count

@@ -6,14 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from stages.common.data.arrays import Vectors
 from stages.common.errors import StageError
 from stages.common.models.clip import Clip
-from stages.common.models.threads import cores
-
-Vectors = NDArray[np.float32]
+from stages.common.models.device import cores
 
 AHEAD = 2  # batches that are decoded while the model looks at another
 

@@ -15,7 +15,7 @@ import logging
 import sys
 import warnings
 
-from stages.common.models.threads import cores  # as every worker of a stage imports something of stages.common
+from stages.common.models.device import cores  # as every worker of a stage imports something of stages.common
 
 log = logging.getLogger("library.core")
 log.addHandler(logging.StreamHandler(sys.stderr))  # a terminal of its own
