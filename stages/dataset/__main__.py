@@ -1,6 +1,6 @@
 """Merge the sources, drop copies and leaks, split by group, pack shards: this is QUILT-1M, in data/dataset.
 
-`check` reads the finished dataset and tells what is wrong with it.
+`check` reads the finished dataset and says what is wrong with it.
 """
 
 from pathlib import Path
@@ -25,9 +25,9 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     from stages.dataset.card import write_card
     from stages.dataset.check import check
     from stages.dataset.croissant import write_croissant
+    from stages.dataset.crops import verifier
     from stages.dataset.merge import leaks_left, merge
     from stages.dataset.shards import write_shards
-    from stages.dataset.verify import verifier
 
     if what == "check":
         return check(OUT, METRICS)
