@@ -1,4 +1,4 @@
-"""What there is to know of an image without looking at it again."""
+"""Fingerprints of images: perceptual hashes, an embedding, size and quality, so that later stages need no pixels."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from PIL import Image
 
 from stages.common.data.arrays import Picture
 from stages.common.data.files import read_images
@@ -18,17 +19,18 @@ from stages.common.evalsets.loaders import read_image
 from stages.common.frame_filter.classifier import FLAGS, load_filter
 from stages.common.frame_filter.quality import background, blur
 from stages.common.models.device import cores, limit_threads
-from stages.fingerprints.hashes import perceptual_hashes
 
 CHUNK = 64  # images a worker reads at once
-SEED = 17  # of the projection: embeddings of two runs are to be comparable
+HASH_SIDE = 16  # 16 x 16 = 256 bits
+HASH_PIXELS = 4 * HASH_SIDE  # side of the image that is transformed
+SEED = 17  # of the projection: the same in every run, so that embeddings of two runs can be compared
 
 
 def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, device: str = "cpu") -> pd.DataFrame:
     """Return one row an image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
 
     Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
-    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught
+    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter has not learned
     it), and error, which is "" unless the image cannot be read.
     """
     from tqdm import tqdm
@@ -68,10 +70,20 @@ def _part(references: Sequence[str], model: Path, dims: int, jobs: int, device: 
 
 
 def _pixels(picture: Picture) -> dict[str, Any]:
-    own, mirrored = perceptual_hashes(picture)
+    hashed, mirrored = perceptual_hashes(picture)
     height, width = picture.shape[:2]
     size = {"width": width, "height": height}
-    return {"hash": own, "mirrored": mirrored, "blur": blur(picture), "background": background(picture), **size}
+    return {"hash": hashed, "mirrored": mirrored, "blur": blur(picture), "background": background(picture), **size}
+
+
+def perceptual_hashes(picture: Picture) -> tuple[bytes, bytes]:
+    """The 256-bit DCT hashes (imagehash.phash), as 32 bytes, of an RGB image and of its mirror image."""
+    import imagehash
+
+    small = Image.fromarray(picture).convert("L").resize((HASH_PIXELS, HASH_PIXELS), Image.Resampling.LANCZOS)
+    mirror = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    first, second = (imagehash.phash(image, hash_size=HASH_SIDE).hash for image in (small, mirror))
+    return np.packbits(first).tobytes(), np.packbits(second).tobytes()
 
 
 def _predictions(pictures: list[Picture], model: Path, dims: int, device: str) -> Iterator[dict[str, Any]]:
@@ -86,5 +98,5 @@ def _predictions(pictures: list[Picture], model: Path, dims: int, device: str) -
 
 
 def _projection(features: int, dims: int) -> NDArray[np.float32]:
-    """A random projection, which keeps angles well enough to find candidates by (Johnson and Lindenstrauss 1984)."""
+    """A random projection, which keeps angles well enough to find similar images (Johnson and Lindenstrauss 1984)."""
     return np.random.default_rng(SEED).standard_normal((features, dims)).astype(np.float32) / np.float32(dims**0.5)

@@ -8,7 +8,7 @@ def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
     left out, both scalars.
 
     It is open_clip's ClipLoss, local with gathered gradients, except that with `mask_false_negatives` a text is no
-    negative of an image one of whose own texts says the same (`group` (n,) of the texts in the batch, `own` (n, k) of
+    negative of an image that has a text of the same group (`group` (n,) of the texts in the batch, `own` (n, k) of
     all texts of each image, padded with -1), and that samples whose image is `broken` (n,) are left out.
     """
     import torch
@@ -19,7 +19,7 @@ def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
         def forward(self, image: Any, text: Any, scale: Any, group: Any, own: Any, broken: Any) -> Any:
             per_image, per_text = self.get_logits(image, text, scale)
             labels = self.get_ground_truth(image.device, len(per_image))
-            every_group, every_own, every_broken = (self.gathered(one) for one in (group, own, broken))
+            every_group, every_own, every_broken = (self.gathered(part) for part in (group, own, broken))
             if not mask_false_negatives:
                 own, every_own = torch.full_like(own, -1), torch.full_like(every_own, -1)
             no_text = _same(own, every_group) | every_broken
@@ -29,7 +29,7 @@ def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
             losses = cross_entropy(per_image.masked_fill(no_text, float("-inf")), labels, reduction="none")
             losses = losses + cross_entropy(per_text.masked_fill(no_image, float("-inf")), labels, reduction="none")
             weights = (~broken).float()
-            # Processes may have left out different numbers; their mean is to be the mean over all samples.
+            # Processes may leave out different numbers of samples; their mean must be the mean over all samples.
             loss = (losses * weights).sum() / 2 * (self.world_size / (~every_broken).sum().clamp(min=1))
             return loss, every_broken.sum()
 

@@ -23,7 +23,7 @@ class Stepper:
         self.params, self.device = params, context.device
 
     def step(self, batch: Sequence[Any]) -> tuple[Any, Any]:
-        """Learn from (pixels, tokens, group, own, broken); return the loss and how many samples it left out."""
+        """Learn from (pixels, tokens, group, own, broken); return the loss and the number of samples left out."""
         import torch
 
         self.model.train()
@@ -61,7 +61,8 @@ class Stepper:
             image, text, scale = self._features(*part)
             columns = zip(*[*known[:number], (image, text), *known[number + 1 :]], strict=True)
             loss, left_out = self.loss(*(torch.cat(column) for column in columns), scale, *targets)
-            # Only this part's features have gradients, but the scale, and in it the whole loss, would count each time.
+            # Only this part's features have gradients, but the scale gets the gradient of the whole loss every time; it
+            # is divided below.
             loss.backward()
         self.module.logit_scale.grad /= len(parts)
         return loss, left_out

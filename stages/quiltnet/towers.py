@@ -1,4 +1,4 @@
-"""Which weights are tuned, how they decay, and how far the tuned ones are followed."""
+"""Which weights are tuned, which have weight decay, and weights between the start and the tuned ones."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def lock(model: Any, image: bool, text: bool) -> None:
 
 
 def weight_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Weights decay, gains, biases and the temperature do not (as in open_clip)."""
+    """Parameter groups: matrices have weight decay; gains, biases and the temperature have none (as in open_clip)."""
     tuned = [p for p in model.parameters() if p.requires_grad]
     return [
         {"params": [p for p in tuned if p.ndim >= 2], "weight_decay": weight_decay},

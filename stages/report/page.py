@@ -46,7 +46,7 @@ def build(
 
 
 def _headline(metrics: dict[str, Any]) -> list[tuple[str, str]]:
-    """The few numbers that sum up a run; what was not measured is left out."""
+    """The few numbers that sum up a run, those of them that were measured."""
     wanted = (
         ("videos kept", "videos.ok", "{:,}"),
         ("hours of video", "videos.hours", "{:.2f}"),

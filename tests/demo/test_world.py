@@ -107,7 +107,7 @@ def test_evalsets_repeat_and_no_tile_is_in_both_sides(tmp_path):
 def test_captioned_images_name_what_they_show_and_resaving_keeps_it_alike():
     from stages.common.data.pictures import decode
     from stages.demo.script import narration
-    from stages.fingerprints.hashes import perceptual_hashes
+    from stages.fingerprints.work import perceptual_hashes
 
     one, other = make("pubmed", 3, 0), make("pubmed", 4, 0)
     assert one == make("pubmed", 3, 0)

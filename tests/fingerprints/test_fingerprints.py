@@ -9,7 +9,7 @@ from PIL import Image
 
 from stages.common.data.files import jpeg, write_tar
 from stages.fingerprints import work
-from stages.fingerprints.hashes import perceptual_hashes
+from stages.fingerprints.work import perceptual_hashes
 
 
 def smooth(seed, side=300):

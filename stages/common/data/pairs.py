@@ -31,7 +31,7 @@ NUMBERS = ("start_s", "end_s", "magnification", "width", "height", "confidence")
 
 
 def pairs_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return `rows` as a table of COLUMNS sorted by pair_id; what a row lacks is empty."""
+    """Return `rows` as a table of COLUMNS sorted by pair_id; missing values are empty."""
     table = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
     for name in COLUMNS:
         table[name] = table[name].astype("float64") if name in NUMBERS else table[name].fillna("").astype("string")

@@ -13,7 +13,7 @@ from stages.common.errors import StageError
 from stages.common.models.clip import Clip
 from stages.common.models.device import cores
 
-AHEAD = 2  # batches that are decoded while the model looks at another
+AHEAD = 2  # batches that are decoded while the model embeds another
 
 
 def embed_images(
@@ -30,7 +30,7 @@ def embed_images(
 
     Args:
         read: gives the encoded image of a reference; it is called from several threads.
-        squash: the whole picture is looked at, its aspect not kept, whatever the model was trained with.
+        squash: resize the whole picture to a square, its aspect not kept, however the model was trained.
 
     Raises StageError that names an image which cannot be decoded. Memory holds a few batches, not the set.
     """
