@@ -28,7 +28,7 @@ from stages.demo.tissue import paint
 from stages.evaluation.linear_probe import linear_probe
 from stages.evaluation.retrieval import ranks_of, retrieval
 from stages.evaluation.sets import Labelled, Paired
-from stages.evaluation.zero_shot import decide, zero_shot
+from stages.evaluation.zero_shot import classify, zero_shot
 
 IMAGES, CLASSES, SIDE = 5000, 8, 224
 HELD_OUT = 13559  # pairs of the paper's hold-out
@@ -70,7 +70,7 @@ def ours(clip: Clip, table: pd.DataFrame, protocol: Protocol, evalset: Evalset) 
     image = embed_images(clip, table.path.tolist(), lambda path: Path(path).read_bytes(), BATCH, "cpu", base.jobs)
     classes = embed_classes(clip, list(evalset.classes.values()), protocol.templates, BATCH, "cpu")
     one = Labelled(image, classes, table)
-    scores = zero_shot({"set": decide({"start": one}, evalset)}, protocol, params.bootstrap, 0)["start"]["set"]
+    scores = zero_shot({"set": classify({"start": one}, evalset)}, protocol, params.bootstrap, 0)["start"]["set"]
     probe = linear_probe(one, params, "accuracy", 0)
     text = embed_texts(clip, table.text.tolist(), BATCH, "cpu")
     pairs = np.stack([np.arange(len(table))] * 2, 1)

@@ -11,7 +11,8 @@ from stages.audit.gold import Export
 def copy_metrics(labels: Sequence[Export], dataset: pd.DataFrame) -> dict[str, Any]:
     """Metrics duplicates and leaks over the candidates that have a label; none where no candidate has one.
 
-    Planted items that a source's own filters dropped earlier are not counted; `flagged` are all leaks of the dataset.
+    Planted items that the filters of their source dropped before are not counted; `flagged` counts all leaks of the
+    dataset, planted or not.
     """
     flagged = int(dataset["drop"].str.startswith("leak_").sum())
     planted = {f"{label.source}_{label.key}": label.planted for label in labels}

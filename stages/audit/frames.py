@@ -1,4 +1,4 @@
-"""Score the frame filter on frames of the videos, none of which it was fitted on."""
+"""Score the frame filter on frames of the videos, on none of which it was fitted."""
 
 from pathlib import Path
 from typing import Any

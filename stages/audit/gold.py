@@ -1,6 +1,6 @@
-"""Gold labels: what is true of videos and exports, as far as somebody has said so. data/gold/README.md explains them.
+"""Gold labels: what is true of videos and exports, as far as it was labelled. data/gold/README.md explains them.
 
-What a label leaves out is unknown and not scored; an empty list says that there is none.
+What a label leaves out is unknown and not scored; an empty list means that there is none.
 """
 
 from pathlib import Path
@@ -43,7 +43,7 @@ class Shot(Span):
 
 
 class Sentence(Span):
-    """What is said; `tissue` is what it speaks of, "" for none; `words` are (word, start, end)."""
+    """A spoken sentence; `tissue` is what it is about, "" for none; `words` are (word, start, end)."""
 
     text: str
     kind: Literal["medical", "roi", "other"] | None = None

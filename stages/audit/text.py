@@ -1,4 +1,4 @@
-"""Score what was heard and what was made of it."""
+"""Score transcripts and their corrections: word error rate, medical terms, sub-pathology."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from stages.common.text.lexicon import Lexicon
 
 
 def normalise(text: str) -> str:
-    """Lower case, hyphens as spaces, no punctuation: what word error rates are counted on."""
+    """Lower case, hyphens as spaces, no punctuation: the form in which word errors are counted."""
     return " ".join(re.sub(r"[^a-z0-9' ]", " ", text.lower().replace("-", " ")).split())
 
 
@@ -25,13 +25,13 @@ def word_error_rate(references: Sequence[str], hypotheses: Sequence[str]) -> flo
 
 def term_scores(lexicon: Lexicon, references: Sequence[str], hypotheses: Sequence[str]) -> tuple[float, float]:
     """Return (recall, precision) of the concepts in each reference among those in its hypothesis, as multisets."""
-    right = said = heard = 0
+    right = in_references = in_hypotheses = 0
     for reference, hypothesis in zip(references, hypotheses, strict=True):
         gold, found = (concepts(lexicon, text) for text in (reference, hypothesis))
         right += sum((gold & found).values())
-        said += sum(gold.values())
-        heard += sum(found.values())
-    return right / max(said, 1), right / max(heard, 1)
+        in_references += sum(gold.values())
+        in_hypotheses += sum(found.values())
+    return right / max(in_references, 1), right / max(in_hypotheses, 1)
 
 
 def concepts(lexicon: Lexicon, text: str) -> Counter[str]:
@@ -47,20 +47,24 @@ def text_metrics(
     names = [name for name, lines in spoken.items() if lines]
     if not names:
         return {}
-    said = [" ".join(line.text for line in spoken[name] or []) for name in names]
+    references = [" ".join(line.text for line in spoken[name] or []) for name in names]
     raw = [" ".join(word["word"] for part in transcripts[name]["segments"] for word in part["words"]) for name in names]
-    clean = [" ".join(line["text"] for line in captions[name]["sentences"]) for name in names]
-    recall_raw, precision_raw = term_scores(lexicon, said, raw)
-    recall_clean, precision_clean = term_scores(lexicon, said, clean)
+    corrected = [" ".join(line["text"] for line in captions[name]["sentences"]) for name in names]
+    recall_raw, precision_raw = term_scores(lexicon, references, raw)
+    recall_clean, precision_clean = term_scores(lexicon, references, corrected)
     return {
-        "asr": {"wer_raw": word_error_rate(said, raw), "wer_clean": word_error_rate(said, clean), "videos": len(names)},
+        "asr": {
+            "wer_raw": word_error_rate(references, raw),
+            "wer_clean": word_error_rate(references, corrected),
+            "videos": len(names),
+        },
         "terms": {
             "recall_raw": recall_raw,
             "recall_clean": recall_clean,
             "precision_raw": precision_raw,
             "precision_clean": precision_clean,
         },
-        "corrections": correction_scores(dict(zip(names, said, strict=True)), captions),
+        "corrections": correction_scores(dict(zip(names, references, strict=True)), captions),
     }
 
 
@@ -72,12 +76,12 @@ def field_metrics(gold: dict[str, Video], captions: dict[str, Captions]) -> dict
 
 
 def correction_scores(said: dict[str, str], captions: dict[str, Captions]) -> dict[str, Any]:
-    """For each way of finding errors (paper 5b: conditioned or not) the corrections made, and the share of them that
-    put in what was said in the video."""
+    """For each way of finding errors (paper 5b: conditioned or not) the corrections made, and the share of them whose
+    new words were spoken in the video."""
     spoken = {name: f" {normalise(text)} " for name, text in said.items()}
-    made, right = Counter[str](), Counter[str]()
+    counts, right = Counter[str](), Counter[str]()
     for name, text in spoken.items():
         for fix in (fix for line in captions[name]["sentences"] for fix in line["corrections"]):
-            made[fix["by"]] += 1
+            counts[fix["by"]] += 1
             right[fix["by"]] += f" {normalise(fix['to'])} " in text
-    return {by: {"made": made[by], "precision": right[by] / made[by]} for by in sorted(made)}
+    return {by: {"made": counts[by], "precision": right[by] / counts[by]} for by in sorted(counts)}

@@ -1,4 +1,4 @@
-"""Score holds, cuts, cursor boxes and pairs against what the camera really did."""
+"""Score holds, cuts, cursor boxes and pairs against gold labels of the video's timeline."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from stages.audit.gold import Sentence, Shot, Video
 Span = tuple[float, float]
 Part = TypeVar("Part", Shot, Sentence)
 
-CUT_FRAMES = 2  # by which a cut may be off
+CUT_FRAMES = 2  # frames by which a cut may be off
 
 
 def matched(found: list[Span], gold: list[Span], tolerance: float) -> list[tuple[int, int]]:
@@ -44,7 +44,7 @@ def iou(a: list[float], b: list[float]) -> float:
 
 
 def gold_holds(shots: list[Shot], min_hold_s: float) -> list[Shot]:
-    """The shots of one video that should be found: still, histology, long enough."""
+    """The shots of one video that keyframes should find: the camera rests, on histology, for long enough."""
     return [shot for shot in shots if shot.kind == "hold" and shot.histology and shot.end - shot.start >= min_hold_s]
 
 
@@ -53,7 +53,7 @@ def hold_metrics(
 ) -> dict[str, Any]:
     """Metrics holds and magnification over all videos whose shots are labelled; none without any.
 
-    A decoy should have no hold, but for one that only its sound rules out: keyframes does not listen.
+    A decoy should have no hold, except one that only its sound rules out: keyframes uses the picture alone.
     """
     labels = {name: label for name, label in gold.items() if label.shots is not None}
     if not labels:
@@ -115,9 +115,9 @@ def roi_metrics(gold: dict[str, Video], boxes: dict[str, pd.DataFrame], min_iou:
 def pair_metrics(gold: dict[str, Video], pairs: pd.DataFrame, holds: dict[str, pd.DataFrame]) -> dict[str, Any]:
     """Metric pairs over the videos whose shots and sentences are labelled, none without any.
 
-    Precision: a pair is right when the sentence said then speaks of the tissue on screen during the hold; pairs of
-    which a label does not say the tissue are not counted. Recall: the share of medical and region sentences with a
-    right pair.
+    Precision: a pair is right when the sentence spoken at that time is about the tissue on screen during the hold;
+    pairs of which the labels leave the tissue out are not counted. Recall: the share of medical and region sentences
+    with a right pair.
     """
     labels = {
         name: (label.shots, label.sentences)

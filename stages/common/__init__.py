@@ -1,5 +1,5 @@
-"""What two stages share; knows no stage by name."""
+"""Code that several stages share; it names no stage."""
 
 from stages.common.stage.logs import join_log
 
-join_log()  # a worker's first import of a stage comes by here
+join_log()  # the first import that a worker process makes of a stage runs this

@@ -18,7 +18,7 @@ class Failed(Exception):
 
 
 class Rejected(Exception):
-    """An item was looked at and is not wanted; `reason` is a short snake_case word, `message` what there is to add.
+    """An item was examined and is not wanted; `reason` is a short snake_case word, `message` further detail.
 
     Rejected items are not tried again until their input, the parameters or the code change.
     """

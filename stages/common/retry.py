@@ -1,4 +1,4 @@
-"""Trying again what may pass: with back-off, as long as a server asks for, and with no wait after the last try."""
+"""Retries after temporary errors: exponential back-off, Retry-After, and no wait after the last try."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,11 +9,11 @@ from urllib3.util import Retry
 
 T = TypeVar("T")
 
-STATUSES = (408, 425, 429, 500, 502, 503, 504)  # of HTTP, that may pass
+STATUSES = (408, 425, 429, 500, 502, 503, 504)  # of HTTP, that are temporary
 
 
 class Passing(Exception):
-    """What went wrong may pass. `reason` is a short word, `wait_s` how long the other side asks to be left alone."""
+    """A temporary error. `reason` is a short word, `wait_s` how many seconds the server asks to wait."""
 
     def __init__(self, reason: str, message: str = "", wait_s: float = 0.0) -> None:
         super().__init__(reason, message)
@@ -23,10 +23,10 @@ class Passing(Exception):
 
 
 def retried(task: Callable[[], T], tries: int, first_s: float, longest_s: float) -> T:
-    """Return what `task` does, called up to `tries` times while it raises Passing; the last Passing is raised on.
+    """Return what `task` returns, called up to `tries` times while it raises Passing; the last Passing is raised on.
 
-    The wait before another try is `first_s`, doubled each time, or what was asked for if that is longer; never more
-    than `longest_s`.
+    The wait before another try is `first_s`, doubled each time, or what the server asks for if that is longer; never
+    more than `longest_s`.
     """
     for number in range(tries - 1):
         try:

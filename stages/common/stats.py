@@ -1,24 +1,33 @@
-"""Bootstrap intervals around a measured number: of any statistic, or of counts, which is much faster."""
+"""Bootstrap intervals around measured numbers (Efron and Tibshirani 1993, chapter 13)."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stages.common.data.arrays import Floats, Ints
 
+PERCENTILES = (2.5, 97.5)  # between which 95 % of the rounds lie
+
+
+def interval(rounds: Sequence[float] | Floats) -> list[float]:
+    """The 95 % percentile interval [low, high] of a number over rounds of resampling; NaN rounds do not count."""
+    return [float(value) for value in np.nanpercentile(rounds, PERCENTILES)]
+
+
+from stages.common.data.arrays import Floats
+
 
 def bootstrap(
-    measure: Callable[[NDArray[np.int64]], float],
+    measure: Callable[[Ints], float],
     count: int,
     *,
     rounds: int,
     seed: int,
-    groups: NDArray[np.int64] | None = None,
+    groups: Ints | None = None,
 ) -> list[float]:
-    """Return the 95 % percentile interval [low, high] of `measure(indices)` over resampled indices 0..count-1.
+    """Return the interval of `measure(indices)` over resampled indices 0..count-1, for a measure of any kind.
 
-    With `groups` (one id per index), whole groups are drawn. Source: Efron and Tibshirani (1993), chapter 13.
+    With `groups` (one id per index), whole groups are drawn.
     """
     rng = np.random.default_rng(seed)
     if groups is None:
@@ -28,14 +37,16 @@ def bootstrap(
         draws = (
             np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))]) for _ in range(rounds)
         )
-    return _interval(np.array([measure(draw) for draw in draws]))
+    return interval([measure(draw) for draw in draws])
 
 
-class Resampled:
-    """Rounds of drawing as many images as there are, with replacement (Efron and Tibshirani 1993, chapter 13).
+class PairedBootstrap:
+    """Bootstrap by counts, for measures of confusion matrices and means: images with the same values in all columns
+    are one cell, and a round draws how many images each cell has. So thousands of rounds cost little.
 
-    Every column (n,) says something of each image, such as its class or what a model took it for. All columns see the
-    same draws, so differences between models are paired. Row 0 of everything is the images as they are.
+    Every column (n,) holds one integer per image, such as its class or the class that a model predicted. All columns
+    see the same draws, so differences between models are paired. Row 0 of every result is the images as they are; rows
+    1 and up are the rounds.
     """
 
     def __init__(self, columns: Sequence[Ints], rounds: int, seed: int) -> None:
@@ -45,24 +56,20 @@ class Resampled:
         self.draws = np.vstack([counts, drawn]).astype(np.float64)
 
     def confusions(self, actual: int, predicted: int, classes: int) -> Floats:
-        """(1 + rounds, classes, classes) counts of two columns, by their numbers."""
+        """(1 + rounds, classes, classes) confusion matrices of two columns, given by their numbers."""
         places = self.cells[:, actual] * classes + self.cells[:, predicted]
-        found = np.zeros((len(self.draws), classes * classes))
+        counts = np.zeros((len(self.draws), classes * classes))
         for place in np.unique(places):
-            found[:, place] = self.draws[:, places == place].sum(1)
-        return found.reshape(-1, classes, classes)
+            counts[:, place] = self.draws[:, places == place].sum(1)
+        return counts.reshape(-1, classes, classes)
 
     def mean(self, column: int) -> Floats:
         """(1 + rounds,) means of a column."""
         return (self.draws @ self.cells[:, column]) / self.draws.sum(1)
 
 
-def described(name: str, values: Floats) -> dict[str, float]:
-    """The value of the images as they are, and its 95 % interval over rounds."""
-    low, high = _interval(values[1:])
+def with_interval(name: str, values: Floats) -> dict[str, float]:
+    """Metrics NAME, NAME_low and NAME_high: the value of the images as they are (row 0), and its interval over rounds
+    (the other rows)."""
+    low, high = interval(values[1:])
     return {name: float(values[0]), f"{name}_low": low, f"{name}_high": high}
-
-
-def _interval(values: Floats) -> list[float]:
-    """The 95 % percentile interval [low, high] of resampled values; NaN is left out."""
-    return [float(value) for value in np.nanpercentile(values, [2.5, 97.5])]

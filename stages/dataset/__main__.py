@@ -1,6 +1,6 @@
 """Merge the sources, drop copies and leaks, split by group, pack shards: this is QUILT-1M, in data/dataset.
 
-`check` reads the finished dataset and tells what is wrong with it.
+`check` reads the finished dataset and says what is wrong with it.
 """
 
 from pathlib import Path

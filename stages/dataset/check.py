@@ -14,7 +14,7 @@ from stages.common.errors import Rejected, StageError
 from stages.common.tables.dataset import DATASET_TABLE, SPLITS
 
 MEMBERS = (".jpg", ".json", ".txt")
-SHOWN = 5  # problems that are told in full
+SHOWN = 5  # problems that the message names
 
 
 def check(folder: Path, metrics: Path) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _image(path: Path, key: str, data: bytes | None) -> list[str]:
 
 
 def _counts(metrics: dict[str, Any], table: pd.DataFrame, samples: Counter[str]) -> list[str]:
-    """Where the metrics say something else than the files."""
+    """Where the counts in the metrics differ from those of the files."""
     pairs = {split: int((table.split == split).sum()) for split in SPLITS}
     images = {split: samples[split] for split in SPLITS}
     said = {"per_split": pairs, "images_per_split": images}

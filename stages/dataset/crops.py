@@ -1,4 +1,5 @@
-"""Do two images show the same place, though one of them is cut, scaled or mirrored?"""
+"""Do two images show the same place, though one of them is cropped, scaled or mirrored? Local features (ORB) and RANSAC
+decide, for many pairs of images at once."""
 
 import functools
 from collections.abc import Sequence
@@ -14,16 +15,44 @@ from stages.common.data.pictures import decode
 from stages.common.data.references import ImageReader
 from stages.dataset.duplicates import Verify
 
+CHUNK = 256  # pairs a worker compares in one go
 LONG_SIDE = 320  # pixels at which images are compared
 FEATURES = 500
-RATIO = 0.8  # a match must be so much closer than the second best (Lowe 2004)
+RATIO = 0.8  # of distances: how much nearer a match must be than the second best (Lowe 2004)
 MIN_MATCHES = 12
-REACH = 4.0  # pixels by which a matched point may be off
+REACH = 4.0  # pixels by which a matched point may be off (RANSAC)
 MIN_SHARED = 0.4  # share of the smaller image that both show
 MIN_CORRELATION = 0.7  # of the grey levels where they overlap
-SMALLEST = 16  # pixels
-MOST_SCALE = 3.0  # both are compared at the same size already
-CHUNK = 256  # pairs a worker looks at in one go
+SMALLEST = 16  # pixels: side of the smallest area that is compared
+MOST_SCALE = 3.0  # larger or smaller is no match: both images have the same long side
+
+
+def verifier(jobs: int) -> Verify:
+    """A function that reads both images of each pair of references (members of tars, or files) and compares them."""
+
+    def verify(asked: Sequence[tuple[str, str]]) -> list[bool]:
+        from tqdm import tqdm
+
+        parts = [asked[begin : begin + CHUNK] for begin in range(0, len(asked), CHUNK)]
+        done = Parallel(n_jobs=jobs, return_as="generator")(delayed(_compare)(part) for part in parts)
+        return [same for part in tqdm(done, total=len(parts), desc="crops", unit=f"x{CHUNK}") for same in part]
+
+    return verify
+
+
+def _compare(part: Sequence[tuple[str, str]]) -> list[bool]:
+    cv2.setNumThreads(1)
+    cv2.setRNGSeed(0)
+    reader = ImageReader()
+
+    @functools.lru_cache(CHUNK)
+    def features(reference: str, mirrored: bool = False) -> LocalFeatures:
+        return LocalFeatures.of(decode(reader.read(reference)), mirrored)
+
+    return [
+        same_place(features(other), features(one)) or same_place(features(other), features(one, mirrored=True))
+        for one, other in part
+    ]
 
 
 @dataclass(frozen=True)
@@ -47,8 +76,8 @@ class LocalFeatures:
 
 
 def same_place(left: LocalFeatures, right: LocalFeatures) -> bool:
-    """Whether a shift, turn and scale lays `left` on `right`: local features agree on one, and the grey levels do
-    under it."""
+    """Whether one shift, rotation and scale maps `left` onto `right`: local features agree on it, and under it the grey
+    levels correlate."""
     if min(len(left.points), len(right.points)) < MIN_MATCHES:
         return False
     couples = cv2.BFMatcher(cv2.NORM_HAMMING).knnMatch(left.descriptors, right.descriptors, k=2)
@@ -58,10 +87,10 @@ def same_place(left: LocalFeatures, right: LocalFeatures) -> bool:
     source = left.points[[match.queryIdx for match in good]]
     target = right.points[[match.trainIdx for match in good]]
     move, inliers = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=REACH)
-    return move is not None and int(inliers.sum()) >= MIN_MATCHES and _agree(left.grey, right.grey, move)
+    return move is not None and int(inliers.sum()) >= MIN_MATCHES and _correlate(left.grey, right.grey, move)
 
 
-def _agree(a: Grey, b: Grey, move: NDArray[np.float64]) -> bool:
+def _correlate(a: Grey, b: Grey, move: NDArray[np.float64]) -> bool:
     scale = float(np.hypot(move[0, 0], move[1, 0]))
     if not 1 / MOST_SCALE <= scale <= MOST_SCALE:
         return False
@@ -73,33 +102,3 @@ def _agree(a: Grey, b: Grey, move: NDArray[np.float64]) -> bool:
     moved = cv2.warpAffine(a, move, size, flags=cv2.INTER_LINEAR)
     correlation = np.corrcoef(cv2.blur(moved, (3, 3))[shared], cv2.blur(b, (3, 3))[shared])[0, 1]
     return bool(correlation >= MIN_CORRELATION)
-
-
-def verifier(jobs: int) -> Verify:
-    """A function that reads both images of each pair of references (members of tars, or files) and compares them."""
-
-    def verify(asked: Sequence[tuple[str, str]]) -> list[bool]:
-        from tqdm import tqdm
-
-        parts = [asked[begin : begin + CHUNK] for begin in range(0, len(asked), CHUNK)]
-        done = Parallel(n_jobs=jobs, return_as="generator")(delayed(_compare)(part) for part in parts)
-        return [same for part in tqdm(done, total=len(parts), desc="views", unit=f"x{CHUNK}") for same in part]
-
-    return verify
-
-
-def _compare(part: Sequence[tuple[str, str]]) -> list[bool]:
-    import cv2
-
-    cv2.setNumThreads(1)
-    cv2.setRNGSeed(0)
-    reader = ImageReader()
-
-    @functools.lru_cache(CHUNK)
-    def features(reference: str, mirrored: bool = False) -> LocalFeatures:
-        return LocalFeatures.of(decode(reader.read(reference)), mirrored)
-
-    return [
-        same_place(features(other), features(one)) or same_place(features(other), features(one, mirrored=True))
-        for one, other in part
-    ]

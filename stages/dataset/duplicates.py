@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stages.dataset.neighbours import IndexPairs, hamming_pairs, nearest_neighbours
 
-NEIGHBOURS = 20  # of an image, among which its cuts are looked for
+NEIGHBOURS = 20  # nearest neighbours of an image, among which its crops are looked for
 HASH_BYTES = 32
 Verify = Callable[[Sequence[tuple[str, str]]], Sequence[bool]]  # do the images of these references show the same place?
 
@@ -39,29 +39,34 @@ def hash_rows(column: pd.Series) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(column), np.uint8).reshape(-1, HASH_BYTES)
 
 
-def copies(own: Fingerprints, groups: NDArray[np.int64], bits: int, cosine: float, verify: Verify) -> pd.DataFrame:
+def copies(
+    candidates: Fingerprints, groups: NDArray[np.int64], bits: int, cosine: float, verify: Verify
+) -> pd.DataFrame:
     """Return (i, j, how), i < j, of images of different `groups` that are copies: exact (the same bytes), near (their
     hashes, or that of a mirror image, differ in at most `bits` of 256 bits) or crop (one is cut out of the other)."""
-    same = _equal(own.sha256, own.sha256)
-    turned = hamming_pairs(own.hashes, own.mirrored, bits)
-    # An image like its own mirror image is no news; each other mirrored pair is found from both sides.
+    same = _equal(candidates.sha256, candidates.sha256)
+    turned = hamming_pairs(candidates.hashes, candidates.mirrored, bits)
+    # An image that resembles its own mirror image is no copy; every other mirrored pair is found from both sides.
     close = np.concatenate(
-        [hamming_pairs(own.hashes, own.hashes, bits), np.sort(turned[turned[:, 0] < turned[:, 1]], axis=1)]
+        [
+            hamming_pairs(candidates.hashes, candidates.hashes, bits),
+            np.sort(turned[turned[:, 0] < turned[:, 1]], axis=1),
+        ]
     )
-    found = _named(_across(same, groups), "exact", _across(close, groups), "near")
-    centred = _centred(own.embeddings, own.embeddings)
-    maybe = _across(nearest_neighbours(centred, centred, NEIGHBOURS, cosine), groups)
-    return _with_crops(found, maybe, own, own, verify)
+    found = _with_how(_across(same, groups), "exact", _across(close, groups), "near")
+    centred = _centred(candidates.embeddings, candidates.embeddings)
+    possible = _across(nearest_neighbours(centred, centred, NEIGHBOURS, cosine), groups)
+    return _with_crops(found, possible, candidates, candidates, verify)
 
 
-def leaks(own: Fingerprints, tests: Fingerprints, bits: int, cosine: float, verify: Verify) -> pd.DataFrame:
-    """Return (i, j, how), like `copies`, of own images i that are copies of test images j."""
+def leaks(candidates: Fingerprints, tests: Fingerprints, bits: int, cosine: float, verify: Verify) -> pd.DataFrame:
+    """Return (i, j, how), like `copies`, of candidate images i that are copies of test images j."""
     close = np.concatenate(
-        [hamming_pairs(own.hashes, tests.hashes, bits), hamming_pairs(own.mirrored, tests.hashes, bits)]
+        [hamming_pairs(candidates.hashes, tests.hashes, bits), hamming_pairs(candidates.mirrored, tests.hashes, bits)]
     )
-    found = _named(_equal(own.sha256, tests.sha256), "exact", close, "near")
-    centred = _centred(own.embeddings, own.embeddings), _centred(tests.embeddings, own.embeddings)
-    return _with_crops(found, nearest_neighbours(*centred, NEIGHBOURS, cosine), own, tests, verify)
+    found = _with_how(_equal(candidates.sha256, tests.sha256), "exact", close, "near")
+    centred = _centred(candidates.embeddings, candidates.embeddings), _centred(tests.embeddings, candidates.embeddings)
+    return _with_crops(found, nearest_neighbours(*centred, NEIGHBOURS, cosine), candidates, tests, verify)
 
 
 def _equal(left: NDArray[np.object_], right: NDArray[np.object_]) -> IndexPairs:
@@ -76,26 +81,26 @@ def _across(pairs: IndexPairs, groups: NDArray[np.int64]) -> IndexPairs:
 
 
 def _centred(vectors: NDArray[np.float32], about: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`vectors` without what all images have in common, of unit length."""
+    """`vectors` less the mean of `about`, what all images have in common, scaled to unit length."""
     if not len(about) or not len(vectors):
         return vectors
     moved = vectors - about.mean(axis=0)
     return np.ascontiguousarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9))
 
 
-def _named(exact: IndexPairs, first: str, close: IndexPairs, second: str) -> pd.DataFrame:
+def _with_how(exact: IndexPairs, first: str, close: IndexPairs, second: str) -> pd.DataFrame:
     table = pd.DataFrame(np.concatenate([exact, close]), columns=["i", "j"])
     table["how"] = [first] * len(exact) + [second] * len(close)
     return table.drop_duplicates(["i", "j"]).sort_values(["i", "j"], ignore_index=True)
 
 
 def _with_crops(
-    found: pd.DataFrame, maybe: IndexPairs, own: Fingerprints, others: Fingerprints, verify: Verify
+    found: pd.DataFrame, possible: IndexPairs, candidates: Fingerprints, others: Fingerprints, verify: Verify
 ) -> pd.DataFrame:
-    """`found`, and those of `maybe` that `verify` confirms."""
-    more = pd.DataFrame(maybe, columns=["i", "j"]).merge(found, how="left", on=["i", "j"])
-    more = more[more.how.isna()]
-    asked = list(zip(own.images[more.i], others.images[more.j], strict=True))
-    more = more[np.asarray(verify(asked), bool)] if asked else more
-    table = pd.concat([found, more.assign(how="crop")], ignore_index=True)
+    """`found`, and those of `possible` that `verify` confirms."""
+    crops = pd.DataFrame(possible, columns=["i", "j"]).merge(found, how="left", on=["i", "j"])
+    crops = crops[crops.how.isna()]
+    asked = list(zip(candidates.images[crops.i], others.images[crops.j], strict=True))
+    crops = crops[np.asarray(verify(asked), bool)] if asked else crops
+    table = pd.concat([found, crops.assign(how="crop")], ignore_index=True)
     return table.sort_values(["i", "j"], ignore_index=True)

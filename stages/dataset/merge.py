@@ -28,8 +28,8 @@ def merge(
 
     A row has a split (train, val, test) or a drop reason. An image that is a copy of an evalset's is a leak and goes.
     Among copies in different groups the one of the earliest of `params.sources` stays, then the larger, then the
-    smaller pair_id; the pairs of the others point to it in duplicate_of. Groups that share copies fall on one side of
-    the split. text_group is the pair_id of the first text that says nearly the same.
+    smaller pair_id; the pairs of the others point to it in duplicate_of. Groups that share copies fall into
+    one split. text_group is the pair_id of the first text that says nearly the same.
     """
     table = _ordered(pairs, params.sources).merge(images.drop(columns=["width", "height"]), on="image", how="left")
     table["drop"], table["duplicate_of"] = "", ""
@@ -65,7 +65,7 @@ def _ordered(pairs: pd.DataFrame, sources: Sequence[str]) -> pd.DataFrame:
 
 
 def _faults(table: pd.DataFrame, params: Params) -> dict[str, pd.Series]:
-    """Rows at fault, by reason, in the order in which reasons are given."""
+    """Rows that are to be dropped, by reason; of several reasons the first is given."""
     words = table.text.str.count(r"\S+")
     faults: dict[str, Any] = {
         "unreadable_image": table.error.fillna("unknown") != "",
@@ -122,8 +122,8 @@ def _split_of(name: str, params: Params, seed: int) -> str:
 
 
 def leaks_left(table: pd.DataFrame, images: pd.DataFrame, tests: pd.DataFrame, bits: int) -> dict[str, int]:
-    """Count, with nothing but hashes, what may not be: images of train or val that are copies of an evalset's
-    (`evalsets`) or of the test split's (`test`), and groups on two sides (`groups`)."""
+    """Count, by hashes alone, what must not be there: images of train or val that are copies of an evalset's
+    (`evalsets`) or of the test split's (`test`), and groups in two splits (`groups`)."""
     kept = table[table.split != ""].drop_duplicates("image").merge(images[["image", "hash"]], on="image")
     learnt, held = (hash_rows(kept[kept.split.isin(splits)].hash) for splits in (("train", "val"), ("test",)))
     others = hash_rows(tests[tests.error == ""].hash)

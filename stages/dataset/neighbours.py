@@ -6,15 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.common.data.arrays import Vectors
+from stages.common.data.arrays import Ints, Vectors
 
 Hashes = NDArray[np.uint8]
-IndexPairs = NDArray[np.int64]
-Rows = NDArray[np.int64]
+IndexPairs = Ints  # (n, 2) row numbers (i, j)
 Side = tuple[NDArray[np.uint32], NDArray[np.uint64]]  # a key and a word of each row
 
-MOST_WIDTH = 20  # bits of a band: a table of 2 ** 20 places stays in the processor's cache
-PART = 1 << 16  # rows compared at a time: what they are compared with stays in the cache, too
+MOST_WIDTH = 20  # bits of a band: a table of 2 ** 20 entries fits into the processor's cache
+PART = 1 << 16  # rows compared at a time, so that both sides fit into the cache
 FLAT = 20_000  # rows up to which every embedding is compared with every other
 PROBES = 8  # cells of an inverted file that are looked into
 BLOCK = 4096  # rows multiplied at a time
@@ -28,20 +27,20 @@ def hamming_pairs(left: Hashes, right: Hashes, bits: int) -> IndexPairs:
     """
     if not len(left) or not len(right):
         return np.zeros((0, 2), np.int64)
-    own = left is right
+    self_join = left is right
     total = left.shape[1] * 8
     count = max(bits // 2 + 1, -(-total // MOST_WIDTH))
     width = total // count
     left_words, right_words = (np.ascontiguousarray(side).view(np.uint64) for side in (left, right))
     found = [np.zeros((0, 2), np.int64)]
     for left_keys, right_keys in zip(_bands(left, count, width), _bands(right, count, width), strict=True):
-        # One word tells most pairs apart before the whole hash is read.
+        # Comparing one 64-bit word rules out most pairs before the whole hash is read.
         sides = (left_keys, left_words[:, 0]), (right_keys, right_words[:, 0])
-        for i, j in _sharing(*sides, width, bits, own):
+        for i, j in _sharing(*sides, width, bits, self_join):
             apart = np.bitwise_count(left_words[i] ^ right_words[j]).sum(1, dtype=np.int32)
             found.append(np.stack([i[apart <= bits], j[apart <= bits]], axis=1))
     pairs = np.concatenate(found)
-    return np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1) if own else pairs, axis=0)
+    return np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1) if self_join else pairs, axis=0)
 
 
 def _bands(hashes: Hashes, count: int, width: int) -> Iterator[NDArray[np.uint32]]:
@@ -53,17 +52,19 @@ def _bands(hashes: Hashes, count: int, width: int) -> Iterator[NDArray[np.uint32
         yield (bits * weights).sum(1, dtype=np.uint32)
 
 
-def _sharing(left: Side, right: Side, width: int, bits: int, own: bool) -> Iterator[tuple[IndexPairs, IndexPairs]]:
+def _sharing(
+    left: Side, right: Side, width: int, bits: int, self_join: bool
+) -> Iterator[tuple[IndexPairs, IndexPairs]]:
     """Rows (i, j), in parts, whose keys are equal or one bit apart and whose words differ in at most `bits` bits.
 
-    Where both sides are one's `own`, a pair whose keys differ comes from one side only.
+    In a `self_join` (left is right), a pair whose keys differ is found from one of its two sides only.
     """
-    # In order of their keys both sides are read nearly in sequence, whatever bit is flipped.
+    # Both sides are sorted by key, so memory is read nearly in sequence whichever bit is flipped.
     (left_order, left_keys, left_word), (right_order, right_keys, right_word) = map(_ordered, (left, right))
     place = np.zeros((1 << width) + 1, np.int32)
     np.cumsum(np.bincount(right_keys, minlength=1 << width), out=place[1:])
     for flip in (0, *(1 << bit for bit in range(width))):
-        asking = np.flatnonzero((left_keys & flip) == 0) if own else np.arange(len(left_keys))
+        asking = np.flatnonzero((left_keys & flip) == 0) if self_join else np.arange(len(left_keys))
         for begin in range(0, len(asking), PART):
             rows = asking[begin : begin + PART]
             keys = left_keys[rows] ^ np.uint32(flip)
@@ -75,34 +76,34 @@ def _sharing(left: Side, right: Side, width: int, bits: int, own: bool) -> Itera
             yield left_order[np.repeat(rows, size)[close]], right_order[at[close]]
 
 
-def _ordered(side: Side) -> tuple[Rows, NDArray[np.uint32], NDArray[np.uint64]]:
+def _ordered(side: Side) -> tuple[Ints, NDArray[np.uint32], NDArray[np.uint64]]:
     keys, word = side
     order = np.argsort(keys, kind="stable")
     return order, keys[order], word[order]
 
 
 def nearest_neighbours(left: Vectors, right: Vectors, count: int, min_cosine: float) -> IndexPairs:
-    """Return (n, 2) pairs (i, j), sorted, of unit rows where j is among the `count` of `right` most like row i of
-    `left` and their cosine is at least `min_cosine`. Where `left` is `right`, only i < j, whoever found whom.
+    """Return (n, 2) pairs (i, j), sorted, of unit rows where j is among the `count` of `right` nearest to row i of
+    `left` and their cosine is at least `min_cosine`. Where `left` is `right`, each pair comes once, with i < j.
 
     Exact up to FLAT rows. Beyond, an inverted file: rows are compared within the PROBES cells whose centres are nearest
     to them, which finds nearly all. (faiss does the same faster, but its OpenMP runtime crashes beside torch's.)
     """
     if not len(left) or not len(right):
         return np.zeros((0, 2), np.int64)
-    own = left is right
-    found = [_most_alike(left, right, *cell, count + own, min_cosine) for cell in _cells(left, right)]
+    self_join = left is right
+    found = [_most_similar(left, right, *cell, count + self_join, min_cosine) for cell in _cells(left, right)]
     table = pd.DataFrame(np.concatenate([pairs for pairs, _ in found]), columns=["i", "j"])
     table["cosine"] = np.concatenate([cosines for _, cosines in found])
-    if own:
+    if self_join:
         table = table[table.i != table.j]
     table = table.sort_values(["i", "cosine", "j"], ascending=[True, False, True])
     pairs = table.groupby("i").head(count)[["i", "j"]].to_numpy(np.int64)
-    return np.unique(np.sort(pairs, axis=1) if own else pairs, axis=0)
+    return np.unique(np.sort(pairs, axis=1) if self_join else pairs, axis=0)
 
 
-def _cells(left: Vectors, right: Vectors) -> Iterator[tuple[Rows, Rows]]:
-    """Rows of `left` and of `right` that are to be compared, cell by cell."""
+def _cells(left: Vectors, right: Vectors) -> Iterator[tuple[Ints, Ints]]:
+    """Ints of `left` and of `right` that are to be compared, cell by cell."""
     if len(right) <= FLAT:
         for begin in range(0, len(left), BLOCK):
             yield np.arange(begin, min(begin + BLOCK, len(left))), np.arange(len(right))
@@ -121,20 +122,20 @@ def _cells(left: Vectors, right: Vectors) -> Iterator[tuple[Rows, Rows]]:
             yield askers[part : min(part + BLOCK, int(asked[cell]))], members[first : int(last[cell])]
 
 
-def _nearest(rows: Vectors, centres: Vectors, count: int) -> NDArray[np.int64]:
-    """The `count` centres most like each row, the most like first."""
+def _nearest(rows: Vectors, centres: Vectors, count: int) -> Ints:
+    """The `count` centres nearest to each row, nearest first."""
     nearest = np.empty((len(rows), count), np.int64)
     for begin in range(0, len(rows), BLOCK):
         cosine = rows[begin : begin + BLOCK] @ centres.T
-        for n in range(count):  # so few passes take less than a partition
+        for n in range(count):  # `count` is small: this is faster than a partition
             best = cosine.argmax(1, keepdims=True)
             nearest[begin : begin + BLOCK, n : n + 1] = best
             np.put_along_axis(cosine, best, -np.inf, 1)
     return nearest
 
 
-def _most_alike(
-    left: Vectors, right: Vectors, rows: Rows, others: Rows, count: int, min_cosine: float
+def _most_similar(
+    left: Vectors, right: Vectors, rows: Ints, others: Ints, count: int, min_cosine: float
 ) -> tuple[IndexPairs, NDArray[np.float32]]:
     """Up to `count` of `others` for each of `rows`, and their cosines."""
     cosine = left[rows] @ right[others].T

@@ -1,4 +1,4 @@
-"""Texts that say nearly the same."""
+"""Near-duplicate texts, by the Jaccard similarity of their words (MinHash)."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,8 @@ def text_groups(texts: Sequence[str], min_jaccard: float) -> NDArray[np.int64]:
     """Return for each text the row of the first one that is the same or nearly so: their sets of words have a Jaccard
     similarity of at least `min_jaccard`. Found by MinHash (rensa) and banding, then measured.
 
-    A text is compared with the first of each band it shares: chains of ever so slightly different texts do not grow.
+    A text is compared only with the first text of each band that it shares, so that no chain of slightly different
+    texts grows into one group.
     """
     from rensa import RMinHash
 
@@ -31,7 +32,7 @@ def text_groups(texts: Sequence[str], min_jaccard: float) -> NDArray[np.int64]:
     leader = np.arange(len(words))
     sets = [frozenset(one) for one in words]
     for band in np.split(digests, BANDS, axis=1):
-        # The four numbers of a band in one; bands that meet by chance cost a comparison, no more.
+        # The four numbers of a band are hashed into one; two bands with the same hash by chance cost one comparison.
         halves = np.ascontiguousarray(band).view(np.uint64)
         keys, _ = pd.factorize(halves[:, 0] * np.uint64(MIX) ^ halves[:, 1])
         first = pd.DataFrame({"key": keys}).groupby("key").cumcount().to_numpy()

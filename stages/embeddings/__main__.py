@@ -59,7 +59,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
 
 
 def _models(params: Params, base: Base) -> dict[str, Callable[[], Any]]:
-    """By name: the start model, the tuned one, and the others that are asked for."""
+    """Loaders by name: of the start model, the tuned one, and those of `embeddings.others`."""
     from stages.common.errors import StageError
     from stages.common.evalsets.protocol import BESIDE_MODELS
     from stages.common.models.clip import build, load, named
@@ -124,7 +124,7 @@ def _embed(
 
 
 def _tokens(clip: Any, texts: list[str], templates: list[str]) -> list[list[int]]:
-    """What the model reads instead of the texts: its tokenizer may be another with the same weights."""
+    """The tokens of the texts, for the key: a model may have the same weights with another tokenizer."""
     prompts = [template.format(c=text) for text in texts for template in templates] if templates else texts
     return [[int(token) for token in row] for row in clip.tokenizer(prompts)] if prompts else []
 

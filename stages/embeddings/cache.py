@@ -1,4 +1,4 @@
-"""Arrays kept under the key of what they were made from."""
+"""A cache of embedding vectors: files, each kept under a key of all that it was made from."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from stages.common.models.clip import Clip
 
 
 class VectorCache:
-    """Files of vectors below `folder`, each kept as long as it was made under its key.
+    """Files of vectors below `folder`, each kept as long as its key stays the same.
 
     Keys and digests of the files are in `keys`, a JSON file apart, so that what depends on vectors does not depend on
     their keys.
@@ -25,8 +25,8 @@ class VectorCache:
         self._now: dict[str, list[str]] = {}
 
     def keep(self, name: str, key: str, make: Callable[[], Vectors]) -> bool:
-        """Write the array of `make` to the file `name` as safetensors, unless one of this key lies there; say whether
-        one did. A file that is not the one that was written is made anew."""
+        """Write the array of `make` to the file `name` as safetensors, unless there is one of this key; return
+        whether there was. A file whose content has changed since it was written is made again."""
         from safetensors.numpy import save
 
         path = self._folder / name
@@ -40,7 +40,7 @@ class VectorCache:
         return stays
 
     def close(self) -> None:
-        """Remove every file of vectors that was not asked for this time, and its key."""
+        """Remove every file of vectors that `keep` was not called for, and its key."""
         for path in self._folder.rglob("*.safetensors"):
             if path.relative_to(self._folder).as_posix() not in self._now:
                 path.unlink()
@@ -53,7 +53,7 @@ def key_of(*parts: Any) -> str:
 
 
 def weights_digest(clip: Clip) -> str:
-    """Digest of a model's weights, its config and how it wants its pixels."""
+    """Digest of a model's weights, its config and how pixels are normalised for it."""
     total = hashlib.sha256(json.dumps([clip.config, clip.preprocess], sort_keys=True).encode())
     for name, tensor in sorted(clip.model.state_dict().items()):
         total.update(name.encode())

@@ -8,7 +8,7 @@ from stages.common.stage.params import Operational, ParamsModel, Place
 
 
 class Params(ParamsModel):
-    """Which models look at the evalsets, and how many images at once."""
+    """Which models beside the start model and the tuned one embed the evalsets, and the batch size."""
 
     uses: ClassVar = ("base.seed", "evaluation.protocol", "quiltnet.model", "quiltnet.start")
 

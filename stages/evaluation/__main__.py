@@ -10,7 +10,7 @@ from stages.evaluation.params import Params
 
 REPORTS = REPORTS_DIR / "evaluation"
 TASKS = ("zero_shot", "linear_probe", "retrieval")
-SHOWN = "tuned"  # the model whose decisions are written out
+SHOWN = "tuned"  # the model whose predictions are written out
 
 
 def run(params: Params, base: Base, task: str) -> dict[str, Any]:
@@ -37,26 +37,27 @@ def _write_table(path: Path, rows: Any, columns: list[str]) -> None:
 
 
 def _zero_shot(models: list[str], names: list[str], protocol: Any, params: Params, seed: int) -> dict[str, Any]:
-    """Scores; the shown model's decisions as tables for confusion plots; its errors as a page; readers, if any."""
+    """Scores; the shown model's predictions as tables for confusion plots; its errors as a page; readers, if any."""
     from stages.evaluation.errors import write_errors
-    from stages.evaluation.readers import compare
     from stages.evaluation.sets import labelled
-    from stages.evaluation.zero_shot import decide, decisions, zero_shot
+    from stages.evaluation.zero_shot import classify, compare_readers, prediction_rows, zero_shot
 
     sets = {
-        name: decide({model: labelled(EMBEDDINGS_DIR, model, name) for model in models}, protocol.evalsets[name])
+        name: classify({model: labelled(EMBEDDINGS_DIR, model, name) for model in models}, protocol.evalsets[name])
         for name in names
     }
     out = REPORTS / "zero_shot"
-    for name, one in sets.items():
-        _write_table(out / f"{name}.csv", decisions(one, SHOWN), ["image", "actual", "predicted"])
+    for name, predictions in sets.items():
+        _write_table(out / f"{name}.csv", prediction_rows(predictions, SHOWN), ["image", "actual", "predicted"])
     write_errors(out / "errors.html", sets, SHOWN, params.errors, f"Zero-shot, protocol {protocol.name}")
     metrics = zero_shot(sets, protocol, params.bootstrap, seed)
-    for name, one in sets.items():
+    for name, predictions in sets.items():
         evalset = protocol.evalsets[name]
         if evalset.readers:
             path = Path(params.evalsets) / evalset.root / evalset.readers
-            metrics.setdefault("readers", {})[name] = compare(path, one, evalset, params.bootstrap, seed)
+            metrics.setdefault("readers", {})[name] = compare_readers(
+                path, predictions, evalset, params.bootstrap, seed
+            )
     return metrics
 
 
@@ -71,19 +72,19 @@ def _linear_probe(models: list[str], names: list[str], protocol: Any, params: Pa
     with tqdm(total=len(models) * len(names), desc="probes", unit="set") as progress:
         for model in models:
             for name in names:
-                one = labelled(EMBEDDINGS_DIR, model, name)
-                metrics[model][name] = linear_probe(one, params, protocol.metric, seed)
+                evalset = labelled(EMBEDDINGS_DIR, model, name)
+                metrics[model][name] = linear_probe(evalset, params, protocol.metric, seed)
                 progress.update()
     rows = [
         {"model": model, "set": name, "fraction": fraction, **scores}
-        for model, own in metrics.items()
-        for name, one in own.items()
-        for fraction, scores in one.items()
+        for model, by_set in metrics.items()
+        for name, by_fraction in by_set.items()
+        for fraction, scores in by_fraction.items()
     ]
     _write_table(REPORTS / "linear_probe" / "probes.csv", rows, ["model", "set", "fraction", "mean", "std"])
-    for own in metrics.values():
-        fractions = list(next(iter(own.values()), {}))
-        own["mean"] = {f: {"mean": sum(one[f]["mean"] for one in own.values()) / len(own)} for f in fractions}
+    for by_set in metrics.values():
+        fractions = list(next(iter(by_set.values()), {}))
+        by_set["mean"] = {f: {"mean": sum(s[f]["mean"] for s in by_set.values()) / len(by_set)} for f in fractions}
     return metrics
 
 
@@ -105,8 +106,8 @@ def _retrieval(models: list[str], names: list[str], protocol: Any, params: Param
     rows = [
         {"model": model, "set": name, "direction": way, **scores}
         for model in models
-        for name, one in metrics[model].items()
-        for way, scores in one.items()
+        for name, ways in metrics[model].items()
+        for way, scores in ways.items()
     ]
     columns = ["model", "set", "direction", *recalls, "median_rank", "queries", "candidates"]
     _write_table(REPORTS / "retrieval" / "recall.csv", rows, columns)

@@ -1,4 +1,4 @@
-"""A page of each set's surest errors."""
+"""A page of the errors of which a model is most sure, set by set."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,39 +9,42 @@ import numpy as np
 from stages.common.data.files import write_bytes
 from stages.common.data.pictures import data_uri, thumbnail
 from stages.common.data.references import ImageReader
-from stages.evaluation.zero_shot import Decided
+from stages.evaluation.zero_shot import Predictions
 
-SIDE = 160  # pixels
+THUMBNAIL = (160, 160)  # pixels, at most
 
 
-def write_errors(path: Path, sets: Mapping[str, Decided], model: str, count: int, title: str) -> None:
+def write_errors(path: Path, sets: Mapping[str, Predictions], model: str, count: int, title: str) -> None:
     """Write an HTML page with up to `count` images a set that `model` was most sure about and wrong."""
     import jinja2
 
     template = Path(__file__).with_name("errors.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    shown = {name: (_wrong(one, model), _worst(one, model, count)) for name, one in sets.items()}
+    shown = {
+        name: (_count(predictions, model), _surest_errors(predictions, model, count))
+        for name, predictions in sets.items()
+    }
     page = environment.from_string(template).render(title=title, model=model, sets=shown)
     write_bytes(path, page.encode())
 
 
-def _wrong(one: Decided, model: str) -> str:
-    wrong = int((one.found[model] != one.truth).sum())
-    return f"{wrong} of {len(one.truth)} images are wrong"
+def _count(predictions: Predictions, model: str) -> str:
+    wrong = int((predictions.predicted[model] != predictions.truth).sum())
+    return f"{wrong} of {len(predictions.truth)} images are wrong"
 
 
-def _worst(one: Decided, model: str, count: int) -> list[dict[str, Any]]:
-    found, probability = one.found[model], one.probability[model]
-    wrong = np.flatnonzero(found != one.truth)
-    sure = probability[wrong, found[wrong]]
-    chosen = wrong[np.lexsort((one.paths[wrong].astype(str), -sure))][:count]
+def _surest_errors(predictions: Predictions, model: str, count: int) -> list[dict[str, Any]]:
+    predicted, probability = predictions.predicted[model], predictions.probability[model]
+    wrong = np.flatnonzero(predicted != predictions.truth)
+    sure = probability[wrong, predicted[wrong]]
+    chosen = wrong[np.lexsort((predictions.paths[wrong].astype(str), -sure))][:count]
     return [
         {
-            "picture": data_uri(thumbnail(ImageReader().read(one.paths[n]), SIDE, SIDE)),
-            "actual": one.classes[one.truth[n]],
-            "predicted": one.classes[found[n]],
-            "probability": float(probability[n, found[n]]),
-            "path": one.paths[n],
+            "picture": data_uri(thumbnail(ImageReader().read(predictions.paths[n]), THUMBNAIL), "jpeg"),
+            "actual": predictions.classes[predictions.truth[n]],
+            "predicted": predictions.classes[predicted[n]],
+            "probability": float(probability[n, predicted[n]]),
+            "path": predictions.paths[n],
         }
         for n in chosen
     ]

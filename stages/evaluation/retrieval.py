@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.data.arrays import Ints, Vectors
-from stages.common.stats import Resampled, described
+from stages.common.stats import PairedBootstrap, with_interval
 from stages.evaluation.sets import Paired
 
 MEMORY = 32_000_000  # bytes of scores held at once
@@ -24,23 +24,23 @@ def retrieval(models: Mapping[str, Paired], recall_at: Sequence[int], rounds: in
     others = list(models)[1:]
     for way in ("image_to_text", "text_to_image"):
         ranks = {}
-        for model, one in models.items():
-            sides = (one.image, one.text, one.matches) if way == "image_to_text" else _turned(one)
+        for model, pairs in models.items():
+            sides = (pairs.image, pairs.text, pairs.matches) if way == "image_to_text" else _turned(pairs)
             ranks[model] = ranks_of(*sides)
             metrics[model][way] = {"median_rank": float(np.median(ranks[model])), "queries": len(ranks[model])}
             metrics[model][way]["candidates"] = len(sides[1])
         for k in recall_at:
-            hits = Resampled([(own <= k).astype(np.int64) for own in ranks.values()], rounds, seed)
+            hits = PairedBootstrap([(found <= k).astype(np.int64) for found in ranks.values()], rounds, seed)
             for number, model in enumerate(models):
-                metrics[model][way] |= described(f"r{k}", hits.mean(number))
+                metrics[model][way] |= with_interval(f"r{k}", hits.mean(number))
             for number, model in enumerate(others, start=1):
                 place = metrics.setdefault("difference", {}).setdefault(model, {}).setdefault(way, {})
-                place |= described(f"r{k}", hits.mean(number) - hits.mean(0))
+                place |= with_interval(f"r{k}", hits.mean(number) - hits.mean(0))
     return metrics
 
 
-def _turned(one: Paired) -> tuple[Vectors, Vectors, Ints]:
-    return one.text, one.image, one.matches[:, ::-1]
+def _turned(pairs: Paired) -> tuple[Vectors, Vectors, Ints]:
+    return pairs.text, pairs.image, pairs.matches[:, ::-1]
 
 
 def ranks_of(queries: Vectors, candidates: Vectors, matches: Ints) -> Ints:
@@ -62,5 +62,5 @@ def _ranks(queries: Vectors, candidates: Vectors, matches: Ints, first: int) -> 
     scores = queries[first : first + int(rows.max()) + 1] @ candidates.T
     best: NDArray[np.float32] = np.full(len(scores), -np.inf, np.float32)
     np.maximum.at(best, rows, scores[rows, right])
-    scores[rows, right] = -np.inf  # one's own other matches are not in the way
+    scores[rows, right] = -np.inf  # a query's other matches do not compete with its best one
     return 1 + (scores >= best[:, None]).sum(1)[np.isfinite(best)]

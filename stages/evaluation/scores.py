@@ -4,36 +4,35 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stages.common.data.arrays import Floats
+from stages.common.data.arrays import Floats, Ints
 
 
 def accuracy(confusion: Floats) -> Floats:
-    """Share of images whose class was found. `confusion` is (..., actual, predicted)."""
+    """Share of images whose class is predicted right. `confusion` is (..., actual, predicted)."""
     return _ratio(_hits(confusion).sum(-1), confusion.sum((-1, -2)))
 
 
 def balanced_accuracy(confusion: Floats) -> Floats:
-    """Mean over the classes that are there of the share of their images that was found."""
+    """Mean recall over the classes that have images."""
     there = confusion.sum(-1) > 0
     return _ratio(np.where(there, recall(confusion), 0).sum(-1), there.sum(-1))
 
 
 def weighted_f1(confusion: Floats) -> Floats:
-    """F1 of each class, weighed by its number of images."""
+    """Mean F1 over classes, weighted by their numbers of images."""
     sizes = confusion.sum(-1)
     return _ratio((_f1(confusion) * sizes).sum(-1), sizes.sum(-1))
 
 
 def macro_f1(confusion: Floats) -> Floats:
-    """Mean F1 over the classes that are there or were predicted."""
+    """Mean F1 over the classes that have images or are predicted."""
     there = (confusion.sum(-1) + confusion.sum(-2)) > 0
     return _ratio(np.where(there, _f1(confusion), 0).sum(-1), there.sum(-1))
 
 
 def recall(confusion: Floats) -> Floats:
-    """(..., classes): share of each class's images that was found."""
+    """(..., classes): share of each class's images that are predicted right."""
     return _ratio(_hits(confusion), confusion.sum(-1))
 
 
@@ -42,11 +41,11 @@ SCORES: dict[str, Callable[[Floats], Floats]] = {
 }
 
 
-def aurocs(truth: NDArray[np.int64], probability: Floats, weights: Floats) -> Floats:
+def aurocs(truth: Ints, probability: Floats, weights: Floats) -> Floats:
     """One-versus-rest area under the ROC curve, mean over classes, for each row of `weights` (rounds, n).
 
-    `probability` is (n, classes). A class that a round has none or nothing but of does not count in it. It is
-    scikit-learn's roc_auc_score with sample_weight, for many weights after one sorting.
+    `probability` is (n, classes). A class without images in a round, or with all of them, is left out of that round's
+    mean. The same as scikit-learn's roc_auc_score with sample_weight, but images are sorted once for all rounds.
     """
     areas = []
     for number in range(probability.shape[1]):

@@ -1,13 +1,12 @@
-"""Embedded sets as the stage embeddings wrote them."""
+"""Evalsets and sets of pairs as the stage embeddings wrote them: vectors under each model."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from stages.common.data.arrays import Vectors
+from stages.common.data.arrays import Ints, Vectors
 from stages.common.errors import StageError
 from stages.common.tables.embeddings import EVALSET, SETS
 
@@ -25,13 +24,13 @@ class Labelled:
     text: Vectors
     table: pd.DataFrame
 
-    def rows_of(self, split: str) -> NDArray[np.int64]:
-        """Numbers of the images on one side (train, validation, test, or all); of all where the set has no split."""
+    def rows_of(self, split: str) -> Ints:
+        """Numbers of the images of one split (train, validation, test, or all); of all where the set has no split."""
         whole = split == "all" or (self.table.split == "").all()
         return np.flatnonzero(whole | (self.table.split == split).to_numpy())
 
     @property
-    def label(self) -> NDArray[np.int64]:
+    def label(self) -> Ints:
         """(n,) numbers of classes."""
         return self.table.label.to_numpy(np.int64)
 
@@ -42,7 +41,7 @@ class Paired:
 
     image: Vectors
     text: Vectors
-    matches: NDArray[np.int64]
+    matches: Ints
 
 
 def names_of(folder: Path, pairs: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""Note hashes, embedding and quality of every image, and how pairs fit: data/fingerprints out."""
+"""Compute hashes, embedding and quality of every image, and CLIP similarity of pairs: data/fingerprints out."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from stages.fingerprints.params import Params
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
-    """Write images.parquet, of all candidates, evalsets.parquet, of all images that may not be trained on, and
-    similarity.parquet, of all pairs."""
+    """Write images.parquet (all candidates), evalsets.parquet (all images of evalsets, which are not to be trained on)
+    and similarity.parquet (all pairs)."""
     import pandas as pd
 
     from stages.common.data.files import write_json

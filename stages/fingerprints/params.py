@@ -8,7 +8,7 @@ from stages.common.stage.params import ParamsModel, Place
 
 
 class Params(ParamsModel):
-    """What is noted of every image, so that the dataset can be cut in many ways without looking at pixels again."""
+    """What is computed of every image, so that the dataset can be filtered in other ways without its pixels."""
 
     uses: ClassVar = ("evaluation.protocol",)
 

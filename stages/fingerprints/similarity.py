@@ -1,4 +1,4 @@
-"""How well a text fits its image, to a CLIP model that has learned elsewhere."""
+"""CLIP similarity: how well a text fits its image, under a CLIP model that was trained on other data."""
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ def similarities(pairs: pd.DataFrame, model: str, device: str, jobs: int) -> pd.
         return pairs[["pair_id"]].assign(similarity=float("nan"))
     clip = named(model)
     (rows, images), (columns, texts) = (pd.factorize(pairs[name], sort=True) for name in ("image", "text"))
-    seen = embed_images(clip, list(images), ImageReader().read, BATCH, device, jobs)
-    read = embed_texts(clip, list(texts), BATCH, device)
-    cosine = (seen[rows] * read[columns]).sum(1)
+    image_vectors = embed_images(clip, list(images), ImageReader().read, BATCH, device, jobs)
+    text_vectors = embed_texts(clip, list(texts), BATCH, device)
+    cosine = (image_vectors[rows] * text_vectors[columns]).sum(1)
     return pairs[["pair_id"]].assign(similarity=cosine.astype(float))

@@ -1,4 +1,4 @@
-"""Fingerprints of images, for deduplication and filters: perceptual hashes, embedding, quality."""
+"""Fingerprints of images: perceptual hashes, an embedding, size and quality, so that later stages need no pixels."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -21,9 +21,9 @@ from stages.common.models.device import cores, limit_threads
 from stages.common.tables.fingerprints import IMAGES
 
 CHUNK = 64  # images a worker reads at once
-SEED = 17  # of the projection: embeddings of two runs are to be comparable
-HASH_SIDE = 16  # 16 x 16 = 256 bits of a perceptual hash
-HASH_PIXELS = 4 * HASH_SIDE  # side of the picture that its transform sees
+HASH_SIDE = 16  # 16 x 16 = 256 bits
+HASH_PIXELS = 4 * HASH_SIDE  # side of the image that is transformed
+SEED = 17  # of the projection: the same in every run, so that embeddings of two runs can be compared
 
 
 def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, device: str = "cpu") -> pd.DataFrame:
@@ -63,10 +63,20 @@ def _part(references: Sequence[str], model: Path, dims: int, jobs: int, device: 
 
 
 def _pixels(picture: Picture) -> dict[str, Any]:
-    own, mirrored = perceptual_hashes(picture)
+    hashed, mirrored = perceptual_hashes(picture)
     height, width = picture.shape[:2]
     size = {"width": width, "height": height}
-    return {"hash": own, "mirrored": mirrored, "blur": blur(picture), "background": background(picture), **size}
+    return {"hash": hashed, "mirrored": mirrored, "blur": blur(picture), "background": background(picture), **size}
+
+
+def perceptual_hashes(picture: Picture) -> tuple[bytes, bytes]:
+    """The 256-bit DCT hashes (imagehash.phash), as 32 bytes, of an RGB image and of its mirror image."""
+    import imagehash
+
+    small = Image.fromarray(picture).convert("L").resize((HASH_PIXELS, HASH_PIXELS), Image.Resampling.LANCZOS)
+    mirror = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    first, second = (imagehash.phash(image, hash_size=HASH_SIDE).hash for image in (small, mirror))
+    return np.packbits(first).tobytes(), np.packbits(second).tobytes()
 
 
 def _predictions(pictures: list[Picture], model: Path, dims: int, device: str) -> Iterator[dict[str, Any]]:
@@ -81,15 +91,5 @@ def _predictions(pictures: list[Picture], model: Path, dims: int, device: str) -
 
 
 def _projection(features: int, dims: int) -> NDArray[np.float32]:
-    """A random projection, which keeps angles well enough to find candidates by (Johnson and Lindenstrauss 1984)."""
+    """A random projection, which keeps angles well enough to find similar images (Johnson and Lindenstrauss 1984)."""
     return np.random.default_rng(SEED).standard_normal((features, dims)).astype(np.float32) / np.float32(dims**0.5)
-
-
-def perceptual_hashes(picture: Picture) -> tuple[bytes, bytes]:
-    """The 256-bit DCT hashes (imagehash.phash), as 32 bytes, of an RGB image and of its mirror image."""
-    import imagehash
-
-    small = Image.fromarray(picture).convert("L").resize((HASH_PIXELS, HASH_PIXELS), Image.Resampling.LANCZOS)
-    mirror = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    first, second = (imagehash.phash(image, hash_size=HASH_SIDE).hash for image in (small, mirror))
-    return np.packbits(first).tobytes(), np.packbits(second).tobytes()

@@ -1,6 +1,6 @@
 """Fine-tune CLIP on the dataset's shards: data/dataset in, models/quiltnet out, in open_clip's form.
 
-Under torchrun (`quiltnet.launcher`) its processes train together.
+Under torchrun (`quiltnet.launcher`) several processes train one model together.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a broken-off run goes on from: everything that the rest of it depends on."""
+"""Checkpoints: the training state from which an interrupted run resumes, and the best weights."""
 
 import hashlib
 import json
@@ -14,9 +14,10 @@ LATEST, BEST = "latest.pt", "best.pt"
 
 @dataclass
 class TrainingState:
-    """Where a run is: epochs done, batches of the next one done, and what has been measured.
+    """The progress of a run: epochs done, batches of the next one done, and losses so far.
 
-    `rows` are what curves are drawn from; `losses` those of the epoch that is not done, summed, with their number.
+    `rows` are the points of the curves; `loss_sum` and `loss_count` cover the epoch under way; `broken` counts images
+    that could not be decoded.
     """
 
     epoch: int = 0
@@ -43,12 +44,12 @@ class Checkpoints:
 
     def load(self, model: Any, optimizer: Any, device: str) -> TrainingState:
         """Return the latest state of this key, with `model` and `optimizer` set to it, or a new state."""
-        found = self._read(LATEST, device)
-        if found is None:
+        saved = self._read(LATEST, device)
+        if saved is None:
             return TrainingState()
-        model.load_state_dict(found["model"])
-        optimizer.load_state_dict(found["optimizer"])
-        return TrainingState(**found["state"])
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        return TrainingState(**saved["state"])
 
     def save_best(self, model: Any) -> None:
         """Write the weights that are the best so far."""
@@ -61,7 +62,7 @@ class Checkpoints:
         model.load_state_dict(found["model"])
 
     def clear(self) -> None:
-        """Remove everything: the run is over."""
+        """Remove all of them, at the end of a run."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self, name: str, values: dict[str, Any]) -> None:

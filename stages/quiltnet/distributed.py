@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class DistributedContext:
-    """This process's number among `world`, and the device it works on."""
+    """This process's rank among `world` processes, and its device."""
 
     rank: int
     world: int
@@ -15,7 +15,7 @@ class DistributedContext:
 
     @property
     def first(self) -> bool:
-        """True for the one that validates, reports and saves."""
+        """True for the process that validates, reports and saves."""
         return self.rank == 0
 
     def wrap(self, model: Any) -> Any:
@@ -45,10 +45,10 @@ class DistributedContext:
             return True
         every: list[Any] = [None] * self.world
         torch.distributed.all_gather_object(every, value)
-        return all(one == value for one in every)
+        return all(other == value for other in every)
 
     def wait(self) -> None:
-        """Until every process is here."""
+        """Wait until every process has come to this point."""
         import torch
 
         if self.world > 1:
@@ -56,7 +56,7 @@ class DistributedContext:
 
 
 def join(device: str) -> DistributedContext:
-    """Join the others, if torchrun started any."""
+    """Join the process group, if torchrun started several processes."""
     import torch
 
     world = int(os.environ.get("WORLD_SIZE", 1))
@@ -69,7 +69,7 @@ def join(device: str) -> DistributedContext:
 
 
 def leave() -> None:
-    """Part from the others."""
+    """Leave the process group."""
     import torch
 
     if torch.distributed.is_initialized():

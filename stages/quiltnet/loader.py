@@ -18,10 +18,10 @@ Item = tuple[Any, Any, int, NDArray[np.int64], bool]
 
 
 class SampleView:
-    """A look at samples.
+    """Samples as a transform and a tokenizer turn them into tensors.
 
-    Crops and the drawn text depend on (seed, epoch, n) alone: neither the number of workers nor where a run was broken
-    off changes them. Without `augmented` the first text is taken.
+    Crops and the drawn text depend on (seed, epoch, n) alone: neither the number of workers nor where a run was
+    interrupted changes them. Without `augmented` the first text is taken.
     """
 
     def __init__(self, samples: Samples, transform: Any, tokenizer: Any, seed: int, augmented: bool) -> None:
@@ -35,14 +35,14 @@ class SampleView:
         text = rng.randrange(first, after) if self.augmented else first
         if self.augmented:
             _seed(rng.getrandbits(60))
-        own = np.full(self.samples.most_texts, -1, np.int64)
-        own[: after - first] = self.samples.group[first:after]
+        groups = np.full(self.samples.most_texts, -1, np.int64)
+        groups[: after - first] = self.samples.group[first:after]
         pixels, broken = self._pixels(n)
         tokens = self.tokenizer(self.samples.texts[text].as_py())[0]
-        return pixels, tokens, int(self.samples.group[text]), own, broken
+        return pixels, tokens, int(self.samples.group[text]), groups, broken
 
     def _pixels(self, n: int) -> tuple[Any, bool]:
-        """The image, or grey where it cannot be decoded: its batch keeps its size and the loss leaves it out."""
+        """The image, or a grey one where it cannot be decoded: the batch keeps its size, and the loss leaves it out."""
         samples = self.samples
         with open(samples.shards[samples.shard[n]], "rb", buffering=0) as file:  # noqa: PTH123 - unbuffered
             data = os.pread(file.fileno(), int(samples.size[n]), int(samples.offset[n]))
@@ -68,8 +68,8 @@ class Items:
 class Loader:
     """Batches of several views, by name, from the same worker processes.
 
-    Workers are forked once, before training fills the memory: each page that is written after a fork is copied. They
-    end with the last reference to this object.
+    Workers are forked once, before training fills the memory: memory pages that are written after a fork are copied.
+    They end with the last reference to this object.
     """
 
     def __init__(self, views: Mapping[str, SampleView], workers: int) -> None:
@@ -100,7 +100,7 @@ def _one_thread(worker: int) -> None:
 
 
 def _seed(number: int) -> None:
-    """Seed what transforms draw from. Not torch.manual_seed, which queues work for a GPU at each call."""
+    """Seed what transforms draw numbers from. Not by torch.manual_seed, which queues work for a GPU at each call."""
     import torch
 
     torch.default_generator.manual_seed(number)

@@ -9,7 +9,7 @@ from stages.common.stage.params import Operational, ParamsModel, Place
 
 
 class Params(ParamsModel):
-    """The model, where it starts from, what it learns from, and how it is tuned."""
+    """The model, its start weights, its training data, and how it is fine-tuned."""
 
     renamed: ClassVar = {"distinct": "mask_false_negatives"}
 

@@ -23,7 +23,7 @@ class Samples:
     """Images of a split, each with its texts; arrays, so that worker processes share them without copies.
 
     Image n lies in shards[shard[n]] at offset[n], size[n] bytes long; its texts are texts[first[n]:first[n + 1]], and
-    group says which texts say the same. `skipped` counts samples that cannot be used, by reason.
+    texts of equal group say the same. `skipped` counts samples that cannot be used, by reason.
     """
 
     shards: list[Path]
@@ -40,7 +40,7 @@ class Samples:
 
     @property
     def most_texts(self) -> int:
-        """Texts of the image that has the most."""
+        """The largest number of texts of one image."""
         return int(np.diff(self.first).max(initial=1))
 
 

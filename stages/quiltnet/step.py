@@ -30,7 +30,7 @@ def lock(model: Any, image: bool, text: bool) -> None:
 
 
 def weight_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Weights decay, gains, biases and the temperature do not (as in open_clip)."""
+    """Parameter groups: matrices have weight decay; gains, biases and the temperature have none (as in open_clip)."""
     tuned = [p for p in model.parameters() if p.requires_grad]
     return [
         {"params": [p for p in tuned if p.ndim >= 2], "weight_decay": weight_decay},
@@ -58,7 +58,7 @@ class Stepper:
         self.params, self.device = params, context.device
 
     def step(self, batch: Sequence[Any]) -> tuple[Any, Any]:
-        """Learn from (pixels, tokens, group, own, broken); return the loss and how many samples it left out."""
+        """Learn from (pixels, tokens, group, own, broken); return the loss and the number of samples left out."""
         import torch
 
         self.model.train()
@@ -96,7 +96,8 @@ class Stepper:
             image, text, scale = self._features(*part)
             columns = zip(*[*known[:number], (image, text), *known[number + 1 :]], strict=True)
             loss, left_out = self.loss(*(torch.cat(column) for column in columns), scale, *targets)
-            # Only this part's features have gradients, but the scale, and in it the whole loss, would count each time.
+            # Only this part's features have gradients, but the scale gets the gradient of the whole loss every time; it
+            # is divided below.
             loss.backward()
         self.module.logit_scale.grad /= len(parts)
         return loss, left_out
@@ -137,7 +138,7 @@ def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
     left out, both scalars.
 
     It is open_clip's ClipLoss, local with gathered gradients, except that with `mask_false_negatives` a text is no
-    negative of an image one of whose own texts says the same (`group` (n,) of the texts in the batch, `own` (n, k) of
+    negative of an image that has a text of the same group (`group` (n,) of the texts in the batch, `own` (n, k) of
     all texts of each image, padded with -1), and that samples whose image is `broken` (n,) are left out.
     """
     import torch
@@ -148,7 +149,7 @@ def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
         def forward(self, image: Any, text: Any, scale: Any, group: Any, own: Any, broken: Any) -> Any:
             per_image, per_text = self.get_logits(image, text, scale)
             labels = self.get_ground_truth(image.device, len(per_image))
-            every_group, every_own, every_broken = (self.gathered(one) for one in (group, own, broken))
+            every_group, every_own, every_broken = (self.gathered(part) for part in (group, own, broken))
             if not mask_false_negatives:
                 own, every_own = torch.full_like(own, -1), torch.full_like(every_own, -1)
             no_text = _same(own, every_group) | every_broken
@@ -158,7 +159,7 @@ def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
             losses = cross_entropy(per_image.masked_fill(no_text, float("-inf")), labels, reduction="none")
             losses = losses + cross_entropy(per_text.masked_fill(no_image, float("-inf")), labels, reduction="none")
             weights = (~broken).float()
-            # Processes may have left out different numbers; their mean is to be the mean over all samples.
+            # Processes may leave out different numbers of samples; their mean must be the mean over all samples.
             loss = (losses * weights).sum() / 2 * (self.world_size / (~every_broken).sum().clamp(min=1))
             return loss, every_broken.sum()
 

@@ -1,4 +1,4 @@
-"""Where a run can be watched: DVCLive always, TensorBoard or Weights & Biases if asked."""
+"""Curves while a run trains: DVCLive always, TensorBoard or Weights & Biases if asked for."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ class Tracker:
             self._also(values, step)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what is not written yet."""
         self._live.end()
 
 

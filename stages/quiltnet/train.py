@@ -31,7 +31,7 @@ class Places:
 
     data: Path  # shards and pairs.parquet
     out: Path  # the model
-    state: Path  # what a broken-off run goes on from
+    state: Path  # checkpoints that an interrupted run resumes from
     metrics: Path
     curve: Path  # losses by epoch, CSV
     live: Path  # DVCLive's folder
@@ -40,8 +40,8 @@ class Places:
 def train(params: Params, places: Places, context: DistributedContext, seed: int, note: str = "") -> dict[str, Any]:
     """Tune the model of `params` and write what `places` names; return counts.
 
-    A run of the same parameters, data and code that was broken off goes on where it was, to the same weights. Raises
-    StageError for a loss that is not finite; the last state before it is kept.
+    An interrupted run of the same parameters, data and code resumes where it was, and ends with the same weights.
+    Raises StageError for a loss that is not finite; the last state before it is kept.
     """
     run = Run(params, places, context, seed)
     while run.state.epoch < params.epochs:
@@ -74,7 +74,7 @@ class Run:
             {name: tensor.clone() for name, tensor in module.state_dict().items()} if params.wise_ft < 1 else {}
         )
         lock(module, params.lock_image, params.lock_text)
-        if params.grad_checkpointing:  # a text tower of transformers turns it on whatever it is told
+        if params.grad_checkpointing:  # a text tower of transformers ignores the argument and turns it on
             module.set_grad_checkpointing()
         self.samples = read_samples(places.data, TRAIN, subset_of(places.data / "pairs.parquet", params.subset))
         held = any(places.data.glob("val-*.tar"))
@@ -102,7 +102,7 @@ class Run:
         self.seen, self.seconds, self.waited = 0, 0.0, 0.0
 
     def epoch(self) -> None:
-        """Learn from every sample once, or from those of a broken-off epoch that are left; then validate."""
+        """Learn from every sample once, or from the rest of an interrupted epoch; then validate."""
         import torch
         from open_clip_train.scheduler import cosine_lr
         from tqdm import tqdm
@@ -122,7 +122,7 @@ class Run:
                 schedule(state.step)
                 torch.manual_seed((self.seed * 1_000_003 + state.step) * 1009 + context.rank)  # dropout
                 loss, left_out = self.stepper.step(batch)
-                # Tensors until they are looked at: a GPU is not to be waited for at every step.
+                # These stay tensors until they are logged, so that no step waits for the GPU.
                 state.loss_sum, state.loss_count = state.loss_sum + loss.double(), state.loss_count + 1
                 state.broken = state.broken + left_out
                 state.step, state.batch = state.step + 1, state.batch + 1
@@ -130,7 +130,7 @@ class Run:
                 bar.update(len(batch[0]) * context.world)
                 saving = state.step % params.save_steps == 0
                 if saving or state.step % params.log_steps == 0 or state.batch == len(every):
-                    self._log(title, len(every), bar)  # also checks the loss: what is saved is good
+                    self._log(title, len(every), bar)  # also checks that the loss is finite, before it is saved
                 if saving:
                     self._save()
                 self.seconds += time.perf_counter() - began

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from PIL import ImageDraw
 
 from stages.common.data.files import read_json, write_bytes
-from stages.common.data.pictures import data_uri, png_uri, thumbnail
+from stages.common.data.pictures import data_uri, thumbnail
 from stages.common.data.references import read_images
 from stages.common.tables.dataset import DATASET_TABLE
 from stages.report.params import Params
 
 SHOWN = ("pair_id", "source", "image", "text", "kind", "box", "sub_pathology", "split")  # columns of the gallery
+THUMBNAIL = (320, 240)  # pixels, at most
 TEMPLATE = Path(__file__).parent / "page.html.j2"
 
 
@@ -34,7 +34,7 @@ def build(
         note=note,
         gallery=gallery,
         headline=headline,
-        plots=[(path.stem, png_uri(path.read_bytes())) for path in plots],
+        plots=[(path.stem, data_uri(path.read_bytes(), "png")) for path in plots],
         tables=[(name, _flat(values)) for name, values in metrics.items()],
     )
     write_bytes(out, page.encode())
@@ -49,7 +49,7 @@ def build(
 
 
 def _headline(metrics: dict[str, Any]) -> list[tuple[str, str]]:
-    """The few numbers that sum up a run; what was not measured is left out."""
+    """The few numbers that sum up a run, those of them that were measured."""
     wanted = (
         ("videos kept", "videos.ok", "{:,}"),
         ("hours of video", "videos.hours", "{:.2f}"),
@@ -85,7 +85,7 @@ def _gallery(pairs: pd.DataFrame, count: int, seed: int) -> list[dict[str, Any]]
     images = read_images(chosen.image)
     return [
         {
-            "picture": _picture(images[row.image], json.loads(row.box)),
+            "picture": data_uri(thumbnail(images[row.image], THUMBNAIL, json.loads(row.box)), "jpeg"),
             "text": row.text,
             "source": row.source,
             "pair_id": row.pair_id,
@@ -95,13 +95,3 @@ def _gallery(pairs: pd.DataFrame, count: int, seed: int) -> list[dict[str, Any]]
         }
         for row in chosen.itertuples()
     ]
-
-
-def _picture(data: bytes, box: list[float]) -> str:
-    """A data URI of the thumbnail of an image, its box drawn on it."""
-    small = thumbnail(data, 320, 240)
-    if box:
-        width, height = small.size
-        corners = (box[0] * width, box[1] * height, box[2] * width, box[3] * height)
-        ImageDraw.Draw(small).rectangle(corners, outline=(255, 220, 0), width=3)
-    return data_uri(small)

@@ -9,7 +9,7 @@ from stages.common.stage.params import ParamsModel
 
 
 class Params(ParamsModel):
-    """What the report page says of itself and shows."""
+    """The title and note of the report, and how many pairs its gallery shows."""
 
     uses: ClassVar = (
         *("base.seed", "dataset.sources", "evaluation.evalsets", "audit.gold", "frame_filter.frames"),

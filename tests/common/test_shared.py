@@ -1,11 +1,9 @@
-"""Smaller shared pieces: terms in text, evalsets, intervals, common words."""
+"""Smaller shared pieces: terms in text, common words."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from stages.common.errors import StageError
-from stages.common.stats import bootstrap
 from stages.common.tables.lexicon import TERMS, WORDS
 from stages.common.text.english import common
 from stages.common.text.lexicon import Lexicon
@@ -43,20 +41,3 @@ def test_everyday_words_are_common_and_terms_are_not():
     assert common("welcome", 5000)
     assert common("slides", 30000)
     assert not common("karyorrhectic", 82000)
-
-
-def test_bootstrap_covers_the_mean_as_the_textbook_says():
-    values = np.random.default_rng(1).normal(10, 2, 400)
-    low, high = bootstrap(lambda i: float(values[i].mean()), 400, rounds=2000, seed=0)
-    half = 1.96 * values.std() / 20
-    assert low == pytest.approx(values.mean() - half, abs=0.03)
-    assert high == pytest.approx(values.mean() + half, abs=0.03)
-
-
-def test_bootstrap_by_group_is_wider_when_groups_agree_within():
-    groups = np.repeat(np.arange(8), 50)
-    values = np.repeat(np.arange(8.0), 50)
-    mean = lambda i: float(values[i].mean())  # noqa: E731
-    narrow = bootstrap(mean, 400, rounds=500, seed=0)
-    wide = bootstrap(mean, 400, rounds=500, seed=0, groups=groups)
-    assert wide[1] - wide[0] > 3 * (narrow[1] - narrow[0])

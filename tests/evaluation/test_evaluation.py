@@ -11,15 +11,13 @@ from sklearn import metrics as reference
 from stages.common.data.files import read_json
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import Evalset, load_protocol
-from stages.common.stats import Resampled, described
-from stages.evaluation import readers
 from stages.evaluation.__main__ import run
 from stages.evaluation.errors import write_errors
 from stages.evaluation.linear_probe import linear_probe
 from stages.evaluation.retrieval import ranks_of, retrieval
 from stages.evaluation.scores import SCORES, aurocs
 from stages.evaluation.sets import Labelled, Paired, labelled, models_of, names_of, paired
-from stages.evaluation.zero_shot import decide, decisions, zero_shot
+from stages.evaluation.zero_shot import classify, compare_readers, prediction_rows, zero_shot
 
 CLASSES = {"A": "one", "B": "two", "C": "three"}
 
@@ -78,31 +76,12 @@ def test_the_area_under_the_curve_is_scikit_learns_with_weights_and_ties(classes
     assert aurocs(truth * 0, probability, weights).tolist() == [0] * 4
 
 
-def test_intervals_are_those_of_resampled_images():
-    rng = np.random.default_rng(0)
-    truth = rng.integers(0, 3, 200)
-    found = np.where(rng.random(200) < 0.7, truth, rng.integers(0, 3, 200))
-    counts = Resampled([truth, found], 4000, 0).confusions(0, 1, 3)
-    assert counts.sum((1, 2)).tolist() == [200] * 4001
-    ours = described("a", SCORES["accuracy"](counts))
-    by_hand = [np.mean((truth == found)[rng.integers(0, 200, 200)]) for _ in range(4000)]
-    assert ours["a"] == pytest.approx(np.mean(truth == found))
-    assert [ours["a_low"], ours["a_high"]] == pytest.approx(np.percentile(by_hand, [2.5, 97.5]).tolist(), abs=0.011)
-
-
-def test_two_columns_see_the_same_draws():
-    right = np.random.default_rng(0).integers(0, 2, 300)
-    both = Resampled([right, right, 1 - right], 500, 0)
-    assert np.array_equal(both.mean(0), both.mean(1))
-    assert both.mean(0) + both.mean(2) == pytest.approx(np.ones(501))
-
-
 # --- zero-shot
 
 
 def test_zero_shot_counts_the_protocols_side_and_is_the_nearest_class():
     one = world()
-    found = zero_shot({"s": decide({"start": one}, evalset())}, pinned("s"), 300, seed=0)["start"]["s"]
+    found = zero_shot({"s": classify({"start": one}, evalset())}, pinned("s"), 300, seed=0)["start"]["s"]
     nearest = np.array([max(range(3), key=lambda c: float(v @ one.text[c])) for v in one.image[120:]])
     truth = one.label[120:]
     assert found["balanced_accuracy"] == pytest.approx(reference.balanced_accuracy_score(truth, nearest))
@@ -113,7 +92,7 @@ def test_zero_shot_counts_the_protocols_side_and_is_the_nearest_class():
     odds = np.exp(logits - logits.max(1, keepdims=True))
     theirs = reference.roc_auc_score(truth, odds / odds.sum(1, keepdims=True), multi_class="ovr")
     assert found["auroc"] == pytest.approx(theirs)
-    everything = decide({"start": one}, evalset(split="all"))
+    everything = classify({"start": one}, evalset(split="all"))
     assert len(everything.truth) == 240
 
 
@@ -124,8 +103,8 @@ def pinned(*names, **changes):
 
 def test_means_weigh_sets_or_images_and_are_surer_than_sets():
     sets = {
-        "easy": decide({"start": world(100, 0.5, institution="north")}, evalset()),
-        "hard": decide({"start": world(900, 0.9, seed=1, institution="south")}, evalset()),
+        "easy": classify({"start": world(100, 0.5, institution="north")}, evalset()),
+        "hard": classify({"start": world(900, 0.9, seed=1, institution="south")}, evalset()),
     }
     by_set, by_image = (
         zero_shot(sets, pinned("easy", "hard", averaging=averaging), 400, 0)["start"]
@@ -144,34 +123,34 @@ def test_means_weigh_sets_or_images_and_are_surer_than_sets():
 
 def test_differences_are_paired_and_surer_than_intervals_apart():
     worse, better = world(noise=0.7), world(noise=0.65)
-    found = zero_shot({"s": decide({"start": worse, "tuned": better}, evalset())}, pinned("s"), 500, 0)
+    found = zero_shot({"s": classify({"start": worse, "tuned": better}, evalset())}, pinned("s"), 500, 0)
     apart = found["tuned"]["s"]["balanced_accuracy"] - found["start"]["s"]["balanced_accuracy"]
     difference = found["difference"]["tuned"]["s"]
     assert difference["score"] == pytest.approx(apart)
     width = found["tuned"]["s"]["balanced_accuracy_high"] - found["tuned"]["s"]["balanced_accuracy_low"]
     assert difference["score_high"] - difference["score_low"] < width
-    same = zero_shot({"s": decide({"start": worse, "tuned": worse}, evalset())}, pinned("s"), 50, 0)
+    same = zero_shot({"s": classify({"start": worse, "tuned": worse}, evalset())}, pinned("s"), 50, 0)
     assert set(same["difference"]["tuned"]["s"].values()) == {0.0}
 
 
 def test_decisions_have_a_row_per_measured_image():
-    rows = decisions(decide({"tuned": world()}, evalset()), "tuned")
+    rows = prediction_rows(classify({"tuned": world()}, evalset()), "tuned")
     assert [row["image"] for row in rows] == [f"{n:03d}.png" for n in range(120, 240)]
     assert {row[key] for row in rows for key in ("actual", "predicted")} == {"one", "two", "three"}
 
 
 def test_the_page_of_errors_shows_the_surest_first_and_escapes(tmp_path):
-    one = decide({"tuned": world(noise=0.8)}, evalset().model_copy(update={"classes": CLASSES | {"A": "<b>one</b>"}}))
+    one = classify({"tuned": world(noise=0.8)}, evalset().model_copy(update={"classes": CLASSES | {"A": "<b>one</b>"}}))
     for path in one.paths:
         Image.new("RGB", (20, 20), "pink").save(tmp_path / path)
     moved = type(one)(**vars(one) | {"paths": np.array([f"{tmp_path}/{path}" for path in one.paths], object)})
     write_errors(tmp_path / "errors.html", {"s": moved}, "tuned", 5, "Zero-shot")
     page = (tmp_path / "errors.html").read_text()
-    wrong = int((one.found["tuned"] != one.truth).sum())
+    wrong = int((one.predicted["tuned"] != one.truth).sum())
     assert f"{wrong} of 120 images are wrong" in page
     assert page.count("<figure>") == min(5, wrong)
     assert "<b>one" not in page
-    sure = sorted(one.probability["tuned"].max(1)[one.found["tuned"] != one.truth])
+    sure = sorted(one.probability["tuned"].max(1)[one.predicted["tuned"] != one.truth])
     assert f"({sure[-1]:.2f})" in page
 
 
@@ -179,16 +158,16 @@ def test_the_page_of_errors_shows_the_surest_first_and_escapes(tmp_path):
 
 
 def test_readers_are_compared_on_the_images_they_saw(tmp_path):
-    one = decide({"tuned": world()}, evalset())
+    one = classify({"tuned": world()}, evalset())
     moved = type(one)(**vars(one) | {"paths": np.array([f"{tmp_path.as_posix()}/{p}" for p in one.paths], object)})
     codes = np.array(list(CLASSES))
     said = {"ann": codes[one.truth[:60]], "bob": codes[(one.truth[:40] + (np.arange(40) % 4 == 0)) % 3]}
     rows = [(one.paths[n], reader, label) for reader, own in said.items() for n, label in enumerate(own)]
     pd.DataFrame(rows, columns=["image", "reader", "label"]).to_csv(tmp_path / "readers.csv", index=False)
-    found = readers.compare(tmp_path / "readers.csv", moved, evalset(), 300, 0)
+    found = compare_readers(tmp_path / "readers.csv", moved, evalset(), 300, 0)
     assert (found["ann"]["accuracy"], found["ann"]["kappa"], found["ann"]["images"]) == (1, 1, 60)
     assert found["bob"]["accuracy"] == 0.75
-    truth, model = one.truth[:40], one.found["tuned"][:40]
+    truth, model = one.truth[:40], one.predicted["tuned"][:40]
     bob = np.searchsorted(codes, said["bob"])
     assert found["bob"]["kappa"] == pytest.approx(reference.cohen_kappa_score(truth, bob))
     assert found["bob"]["tuned"]["kappa"] == pytest.approx(reference.cohen_kappa_score(truth, model))
@@ -206,13 +185,13 @@ def test_readers_are_compared_on_the_images_they_saw(tmp_path):
     ],
 )
 def test_readers_files_that_are_wrong_name_the_row(tmp_path, text, message):
-    one = decide({"tuned": world()}, evalset())
+    one = classify({"tuned": world()}, evalset())
     moved = type(one)(**vars(one) | {"paths": np.array([f"{tmp_path.as_posix()}/{p}" for p in one.paths], object)})
     (tmp_path / "readers.csv").write_text(text)
     with pytest.raises(StageError, match=message):
-        readers.compare(tmp_path / "readers.csv", moved, evalset(), 300, 0)
+        compare_readers(tmp_path / "readers.csv", moved, evalset(), 300, 0)
     with pytest.raises(StageError, match="none.csv not found: evalsets.*readers"):
-        readers.compare(tmp_path / "none.csv", moved, evalset(), 300, 0)
+        compare_readers(tmp_path / "none.csv", moved, evalset(), 300, 0)
 
 
 # --- probe

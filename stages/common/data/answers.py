@@ -1,4 +1,4 @@
-"""Tables that a stage writes and a person fills in: whatever the person wrote stays."""
+"""CSV tables that a stage writes and a person fills in: a new run keeps what the person wrote."""
 
 import csv
 import io
@@ -16,22 +16,22 @@ Row = dict[str, str]
 def write_to_fill_in(path: Path, table: pd.DataFrame, key: str) -> list[Row]:
     """Write `table` to the CSV file `path`, with what a person has written there since the last time; return its rows.
 
-    A copy of what was written (NAME.drawn.csv, beside it) tells what is the person's: other cells, columns and rows.
-    Their cells stay in rows that are written again; rows with something of theirs stay when `table` no longer has them.
+    A copy of what was written (NAME.drawn.csv, beside it) shows what the person changed: cells, columns and rows.
+    Their cells stay in rows that are written again; rows that they changed stay when `table` no longer has them.
     Raises StageError for a file that cannot be read.
     """
     copy = path.with_suffix(".drawn.csv")
     before = {row[key]: row for row in _read(copy, key)}
     drawn = table.to_csv(index=False)
     rows = {row[key]: row for row in _rows(drawn)}
-    added, met = [], set()
+    added, keys = [], set()
     for row in _read(path, key):
-        own = {name: text for name, text in row.items() if text != before.get(row[key], {}).get(name, "")}
-        if row[key] in met or (own and row[key] not in rows):
+        edits = {name: text for name, text in row.items() if text != before.get(row[key], {}).get(name, "")}
+        if row[key] in keys or (edits and row[key] not in rows):
             added.append(row)
-        elif own:
-            rows[row[key]] |= own
-        met.add(row[key])
+        elif edits:
+            rows[row[key]] |= edits
+        keys.add(row[key])
     written = [*rows.values(), *added]
     columns = list(dict.fromkeys([*table.columns, *(name for row in written for name in row)]))
     buffer = io.StringIO()

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and the same bytes each time."""
+"""Files written whole or not at all, with the same bytes each time."""
 
 import hashlib
 import io

@@ -1,11 +1,13 @@
-"""Encoded images from anywhere, as RGB pixels: bounded, and with one short reason for what cannot be used."""
+"""Encoded images from anywhere, as RGB pixels: bounded, and with one short reason for what cannot be used; and
+thumbnails of them for pages."""
 
 import base64
 import io
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 from stages.common.data.arrays import Picture
 from stages.common.data.files import jpeg
@@ -33,6 +35,26 @@ def as_jpeg(data: bytes) -> tuple[bytes, Picture]:
     return (data if plain else jpeg(image)), np.asarray(image)
 
 
+def thumbnail(data: bytes, size: tuple[int, int], box: Sequence[float] = ()) -> bytes:
+    """Return an encoded image as a JPEG of at most `size` (width, height) pixels, its aspect kept; `box` (x0, y0, x1,
+    y1 as shares of width and height) is drawn on it."""
+    with Image.open(io.BytesIO(data)) as image:
+        small = image.convert("RGB")
+    small.thumbnail(size)
+    if box:
+        width, height = small.size
+        corners = (box[0] * width, box[1] * height, box[2] * width, box[3] * height)
+        ImageDraw.Draw(small).rectangle(corners, outline=(255, 220, 0), width=3)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def data_uri(data: bytes, kind: str) -> str:
+    """An image of the format `kind` (jpeg, png) as a URI that a page can hold."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
 def _open(data: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
@@ -56,27 +78,3 @@ def _rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
     return image.convert("RGB")
-
-
-def thumbnail(data: bytes, width: int, height: int) -> Image.Image:
-    """An encoded image as RGB, at most `width` x `height` pixels, for a page."""
-    with Image.open(io.BytesIO(data)) as image:
-        small = image.convert("RGB")
-    small.thumbnail((width, height))
-    return small
-
-
-def data_uri(image: Image.Image) -> str:
-    """A small image as a JPEG that stands in the page itself."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=80)
-    return _uri("jpeg", buffer.getvalue())
-
-
-def png_uri(data: bytes) -> str:
-    """PNG bytes, such as a chart, as an image that stands in the page itself."""
-    return _uri("png", data)
-
-
-def _uri(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,4 +1,4 @@
-"""Evalsets as their makers publish them: which files there are, with which labels and on which side of a split."""
+"""Evalsets as their makers publish them: which images there are, with which labels and in which split."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ def image_folder(root: Path) -> Iterator[Row]:
 
 
 def nct_crc(root: Path) -> Iterator[Row]:
-    """NCT-CRC-HE-100K to learn from, CRC-VAL-HE-7K to test on."""
+    """NCT-CRC-HE-100K is the train split, CRC-VAL-HE-7K the test split."""
     for folder, split in (("NCT-CRC-HE-100K", "train"), ("CRC-VAL-HE-7K", "test")):
         yield from (row | {"split": split} for row in image_folder(_there(root / folder)))
 

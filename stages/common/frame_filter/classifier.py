@@ -19,7 +19,7 @@ HISTOLOGY = "histology"
 
 
 class FrameFilter:
-    """Logistic heads on a frozen backbone: one for histology and one for each flag that the labels taught."""
+    """Logistic heads on a frozen backbone: one for histology and one for each flag that the labels had examples of."""
 
     def __init__(self, folder: Path, spec: dict[str, Any], device: str) -> None:
         from safetensors.numpy import load_file
@@ -33,11 +33,11 @@ class FrameFilter:
 
     @property
     def long_side(self) -> int:
-        """Pixels that the longer side of a frame needs so that nothing the filter could see is lost."""
+        """Pixels that the longer side of a frame needs so that the filter loses no detail."""
         return 2 * self.size
 
     def predict(self, images: Sequence[Picture]) -> Prediction:
-        """Judge RGB images of any size."""
+        """Predictions for RGB images of any size."""
         rows = self._backbone.features(images)
         scores = {name: sigmoid(rows @ head[:-1] + head[-1]) for name, head in self._heads.items()}
         return Prediction(rows, scores.pop(HISTOLOGY), scores)
@@ -49,7 +49,7 @@ class FrameFilter:
 
 @functools.cache
 def load_filter(folder: Path, device: str = "cpu") -> Any:
-    """The filter in `folder`, a FrameFilter or a Published one, loaded once per process."""
+    """The filter in `folder`, a FrameFilter or a PublishedEnsemble, loaded once per process."""
     spec = read_json(_found(folder))
     return (PublishedEnsemble if spec["kind"] == "published" else FrameFilter)(folder, spec, device)
 

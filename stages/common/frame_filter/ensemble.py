@@ -50,23 +50,23 @@ class PublishedEnsemble:
 
     @property
     def long_side(self) -> int:
-        """Pixels that the longer side of a frame needs so that nothing the filter could see is lost."""
+        """Pixels that the longer side of a frame needs so that the filter loses no detail."""
         return 2 * SIDE
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> Prediction:
-        """Judge RGB images of any size; features are DINO's, the published members know no flags."""
+        """Predictions for RGB images of any size; features are DINO's, and there are no flags."""
         import torch
 
         features, scores = [], []
         with torch.inference_mode(), torch.autocast(self._device, enabled=self._device == "cuda"):
             for begin in range(0, len(images), BATCH):
                 pixels = _normalised(images[begin : begin + BATCH]).to(self._device)
-                seen = self._dino_tokens(pixels)
+                tokens = self._dino_tokens(pixels)
                 logits = [self._members[name](_middle(pixels, crop)) for name, crop in CONVS.items()]
-                logits.append(self._members[HEAD](seen))
+                logits.append(self._members[HEAD](tokens))
                 each = torch.stack([one.float().softmax(1)[:, 1] for one in logits])
                 scores.append(each.max(0).values.cpu().numpy())
-                features.append(seen.float().cpu().numpy())
+                features.append(tokens.float().cpu().numpy())
         if not features:
             return Prediction(np.zeros((0, DINO_BLOCKS * 384), np.float32), np.zeros(0, np.float32), {})
         return Prediction(np.concatenate(features), np.concatenate(scores), {})
@@ -86,7 +86,7 @@ class PublishedEnsemble:
 
 
 def _normalised(images: Sequence[NDArray[np.uint8]]) -> Any:
-    """A batch (n, 3, SIDE, SIDE), the shape of the frame not kept."""
+    """A batch (n, 3, SIDE, SIDE), the aspect of the frames not kept."""
     import torch
     from torchvision.transforms.v2 import functional
 

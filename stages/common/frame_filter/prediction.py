@@ -1,4 +1,4 @@
-"""What a frame filter says of frames."""
+"""What a frame filter predicts for frames."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ FLAGS = ("person", "desktop", "text", "arrow", "perspective", "overview", "contr
 
 @dataclass(frozen=True)
 class Prediction:
-    """For n frames: features (n, d), probability of histology (n,), and of each flag that could be taught (n,)."""
+    """For n frames: features (n, d), probability of histology (n,), and of each flag that it has learned (n,)."""
 
     features: Scores
     histology: Scores

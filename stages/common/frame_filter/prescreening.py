@@ -8,7 +8,7 @@ from pydantic import Field
 
 from stages.common.stage.params import ParamsModel
 
-BATCH = 8  # frames prediction at once: few, so that what decodes them does not wait long
+BATCH = 8  # frames predicted at once: few, so that decoding does not wait long
 
 
 class PrescreeningRules(ParamsModel):
@@ -23,7 +23,7 @@ class PrescreeningRules(ParamsModel):
 
 
 class Prescreening:
-    """Feed RGB frames at an even rate, then ask for the verdict. Holds one feature row for each look, no frames."""
+    """Feed RGB frames at an even rate, then ask for the verdict. Keeps one feature row a prediction, no frames."""
 
     def __init__(self, frame_filter: Any) -> None:
         self._frame_filter = frame_filter
@@ -51,9 +51,9 @@ class Prescreening:
             np.concatenate([prediction.histology for prediction in self._predictions])[self._samples]
             >= self._frame_filter.threshold
         )
-        seen = np.concatenate([prediction.features for prediction in self._predictions])[self._samples][histology]
+        features = np.concatenate([prediction.features for prediction in self._predictions])[self._samples][histology]
         return float(histology.mean()), narrative_share(
-            seen, rules.narrative_frames, rules.narrative_next, rules.narrative_cosine
+            features, rules.narrative_frames, rules.narrative_next, rules.narrative_cosine
         )
 
     def _predict_queue(self) -> None:

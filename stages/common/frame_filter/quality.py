@@ -9,7 +9,7 @@ BRIGHT, PALE = 190, 18  # HSV value and saturation, of 255, above and below whic
 
 
 def blur(image: Picture) -> float:
-    """Blur of an RGB image, 0 (sharp) to 1: how little a further blurring changes it (Crete et al. 2007)."""
+    """Blur of an RGB image, 0 (sharp) to 1: how little it changes when it is blurred further (Crete et al. 2007)."""
     from skimage.measure import blur_effect
 
     scale = min(1.0, LONG_SIDE / max(image.shape[:2]))

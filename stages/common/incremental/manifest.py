@@ -1,4 +1,4 @@
-"""What a per-item stage has made: the manifest, the journal of a run under way, and the files of finished items."""
+"""The record of a stage that works item by item: the manifest, the journal of an unfinished run, and items' files."""
 
 import json
 import os
@@ -21,8 +21,8 @@ WRITTEN = ".written"  # folder beside the keys: sizes and times of files as this
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of one item. `status` is ok, rejected or failed; `digest` covers the item's files; `key` says under
-    what they were made, and is kept apart from the manifest, so that nothing downstream depends on it."""
+    """What is known of one item. `status` is ok, rejected or failed; `digest` covers the item's files; `key` is
+    the item key they were made under; it is kept apart from the manifest, so that nothing downstream depends on it."""
 
     id: str
     status: str
@@ -54,7 +54,7 @@ def counts(manifest: pd.DataFrame) -> dict[str, Any]:
 
 
 def read_book(path: Path) -> dict[str, Any]:
-    """What a JSON file of notes holds, nothing where there is none that can be read."""
+    """The mapping in a JSON file; an empty one where there is none that can be read."""
     try:
         found = read_json(path)
     except (OSError, ValueError):
@@ -76,12 +76,12 @@ class Folder:
         self._stats: dict[str, list[int]] = read_book(self._written)
 
     def recorded(self) -> dict[str, Row]:
-        """Rows of the manifest with their keys, overruled by what an interrupted run noted in the journal."""
+        """Rows of the manifest with their keys, overruled by the journal of an interrupted run."""
         rows: dict[str, Row] = {}
         if (self.out / MANIFEST_FILE).exists():
             table = pd.read_parquet(self.out / MANIFEST_FILE, columns=MANIFEST.names)
             keys = self._read_keys()
-            # A key is good for the very files that it was noted for.
+            # A key counts only for files of the digest that it was written with.
             table = table.merge(keys.astype("string"), on=["id", "digest"], how="left").fillna({"key": ""})
             rows = {str(record["id"]): Row(**record) for record in table.to_dict("records")}
         for entry in self._journal():
@@ -113,7 +113,7 @@ class Folder:
     def note(self, entry: dict[str, Any]) -> None:
         """Append one line to the journal and force it to disk."""
         with (self.out / JOURNAL).open("a", encoding="utf-8") as file:
-            # A line of its own, also after one that was cut short.
+            # On a new line, also after a line that was cut short.
             file.write("\n" + json.dumps(entry) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -142,7 +142,7 @@ class Folder:
         return True
 
     def distrust(self) -> None:
-        """Forget sizes and times: what there is will be compared by its content."""
+        """Forget sizes and times, so that files are compared by their content."""
         self._stats = {}
 
     def _stat(self, path: str) -> list[int] | None:
@@ -160,8 +160,8 @@ class Folder:
                 (self.out / path).unlink(missing_ok=True)
 
     def accept(self, row: Row) -> Row:
-        """Move a worker's files into place. The journal first forgets the item, so a kill between two renames is
-        seen as an item not done."""
+        """Move a worker's files into place. The journal first forgets the item, so after a kill between
+        two renames the item counts as not done."""
         self.note({"id": row.id, "key": None})
         for path in self.paths(row.id):
             target = self.out / path

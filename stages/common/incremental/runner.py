@@ -37,8 +37,8 @@ class Item:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-# Fills the scratch folder with the item's files. Raises Rejected for an item that is not wanted, Failed (or anything
-# else) for one that could not be made, StageError when no item can be made.
+# Fills the scratch folder with the item's files. Raises Rejected for an item that is not wanted, Failed (or any other
+# error) for one that could not be made, StageError when no item can be made.
 Work = Callable[[Item, Path], None]
 
 
@@ -67,8 +67,8 @@ def run_items(
         keys: parquet file outside `out` for the items' keys; its name says which folder it belongs to.
         needs: all that the files depend on besides the items.
         base: jobs, backend and the share of failures that is tolerated.
-        rules: what only rejections rest on, as a JSON value: when it changes, rejected items are looked at anew and
-            finished ones stay.
+        rules: what only rejections depend on, as a JSON value: when it changes, rejected items are examined again
+            and finished ones stay.
         force: every item is worked on.
         recheck: files are compared by their content, also those whose size and time are as written.
 
@@ -110,9 +110,11 @@ def _current(
     final = [row for item, row in rows.items() if row and folder.is_current(row, keys[item], rejection_keys[item])]
     with ThreadPoolExecutor(cores()) as pool:
         intact = pool.map(lambda row: row.status != "ok" or folder.is_intact(row), final)
-        told = tqdm(zip(final, intact, strict=True), total=len(final), desc=f"{name}: checking", delay=5, leave=False)
+        progress = tqdm(
+            zip(final, intact, strict=True), total=len(final), desc=f"{name}: checking", delay=5, leave=False
+        )
         kept = {}
-        for row, whole in told:
+        for row, whole in progress:
             if whole:
                 kept[row.id] = row
             else:
@@ -169,8 +171,8 @@ def _register(backend: str) -> None:
 
 
 def _attempt(item: Item, work: Work, key: str, rejection_key: str, out: Path, files: Sequence[str]) -> Row:
-    """Do one item in a worker. An error becomes a row, except what would spoil every item after it: a StageError (the
-    stage cannot go on) and a full disk."""
+    """Do one item in a worker. An error becomes a row, except one that every item after it would meet: a StageError
+    (the stage cannot go on) or a full disk."""
     scratch = out / SCRATCH / safe_id(item.id)
     shutil.rmtree(scratch, ignore_errors=True)
     for template in files:

@@ -36,8 +36,8 @@ class Backbone:
             load_matching(model, weights)
         self._size, self._width, self._device = size, model.num_features, device
         self._mean, self._std = (torch.tensor(value, device=device).view(3, 1, 1) for value in (mean, std))
-        # Frames come with their colours last; a convolution takes them so, and is faster. A frozen graph has its
-        # normalisation layers folded into the convolutions.
+        # Frames are stored with channels last, and convolutions are faster on that layout. Freezing the graph folds
+        # normalisation layers into convolutions.
         example = torch.zeros(1, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             model = model.eval().to(device, memory_format=torch.channels_last)

@@ -29,13 +29,13 @@ class Clip:
 
     @property
     def image_size(self) -> int:
-        """Side of the square the model looks at, in pixels."""
+        """Side of the model's square input, in pixels."""
         size = self.model.visual.image_size
         return int(size[0] if isinstance(size, tuple | list) else size)
 
     def transform(self, *, squash: bool = False, **augmentation: Any) -> Any:
         """open_clip's transform: for training where augmentation options are given, for evaluation otherwise;
-        `squash` looks at the whole picture, its aspect not kept."""
+        `squash` resizes the whole picture to a square, its aspect not kept."""
         from open_clip import image_transform
 
         steps = self.preprocess | ({"resize_mode": "squash"} if squash else {})
@@ -102,7 +102,7 @@ def _from_file(path: Path, start: str) -> Clip:
         raise StageError(f"quiltnet.model: {path} not found: see stages/quiltnet/configs for those there are")
     config = read_json(path)
     preprocess, image_weights = config.pop("preprocess_cfg"), config.pop("image_tower_weights", "")
-    config.pop("custom_text", None)  # this one has its text tower apart in any case
+    config.pop("custom_text", None)  # CustomTextCLIP below always has a separate text tower
     text = config["text_cfg"]
     here, tokenizer = text, open_clip.tokenizer.SimpleTokenizer(context_length=text["context_length"])
     if place := text.get("hf_model_name"):
@@ -154,13 +154,13 @@ def _quick_gelu(name: str, start: str, config: dict[str, Any]) -> bool:
     """
     from open_clip import get_pretrained_cfg
 
-    own, plain = bool(config.get("quick_gelu")), name.removesuffix("-quickgelu")
+    quick, plain = bool(config.get("quick_gelu")), name.removesuffix("-quickgelu")
     tag = get_pretrained_cfg(name, start) or get_pretrained_cfg(plain, start)
     if not tag:
-        return own
-    # A tag without the word stands for GELU, or for the activation of a model that comes in one form only.
-    learned = bool(tag.get("quick_gelu", own and name == plain))
-    if own and not learned:
+        return quick
+    # A tag that does not say means GELU, or the activation of a model that exists in one form only.
+    learned = bool(tag.get("quick_gelu", quick and name == plain))
+    if quick and not learned:
         raise StageError(f"model '{name}': the weights '{start}' have learned without QuickGELU: use '{plain}'")
     return learned
 

@@ -1,4 +1,4 @@
-"""The device that tensors are on, and how many threads a worker may use."""
+"""What a model runs on: which device, and how many threads, so that workers do not crowd each other out."""
 
 import os
 
@@ -20,7 +20,7 @@ def cores() -> int:
 
 
 def limit_threads(jobs: int, at_once: int = 1) -> int:
-    """Share the cores among `jobs` workers (-1: one a core), each doing `at_once` things in parallel.
+    """Share the cores among `jobs` workers (-1: one a core), each running `at_once` computations in parallel.
 
     Sets torch's and OpenCV's threads and returns their number.
     """

@@ -15,7 +15,7 @@ from stages.common.models.device import cores
 
 Tower = Callable[[Any], Vectors]
 
-AHEAD = 2  # batches that are decoded while the model looks at another
+AHEAD = 2  # batches that are decoded while the model embeds another
 
 
 def embed_images(
@@ -33,7 +33,7 @@ def embed_images(
 
     Args:
         read: gives the encoded image of a reference; it is called from several threads.
-        squash: the whole picture is looked at, its aspect not kept, whatever the model was trained with.
+        squash: resize the whole picture to a square, its aspect not kept, however the model was trained.
         tower: what `image_tower` gives for this model, batch size and device, where several sets are embedded.
 
     Raises StageError that names an image which cannot be decoded. Memory holds a few batches, not the set.

@@ -1,8 +1,8 @@
-"""One set of processor instructions for all.
+"""The same processor instructions on every machine, so that results are the same.
 
-Numeric libraries pick theirs by processor, and each set rounds its own way. AVX2 is what x86-64 processors of the last
-ten years share. Where it is missing, or on another architecture, libraries choose for themselves. MKL, which training
-and embeddings multiply with, is left alone: what it offers for this is four times slower.
+Numeric libraries choose instructions by processor, and rounding differs between them. AVX2 is what x86-64 processors of
+the last ten years share. Where it is missing, or on another architecture, libraries choose for themselves. MKL, which
+multiplies matrices in training and embeddings, is left alone: its reproducible mode is four times slower.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""What stages and libraries say: all of it in a log of each run, what matters on the terminal too, each line once.
+"""Logging: everything that stages and libraries log goes to a file per run; what matters is shown once on the terminal.
 
-Worker processes write to the same file. They start with an import and nothing else, so the run's log is named in the
-environment and stages.common joins it (`join_log`).
+Worker processes write to the same file. They begin with nothing but an import, so an environment variable names the
+log of the run, and importing stages.common joins it (`join_log`).
 """
 
 import hashlib
@@ -22,14 +22,14 @@ KEPT = 20  # logs of a stage
 VARIABLE = "QUILT_LOG"  # a run's log, its title, and "verbose" or nothing, a line each
 WIDTH = 300  # letters of a line on the terminal
 
-# Kept from the terminal: notes to developers, and lines of libraries that are known to mean nothing here.
+# Not shown on the terminal: warnings for developers, and lines of libraries that are known to be harmless here.
 NOISE = re.compile(
     r"py\.warnings: (Future|Deprecation|PendingDeprecation|Resource|Import|Syntax)Warning: "
     r"|py\.warnings: UserWarning: torchcodec is not installed correctly"  # sound is decoded by PyAV
     r"|py\.warnings: UserWarning: Unused augmentation cfg items.*\['color_jitter', 'color_jitter_prob'\]"  # it is used
     r"|transformers\S*: Some weights of .* were not used when initializing BertModel: \['pooler"  # CLIP has its own
     r"|transformers\S*: `loss_type=None` was set"
-    r"|whisperx\S*: No active speech found|yt_dlp: "  # rows of the manifest say so
+    r"|whisperx\S*: No active speech found|yt_dlp: "  # the manifest has these
 )
 PLACE = re.compile(r" \(\S+:\d+\)$")  # where in the code a warning was given
 
@@ -40,20 +40,20 @@ def logged(title: str, verbose: bool) -> Iterator[None]:
     LOGS.mkdir(parents=True, exist_ok=True)
     for old in sorted(LOGS.glob(f"{title}.*.log"))[: 1 - KEPT]:
         old.unlink(missing_ok=True)
-        shutil.rmtree(_said(old), ignore_errors=True)
+        shutil.rmtree(_shown_folder(old), ignore_errors=True)
     path = LOGS.resolve() / f"{title}.{datetime.now():%Y%m%dT%H%M%S}.{os.getpid()}.log"
-    _said(path).mkdir()
+    _shown_folder(path).mkdir()
     os.environ[VARIABLE] = "\n".join([str(path), title, "verbose" if verbose else ""])
     join_log()
     try:
         yield
     finally:
         del os.environ[VARIABLE]
-        shutil.rmtree(_said(path), ignore_errors=True)
+        shutil.rmtree(_shown_folder(path), ignore_errors=True)
 
 
 def join_log() -> None:
-    """Send what this process says to the log of the run that it belongs to, where it belongs to one."""
+    """Send what this process logs to the log of the run that it belongs to, if there is one."""
     path, title, verbose = os.environ.get(VARIABLE, "\n\n").split("\n")
     if not path or not Path(path).parent.is_dir():  # a worker on another machine
         return
@@ -63,16 +63,16 @@ def join_log() -> None:
     if not verbose:
         first = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started
         terminal.setLevel(logging.WARNING if first else logging.ERROR)
-        terminal.addFilter(_Once(_said(Path(path))))
+        terminal.addFilter(_Once(_shown_folder(Path(path))))
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
-    logging.setLoggerClass(_Heard)
+    logging.setLoggerClass(_PropagatingLogger)
     logging.captureWarnings(True)
     warnings.simplefilter("default")
     warnings.formatwarning = _with_place
 
 
-class _Heard(logging.Logger):
-    """A logger that speaks through the root's handlers, even where its library gives it a terminal of its own."""
+class _PropagatingLogger(logging.Logger):
+    """A logger that uses the root's handlers alone, even where its library adds a terminal handler."""
 
     @property
     def propagate(self) -> bool:
@@ -96,7 +96,7 @@ class _Terminal(logging.Handler):
 
 
 class _OneLine(logging.Formatter):
-    """`stage: warning: what was said`, without line breaks, in bounded length."""
+    """`stage: warning: message`, without line breaks, in bounded length."""
 
     def __init__(self, title: str) -> None:
         super().__init__()
@@ -107,18 +107,18 @@ class _OneLine(logging.Formatter):
 
 
 class _Once(logging.Filter):
-    """Lets each line pass once in all processes of a run: who says it first leaves a mark in the folder `said`."""
+    """Lets each line pass once in all processes of a run: the first process that logs it makes a file in `shown`."""
 
-    def __init__(self, said: Path) -> None:
+    def __init__(self, shown: Path) -> None:
         super().__init__()
-        self.said = said
+        self.shown = shown
 
     def filter(self, record: logging.LogRecord) -> bool:
         line = _line(record)
         if NOISE.match(f"{record.name}: {line}"):
             return False
         try:
-            (self.said / hashlib.sha256(line.encode(errors="replace")).hexdigest()[:32]).touch(exist_ok=False)
+            (self.shown / hashlib.sha256(line.encode(errors="replace")).hexdigest()[:32]).touch(exist_ok=False)
         except OSError:
             return False
         return True
@@ -128,7 +128,7 @@ def _line(record: logging.LogRecord) -> str:
     return " ".join(PLACE.sub("", record.getMessage()).split())
 
 
-def _said(log: Path) -> Path:
+def _shown_folder(log: Path) -> Path:
     return log.with_suffix(".said")
 
 

@@ -1,11 +1,11 @@
-"""What a page has to say of the data that it rests on."""
+"""Notes for cards and reports on the data that they are made from: whether it is the demo's."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 DEMO = Path("data/demo")
-NOTE = "note.txt"  # in the dataset's folder: its note, for whatever is made of it
+NOTE = "note.txt"  # in the dataset's folder: its note, for the model's card
 PLACES = (
     "videos.catalog",
     *(f"sources.{name}.folder" for name in ("pubmed", "openpath", "laion", "table")),

@@ -18,7 +18,7 @@ STAGES = Path(__file__).parents[2]
 
 
 T = TypeVar("T")
-Operational = Annotated[T, "operational"]  # of how, where or how fast work is done: no result depends on it
+Operational = Annotated[T, "operational"]  # how, where or how fast work is done: no result depends on it
 Lists = Annotated[T, "lists"]  # a folder whose .txt lists name files and folders elsewhere, a line each
 Place = Annotated[T, "place"]  # a parameter that may name files or folders on this machine
 
@@ -29,10 +29,12 @@ class ParamsModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
     uses: ClassVar[tuple[str, ...]] = ()
-    renamed: ClassVar[Mapping[str, str]] = {}  # earlier names of parameters, by which they are no longer known
+    renamed: ClassVar[
+        Mapping[str, str]
+    ] = {}  # earlier name of a parameter to its name now; the earlier one is an error
 
     def results(self) -> dict[str, Any]:
-        """The parameters that what is made depends on, as JSON values: all but Operational ones."""
+        """The parameters that results depend on, as JSON values: all but Operational ones."""
         found = {}
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
@@ -97,7 +99,7 @@ class Base(ParamsModel):
 def load_all_params(path: Path = PARAMS_FILE) -> dict[str, ParamsModel]:
     """Return the parameters of every stage in `path`, validated against `stages.STAGE.params.Params`.
 
-    Raises StageError naming the file, the key and the mend when anything is unknown, missing, of a wrong type or
+    Raises StageError naming the file, the key and the remedy when anything is unknown, missing, of a wrong type or
     out of range. Every stage calls this, so a mistake in the last section stops the first stage.
     """
     try:
@@ -146,7 +148,7 @@ def _validate(path: Path, name: str, values: Any) -> ParamsModel:
     except ValidationError as error:
         errors = error.errors()
         old = [phrase for one in errors if (phrase := _renamed(schema, name, one))]
-        # Where a parameter goes by its earlier name, the one that is missing is no news.
+        # A parameter under its earlier name is unknown, and missing under its new one: one phrase says both.
         phrases = old or [_explain(schema, name, one) for one in errors]
         raise StageError(f"{path}: " + "; ".join(phrases)) from None
 

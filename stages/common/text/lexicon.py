@@ -44,7 +44,7 @@ class Lexicon:
     def entities(self, text: str) -> list[Entity]:
         """Terms in `text` on word boundaries, longest match, left to right.
 
-        Case does not count, but for abbreviations, which must be in capitals; a hyphen is as good as a space.
+        Case does not matter, except that abbreviations must be in capitals; a hyphen equals a space.
         """
         plain = f" {normal(text)} "
         spans = [
@@ -61,7 +61,7 @@ class Lexicon:
 
 
 def normal(text: str) -> str:
-    """`text` as terms are matched: in lower case, a space for each hyphen or underscore; no longer, no shorter."""
+    """`text` as terms are matched: in lower case, a space for each hyphen or underscore; of the same length."""
     lower = text.lower()
     return (lower if len(lower) == len(text) else text).translate(SPACES)
 
