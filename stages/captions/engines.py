@@ -1,4 +1,4 @@
-"""Ways to correct and sort what was said, behind one face."""
+"""Caption engines: ways to correct and sort sentences, with one interface."""
 
 from pathlib import Path
 from typing import Protocol

@@ -1,4 +1,5 @@
-"""The engine `llm`: a language model proposes, the lexicon disposes. Nothing a model writes becomes text of its own."""
+"""The engine `llm`: a language model proposes corrections, the lexicon accepts or refuses each. No text that the model
+writes becomes a caption."""
 
 import re
 from collections import Counter

@@ -97,7 +97,8 @@ def _refused(repairs: list[Repair]) -> dict[str, int]:
 
 
 def negated(text: str, entity: Entity) -> bool:
-    """Whether `text` says that `entity`, found in it, is not there."""
+    """Whether `text` says that `entity`, found in it, is absent: by the words around it, as NegEx does (Chapman et al.
+    2001)."""
     lower = text.lower()
     found = (BEFORE.search(lower[: entity.start]), AFTER.search(lower[entity.end :]))
     return any(match is not None and _reaches(match.group("between")) for match in found)

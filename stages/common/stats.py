@@ -14,9 +14,6 @@ def interval(rounds: Sequence[float] | Floats) -> list[float]:
     return [float(value) for value in np.nanpercentile(rounds, PERCENTILES)]
 
 
-from stages.common.data.arrays import Floats
-
-
 def bootstrap(
     measure: Callable[[Ints], float],
     count: int,

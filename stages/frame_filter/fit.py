@@ -209,7 +209,7 @@ def measure(table: pd.DataFrame, truth: Truth, found: Truth, threshold: float, s
 
 
 def vary(image: Picture, histology: bool, rng: np.random.Generator) -> Picture:
-    """Return a random part of `image`, mirrored, each colour's optical density stronger or weaker.
+    """Augmentation: a random part of `image`, mirrored, each colour's optical density stronger or weaker.
 
     Stains differ between laboratories far more than the colours of photographs do, so `histology` varies more: that is
     what lets a filter that has seen haematoxylin and eosin know tissue in brown.

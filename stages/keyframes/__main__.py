@@ -1,6 +1,6 @@
 """Cut videos into holds and keep one clean image of each that shows histology: data/videos in, data/keyframes out.
 
-Contact sheets for eyes go to reports/keyframes.
+Contact sheets, for people to look at, go to reports/keyframes.
 """
 
 import functools

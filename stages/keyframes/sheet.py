@@ -1,4 +1,4 @@
-"""Contact sheets: all clean images of a video on one picture, for eyes."""
+"""Contact sheets: all clean images of a video on one picture, for people to look at."""
 
 import io
 from pathlib import Path

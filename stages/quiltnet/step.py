@@ -134,8 +134,10 @@ def make_loss(params: Params, rank: int, world: int) -> Any:
 
 
 def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
-    """Return loss(image_features, text_features, scale, group, own, broken), giving the loss and the number of samples
-    left out, both scalars.
+    """CLIP's contrastive loss, with a mask over false negatives.
+
+    Returns loss(image_features, text_features, scale, group, own, broken), giving the loss and the number of
+    samples left out, both scalars.
 
     It is open_clip's ClipLoss, local with gathered gradients, except that with `mask_false_negatives` a text is no
     negative of an image that has a text of the same group (`group` (n,) of the texts in the batch, `own` (n, k) of

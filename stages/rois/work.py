@@ -1,4 +1,4 @@
-"""One video's cursor trace, its gestures, and the regions of interest (ROI) that they circle."""
+"""One video's cursor trace, its gestures, and the region of interest (ROI) of each."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Look before the leap: what a site says of a video, and what a small copy of it shows, before the large download."""
+"""Pre-screening of a video on a site, before its large download: by what the site says, and by a small copy."""
 
 import shutil
 from collections.abc import Iterator

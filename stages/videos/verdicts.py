@@ -1,4 +1,4 @@
-"""Which videos of the catalog are to be fetched, and what makes a verdict stand."""
+"""Which videos of the catalog are fetched, and when an earlier verdict is kept."""
 
 import functools
 from pathlib import Path
@@ -38,7 +38,7 @@ def against(item: Item, params: Params, withdrawn: set[str], media: Path) -> str
 
 
 def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[str], partial: Path) -> pd.DataFrame:
-    """Look at small copies; return the manifest of that. A verdict stands when the frame filter is fitted anew.
+    """Look at small copies; return the manifest of that. A verdict is kept when the frame filter is fitted again.
 
     To fetch small copies of all that was ever rejected for each change of the filter would take days; keyframes judges
     what was fetched in full by the new filter anyway. How many verdicts are by an earlier one is said.

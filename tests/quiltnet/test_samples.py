@@ -12,6 +12,7 @@ from conftest import ROOT
 
 from stages.common.data.tars import read_tar, write_tar
 from stages.common.errors import StageError
+from stages.common.tables.dataset import DATASET_TABLE
 from stages.quiltnet.loader import Loader, SampleView
 from stages.quiltnet.samples import batches_of, order_of, read_samples, subset_of
 
@@ -98,7 +99,8 @@ def test_orders_differ_by_epoch_and_hold_every_sample(shards):
 
 def test_a_subset_is_a_query_and_takes_texts_not_only_images(shards, tmp_path):
     rows = [(f"naevus{n}_{m}", "quilt" if m else "laion") for n in range(6) for m in range(2)]
-    pd.DataFrame(rows, columns=["pair_id", "source"]).to_parquet(tmp_path / "pairs.parquet")
+    table = pd.DataFrame(rows, columns=["pair_id", "source"]).reindex(columns=DATASET_TABLE.names)
+    DATASET_TABLE.write(tmp_path / "pairs.parquet", table)
     chosen = subset_of(tmp_path / "pairs.parquet", "source != 'laion'")
     samples = read_samples(shards, "train", chosen)
     assert samples.texts.to_pylist() == 6 * ["microscopy of a naevus"]

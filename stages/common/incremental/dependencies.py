@@ -38,7 +38,7 @@ class Dependencies:
     libraries: tuple[str, ...] = ()
 
     def digest(self) -> str:
-        """One hex digest of it all."""
+        """One hex digest of all of them."""
         params = self.params if isinstance(self.params, ParamsModel) else None
         parts = {
             "code": code_digest(*self.code),

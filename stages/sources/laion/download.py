@@ -38,7 +38,7 @@ class Download:
 
 
 class _Refused(Exception):
-    """There is nothing to be had at an address; see stages.common.retry.Passing for what may yet be had."""
+    """An address gives nothing, and will not later; stages.common.retry.Passing is for what may come later."""
 
     def __init__(self, reason: str, message: str = "") -> None:
         super().__init__(reason, message)

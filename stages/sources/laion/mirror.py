@@ -28,4 +28,4 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not news."""
+        """Nothing: requests are not logged."""
