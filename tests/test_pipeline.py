@@ -194,7 +194,6 @@ class TestRun:
 
     def test_a_run_from_scratch_elsewhere_gives_the_same_lock(self, scratch, tmp_path):
         other = Scratch.clone(tmp_path)
-        other.edit("jobs: 1 ", "jobs: 2 ")
         other.ran("dvc", "repro", "preflight")
         for part in ("catalog", "evalsets"):  # take longest to draw; tests/demo shows that they repeat
             shutil.copytree(scratch.folder / "data/demo" / part, other.folder / "data/demo" / part)
