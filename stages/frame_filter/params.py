@@ -24,5 +24,5 @@ class Params(ParamsModel):
     variations: int = Field(ge=0, le=50)
     folds: int = Field(ge=2)
     leave_out: str
-    published: Place[str]
     more_flags: list[FlagName]
+    published: Place[str]
