@@ -17,7 +17,8 @@ def linear_probe(one: Labelled, params: Params, metric: str, seed: int) -> dict[
     """Return {fraction: {mean, std}} of the protocol's `metric` on test images, over `probe_seeds` draws of labels.
 
     The regularisation is chosen on the official validation split, or, where there is none, for each draw on a quarter
-    of its training images. Sets without an official split are cut in half by class, with `seed`.
+    of its training images. Sets with no official side to learn from are cut in half by class, with
+    `seed`.
     """
     train, validation, test = _splits(one, seed)
     result = {}
@@ -33,7 +34,7 @@ def linear_probe(one: Labelled, params: Params, metric: str, seed: int) -> dict[
 def _splits(one: Labelled, seed: int) -> tuple[Rows, Rows, Rows]:
     from sklearn.model_selection import train_test_split
 
-    if (one.table.split == "").all():
+    if not (one.table.split == "train").any():
         rows = np.arange(len(one.label))
         train, test = train_test_split(rows, test_size=0.5, stratify=one.label, random_state=seed)
         return np.sort(train), rows[:0], np.sort(test)
