@@ -17,8 +17,7 @@ def linear_probe(one: Labelled, params: Params, metric: str, seed: int) -> dict[
     """Return {fraction: {mean, std}} of the protocol's `metric` on test images, over `probe_seeds` draws of labels.
 
     The regularisation is chosen on the official validation split, or, where there is none, for each draw on a quarter
-    of its training images. Sets with no official side to learn from are cut in half by class, with
-    `seed`.
+    of its training images. Sets with no official side to learn from are cut in half by class, with `seed`.
     """
     train, validation, test = _splits(one, seed)
     result = {}
