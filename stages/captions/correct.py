@@ -16,18 +16,18 @@ WORD = re.compile(r"[A-Za-z][A-Za-z']*")
 STOP = re.compile(r"[.,;:?!]")
 NAME = re.compile(r"(?<=[a-z,] )(?<!\b(?:[Dd]r|[Mm]r|[Mm]s) )(?<!\b[Mm]rs )(?<!octor )(?<!rofessor )[A-Z][a-z]+")
 ARTICLES = ("a", "an")
-LONGEST = 3  # words that one term may have been heard as
-CONSONANTS = 5  # that must all be right for everyday words to have been a term
-WIDER = 0.05  # likeness that a find may lack for each word more that it explains
+LONGEST = 3  # words, at most, that are written for one misheard term
+CONSONANTS = 5  # consonants, at least, that must all agree before everyday words are taken for a term
+WIDER = 0.05  # similarity that a match may lack for each further word that it explains
 SURE_CONSONANTS = 7  # the same where one of the words is a term itself
-NEARLY = 0.9  # likeness of a term in another form, as villus for villous
-RARE = 40  # concepts of the whole lexicon that a word may occur in and still tell which one is meant
-EVERYDAY = 20000  # most common words: after an article they are likely to be what was said
+NEARLY = 0.9  # similarity of a term in another form, as villus for villous
+RARE = 40  # concepts of the lexicon, at most, of a word that shows which term is meant
+EVERYDAY = 20000  # most common words: after an article they are probably right
 
 
 @dataclass(frozen=True)
 class Correction:
-    """`from_` was heard, `to` is meant; `score` is the likeness in 0..1."""
+    """`from_` was transcribed, `to` is meant; `score` is their similarity in 0..1."""
 
     from_: str
     to: str
@@ -48,7 +48,7 @@ def proposer(engine: str, words: str, suspects: set[str]) -> str:
 
 @dataclass(frozen=True)
 class Repair:
-    """A sentence with its replacements made, in order, and how many more were proposed than were made, by whom."""
+    """A corrected sentence, its corrections in order, and the number of refused proposals of each method."""
 
     text: str
     made: list[Correction]
@@ -57,7 +57,7 @@ class Repair:
 
 @dataclass(frozen=True)
 class _Find:
-    """Words begin to begin + count - 1 were meant to be `term`."""
+    """`count` words, from word number `begin` on, stand for `term`."""
 
     score: float
     count: int
@@ -66,7 +66,7 @@ class _Find:
 
 
 class Corrector:
-    """Finds phrases that are no English and no term, and the term that sounds and looks most like them."""
+    """Finds phrases that are neither English nor a term, and the term that is most similar in sound and spelling."""
 
     def __init__(self, lexicon: Lexicon, params: Params) -> None:
         self.lexicon = lexicon
@@ -75,7 +75,7 @@ class Corrector:
         self._concepts_with = dict(zip(lexicon.words.word, lexicon.words.concepts, strict=True))
 
     def correct(self, text: str) -> Repair:
-        """Return `text` repaired."""
+        """Return `text` with its corrections."""
         words, suspects = list(WORD.finditer(text)), self.suspects(text)
         taken: set[int] = set()
         chosen: dict[int, _Find] = {}
@@ -95,7 +95,7 @@ class Corrector:
         return Repair(out + text[position:], made)
 
     def _finds(self, text: str, words: list[re.Match[str]], suspects: set[str]) -> Iterator[_Find]:
-        """Every run of words that may have been a term, by each of the ways to tell."""
+        """Every run of words that may stand for a term, by each of the three methods."""
         heard = [match.group().lower() for match in words]
         closed = self._closed(text, words)
         stopped = [STOP.match(text, word.end()) is not None for word in words]
@@ -112,10 +112,10 @@ class Corrector:
             yield from self._anchored(heard, closed, stopped, begin)
 
     def _closed(self, text: str, words: list[re.Match[str]]) -> list[bool]:
-        """For each word whether it is part of a term of several words that was heard right.
+        """For each word, whether it is part of a term of several words that was transcribed correctly.
 
-        One with stop words ("carcinoma of the ovary") may begin in the middle of another, and closes nothing unless it
-        is in the glossary.
+        A term with stop words ("carcinoma of the ovary") may begin in the middle of another one, so it counts only if
+        it is in the glossary.
         """
         stops, own = stopwords(self.params.nltk_data), self.candidates.glossary
         found = ((entity, normal(entity.term)) for entity in self.lexicon.entities(text))
@@ -125,8 +125,8 @@ class Corrector:
     def suspects(self, text: str) -> set[str]:
         """Words of RAKE phrases that are neither in the lexicon nor everyday English.
 
-        A name within a sentence is suspect however common it is, unless a title says that it is a person's: narrators
-        speak of tissue, and a recogniser that never heard a term writes a name for it (Desmond for desmin).
+        A name within a sentence is suspect however common it is, unless a title shows that it is a person's: narrators
+        speak of tissue, and a recogniser writes names for terms that it does not know (Desmond for desmin).
         """
         names = {match.group().lower() for match in NAME.finditer(text)}
         return {
@@ -139,7 +139,7 @@ class Corrector:
         }
 
     def _unknown(self, window: list[str], suspects: set[str]) -> Likeness | None:
-        """A window with a word that is neither English nor medical, not edged by stop words, by its likeness."""
+        """The term most similar to a window with a suspect word, unless a stop word begins or ends the window."""
         stops = stopwords(self.params.nltk_data)
         if suspects.isdisjoint(window) or window[0] in stops or window[-1] in stops:
             return None
@@ -147,12 +147,12 @@ class Corrector:
         found = self.candidates.closest(heard)
         if found is None or letters(found.term) == heard:
             return None
-        # A window that holds the term already, in whatever form, has nothing to be repaired but what is beside it.
+        # Where another word of the window is the term already, in any form, the suspect word is something else.
         right = (word for word in window if word not in suspects)
         return None if any(likeness(word, found.term).score >= NEARLY for word in right) else found
 
     def _split(self, window: list[str]) -> Likeness | None:
-        """A term that was heard as several everyday words: spelt like it, or with every consonant like it."""
+        """A term that was transcribed as several everyday words: with all of its letters, or all of its consonants."""
         stops = stopwords(self.params.nltk_data)
         if len(window) == 1 or window[-1] in stops:
             return None
@@ -172,7 +172,7 @@ class Corrector:
         return best if best is not None and best.score >= self.params.min_similarity else None
 
     def _anchored(self, heard: list[str], closed: list[bool], stopped: list[bool], place: int) -> Iterator[_Find]:
-        """Terms of several words of which the word at `place` was heard right, and the others nearly so."""
+        """Terms of several words of which the word at `place` is right and the others are similar."""
         for parts in self.candidates.with_word.get(heard[place], ()):
             where = parts.index(heard[place])
             behind = len(parts) - where - 1
@@ -185,7 +185,7 @@ class Corrector:
                         yield _Find(score, end - begin, begin, " ".join(parts))
 
     def _completes(self, window: list[str], parts: tuple[str, ...]) -> float:
-        """How sure it is that `window` was meant to be the term `parts`, or 0."""
+        """The similarity of `window` to the term `parts`, or 0 where it is not convincing."""
         right = [word for word in window if word in parts]
         heard, meant = ([word for word in side if word not in right] for side in (window, parts))
         stops = stopwords(self.params.nltk_data)
@@ -194,7 +194,7 @@ class Corrector:
             return 0.0
         near = likeness(" ".join(heard), " ".join(meant))
         if near.score < NEARLY and len(heard) == 1 and self._concepts_with.get(heard[0], 0) > RARE:
-            return 0.0  # a word that many terms have was probably heard right
+            return 0.0  # a word of many terms was probably transcribed correctly
         rare = min(self._concepts_with.get(word, 0) for word in right) <= RARE
         telling = near.score >= self.params.min_anchored if rare or len(right) > 1 else near.sound == 1
         return likeness(" ".join(window), " ".join(parts)).score if telling else 0.0

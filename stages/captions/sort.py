@@ -11,7 +11,7 @@ from stages.common.text.lexicon import Entity
 
 FIELDS = Path(__file__).parent / "sub_pathologies.yaml"
 WEIGHTS = {"names": 3.0, "signs": 1.0}
-FLOOR = 0.1  # what speaks for any field before a word is said
+FLOOR = 0.1  # score of every field before any word counts
 MEDICAL = frozenset({"Anatomy", "Cell", "Disease", "Finding", "Neoplasm", "Stain", "Substance", "Tissue"})
 
 
@@ -28,13 +28,13 @@ def kind(text: str, entities: list[Entity], cues: tuple[str, ...]) -> str:
 
 @functools.cache
 def fields() -> dict[str, dict[str, list[str]]]:
-    """The 18 sub-pathology fields of the paper (section 3), each with words that speak for it: names and signs."""
+    """The 18 sub-pathology fields of the paper (section 3), each with words that indicate it: names and signs."""
     tree: dict[str, dict[str, list[str]]] = read_yaml(FIELDS)
     return tree
 
 
 def sub_pathology(title: str, text: str, top: int = 3) -> list[dict[str, Any]]:
-    """Return the `top` fields with a probability each: their shares of what speaks for any.
+    """Return the `top` fields with a probability each: their shares of the scores of all fields.
 
     A word counts by the logarithm of how often it is said, so that many different words beat one that is repeated; the
     title counts five times, a name three times as much as a sign.

@@ -1,4 +1,4 @@
-"""The pairs under the column names of the released QUILT table, for those who come from it."""
+"""The pairs under the column names of the released QUILT table, for users of that release."""
 
 from typing import Any
 
@@ -26,8 +26,8 @@ def quilt_table(pairs: pd.DataFrame, holds: pd.DataFrame, sentences: dict[str, l
     """Return one row a pair, in the order of `pairs`, with COLUMNS.
 
     `holds` are all videos' keyframes by hold_id, `sentences` the captions of each video. roi_text, noisy_text and
-    corrected_text are those of all that is said over the hold. The split is empty: it is told by the stage dataset,
-    for every source alike. single_wsi is 0 where the frame filter sees several panels (unknown: 1).
+    corrected_text are those of all sentences said during the hold. The split is empty: the stage dataset decides
+    it, for all sources alike. single_wsi is 0 where the frame filter sees several panels (unknown: 1).
     """
     own = holds.loc[pairs.hold_id]
     said = [

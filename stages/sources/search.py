@@ -18,7 +18,7 @@ from stages.sources.pubmed.packages import ARTICLE, GRAPHICS, MAX_BYTES
 WITHOUT_KEY, WITH_KEY = 3, 10  # requests a second that NCBI allows
 TOOL = "quilt1m-pipeline"
 FOUND, ASKED = "articles.json", "searches.json"
-QUESTION = ("first_year", "last_year", "per_keyword")  # what a keyword's list rests on
+QUESTION = ("first_year", "last_year", "per_keyword")  # parameters on which a keyword's list depends
 T = TypeVar("T")
 S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
@@ -71,7 +71,7 @@ def _note(known: dict[str, Any], keyword: str, found: Iterable[str]) -> None:
 
 
 class Client:
-    """NCBI's search and PMC's bucket, within NCBI's rate limit, again with back-off where a failure may pass."""
+    """NCBI's search and PMC's bucket, within NCBI's rate limit, with retries after failures that may be temporary."""
 
     def __init__(self, params: Search) -> None:
         import requests

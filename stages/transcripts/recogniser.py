@@ -15,14 +15,14 @@ from stages.transcripts.sound import SAMPLE_RATE, Samples
 from stages.transcripts.words import by_alignment, by_attention
 
 ENGLISH = "en"
-VAD_STEP_S = 2.5  # between the 5 s that the voice-activity model hears at once; whisperx's 0.5 s takes 5 times longer
-LISTENED = 4  # half minutes from which the language is recognised
-SURE = 0.5  # probability from which a language is believed (faster-whisper's own threshold)
+VAD_STEP_S = 2.5  # between windows of 5 s of the voice-activity model; whisperx's 0.5 s takes 5 times as long
+LISTENED = 4  # half minutes of sound in which the language is detected
+SURE = 0.5  # probability from which a language counts as detected (faster-whisper's own threshold)
 
 
 @functools.cache
 def load(params: Params, device: str, threads: int) -> Any:
-    """Return whisperx's pipeline for `params`; raises StageError for a model that cannot be had.
+    """Return whisperx's pipeline for `params`; raises StageError for a model that is not available.
 
     A packaged or local model is a folder in CTranslate2 form; its model.bin must have `params.sha256`, where given.
     """
@@ -30,7 +30,7 @@ def load(params: Params, device: str, threads: int) -> Any:
     from whisperx.asr import WhisperModel
 
     class Model(WhisperModel):
-        """Keeps what its encoder made of each batch, so that words can be timed without encoding again."""
+        """Keeps the encoder's output of each batch, so that words can be timed without encoding again."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
@@ -64,10 +64,10 @@ def load(params: Params, device: str, threads: int) -> Any:
 def transcribe(pipeline: Any, windows: Iterable[Samples], params: Params, device: str) -> dict[str, Any]:
     """Return {language, audio_s, segments: [{start, end, text, words}], dropped: [{start, end, text, reason}]}.
 
-    `windows` are pieces of mono sound at SAMPLE_RATE, one after the other; two are held at once. What is being said
-    when a piece ends is heard again, from its beginning, with the next. A word is {word, start, end, score}, times in
-    seconds, from wav2vec2 alignment (`params.words` = align) or from Whisper's cross-attention (attention);
-    `interpolated` is true where alignment had to leave it to its neighbours. Raises Rejected("language").
+    `windows` are pieces of mono sound at SAMPLE_RATE, one after the other; two are held at once. A segment that may
+    go on beyond the end of a piece is transcribed again, from its start, with the next. A word is {word, start, end,
+    score}, times in seconds, from wav2vec2 alignment (`params.words` = align) or from Whisper's cross-attention
+    (attention); `interpolated` is true where its time comes from its neighbours. Raises Rejected("language").
     """
     listener = _Listener(pipeline, params, device)
     held: Samples | None = None
@@ -85,8 +85,8 @@ def transcribe(pipeline: Any, windows: Iterable[Samples], params: Params, device
 def check_language(pipeline: Any, audio: Samples) -> None:
     """Raise Rejected("language") when a multilingual model is sure that `audio` begins in another language.
 
-    Two minutes are listened to; silence and music are no language. A model or parameter for English only knows nothing
-    else.
+    The first two minutes count; silence and music are no language. A model or a parameter for English only is not
+    asked.
     """
     if pipeline.preset_language or not pipeline.model.model.is_multilingual or not len(audio):
         return
@@ -99,7 +99,7 @@ def check_language(pipeline: Any, audio: Samples) -> None:
 
 @dataclass
 class _Listener:
-    """What was heard so far; `begin` is where in the recording, in seconds, the next sound belongs."""
+    """The transcript so far; `begin` is the time in the recording, in seconds, at which the next sound starts."""
 
     pipeline: Any
     params: Params
@@ -109,7 +109,7 @@ class _Listener:
     dropped: list[dict[str, Any]] = field(default_factory=list)
 
     def hear(self, audio: Samples, last: bool) -> Samples:
-        """Take in `audio`; return its end, where somebody may still be speaking, to be heard again with more."""
+        """Transcribe `audio`; return its end, where a segment may not be over, to be transcribed again with more."""
         if not len(audio):
             return audio
         self.pipeline.model.encoded.clear()
@@ -132,7 +132,7 @@ class _Listener:
         return audio[cut:]
 
     def _timed(self, heard: list[dict[str, Any]], believed: list[bool], audio: Samples) -> list[dict[str, Any]]:
-        """The segments that are believed, with their words."""
+        """The segments that are not hallucinated, with their words."""
         if self.params.words == "align":
             kept = [segment for segment, good in zip(heard, believed, strict=False) if good]
             return by_alignment(kept, audio, ENGLISH, self.params.align_model, self.device) if kept else []

@@ -20,12 +20,12 @@ from stages.videos.prescreen import prescreen
 from stages.videos.rules import check_facts, check_file
 
 MODEL, PRESCREENED = Path("models/frame_filter"), Path("data/videos/prescreened")
-RULES = {"min_duration_s", "max_subscribers", "languages"}  # parameters that only rejections rest on
-VERSION = "1"  # of what is fetched: an edit of this stage must not fetch everything anew
+RULES = {"min_duration_s", "max_subscribers", "languages"}  # parameters that decide only which videos are rejected
+VERSION = "1"  # of what is fetched; raise it to fetch all again, which an edit of this stage does not do
 
 
 def against(item: Item, params: Params, withdrawn: set[str], media: Path) -> str:
-    """The rule that a video breaks by what is known of it without asking its site again, or ""."""
+    """The rule that a video breaks by what is known without asking its site again, or ""."""
     record = media / f"{item.id}.json"
     known = read_json(record) if record.exists() else {}
     try:
@@ -40,8 +40,9 @@ def against(item: Item, params: Params, withdrawn: set[str], media: Path) -> str
 def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[str], partial: Path) -> pd.DataFrame:
     """Look at small copies; return the manifest of that. A verdict stands when the frame filter is fitted anew.
 
-    To fetch small copies of all that was ever rejected for each change of the filter would take days; keyframes judges
-    what was fetched in full by the new filter anyway. How many verdicts are by an earlier one is said.
+    Fetching the small copies of all rejected videos again for each change of the filter would take days, and keyframes
+    applies the new filter to videos that were fetched in full anyway. The number of verdicts by an earlier filter is
+    printed.
     """
     rules, device = load_params("keyframes")[0].prescreening, pick_device(base.device)
     work = functools.partial(
@@ -81,7 +82,7 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
 
 
 def _checked_again(manifest: pd.DataFrame, rules: PrescreeningRules) -> pd.DataFrame:
-    """The manifest with what passed under earlier bars, and does not under today's, as rejected."""
+    """The manifest, in which videos that passed earlier thresholds, but not today's, are rejected."""
     for place in manifest.index[manifest.status == "ok"]:
         shares = read_json(PRESCREENED / f"{manifest.id[place]}.json")
         if shares["copy"] and (reason := reason_against(shares["histology"], shares["narrative"], rules)):
