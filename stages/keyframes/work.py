@@ -26,7 +26,7 @@ from stages.keyframes.scan import Cut, StillImage, scan
 COLUMNS = ("hold_id", "start_s", "end_s", "histology_prob", "magnification", "width", "height", "image")
 QUALITY = ("blur", "background", *(f"flag_{name}" for name in FLAGS))
 ALIKE = 0.95  # cosine of two clean images' features below which they are not compared further
-GAP_S = 1.0  # seconds; two holds of one view with no longer gap are one
+GAP_S = 1.0  # two holds of one view this close together are one
 
 
 def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int, device: str) -> None:
@@ -74,7 +74,7 @@ class _Album:
     _images_seen: list[tuple[np.ndarray, np.ndarray, str]] = field(default_factory=list)
 
     def add(self, still: StillImage) -> None:
-        """Keep `still` if it is histology. An earlier view's image is used again, and a hold right after it extended."""
+        """Keep `still` if it is histology. An earlier view's image is used again; a hold right after it goes on."""
         predicted = self.frame_filter.predict([still.image])
         features, score = predicted.features[0], float(predicted.histology[0])
         if not self.frame_filter.is_histology(score):

@@ -50,8 +50,8 @@ def _by_padded_holds(
 def _by_words(
     holds: pd.DataFrame, number: int, sentence: dict[str, Any], params: Params, gestures: pd.DataFrame
 ) -> list[Match]:
-    """The hold on screen for most words of the sentence, or for some of them while the cursor points into it; else, if the
-    camera still moves, the hold that begins within `ahead_s`.
+    """The hold on screen for most words of the sentence, or for some of them while the cursor points into it; else, if
+    the camera still moves, the hold that begins within `ahead_s`.
 
     Confidence is the share of words said during the hold. Pointing raises it halfway to 1; for a hold that is still to
     come it is halved.

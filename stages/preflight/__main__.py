@@ -26,7 +26,7 @@ def run(base: Base, what: str) -> dict[str, Any]:
     if what == "deps":
         return {"stages": sum(write_lines(path, all_params) for path in PIPELINES)}
     check(all_params)
-    link_named_files(all_params)  # only after the check: a mistaken value must leave no links behind
+    link_named_files(all_params)  # only now: a mistaken value is to leave nothing behind
     write_json(CHECKED, {"stages": sorted(all_params)})
     return {"stages": len(all_params)}
 
