@@ -31,7 +31,7 @@ SPELLINGS = (  # how terms from Greek and Latin are written, and what a recognis
 
 
 @dataclass(frozen=True)
-class Likeness:
+class Similarity:
     """A term and its similarity to the words of the transcript: in spelling and in sound, each 0..1."""
 
     term: str
@@ -73,7 +73,7 @@ class Candidates:
                 self.with_word[part].append(parts)
         self.closest = functools.lru_cache(1 << 16)(self._closest)
 
-    def _closest(self, heard: str) -> Likeness | None:
+    def _closest(self, heard: str) -> Similarity | None:
         """The candidate most similar to the joined letters `heard`, if similar enough; the glossary is preferred."""
         length = len(plain(heard))
         first, last = np.searchsorted(self._lengths, [length * (1 - APART), length * (1 + APART) + 1])
@@ -85,15 +85,15 @@ class Candidates:
         best = int(scores.argmax())
         if scores[best] < self._min_similarity:
             return None
-        return Likeness(self._terms[first + best], float(spelling[best]) / 100, float(sounds[best]) / 100)
+        return Similarity(self._terms[first + best], float(spelling[best]) / 100, float(sounds[best]) / 100)
 
 
-def likeness(heard: str, term: str) -> Likeness:
+def similarity(heard: str, term: str) -> Similarity:
     """How similar the words `heard` are to `term`."""
     from rapidfuzz import fuzz
 
     a, b = letters(heard), letters(term)
-    return Likeness(term, fuzz.ratio(plain(a), plain(b)) / 100, fuzz.ratio(sound(a), sound(b)) / 100)
+    return Similarity(term, fuzz.ratio(plain(a), plain(b)) / 100, fuzz.ratio(sound(a), sound(b)) / 100)
 
 
 def letters(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from stages.captions.candidates import SHORTEST, Candidates, Likeness, letters, likeness, sound
+from stages.captions.candidates import SHORTEST, Candidates, Similarity, letters, similarity, sound
 from stages.captions.params import Params
 from stages.captions.phrases import keyphrases, stopwords
 from stages.common.text.english import common, usual_pairs
@@ -40,7 +40,7 @@ class Correction:
         return {"from": values.pop("from_"), **values}
 
 
-def proposer(engine: str, words: str, suspects: set[str]) -> str:
+def proposed_by(engine: str, words: str, suspects: set[str]) -> str:
     """`engine`, with _unconditioned added where none of the `words` was suspected: the paper's two kinds of errors."""
     suspected = not suspects.isdisjoint(word.lower() for word in WORD.findall(words))
     return engine if suspected else f"{engine}_unconditioned"
@@ -56,7 +56,7 @@ class Repair:
 
 
 @dataclass(frozen=True)
-class _Find:
+class _Proposal:
     """`count` words, from word number `begin` on, stand for `term`."""
 
     score: float
@@ -78,23 +78,23 @@ class Corrector:
         """Return `text` with its corrections."""
         words, suspects = list(WORD.finditer(text)), self.suspects(text)
         taken: set[int] = set()
-        chosen: dict[int, _Find] = {}
-        for find in sorted(
-            self._finds(text, words, suspects), key=lambda one: (-one.score - WIDER * one.count, one.begin)
+        chosen: dict[int, _Proposal] = {}
+        for proposal in sorted(
+            self._proposals(text, words, suspects), key=lambda one: (-one.score - WIDER * one.count, one.begin)
         ):
-            if taken.isdisjoint(range(find.begin, find.begin + find.count)):
-                taken.update(range(find.begin, find.begin + find.count))
-                chosen[find.begin] = find
+            if taken.isdisjoint(range(proposal.begin, proposal.begin + proposal.count)):
+                taken.update(range(proposal.begin, proposal.begin + proposal.count))
+                chosen[proposal.begin] = proposal
         out, position, made = "", 0, []
-        for begin, find in sorted(chosen.items()):
-            first, last = words[begin].start(), words[begin + find.count - 1].end()
-            out += text[position:first] + find.term
-            by = proposer("lexicon", text[first:last], suspects)
-            made.append(Correction(text[first:last], find.term, by, round(find.score, 3)))
+        for begin, proposal in sorted(chosen.items()):
+            first, last = words[begin].start(), words[begin + proposal.count - 1].end()
+            out += text[position:first] + proposal.term
+            by = proposed_by("lexicon", text[first:last], suspects)
+            made.append(Correction(text[first:last], proposal.term, by, round(proposal.score, 3)))
             position = last
         return Repair(out + text[position:], made)
 
-    def _finds(self, text: str, words: list[re.Match[str]], suspects: set[str]) -> Iterator[_Find]:
+    def _proposals(self, text: str, words: list[re.Match[str]], suspects: set[str]) -> Iterator[_Proposal]:
         """Every run of words that may stand for a term, by each of the three methods."""
         heard = [match.group().lower() for match in words]
         closed = self._closed(text, words)
@@ -106,7 +106,7 @@ class Corrector:
                 window = heard[begin : begin + count]
                 found = self._unknown(window, suspects) or self._split(window)
                 if found is not None:
-                    yield _Find(found.score, count, begin, found.term)
+                    yield _Proposal(found.score, count, begin, found.term)
                 if stopped[begin + count - 1]:
                     break
             yield from self._anchored(heard, closed, stopped, begin)
@@ -138,7 +138,7 @@ class Corrector:
             if word in names or not common(word, self.params.common_words)
         }
 
-    def _unknown(self, window: list[str], suspects: set[str]) -> Likeness | None:
+    def _unknown(self, window: list[str], suspects: set[str]) -> Similarity | None:
         """The term most similar to a window with a suspect word, unless a stop word begins or ends the window."""
         stops = stopwords(self.params.nltk_data)
         if suspects.isdisjoint(window) or window[0] in stops or window[-1] in stops:
@@ -149,9 +149,9 @@ class Corrector:
             return None
         # Where another word of the window is the term already, in any form, the suspect word is something else.
         right = (word for word in window if word not in suspects)
-        return None if any(likeness(word, found.term).score >= NEARLY for word in right) else found
+        return None if any(similarity(word, found.term).score >= NEARLY for word in right) else found
 
-    def _split(self, window: list[str]) -> Likeness | None:
+    def _split(self, window: list[str]) -> Similarity | None:
         """A term that was transcribed as several everyday words: with all of its letters, or all of its consonants."""
         stops = stopwords(self.params.nltk_data)
         if len(window) == 1 or window[-1] in stops:
@@ -162,16 +162,16 @@ class Corrector:
             return None
         heard = "".join(window)
         if term := self.candidates.spelt.get(heard):
-            return Likeness(term, 1.0, 1.0)
+            return Similarity(term, 1.0, 1.0)
         key = sound(heard)
         known = any(word in self.candidates.glossary for word in window)
         if len(key) < (SURE_CONSONANTS if known else CONSONANTS):
             return None
-        near = [likeness(heard, term) for term in self.candidates.sounding.get(key, ())]
+        near = [similarity(heard, term) for term in self.candidates.sounding.get(key, ())]
         best = max(near, key=lambda one: (one.spelling, one.term), default=None)
         return best if best is not None and best.score >= self.params.min_similarity else None
 
-    def _anchored(self, heard: list[str], closed: list[bool], stopped: list[bool], place: int) -> Iterator[_Find]:
+    def _anchored(self, heard: list[str], closed: list[bool], stopped: list[bool], place: int) -> Iterator[_Proposal]:
         """Terms of several words of which the word at `place` is right and the others are similar."""
         for parts in self.candidates.with_word.get(heard[place], ()):
             where = parts.index(heard[place])
@@ -182,7 +182,7 @@ class Corrector:
                     if begin < 0 or end > len(heard) or any(closed[begin:end]) or any(stopped[begin : end - 1]):
                         continue
                     if score := self._completes(heard[begin:end], parts):
-                        yield _Find(score, end - begin, begin, " ".join(parts))
+                        yield _Proposal(score, end - begin, begin, " ".join(parts))
 
     def _completes(self, window: list[str], parts: tuple[str, ...]) -> float:
         """The similarity of `window` to the term `parts`, or 0 where it is not convincing."""
@@ -192,9 +192,9 @@ class Corrector:
         edged = window[-1] in stops or (window[0] in stops and not (window[0] in ARTICLES and parts[0][0] == "a"))
         if not heard or not meant or edged:
             return 0.0
-        near = likeness(" ".join(heard), " ".join(meant))
+        near = similarity(" ".join(heard), " ".join(meant))
         if near.score < NEARLY and len(heard) == 1 and self._concepts_with.get(heard[0], 0) > RARE:
             return 0.0  # a word of many terms was probably transcribed correctly
         rare = min(self._concepts_with.get(word, 0) for word in right) <= RARE
         telling = near.score >= self.params.min_anchored if rare or len(right) > 1 else near.sound == 1
-        return likeness(" ".join(window), " ".join(parts)).score if telling else 0.0
+        return similarity(" ".join(window), " ".join(parts)).score if telling else 0.0

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stages.captions.candidates import likeness
+from stages.captions.candidates import similarity
 from stages.captions.chat import Chat
-from stages.captions.correct import Correction, Corrector, Repair, proposer
+from stages.captions.correct import Correction, Corrector, Repair, proposed_by
 from stages.captions.sort import fields
 
 BATCH = 20  # sentences in one question
@@ -103,9 +103,9 @@ class LlmEngine:
         made: list[Correction] = []
         refused: Counter[str] = Counter()
         for one in proposed:
-            by = proposer("llm", one.from_, suspects)
+            by = proposed_by("llm", one.from_, suspects)
             heard = re.search(rf"(?<!\w){re.escape(one.from_)}(?!\w)", text, re.IGNORECASE)
-            likely = likeness(one.from_, one.to).score
+            likely = similarity(one.from_, one.to).score
             known = one.to in self.corrector.lexicon and one.from_.lower() != one.to.lower()
             if heard is None or not known or likely < PLAUSIBLE:
                 refused[by] += 1

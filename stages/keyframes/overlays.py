@@ -44,7 +44,7 @@ class OverlayDetector:
         self._window.append((time, grey, hue))
 
     def table(self, start: float, end: float) -> pd.DataFrame:
-        """Marks from `start` to `end` seconds, in time order; see `marks_of` for the columns."""
+        """Overlays from `start` to `end` seconds, in time order; see `overlays_in` for the columns."""
         self._flush()
         rows = np.concatenate(self._rows) if self._rows else np.zeros((0, len(COLUMNS)), np.float32)
         rows = rows[(rows[:, 0] >= start) & (rows[:, 0] < end)]
@@ -60,7 +60,7 @@ class OverlayDetector:
             over, moved = ([self._union(masks) for masks in zip(*kind, strict=True)] for kind in self._masks(channels))
             for time, mask, change in zip(times, over, moved, strict=True):
                 if cv2.countNonZero(mask):
-                    self._rows += marks_of(time, mask, change)
+                    self._rows += overlays_in(time, mask, change)
         self._window.clear()
 
     def _masks(self, channels: list[tuple[Grey, ...]]) -> tuple[list[list[Mask]], list[list[Mask]]]:
@@ -96,7 +96,7 @@ def _as_bright(picture: Grey, still: Grey) -> Grey:
     return cv2.convertScaleAbs(picture, alpha=cv2.mean(still)[0] / max(1.0, cv2.mean(picture)[0]))
 
 
-def marks_of(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
+def overlays_in(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
     """Rows of COLUMNS for the overlays in `mask`, those that moved most first, then the largest.
 
     (x, y) is where an overlay points, (x0, y0, x1, y1) the box around it, both in 0..1 of the picture; `area` is its

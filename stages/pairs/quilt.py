@@ -30,7 +30,7 @@ def quilt_table(pairs: pd.DataFrame, holds: pd.DataFrame, sentences: dict[str, l
     it, for all sources alike. single_wsi is 0 where the frame filter sees several panels (unknown: 1).
     """
     own = holds.loc[pairs.hold_id]
-    said = [
+    spoken = [
         [line for line in sentences[row.video_id] if hold.start_s <= line["start"] < hold.end_s]
         for row, hold in zip(pairs.itertuples(), own.itertuples(), strict=True)
     ]
@@ -41,9 +41,9 @@ def quilt_table(pairs: pd.DataFrame, holds: pd.DataFrame, sentences: dict[str, l
             "subset": "quilt",
             "split": "",
             "pathology": pairs.sub_pathology.to_numpy(),
-            "roi_text": [str([line["text"] for line in lines if line["kind"] == "roi"]) for lines in said],
-            "noisy_text": [" ".join(line["raw"] for line in lines) for lines in said],
-            "corrected_text": [" ".join(line["text"] for line in lines) for lines in said],
+            "roi_text": [str([line["text"] for line in lines if line["kind"] == "roi"]) for lines in spoken],
+            "noisy_text": [" ".join(line["raw"] for line in lines) for lines in spoken],
+            "corrected_text": [" ".join(line["text"] for line in lines) for lines in spoken],
             "med_umls_ids": pairs.entities.to_numpy(),
             "magnification": pairs.magnification.to_numpy(),
             "height": pairs.height.to_numpy(),

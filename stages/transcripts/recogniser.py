@@ -16,8 +16,8 @@ from stages.transcripts.words import by_alignment, by_attention
 
 ENGLISH = "en"
 VAD_STEP_S = 2.5  # between windows of 5 s of the voice-activity model; whisperx's 0.5 s takes 5 times as long
-LISTENED = 4  # half minutes of sound in which the language is detected
-SURE = 0.5  # probability from which a language counts as detected (faster-whisper's own threshold)
+LANGUAGE_SEGMENTS = 4  # half minutes of sound in which the language is detected
+LANGUAGE_PROBABILITY = 0.5  # probability from which a language counts as detected (faster-whisper's own threshold)
 
 
 @functools.cache
@@ -69,17 +69,17 @@ def transcribe(pipeline: Any, windows: Iterable[Samples], params: Params, device
     score}, times in seconds, from wav2vec2 alignment (`params.words` = align) or from Whisper's cross-attention
     (attention); `interpolated` is true where its time comes from its neighbours. Raises Rejected("language").
     """
-    listener = _Listener(pipeline, params, device)
+    transcriber = _Transcriber(pipeline, params, device)
     held: Samples | None = None
     for window in windows:
         if held is None:
             check_language(pipeline, window)
             held = window
             continue
-        held = np.concatenate([listener.hear(held, last=False), window])
-    rest = listener.hear(held if held is not None else np.zeros(0, np.float32), last=True)
-    length = round(listener.begin + len(rest) / SAMPLE_RATE, 3)
-    return {"language": ENGLISH, "audio_s": length, "segments": listener.segments, "dropped": listener.dropped}
+        held = np.concatenate([transcriber.add(held, last=False), window])
+    rest = transcriber.add(held if held is not None else np.zeros(0, np.float32), last=True)
+    length = round(transcriber.begin + len(rest) / SAMPLE_RATE, 3)
+    return {"language": ENGLISH, "audio_s": length, "segments": transcriber.segments, "dropped": transcriber.dropped}
 
 
 def check_language(pipeline: Any, audio: Samples) -> None:
@@ -91,14 +91,14 @@ def check_language(pipeline: Any, audio: Samples) -> None:
     if pipeline.preset_language or not pipeline.model.model.is_multilingual or not len(audio):
         return
     language, probability, _ = pipeline.model.detect_language(
-        audio, language_detection_segments=LISTENED, language_detection_threshold=SURE
+        audio, language_detection_segments=LANGUAGE_SEGMENTS, language_detection_threshold=LANGUAGE_PROBABILITY
     )
-    if language != ENGLISH and probability >= SURE:
+    if language != ENGLISH and probability >= LANGUAGE_PROBABILITY:
         raise Rejected("language", f"{language}, probability {probability:.2f}")
 
 
 @dataclass
-class _Listener:
+class _Transcriber:
     """The transcript so far; `begin` is the time in the recording, in seconds, at which the next sound starts."""
 
     pipeline: Any
@@ -108,13 +108,13 @@ class _Listener:
     segments: list[dict[str, Any]] = field(default_factory=list)
     dropped: list[dict[str, Any]] = field(default_factory=list)
 
-    def hear(self, audio: Samples, last: bool) -> Samples:
+    def add(self, audio: Samples, last: bool) -> Samples:
         """Transcribe `audio`; return its end, where a segment may not be over, to be transcribed again with more."""
         if not len(audio):
             return audio
         self.pipeline.model.encoded.clear()
-        heard = self.pipeline.transcribe(audio, batch_size=self.params.batch_size, language=ENGLISH)["segments"]
-        whole = heard if last else heard[:-1]
+        recognised = self.pipeline.transcribe(audio, batch_size=self.params.batch_size, language=ENGLISH)["segments"]
+        whole = recognised if last else recognised[:-1]
         reasons = [
             hallucination(segment, before, self.params) for before, segment in zip([None, *whole], whole, strict=False)
         ]
@@ -123,21 +123,21 @@ class _Listener:
             for segment, reason in zip(whole, reasons, strict=True)
             if reason
         ]
-        timed = self._timed(heard, [not reason for reason in reasons], audio)
+        timed = self._timed(recognised, [not reason for reason in reasons], audio)
         self.segments += [self._moved(segment, "text", "words") for segment in timed if segment["words"]]
         if last:
             return audio
-        cut = int(heard[-1]["start"] * SAMPLE_RATE) if heard else len(audio)
+        cut = int(recognised[-1]["start"] * SAMPLE_RATE) if recognised else len(audio)
         self.begin = round(self.begin + cut / SAMPLE_RATE, 6)
         return audio[cut:]
 
-    def _timed(self, heard: list[dict[str, Any]], believed: list[bool], audio: Samples) -> list[dict[str, Any]]:
+    def _timed(self, recognised: list[dict[str, Any]], believed: list[bool], audio: Samples) -> list[dict[str, Any]]:
         """The segments that are not hallucinated, with their words."""
         if self.params.words == "align":
-            kept = [segment for segment, good in zip(heard, believed, strict=False) if good]
+            kept = [segment for segment, good in zip(recognised, believed, strict=False) if good]
             return by_alignment(kept, audio, ENGLISH, self.params.align_model, self.device) if kept else []
         model = self.pipeline.model
-        timed = by_attention(model, model.encoded, heard, ENGLISH)
+        timed = by_attention(model, model.encoded, recognised, ENGLISH)
         return [segment for segment, good in zip(timed, believed, strict=False) if good]
 
     def _moved(self, segment: dict[str, Any], *fields: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def fetch(item: Item, scratch: Path, params: Params, withdrawn: set[str], partia
         info = _about(item) if local else attempt(lambda: site.extract_info(item.data["place"], download=False), params)
         check_facts(info, params, withdrawn)
         done = attempt(lambda: site.process_ie_result(info, download=True), params)
-    _settle(folder, target)
+    _to_mp4(folder, target)
     shutil.rmtree(folder)
     record = {"video_id": item.id, "url": item.data["place"], "field": item.data.get("field", "")}
     record |= {name: done.get(name) for name in FIELDS}
@@ -54,7 +54,7 @@ def _about(item: Item) -> dict[str, Any]:
     return info | {"url": file.resolve().as_uri(), "ext": file.suffix[1:], "webpage_url": item.data["place"]}
 
 
-def _settle(folder: Path, target: Path) -> None:
+def _to_mp4(folder: Path, target: Path) -> None:
     """Give the downloaded file its final name; another container is remuxed to mp4, with the streams unchanged."""
     import av
     import imageio_ffmpeg

@@ -42,17 +42,17 @@ def probe(path: Path) -> dict[str, Any]:
     try:
         with av.open(str(path)) as container:
             video = container.streams.video[0]
-            said = float(container.duration or 0) / av.time_base
+            duration = float(container.duration or 0) / av.time_base
             begin = float(container.start_time or 0) / av.time_base
             last = max((float(p.pts * p.time_base) for p in container.demux(video) if p.pts is not None), default=0.0)
-            if last - begin < said - END_S:
-                raise _short(path, last - begin, said)
+            if last - begin < duration - END_S:
+                raise _truncated(path, last - begin, duration)
             container.seek(max(0, round((last - TAIL_S) * av.time_base)), backward=True)
             shown = max((frame.time for frame in container.decode(video) if frame.time is not None), default=0.0)
             if shown < last - END_S:
-                raise _short(path, shown - begin, said)
+                raise _truncated(path, shown - begin, duration)
             return {
-                "duration_s": round(said, 3),
+                "duration_s": round(duration, 3),
                 "width": video.width,
                 "height": video.height,
                 "fps": float(video.average_rate or 0),
@@ -62,5 +62,5 @@ def probe(path: Path) -> dict[str, Any]:
         raise Failed("unreadable", f"{path.name} is not a readable video: {error}") from None
 
 
-def _short(path: Path, last: float, said: float) -> Failed:
-    return Failed("truncated", f"{path.name} is truncated: it ends at {last:.1f} s of {said:.1f} s; fetch it again")
+def _truncated(path: Path, last: float, duration: float) -> Failed:
+    return Failed("truncated", f"{path.name} is truncated: it ends at {last:.1f} s of {duration:.1f} s; fetch it again")

@@ -17,7 +17,7 @@ T = TypeVar("T")
 LONGEST_S = 900.0  # longest wait before a retry
 
 # (pattern in a site's message, reason, whether the video is lost for good); the first pattern that matches counts.
-SAYINGS = (
+ERROR_MESSAGES = (
     (r"not a bot|captcha", "bot_check", False),
     (r"rate.?limit|too many requests|try again later", "rate_limited", False),
     (r"private video|video is private|members.only|join this channel", "private", True),
@@ -126,7 +126,7 @@ def classify(error: BaseException) -> tuple[str, bool]:
         if isinstance(cause, UnsupportedError):
             return "unsupported", True
     text = " ".join(str(cause) for cause in causes).lower()
-    for pattern, reason, permanent in SAYINGS:
+    for pattern, reason, permanent in ERROR_MESSAGES:
         if re.search(pattern, text):
             return reason, permanent
     network = any(isinstance(cause, TransportError | ContentTooShortError) for cause in causes)

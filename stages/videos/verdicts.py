@@ -55,7 +55,7 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
         jobs=base.jobs,
         device=device,
     )
-    bars = {"min_histology", "min_narrative"}
+    minima = {"min_histology", "min_narrative"}
     manifest, _ = run_items(
         items,
         work,
@@ -64,9 +64,9 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
         files=("{id}.json",),
         keys=KEYS / "videos_prescreened.parquet",
         needs=Dependencies(
-            params={"prescreen_height": params.prescreen_height, "version": VERSION} | rules.model_dump(exclude=bars)
+            params={"prescreen_height": params.prescreen_height, "version": VERSION} | rules.model_dump(exclude=minima)
         ),
-        rules=params.model_dump(include=RULES) | rules.model_dump(include=bars) | {"withdrawn": sorted(withdrawn)},
+        rules=params.model_dump(include=RULES) | rules.model_dump(include=minima) | {"withdrawn": sorted(withdrawn)},
         base=base,
         recheck=forced(),
     )
