@@ -19,7 +19,8 @@ from stages.captions.engines import engine
 from stages.common.data.files import jpeg, read_json, read_yaml
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import Evalset, load_protocol, read_evalset
-from stages.common.frame_filter.classifier import FLAGS, load_filter
+from stages.common.frame_filter.classifier import load_filter
+from stages.common.frame_filter.prediction import FLAGS
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.named import link_named_files
 from stages.common.stage.extensions import load_extension
@@ -175,7 +176,7 @@ def test_a_flag_is_taught_scored_and_noted(home, frames, stage_params, monkeypat
     (home / "dark.jpg").write_bytes(jpeg(Image.new("RGB", (300, 300), (40, 60, 120))))
     (home / "pale.jpg").write_bytes(jpeg(Image.new("RGB", (300, 300), (100, 120, 180))))
     table = fingerprints(["dark.jpg", "pale.jpg"], home / "model", 8, 1)
-    assert list(table.columns[-3:]) == ["flag_panels", "flag_ruler", "error"]
+    assert list(table.columns[-3:]) == ["flag_panels", "error", "flag_ruler"]
     assert table.flag_ruler[0] > table.flag_ruler[1]
 
 

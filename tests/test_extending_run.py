@@ -1,10 +1,9 @@
 """Parts of a user's own in a run of the pipeline: what runs, what is made, and what an edit of each runs again.
 
-The tests follow each other on the shared clone, which the last of them leaves as it was.
+The tests follow each other on one clone.
 """
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -21,6 +20,7 @@ LEGENDS = (
     "",
 )
 ATLAS = "{atlas: {read: 'extensions/atlas.py:read', folder: data/exports/atlas, suffix: .png}}"
+TISSUES = ("lymphocytes", "adipose", "naevus", "stroma")
 CHANGES = (
     ("more: {}", f"more: {ATLAS}"),
     ("  - openpath\n  - laion\n", "  - openpath\n  - laion\n  - atlas\n"),
@@ -40,37 +40,26 @@ def draw(path, tissue, seed):
 
 @pytest.fixture(scope="module")
 def extended(scratch):
-    """The clone with every part that the page adds, run once; afterwards as it was."""
-    scratch.ran("dvc", "repro")
-    params = (scratch.folder / "params.yaml").read_text()
-    shown = write_examples(scratch.folder)
-    for number, legend in enumerate(LEGENDS):
+    """The clone with every part that the page adds, run once."""
+    write_examples(scratch.folder)
+    for number, (tissue, legend) in enumerate(zip(TISSUES, LEGENDS, strict=True)):
         image = scratch.folder / f"data/exports/atlas/chapter{number}/{number}.png"
-        draw(image, ("lymphocytes", "adipose", "naevus", "stroma")[number], number)
+        draw(image, tissue, number)
         if legend:
             image.with_suffix(".txt").write_text(legend)
     for number in range(6):
-        draw(
-            scratch.folder / f"data/evalsets/tiles/{('gland', 'stroma')[number % 2]}_{number}.png", "stroma", 9 + number
-        )
+        name = f"{('gland', 'stroma')[number % 2]}_{number}.png"
+        draw(scratch.folder / "data/evalsets/tiles" / name, "stroma", 9 + number)
     for change in CHANGES:
         scratch.edit(*change)
-    scratch.ran_stages = scratch.ran("dvc", "repro")[0]
-    yield scratch
-    (scratch.folder / "params.yaml").write_text(params)
-    scratch.ran("dvc", "repro")
-    assert not (scratch.folder / "data/sources/more/atlas").exists()
-    assert not (scratch.folder / "reports/metrics/sources_atlas.json").exists()
-    for folder in ("extensions", "data/exports/atlas", "data/evalsets"):
-        shutil.rmtree(scratch.folder / folder)
-    for path in [path for path in shown if path.startswith("protocols/")]:
-        (scratch.folder / path).unlink()
+    scratch.first, _ = scratch.ran("dvc", "repro")
+    return scratch
 
 
 def test_every_part_takes_part_and_what_does_not_depend_on_it_does_not_run(extended):
     kept = {"frame_filter", "videos", "keyframes", "transcripts", "rois", "lexicon", "sources@pubmed", "sources@table"}
-    assert {"preflight", "sources_more@atlas", "captions", "dataset", "quiltnet"} | SETS <= set(extended.ran_stages)
-    assert kept & set(extended.ran_stages) == set()
+    assert {"preflight", "sources_more@atlas", "captions", "dataset", "quiltnet"} | SETS <= set(extended.first)
+    assert kept & set(extended.first) == set()
     assert extended.metrics("sources_atlas")["dropped"]["no_legend"] == 1
     dataset = extended.metrics("dataset")
     assert dataset["per_source"]["atlas"] == 2
@@ -125,3 +114,13 @@ def test_a_file_that_cannot_be_loaded_is_said_before_anything_is_removed(extende
     path.write_text(text)
     assert "preflight: error: dataset.filters: extensions/telling.py line" in extended.said
     assert (extended.folder / "data/dataset/pairs.parquet").exists()
+
+
+def test_a_source_that_leaves_takes_its_outputs_with_it(extended):
+    extended.edit(f"more: {ATLAS}", "more: {}")
+    extended.edit("  - atlas\n", "")
+    ran, _ = extended.ran("dvc", "repro", "dataset")
+    assert ran == ["preflight", "fingerprints", "dataset"]
+    assert not (extended.folder / "data/sources/more/atlas").exists()
+    assert not (extended.folder / "reports/metrics/sources_atlas.json").exists()
+    assert "atlas" not in extended.metrics("dataset")["per_source"]

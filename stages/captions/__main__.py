@@ -1,4 +1,4 @@
-"""Correct medical terms and sort what was said: transcripts and lexicon in, data/captions out."""
+"""Correct medical terms and sort sentences: transcripts and lexicon in, data/captions out."""
 
 import functools
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What may have been meant: terms of the lexicon, found by spelling and by sound."""
+"""Candidates for misheard words: terms of the lexicon that are similar in spelling and sound."""
 
 import functools
 import re
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from stages.common.text.lexicon import Lexicon
 
 SHORTEST = 5  # letters: shorter words sound like too many others
-USUAL = 5  # concepts a word occurs in before it is offered as a replacement: keeps acronyms and rarities out
+USUAL = 5  # concepts, at least, of a word that is offered as a replacement: keeps acronyms and rare words out
 GLOSSARY = "glossary"
-FAVOUR = 0.08  # likeness that a term needs more when it is not in the glossary, which is about what microscopes show
-APART = 0.4  # share of its length that a term may be longer or shorter than what was heard
-CUTOFF = 50  # of 100: below, neither spelling nor sound counts
+FAVOUR = 0.08  # more similarity needed by terms outside the glossary, which is about what microscopes show
+APART = 0.4  # share of the misheard words' length by which a term may be longer or shorter
+CUTOFF = 50  # of 100: a lower similarity, of spelling or of sound, counts as 0
 SPELLINGS = (  # how terms from Greek and Latin are written, and what a recogniser may write for the same sounds
     (r"ph", "f"),
     (r"ch", "k"),
@@ -31,8 +31,8 @@ SPELLINGS = (  # how terms from Greek and Latin are written, and what a recognis
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """A term and how much it is like what was heard: spelling and sound, each 0..1."""
+class Similarity:
+    """A term and its similarity to the words of the transcript: in spelling and in sound, each 0..1."""
 
     term: str
     spelling: float
@@ -45,7 +45,7 @@ class Likeness:
 
 
 class Candidates:
-    """The terms of the glossary and every usual word of the other vocabularies."""
+    """The terms of the glossary and every common word of the other vocabularies."""
 
     def __init__(self, lexicon: Lexicon, min_similarity: float) -> None:
         from rapidfuzz import fuzz, process
@@ -73,8 +73,8 @@ class Candidates:
                 self.with_word[part].append(parts)
         self.closest = functools.lru_cache(1 << 16)(self._closest)
 
-    def _closest(self, heard: str) -> Likeness | None:
-        """The candidate most like the joined letters `heard`, if it is like enough; the glossary is favoured."""
+    def _closest(self, heard: str) -> Similarity | None:
+        """The candidate most similar to the joined letters `heard`, if similar enough; the glossary is preferred."""
         length = len(plain(heard))
         first, last = np.searchsorted(self._lengths, [length * (1 - APART), length * (1 + APART) + 1])
         if first == last:
@@ -85,19 +85,19 @@ class Candidates:
         best = int(scores.argmax())
         if scores[best] < self._min_similarity:
             return None
-        return Likeness(self._terms[first + best], float(spelling[best]) / 100, float(sounds[best]) / 100)
+        return Similarity(self._terms[first + best], float(spelling[best]) / 100, float(sounds[best]) / 100)
 
 
-def likeness(heard: str, term: str) -> Likeness:
-    """How much the words `heard` are like `term`."""
+def similarity(heard: str, term: str) -> Similarity:
+    """How similar the words `heard` are to `term`."""
     from rapidfuzz import fuzz
 
     a, b = letters(heard), letters(term)
-    return Likeness(term, fuzz.ratio(plain(a), plain(b)) / 100, fuzz.ratio(sound(a), sound(b)) / 100)
+    return Similarity(term, fuzz.ratio(plain(a), plain(b)) / 100, fuzz.ratio(sound(a), sound(b)) / 100)
 
 
 def letters(text: str) -> str:
-    """The letters of `text`, in lower case and without what is between them."""
+    """The letters of `text` in lower case, without spaces and punctuation."""
     return re.sub(r"[^a-z]", "", text.lower())
 
 

@@ -31,10 +31,10 @@ class Chat:
         self._client: Any = None
 
     def ask(self, task: str, data: dict[str, Any], shape: type[Reply]) -> Reply:
-        """Return the reply to `task` on `data`, which the model is told to take for data, whatever it says.
+        """Return the reply to `task` on `data`, which the model is told never to follow as an instruction.
 
         Raises Failed("llm_unavailable") when the endpoint does not answer after `params.retries`, Failed("llm_reply")
-        when the replies are not of the shape, Failed("llm_budget") when the money is spent, StageError without a key.
+        when the replies are not of the shape, Failed("llm_budget") when the budget is spent, StageError without a key.
         """
         sent = {"model": self.params.name, "task": task, "data": data, "temperature": 0}
         key = hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
@@ -43,7 +43,7 @@ class Chat:
         return shape.model_validate(self._known[key]["reply"])
 
     def _valid(self, task: str, data: dict[str, Any], shape: type[Reply]) -> tuple[Reply, float]:
-        """A reply of the right shape and what it cost; a model that talks is asked once more."""
+        """A reply of the right shape and its cost; after any other reply the question is asked once more."""
         cost, wrong = 0.0, ""
         for _ in range(2):
             text, price = self._send(task, data, cost)
@@ -91,7 +91,7 @@ class Chat:
         self._known[key or str(len(self._known))] = line
         self._path.parent.mkdir(parents=True, exist_ok=True)
         text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
-        whole = text[: text.rfind("\n") + 1]  # a line that a kill cut off goes
+        whole = text[: text.rfind("\n") + 1]  # without a line that a killed run left incomplete
         self._path.write_text(whole + json.dumps(line, sort_keys=True) + "\n", encoding="utf-8")
 
     def _read(self) -> list[tuple[str, dict[str, Any]]]:
@@ -107,5 +107,5 @@ class Chat:
 
 
 def _inside(text: str) -> str:
-    """The outermost JSON object of a reply; models like to put words or a fence around it."""
+    """The outermost JSON object of a reply; models often put words or a code fence around it."""
     return text[text.find("{") : text.rfind("}") + 1]

@@ -20,7 +20,7 @@ KINDS = {kind: re.compile(pattern) for kind, pattern in PATTERNS.items()}
 def personal_data(text: str, terms: Container[str] = ()) -> list[str]:
     """Return the kinds of personal data in a sentence: email, address, phone, name, identifier, birth.
 
-    What looks like a name and is one of `terms` (lower case) is none: a recogniser hears doctors everywhere.
+    A name that ends in one of `terms` (lower case) is none: recognisers often write "doctor" by mistake.
     """
     found = []
     for kind, pattern in KINDS.items():

@@ -12,7 +12,7 @@ PAUSE_S = 1.5  # a silence this long ends a sentence even where the recogniser s
 
 @dataclass(frozen=True)
 class Sentence:
-    """Words said without a stop; `times` has the beginning and end of each, in seconds."""
+    """A spoken sentence; `times` has the start and end of each word, in seconds."""
 
     text: str
     start: float

@@ -11,7 +11,7 @@ from stages.common.text.lexicon import Entity
 
 FIELDS = Path(__file__).parent / "sub_pathologies.yaml"
 WEIGHTS = {"names": 3.0, "signs": 1.0}
-FLOOR = 0.1  # what speaks for any field before a word is said
+FLOOR = 0.1  # score of every field before any word counts
 MEDICAL = frozenset({"Anatomy", "Cell", "Disease", "Finding", "Neoplasm", "Stain", "Substance", "Tissue"})
 
 
@@ -28,7 +28,7 @@ def kind(text: str, entities: list[Entity], cues: tuple[str, ...]) -> Kind:
 
 @functools.cache
 def fields() -> dict[str, dict[str, list[str]]]:
-    """The 18 sub-pathology fields of the paper (section 3), each with words that speak for it: names and signs."""
+    """The 18 sub-pathology fields of the paper (section 3), each with words that indicate it: names and signs."""
     tree: dict[str, dict[str, list[str]]] = read_yaml(FIELDS)
     return tree
 
@@ -39,9 +39,9 @@ def sub_pathology(title: str, text: str, top: int = 3) -> list[SubPathology]:
     A word counts by the logarithm of how often it is said, so that many different words beat one that is repeated; the
     title counts five times, a name three times as much as a sign.
     """
-    said, heading = text.lower(), title.lower()
+    spoken, heading = text.lower(), title.lower()
     weights = {
-        field: FLOOR + sum(WEIGHTS[kind] * _weight(word, said, heading) for kind in WEIGHTS for word in words[kind])
+        field: FLOOR + sum(WEIGHTS[kind] * _weight(word, spoken, heading) for kind in WEIGHTS for word in words[kind])
         for field, words in fields().items()
     }
     total = sum(weights.values())
@@ -49,6 +49,6 @@ def sub_pathology(title: str, text: str, top: int = 3) -> list[SubPathology]:
     return [{"field": field, "probability": round(value / total, 3)} for field, value in ranked]
 
 
-def _weight(word: str, said: str, heading: str) -> float:
+def _weight(word: str, spoken: str, heading: str) -> float:
     pattern = rf"\b{re.escape(word)}"
-    return math.log2(1 + len(re.findall(pattern, said)) + 5 * len(re.findall(pattern, heading)))
+    return math.log2(1 + len(re.findall(pattern, spoken)) + 5 * len(re.findall(pattern, heading)))

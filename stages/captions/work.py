@@ -38,8 +38,8 @@ def _corrector(model: Path, params: str) -> Corrector:
 def captions(item: Item, scratch: Path, params: Params, model: Path, replies: Path, budget: float) -> None:
     """Write ID.json below `scratch`: {sentences, sub_pathology, refused}.
 
-    A sentence with personal data keeps its times and nothing else. `replies` is the folder of what a language model
-    has said, `budget` what it may cost. Raises as Chat does.
+    A sentence with personal data keeps its times and nothing else. `replies` is the folder with the replies of a
+    language model, `budget` what they may cost. Raises as Chat does.
     """
     corrector = _corrector(model, params.model_dump_json())
     mind = engine(params, corrector, replies / f"{item.id}.jsonl", budget)
@@ -91,7 +91,7 @@ def _silent(sentence: Sentence, found: list[str]) -> CaptionSentence:
 
 
 def _refused(repairs: list[Repair]) -> dict[str, int]:
-    """Proposals that were not made, by who proposed them."""
+    """Numbers of refused proposals of each method."""
     names = sorted({name for repair in repairs for name in repair.refused})
     return {name: sum(repair.refused.get(name, 0) for repair in repairs) for name in names}
 

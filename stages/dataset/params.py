@@ -29,10 +29,10 @@ class Params(ParamsModel):
     max_blur: float = Field(ge=0, le=1)
     max_background: float = Field(ge=0, le=1)
     flags: list[str]
-    filters: Place[list[str]]
     phash_distance: int = Field(ge=0, le=64)
     crop_cosine: float = Field(ge=0, le=1)
     text_jaccard: float = Field(gt=0, le=1)
+    filters: Place[list[str]]
     val_share: float = Field(ge=0, lt=1)
     test_share: float = Field(ge=0, lt=1)
     max_side: int = Field(ge=32)

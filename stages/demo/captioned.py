@@ -13,8 +13,8 @@ from stages.demo.script import caption, drawn, narration
 from stages.demo.tile import field_of
 
 COUNTS = {"small": (14, 110, 100), "tiny": (3, 12, 12)}  # articles, tweets, web images
-WAYS = ("exact", "rescaled", "recompressed", "cropped", "mirrored")  # in which images are copied around
-OWN = 3  # images of tissue that others have, too, between two of a source's own
+WAYS = ("exact", "rescaled", "recompressed", "cropped", "mirrored")  # how copies of images are altered
+OWN = 3  # images of classes that all sources have, between two of classes that only one has
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from stages.demo.captioned import COUNTS, WAYS, Captioned, copied, make
 from stages.demo.real import PHOTOGRAPHS, photograph
 from stages.demo.script import narration
 
-COPIED, LEAKED = 0.2, 0.1  # of the tweets and of the web images: planted besides
-TABLE = 4  # a table of one image for so many tweets
+COPIED, LEAKED = 0.2, 0.1  # shares of the tweets and of the web images that are added as duplicates and leaks
+TABLE = 4  # tweets for each image of the table
 MIRROR = "images.example.org"
 
 

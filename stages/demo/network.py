@@ -1,8 +1,8 @@
 """The voice's network, rewritten so that every processor works out the same numbers.
 
-As packaged it says other samples on other processors. Its weights are signed bytes, whose products overflow where there
-is no VNNI instruction; a sum in its softmax is as wide as the processor's registers; and since it rounds to bytes
-between layers, one last bit is enough to be heard.
+As packaged it gives different samples on different processors. Its weights are signed bytes, whose products overflow
+where there is no VNNI instruction; a sum in its softmax is as wide as the processor's registers; and since it rounds to
+bytes between layers, a difference in the last bit can become audible.
 """
 
 from typing import Any

@@ -52,7 +52,7 @@ def photograph(name: str) -> NDArray[np.uint8]:
 
 
 def real_slide(place: str) -> NDArray[np.uint8]:
-    """The photograph behind `place`, a tissue or "photo" and a name joined by a colon, lying on its longer side."""
+    """The photograph behind `place`, a tissue or "photo" and a name joined by a colon, its longer side across."""
     name, _, which = place.partition(":")
     if name == "photo":
         return photograph(which)

@@ -85,7 +85,7 @@ def _slide(place: str, rng: np.random.Generator) -> Image:
 
 
 def render(slide: Image, half: Image, view: SlideView) -> Image:
-    """Return what the camera sees, (HEIGHT, WIDTH, 3); `half` is the slide at half size, for looking from afar."""
+    """Return what the camera sees, (HEIGHT, WIDTH, 3); `half` is the slide at half size, for low magnifications."""
     source, scale = (half, view.scale / 2) if view.scale > 1.4 else (slide, view.scale)
     height, width = source.shape[:2]
     reach = np.array([WIDTH, HEIGHT]) * scale / 2

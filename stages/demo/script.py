@@ -199,7 +199,7 @@ def _on_slide(place: str, view: SlideView) -> SlideView:
 
 
 def _move(script: Script, rng: np.random.Generator, place: str, origin: SlideView, target: SlideView) -> None:
-    """Travel between two views, now and then with a stop too short to count and a word to the audience."""
+    """Move between two views, sometimes with a stop that is too short for a hold, sometimes with a remark."""
     if rng.random() < 0.3:
         middle = _on_slide(place, SlideView(origin.slide, (origin.x + target.x) / 2, 1 - origin.y, origin.scale))
         script.film("move", float(rng.uniform(1.0, 1.6)), view=origin, target=middle)

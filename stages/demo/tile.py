@@ -24,7 +24,7 @@ def field_of(tissue: str, side: int, rng: np.random.Generator) -> NDArray[np.uin
 def _laboratory(tile: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Stains of another hue and strength, a lens that may be out of focus, another lamp, a sensor's noise.
 
-    Without this a class is known by its colours alone, and nothing is left to learn.
+    Without this, colours alone would give a class away, and nothing would be left to learn.
     """
     density = -np.log(np.clip(tile.astype(np.float32) / 255, 0.02, 1))
     hue = np.eye(3) + rng.normal(0, 0.12, (3, 3))

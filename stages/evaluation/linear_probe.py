@@ -15,7 +15,7 @@ def linear_probe(evalset: Labelled, params: Params, metric: str, seed: int) -> d
     """Return {fraction: {mean, std}} of the protocol's `metric` on test images, over `probe_seeds` draws of labels.
 
     The regularisation is chosen on the official validation split, or, where there is none, for each draw on a quarter
-    of its training images. Sets without an official split are cut in half by class, with `seed`.
+    of its training images. Sets with no official side to learn from are cut in half by class, with `seed`.
     """
     train, validation, test = _splits(evalset, seed)
     result = {}
@@ -31,7 +31,7 @@ def linear_probe(evalset: Labelled, params: Params, metric: str, seed: int) -> d
 def _splits(evalset: Labelled, seed: int) -> tuple[Ints, Ints, Ints]:
     from sklearn.model_selection import train_test_split
 
-    if (evalset.table.split == "").all():
+    if not (evalset.table.split == "train").any():
         rows = np.arange(len(evalset.label))
         train, test = train_test_split(rows, test_size=0.5, stratify=evalset.label, random_state=seed)
         return np.sort(train), rows[:0], np.sort(test)

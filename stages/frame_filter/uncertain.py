@@ -64,7 +64,7 @@ def _closest(path: Path, model: Path, jobs: int, device: str) -> list[tuple[floa
                     size = round(picture.width * scale), round(picture.height * scale)
                     frames.append((picture.time, picture.reformat(*size, "rgb24").to_ndarray()))
     except av.FFmpegError:
-        return []  # such a video is a failure of the stages that need it, not of this aid
+        return []  # the stages that need this video report it
     scores = frame_filter.predict([image for _, image in frames]).histology
     order = np.argsort(np.abs(scores - frame_filter.threshold))[:PER_VIDEO]
     return [(abs(float(scores[i]) - frame_filter.threshold), safe_id(path.stem), *frames[i]) for i in order]

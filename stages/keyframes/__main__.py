@@ -70,7 +70,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
 
 
 def _metrics(tables: list[str]) -> dict[str, Any]:
-    """Counts over all holds; the share of their images that each flag spoils is at probability 0.5."""
+    """Counts over all holds; an image has a flag where its probability is at least 0.5."""
     import pandas as pd
 
     from stages.common.tables.keyframes import HOLDS

@@ -6,12 +6,12 @@ from numpy.typing import NDArray
 
 from stages.common.data.arrays import Grey
 
-WIDTH = 64  # pixels: where a cut is, is seen from afar
-APART = 2  # frames that two cuts are apart at least
-BRIGHTNESS = 128.0  # that every frame is brought to, so that a flickering lamp makes no cut
-DARKEST = 48.0  # mean grey level below which a frame is brightened no further
-RELATED = 0.2  # response of the phase correlation from which two frames show one scene, the camera moved
-KEPT = 8  # frames: more than PySceneDetect's decision is late
+WIDTH = 64  # pixels of the picture in which cuts are searched; details do not matter
+APART = 2  # frames between two cuts, at least
+BRIGHTNESS = 128.0  # mean grey level to which each frame is scaled, so that a flickering lamp makes no cut
+DARKEST = 48.0  # mean grey level; a darker frame is brightened by no more than one of this level
+RELATED = 0.2  # response of the phase correlation from which two frames show one scene after a camera movement
+KEPT = 8  # frames that are remembered; PySceneDetect decides on a cut fewer frames later
 
 
 class CutFinder:

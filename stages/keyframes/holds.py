@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from stages.common.data.arrays import Grey
 from stages.keyframes.motion import Anchor, Shift
 
-AT_REST = 0.2  # pixels of the grey frames from the resting place that count as there, in a picture without noise
-CREEP_S = 0.5  # at most so long does a slow movement go unseen
+AT_REST = 0.2  # pixels of the grey frames; this close to the resting position is at rest, in a picture without noise
+CREEP_S = 0.5  # seconds for which a slow movement may go unnoticed, at most
 
 T = TypeVar("T")
 
 
 @dataclass
 class Hold(Generic[T]):
-    """A still stretch: when it begins, when the next view begins (seconds), and an even sample of what it shows."""
+    """A static segment: its start, the start of the next view (both in seconds), and evenly spaced samples of it."""
 
     start: float
     end: float
@@ -53,10 +53,10 @@ class _Run(Generic[T]):
 class HoldFinder(Generic[T]):
     """Feed grey frames in time order; get each hold when it has ended.
 
-    A hold is a run of frames that stay within `max_shift` pixels of its first one. Where it truly begins and ends is
-    told afterwards, from the place at which most of its frames rest. A pan or zoom, however slow, carries the picture
-    past the tolerance; a run that spent its time on the way there is no hold. Memory is bounded: of a long hold every
-    second kept sample is dropped again.
+    A hold is a run of frames that stay within `max_shift` pixels of its first one. Its exact start and end
+    are computed when it is over, from the position at which most of its frames rest. A pan or zoom, however slow, moves
+    the picture beyond `max_shift` in the end; a run that moved all the time is no hold. Memory is bounded: once a hold
+    has too many samples, every second one is dropped.
     """
 
     def __init__(self, min_hold_s: float, max_shift: float, changed_block_fraction: float, keep: int) -> None:
@@ -67,14 +67,14 @@ class HoldFinder(Generic[T]):
         self._run: _Run[T] | None = None
 
     def shift(self, grey: Grey) -> Shift | None:
-        """Movement since the current run began, or None when `grey` is no part of it."""
+        """Movement since the current run began, or None when `grey` does not belong to it."""
         shift = self._run.anchor.shift(grey) if self._run else None
         return shift if shift is not None and shift.size <= self.max_shift else None
 
     def feed(self, time: float, grey: Grey, shift: Shift | None, sample: T | None = None) -> Iterator[Hold[T]]:
-        """Take one frame and its `shift`, as the method of that name gave it; `sample` is what a hold may keep of it.
+        """Take one frame and its `shift`, from the method of that name; `sample` is what a hold may keep of the frame.
 
-        The first frame of a run must come with one. Yields a hold that has just ended.
+        The first frame of a run needs a sample. Yields a hold that has just ended.
         """
         if shift is None:
             yield from self.finish(time)
@@ -95,9 +95,9 @@ class HoldFinder(Generic[T]):
 
 
 def _rest(times: NDArray[np.float64], shifts: NDArray[np.float32], max_shift: float) -> tuple[float, float]:
-    """When the picture comes to rest and when it leaves; (0, 0) when it crept all the time.
+    """When the picture comes to rest and when it moves again; (0, 0) if it moved slowly all the time.
 
-    `times` has one entry more than `shifts`: when the run was over.
+    `times` has one entry more than `shifts`: the end of the run.
     """
     third = max(1, len(shifts) // 3)
     crept = np.abs(np.median(shifts[:third], axis=0) - np.median(shifts[-third:], axis=0))
@@ -112,9 +112,9 @@ def _rest(times: NDArray[np.float64], shifts: NDArray[np.float32], max_shift: fl
 
 
 def _turn(times: NDArray[np.float64], away: NDArray[np.float32], seen: float) -> float:
-    """When a slow movement began or ended: its distances from the resting place, on a line, followed back to none.
+    """When a slow movement began or ended: where a line through its distances from the resting position reaches 0.
 
-    Without at least three distances it is `seen`, the first time at which it showed.
+    With fewer than three distances it is `seen`, the time at which the movement was noticed.
     """
     if len(away) < 3 or np.ptp(away) < 1e-3:
         return seen

@@ -12,10 +12,10 @@ Grid = NDArray[np.float32]
 Rows = NDArray[np.float32]
 
 GRID = (16, 9)  # blocks across and down; a cursor covers one or two
-NOISE = 2.0  # grey levels that compression may change a block of the small picture by
-TEXTURE = 3.0  # grey levels of deviation that make a block worth watching: bare background never moves
-UNEXPLAINED = 0.4  # share of a block's variance that a small shift leaves over when the block shows something else
-FAR = 0.9  # of the deviation of a picture: a change that is larger is no small shift, whatever the texture
+NOISE = 2.0  # grey levels by which compression may change a block of the small picture
+TEXTURE = 3.0  # grey levels of standard deviation from which a block counts: on bare background no movement shows
+UNEXPLAINED = 0.4  # share of a block's variance: if a small shift leaves more, the block shows something else
+FAR = 0.9  # of a picture's standard deviation: a larger change is never a small shift
 ROUNDS = 2  # of reweighting, so that blocks under a cursor do not count
 RIDGE = np.eye(3, dtype=np.float32) * 1e-3  # keeps a picture of lines in one direction solvable
 PY, PX = np.meshgrid(*(np.linspace(-1, 1, count, dtype=np.float32) for count in GRID[::-1]), indexing="ij")
@@ -39,8 +39,8 @@ class Anchor:
     """A grey frame, prepared so that later frames can be compared with it cheaply.
 
     The model is a small shift and zoom, solved by Lucas and Kanade's equations (1981) summed over all blocks, each
-    block free in brightness and weighted by how well it fits. Shifts beyond about one pixel are told by blocks that no
-    small shift explains. A cursor disturbs few blocks, flicker none.
+    block free in brightness and weighted by how well it fits. Shifts beyond about one pixel are recognised by
+    blocks that no small shift explains. A cursor disturbs few blocks, flicker none.
     """
 
     def __init__(self, grey: Grey, changed_block_fraction: float) -> None:
@@ -50,7 +50,7 @@ class Anchor:
         self._ready = False
 
     def _prepare(self) -> None:
-        """What later frames are compared by; left until one comes that may be near."""
+        """Compute what later frames are compared with; put off until the first frame that may be close."""
         self._ready = True
         self._grey = self._small.astype(np.float32)
         self._gx = cv2.Sobel(self._grey, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
@@ -67,7 +67,7 @@ class Anchor:
         self._hessian = np.stack([row.ravel() for row in rows], axis=1)
 
     def shift(self, grey: Grey) -> Shift | None:
-        """Return the movement from the anchor to `grey`, or None when it is not small or the scene is another."""
+        """Return the movement from the anchor to `grey`, or None when it is not small or the scene has changed."""
         change = cv2.subtract(grey, self._small, dtype=cv2.CV_32F)
         if float(cv2.meanStdDev(change)[1][0, 0]) > FAR * max(self._deviation, TEXTURE):
             return None

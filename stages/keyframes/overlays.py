@@ -1,4 +1,4 @@
-"""What lies over the still picture for a moment: the cursor, and strokes as they are drawn."""
+"""Overlays on the static picture of a hold: the cursor, and annotations while they are drawn."""
 
 from dataclasses import dataclass, field
 
@@ -14,22 +14,22 @@ Mask = NDArray[np.uint8]
 
 COLUMNS = ("t_s", "x", "y", "x0", "y0", "x1", "y1", "area", "changed")
 WINDOW_S = 30.0  # seconds of grey pictures that are kept at once
-STILLS = 15  # pictures of a window that its still picture is the median of
-SMALLEST = 10  # pixels of the grey picture that an overlay covers; the smallest cursor on a full-HD screen covers 14
+STILLS = 15  # pictures of a window whose median is its static picture
+SMALLEST = 10  # pixels of the grey picture that an overlay covers at least; the smallest cursor in full HD covers 14
 LARGEST = 0.02  # share of the picture that one overlay can cover
 CROWD = 12  # more overlays than this at once are noise, not pointers
-CURSOR = 0.09  # of the picture's long side: a longer overlay is a stroke, and what changed of it is the pen
-SYMMETRIC = 0.7  # overlap with itself turned around from which a cursor points with its middle
+CURSOR = 0.09  # of the picture's long side: a longer one is a stroke, and the pen is where it changed
+SYMMETRIC = 0.7  # overlap with itself, turned by 180 degrees, from which a cursor points with its centre
 EACH = 3  # overlays kept of one picture
 
 
 @dataclass
 class OverlayDetector:
-    """Feed the pictures of one still stretch; get the overlays on them as a table.
+    """Feed the pictures of one static segment; get the overlays on them as a table.
 
     An overlay, a cursor or an annotation, is a small region that differs by more than `overlay_threshold` levels, in
-    brightness or in hue, from everything within a pixel of it in the median picture of its half minute; edges that
-    tremble are none. Source: Quilt-LLaVA (arXiv 2312.04746) subtracts the median frame and thresholds.
+    brightness or in hue, from everything within a pixel of it in the median picture of its half minute, so that
+    trembling edges are none. Source: Quilt-LLaVA (arXiv 2312.04746) subtracts the median frame and thresholds.
     """
 
     overlay_threshold: int
@@ -44,7 +44,7 @@ class OverlayDetector:
         self._window.append((time, grey, hue))
 
     def table(self, start: float, end: float) -> pd.DataFrame:
-        """Marks from `start` to `end` seconds, in time order; see `marks_of` for the columns."""
+        """Overlays from `start` to `end` seconds, in time order; see `overlays_in` for the columns."""
         self._flush()
         rows = np.concatenate(self._rows) if self._rows else np.zeros((0, len(COLUMNS)), np.float32)
         rows = rows[(rows[:, 0] >= start) & (rows[:, 0] < end)]
@@ -60,11 +60,11 @@ class OverlayDetector:
             over, moved = ([self._union(masks) for masks in zip(*kind, strict=True)] for kind in self._masks(channels))
             for time, mask, change in zip(times, over, moved, strict=True):
                 if cv2.countNonZero(mask):
-                    self._rows += marks_of(time, mask, change)
+                    self._rows += overlays_in(time, mask, change)
         self._window.clear()
 
     def _masks(self, channels: list[tuple[Grey, ...]]) -> tuple[list[list[Mask]], list[list[Mask]]]:
-        """For each channel, what lies over the still picture, and what has moved since the picture before."""
+        """For each channel, masks of what differs from the static picture, and of what changed since the last one."""
         over, moved = [], []
         for pictures in channels:
             still = median([pictures[i] for i in np.unique(np.linspace(0, len(pictures) - 1, STILLS).astype(int))])
@@ -73,7 +73,7 @@ class OverlayDetector:
             low, high = cv2.erode(still, near), cv2.dilate(still, near)
             beyond = [cv2.max(cv2.subtract(picture, high), cv2.subtract(low, picture)) for picture in pictures]
             steps = [cv2.absdiff(a, b) for a, b in zip(pictures, pictures[:1] + pictures[:-1], strict=True)]
-            steps[0] = beyond[0]  # nothing came before: what is there has just come
+            steps[0] = beyond[0]  # there is no picture before: every overlay is new
             over.append([self._mask(picture) for picture in beyond])
             moved.append([self._mask(picture) for picture in steps])
         return over, moved
@@ -92,17 +92,17 @@ class OverlayDetector:
 
 
 def _as_bright(picture: Grey, still: Grey) -> Grey:
-    """`picture` under the light of `still`: a lamp that flickers moves nothing."""
+    """`picture` scaled to the brightness of `still`, so that a flickering lamp is no movement."""
     return cv2.convertScaleAbs(picture, alpha=cv2.mean(still)[0] / max(1.0, cv2.mean(picture)[0]))
 
 
-def marks_of(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
+def overlays_in(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
     """Rows of COLUMNS for the overlays in `mask`, those that moved most first, then the largest.
 
     (x, y) is where an overlay points, (x0, y0, x1, y1) the box around it, both in 0..1 of the picture; `area` is its
     share of the picture, `changed` the share of its pixels that differ from the picture before.
     """
-    # Nearly all of a mask is empty: only the box around what is there is looked at.
+    # Most of a mask is empty: only the box around its pixels is searched.
     left, top, across, down = cv2.boundingRect(mask)
     part = slice(top, top + down), slice(left, left + across)
     own, fresh = (np.ascontiguousarray(whole[part]) for whole in (mask, moved))
@@ -127,7 +127,7 @@ def marks_of(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
 
 
 def _points_at(own: Mask, fresh: Mask, stroke: bool) -> tuple[float, float]:
-    """Where in its box an overlay points: a stroke at what is new of it, a cursor with its middle or its upper left."""
+    """Where in its box an overlay points: a stroke at its new pixels, a cursor with its centre or its upper left."""
     if stroke and fresh.any():
         ys, xs = np.nonzero(fresh)
         return float(xs.mean()), float(ys.mean())

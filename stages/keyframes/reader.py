@@ -39,7 +39,7 @@ class Frame:
             luma = _plane(self.picture, 0)
         else:
             luma = self.picture.reformat(format="gray").to_ndarray()
-        # Halving first is OpenCV's fast way, and what is left to shrink is little.
+        # In two steps, since OpenCV is fast at halving and the second step has few pixels left.
         return shrink(shrink(luma, DETAIL), long_side)
 
     def hue(self, long_side: int) -> Grey:
@@ -78,7 +78,7 @@ class VideoReader:
         self.ahead = max(2, min(128, AHEAD_PIXELS // max(1, context.width * context.height)))
         self.fps = float(self._stream.average_rate or 25)
         self._origin = (self._container.start_time or 0) / av.time_base
-        self.end = 0.0  # when the last frame goes, once all were read
+        self.end = 0.0  # end of the last frame in seconds, known once all were read
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames in the order of their times; a frame without a time, or out of order, is left out."""

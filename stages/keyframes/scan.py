@@ -42,8 +42,8 @@ class StillImage:
 def scan(path: Path, params: Params, threads: int, prescreen_side: int) -> Iterator[Cut | SampledFrame | StillImage]:
     """Decode `path` once, in order, and yield what is found in it; memory does not grow with its length.
 
-    Frames are looked at `params.sample_fps` times a second, and all of them where the picture moves, so that times are
-    exact to the frame. `prescreen_side` is the long side, in pixels, of frames for pre-screening. Raises as VideoReader
+    Analyses `params.sample_fps` frames a second, and every frame where the picture moves, so that times are exact to
+    the frame. `prescreen_side` is the long side, in pixels, of frames for pre-screening. Raises as VideoReader
     does.
     """
     yield from _Scan(params, prescreen_side).run(VideoReader(path, threads))

@@ -42,7 +42,7 @@ def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int,
     Raises Rejected("no_histology"), Rejected("not_narrative") or Rejected("no_histology_hold") for a video that is no
     lecture over histology, and what VideoReader raises.
     """
-    threads = limit_threads(jobs, at_once=2)  # decoding goes on beside the rest
+    threads = limit_threads(jobs, at_once=2)  # decoding has a thread of its own
     frame_filter = load_filter(model, device)
     prescreening = Prescreening(frame_filter)
     album = _Album(item.id, params, frame_filter)
@@ -81,7 +81,7 @@ class _Album:
     _images_seen: list[tuple[np.ndarray, np.ndarray, str]] = field(default_factory=list)
 
     def add(self, still: StillImage) -> None:
-        """Keep `still` if it is histology. A view seen before shares its image; straight after it, it goes on."""
+        """Keep `still` if it is histology. An earlier view's image is used again; a hold right after it goes on."""
         predicted = self.frame_filter.predict([still.image])
         features, score = predicted.features[0], float(predicted.histology[0])
         if not self.frame_filter.is_histology(score):

@@ -19,7 +19,7 @@ from stages.lexicon.params import Params
 Term = tuple[str, str, str, str]  # name, concept id, semantic type, source
 MESH_TREES = {"A10": "Tissue", "A11": "Cell", "A": "Anatomy", "C04": "Neoplasm", "C": "Disease"}  # the longest counts
 ABNORMALITY = "HP:0000118"  # of HPO: phenotypic abnormality
-TOO_COMMON = 4000  # a single word of everyday English says nothing about medicine
+TOO_COMMON = 4000  # most common English words, which are no medical terms on their own
 GOOD_TERM = re.compile(r"[a-z][a-z0-9&' /]{2,60}")
 ABBREVIATION = re.compile(r"[A-Z][A-Z0-9]{1,5}")
 
@@ -43,7 +43,7 @@ def build(params: Params, out: Path, metrics: Path) -> dict[str, Any]:
 
 
 def _table(rows: list[Term]) -> pd.DataFrame:
-    """Every name and its plural as they are matched; names in the glossary always, others if they say something."""
+    """Names and their plurals as they are matched; all of the glossary, of others those that are no everyday words."""
     columns = ["name", "id", "semantic_type", "source"]
     table = pd.DataFrame(rows, columns=columns).drop_duplicates()
     table["abbreviation"] = table.name.str.fullmatch(ABBREVIATION.pattern) & (table.source != "glossary")
@@ -76,7 +76,7 @@ def _glossary(path: Path) -> Iterator[Term]:
 
 
 def _mesh(path: Path) -> Iterator[Term]:
-    """MeSH descriptors and entry terms of the trees A (anatomy, cells) and C (diseases); inverted names go later."""
+    """MeSH descriptors and entry terms of the trees A (anatomy, cells) and C (diseases); inverted ones go later."""
     for line in path.read_text(encoding="utf-8").splitlines():
         concept, name, synonyms, trees = ([*line.split("\t"), "", "", ""])[:4]
         kinds = {MESH_TREES[tree] for place in trees.split("|") if (tree := _tree(place))}

@@ -27,7 +27,7 @@ def align(
 ) -> list[Match]:
     """Match medical and region sentences ({start, end, times, kind}) to `holds` (hold_id, start_s, end_s), in order.
 
-    `gestures` (hold_id, start_s, end_s) are the cursor's, and tell which of two holds a sentence speaks of.
+    `gestures` (hold_id, start_s, end_s) are the cursor's, and decide between holds that a sentence may describe.
     """
     rule = _by_words if params.rule == "words" else _by_padded_holds
     return [
@@ -50,11 +50,11 @@ def _by_padded_holds(
 def _by_words(
     holds: pd.DataFrame, number: int, sentence: Sentence, params: Params, gestures: pd.DataFrame
 ) -> list[Match]:
-    """The hold on screen for most words of the sentence, or for some of them while the cursor points into it; one that
-    comes up within `ahead_s` when the camera still travels.
+    """The hold on screen for most words of the sentence, or for some of them while the cursor points into it; else, if
+    the camera still moves, the hold that begins within `ahead_s`.
 
-    Confidence is the share of words said over the hold. Pointing takes away half of the doubt, a hold that is only
-    coming up halves the confidence.
+    Confidence is the share of words said during the hold. Pointing raises it halfway to 1; for a hold that is still to
+    come it is halved.
     """
     if not len(holds):
         return []

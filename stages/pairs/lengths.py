@@ -1,4 +1,4 @@
-"""Sentences that are too long for a model's tokenizer, in parts that are not."""
+"""Sentences that are too long for a model's tokenizer, cut into parts that fit."""
 
 import functools
 import re
@@ -13,10 +13,10 @@ BREAKS = (r"(?<=[.!?;:])\s+", r"(?<=,)\s+", r"\s+(?=(?:and|but|which|because|so|
 
 @functools.cache
 def counter(name: str) -> Callable[[str], int]:
-    """Return what counts the tokens of a text for the open_clip model `name`, with those that begin and end it."""
+    """Return a function that counts the tokens of a text for the open_clip model `name`, start and end tokens too."""
     import open_clip
 
-    if ":" not in name and open_clip.get_model_config(name) is None:  # open_clip would take its default's
+    if ":" not in name and open_clip.get_model_config(name) is None:  # open_clip would use its default tokenizer
         raise StageError(f"pairs.tokenizer: open_clip knows no model '{name}'")
     try:
         tokenizer = open_clip.get_tokenizer(name)
@@ -28,8 +28,8 @@ def counter(name: str) -> Callable[[str], int]:
 def in_parts(sentence: Sentence, count: Callable[[str], int], limit: int) -> list[Sentence]:
     """Return `sentence` ({text, start, end, times, entities, ...}) as parts of at most `limit` tokens.
 
-    It is cut where a clause ends, failing that between words, never inside one. Parts share its time by their letters;
-    an entity goes to the part that has its words.
+    It is cut at the end of a clause, else between words, never inside one. Parts divide its time in proportion to their
+    letters; an entity goes to the part that has its words.
     """
     texts = _cut(sentence["text"], count, limit, 0)
     if len(texts) == 1:
@@ -49,7 +49,7 @@ def in_parts(sentence: Sentence, count: Callable[[str], int], limit: int) -> lis
 
 
 def _cut(text: str, count: Callable[[str], int], limit: int, level: int) -> list[str]:
-    """`text` in as few parts as fit, cut at the best of BREAKS that is fine enough."""
+    """`text` in as few parts as fit, cut at the first of BREAKS that makes them short enough."""
     if count(text) <= limit or level == len(BREAKS):
         return [text]
     parts: list[str] = []

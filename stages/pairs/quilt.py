@@ -1,4 +1,4 @@
-"""The pairs under the column names of the released QUILT table, for those who come from it."""
+"""The pairs under the column names of the released QUILT table, for users of that release."""
 
 import pandas as pd
 
@@ -26,11 +26,11 @@ def quilt_table(pairs: pd.DataFrame, holds: pd.DataFrame, sentences: dict[str, l
     """Return one row a pair, in the order of `pairs`, with COLUMNS.
 
     `holds` are all videos' keyframes by hold_id, `sentences` the captions of each video. roi_text, noisy_text and
-    corrected_text are those of all that is said over the hold. The split is empty: it is told by the stage dataset,
-    for every source alike. single_wsi is 0 where the frame filter sees several panels (unknown: 1).
+    corrected_text are those of all sentences said during the hold. The split is empty: the stage dataset decides
+    it, for all sources alike. single_wsi is 0 where the frame filter sees several panels (unknown: 1).
     """
     own = holds.loc[pairs.hold_id]
-    said = [
+    spoken = [
         [line for line in sentences[row.video_id] if hold.start_s <= line["start"] < hold.end_s]
         for row, hold in zip(pairs.itertuples(), own.itertuples(), strict=True)
     ]
@@ -41,9 +41,9 @@ def quilt_table(pairs: pd.DataFrame, holds: pd.DataFrame, sentences: dict[str, l
             "subset": "quilt",
             "split": "",
             "pathology": pairs.sub_pathology.to_numpy(),
-            "roi_text": [str([line["text"] for line in lines if line["kind"] == "roi"]) for lines in said],
-            "noisy_text": [" ".join(line["raw"] for line in lines) for lines in said],
-            "corrected_text": [" ".join(line["text"] for line in lines) for lines in said],
+            "roi_text": [str([line["text"] for line in lines if line["kind"] == "roi"]) for lines in spoken],
+            "noisy_text": [" ".join(line["raw"] for line in lines) for lines in spoken],
+            "corrected_text": [" ".join(line["text"] for line in lines) for lines in spoken],
             "med_umls_ids": pairs.entities.to_numpy(),
             "magnification": pairs.magnification.to_numpy(),
             "height": pairs.height.to_numpy(),

@@ -18,7 +18,7 @@ from stages.sources.candidate import Candidate
 from stages.sources.params import Added, Params
 
 SOURCES = ("pubmed", "openpath", "laion", "table")
-FILLERS = ("search", "hydrate")  # fill the folders that sources read; no source's result rests on their code
+FILLERS = ("search", "hydrate")  # fill the folders that sources read; no result depends on their code
 
 
 def run(params: Params, base: Base, name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Questions to a web service, asked again where a failure may pass."""
+"""Requests to a web service, with retries after failures that may be temporary."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,13 +10,13 @@ from stages.common.retry import STATUSES, Passing, retried, wait_asked
 T = TypeVar("T")
 
 TRIES = 5
-FIRST_S, LONGEST_S = 0.5, 900.0  # of a wait; services count requests by the quarter of an hour
+FIRST_S, LONGEST_S = 0.5, 900.0  # first and longest wait; services limit requests in a quarter of an hour
 
 
 def ask(url: str, send: Callable[[], Any], read: Callable[[Any], T]) -> T:
-    """Return what `read` makes of the answer (of `requests`) that `send` gets from `url`.
+    """Return what `read` takes from the response (of `requests`) that `send` gets from `url`.
 
-    Raises StageError where the service refuses, or is not to be had in TRIES tries.
+    Raises StageError where the service refuses, or is not available in TRIES tries.
     """
     import requests
 
@@ -39,7 +39,7 @@ def ask(url: str, send: Callable[[], Any], read: Callable[[Any], T]) -> T:
 
 
 def _wait(headers: Mapping[str, str]) -> float:
-    """Seconds until the service listens again, by Retry-After or by the hour that X names."""
+    """Seconds until the service accepts requests again, by Retry-After or by X's header with the time of reset."""
     reset = headers.get("x-rate-limit-reset", "")
     return max(wait_asked(headers), float(reset) - time.time() if reset.isdecimal() else 0.0)
 

@@ -1,4 +1,4 @@
-"""What every text and image from outside must meet."""
+"""Filters that every text and image of a source must pass."""
 
 import functools
 import re
@@ -13,9 +13,9 @@ from stages.sources.params import Params
 
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\ufeff]+")
 FORMULA = re.compile(r"^[=+\-@\s]+")  # how a cell begins that a spreadsheet would run
-SURE = 0.5  # probability from which a text is believed to be in another language
-TELLING_WORDS = 4  # of shorter texts the language is anyone's guess
-LOOKED_AT = 1000  # letters of a text that tell its language
+SURE = 0.5  # probability from which a text counts as one in another language
+TELLING_WORDS = 4  # words; the language of a shorter text cannot be identified
+LOOKED_AT = 1000  # letters of a text, at most, from which its language is identified
 EVERYDAY = 20_000  # most common words of English
 
 

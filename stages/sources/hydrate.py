@@ -92,7 +92,7 @@ def _rows(answer: dict[str, Any], folder: Path, session: Any, params: Params) ->
 
 
 def _images(tweet: str, urls: list[str], folder: Path, session: Any, params: Params) -> Iterator[str]:
-    """Names of the image files of one tweet; one that does not come is named all the same, and then missing."""
+    """Names of the image files of one tweet, with those that could not be fetched: they count as missing later."""
     for number, url in enumerate(urls):
         name = f"images/{tweet}_{number}"
         found = download(session, url, params.laion, params.laion.private_addresses)

@@ -18,7 +18,7 @@ from stages.sources.pubmed.packages import ARTICLE, GRAPHICS, MAX_BYTES
 WITHOUT_KEY, WITH_KEY = 3, 10  # requests a second that NCBI allows
 TOOL = "quilt1m-pipeline"
 FOUND, ASKED = "articles.json", "searches.json"
-QUESTION = ("first_year", "last_year", "per_keyword")  # what a keyword's list rests on
+QUESTION = ("first_year", "last_year", "per_keyword")  # parameters on which a keyword's list depends
 T = TypeVar("T")
 S3 = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
@@ -71,12 +71,12 @@ def _note(known: dict[str, Any], keyword: str, found: Iterable[str]) -> None:
 
 
 class Client:
-    """NCBI's search and PMC's bucket, within NCBI's rate limit, again with back-off where a failure may pass."""
+    """NCBI's search and PMC's bucket, within NCBI's rate limit, with retries after failures that may be temporary."""
 
     def __init__(self, params: Search) -> None:
         import requests
 
-        self._block = params
+        self._params = params
         self._key = os.environ.get(params.key, "")
         self._wait = 1 / (WITH_KEY if self._key else WITHOUT_KEY)
         self._last = 0.0
@@ -87,7 +87,7 @@ class Client:
 
         Raises StageError for a list that is shorter than NCBI says it is.
         """
-        params = self._block
+        params = self._params
         term = f"({keyword}) AND open access[filter] AND {params.first_year}:{params.last_year}[pdat]"
         query = {"db": "pmc", "term": term, "retmax": params.per_keyword, "retmode": "json", "sort": "relevance"}
         query |= {"tool": TOOL, "email": params.email} | ({"api_key": self._key} if self._key else {})
@@ -112,7 +112,7 @@ class Client:
         for key in wanted:
             path = part / Path(key).name
             if key.lower().endswith((*ARTICLE, *GRAPHICS)) and not path.exists():
-                write_bytes(path, self._get(f"{self._block.articles}/{key}", {}, _bytes))
+                write_bytes(path, self._get(f"{self._params.articles}/{key}", {}, _bytes))
         part.replace(folder / pmcid)
         return True
 
@@ -120,11 +120,11 @@ class Client:
         """Keys of all files of an article, from the bucket's listing."""
         query = {"list-type": "2", "prefix": f"{pmcid}."}
         while True:
-            answer = self._get(self._block.articles, query, _bytes)
+            answer = self._get(self._params.articles, query, _bytes)
             try:
                 listing = fromstring(answer)
             except ParseError as error:
-                raise StageError(f"{self._block.articles}: no listing of a bucket: {error}") from None
+                raise StageError(f"{self._params.articles}: no listing of a bucket: {error}") from None
             for entry in listing.iter(f"{S3}Contents"):
                 if int(entry.findtext(f"{S3}Size") or 0) <= MAX_BYTES:
                     yield entry.findtext(f"{S3}Key") or ""

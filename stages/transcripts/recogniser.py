@@ -15,14 +15,14 @@ from stages.transcripts.sound import SAMPLE_RATE, Samples
 from stages.transcripts.words import by_alignment, by_attention
 
 ENGLISH = "en"
-VAD_STEP_S = 2.5  # between the 5 s that the voice-activity model hears at once; whisperx's 0.5 s takes 5 times longer
-LISTENED = 4  # half minutes from which the language is recognised
-SURE = 0.5  # probability from which a language is believed (faster-whisper's own threshold)
+VAD_STEP_S = 2.5  # between windows of 5 s of the voice-activity model; whisperx's 0.5 s takes 5 times as long
+LANGUAGE_SEGMENTS = 4  # half minutes of sound in which the language is detected
+LANGUAGE_PROBABILITY = 0.5  # probability from which a language counts as detected (faster-whisper's own threshold)
 
 
 @functools.cache
 def load(params: Params, device: str, threads: int) -> Any:
-    """Return whisperx's pipeline for `params`; raises StageError for a model that cannot be had.
+    """Return whisperx's pipeline for `params`; raises StageError for a model that is not available.
 
     A packaged or local model is a folder in CTranslate2 form; its model.bin must have `params.sha256`, where given.
     """
@@ -30,7 +30,7 @@ def load(params: Params, device: str, threads: int) -> Any:
     from whisperx.asr import WhisperModel
 
     class Model(WhisperModel):
-        """Keeps what its encoder made of each batch, so that words can be timed without encoding again."""
+        """Keeps the encoder's output of each batch, so that words can be timed without encoding again."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
@@ -64,42 +64,42 @@ def load(params: Params, device: str, threads: int) -> Any:
 def transcribe(pipeline: Any, windows: Iterable[Samples], params: Params, device: str) -> Transcript:
     """Return {language, audio_s, segments: [{start, end, text, words}], dropped: [{start, end, text, reason}]}.
 
-    `windows` are pieces of mono sound at SAMPLE_RATE, one after the other; two are held at once. What is being said
-    when a piece ends is heard again, from its beginning, with the next. A word is {word, start, end, score}, times in
-    seconds, from wav2vec2 alignment (`params.words` = align) or from Whisper's cross-attention (attention);
-    `interpolated` is true where alignment had to leave it to its neighbours. Raises Rejected("language").
+    `windows` are pieces of mono sound at SAMPLE_RATE, one after the other; two are held at once. A segment that may
+    go on beyond the end of a piece is transcribed again, from its start, with the next. A word is {word, start, end,
+    score}, times in seconds, from wav2vec2 alignment (`params.words` = align) or from Whisper's cross-attention
+    (attention); `interpolated` is true where its time comes from its neighbours. Raises Rejected("language").
     """
-    listener = _Listener(pipeline, params, device)
+    transcriber = _Transcriber(pipeline, params, device)
     held: Samples | None = None
     for window in windows:
         if held is None:
             check_language(pipeline, window)
             held = window
             continue
-        held = np.concatenate([listener.hear(held, last=False), window])
-    rest = listener.hear(held if held is not None else np.zeros(0, np.float32), last=True)
-    length = round(listener.begin + len(rest) / SAMPLE_RATE, 3)
-    return {"language": ENGLISH, "audio_s": length, "segments": listener.segments, "dropped": listener.dropped}
+        held = np.concatenate([transcriber.add(held, last=False), window])
+    rest = transcriber.add(held if held is not None else np.zeros(0, np.float32), last=True)
+    length = round(transcriber.begin + len(rest) / SAMPLE_RATE, 3)
+    return {"language": ENGLISH, "audio_s": length, "segments": transcriber.segments, "dropped": transcriber.dropped}
 
 
 def check_language(pipeline: Any, audio: Samples) -> None:
     """Raise Rejected("language") when a multilingual model is sure that `audio` begins in another language.
 
-    Two minutes are listened to; silence and music are no language. A model or parameter for English only knows nothing
-    else.
+    The first two minutes count; silence and music are no language. A model or a parameter for English only is not
+    asked.
     """
     if pipeline.preset_language or not pipeline.model.model.is_multilingual or not len(audio):
         return
     language, probability, _ = pipeline.model.detect_language(
-        audio, language_detection_segments=LISTENED, language_detection_threshold=SURE
+        audio, language_detection_segments=LANGUAGE_SEGMENTS, language_detection_threshold=LANGUAGE_PROBABILITY
     )
-    if language != ENGLISH and probability >= SURE:
+    if language != ENGLISH and probability >= LANGUAGE_PROBABILITY:
         raise Rejected("language", f"{language}, probability {probability:.2f}")
 
 
 @dataclass
-class _Listener:
-    """What was heard so far; `begin` is where in the recording, in seconds, the next sound belongs."""
+class _Transcriber:
+    """The transcript so far; `begin` is the time in the recording, in seconds, at which the next sound starts."""
 
     pipeline: Any
     params: Params
@@ -108,13 +108,13 @@ class _Listener:
     segments: list[Segment] = field(default_factory=list)
     dropped: list[DroppedSegment] = field(default_factory=list)
 
-    def hear(self, audio: Samples, last: bool) -> Samples:
-        """Take in `audio`; return its end, where somebody may still be speaking, to be heard again with more."""
+    def add(self, audio: Samples, last: bool) -> Samples:
+        """Transcribe `audio`; return its end, where a segment may not be over, to be transcribed again with more."""
         if not len(audio):
             return audio
         self.pipeline.model.encoded.clear()
-        heard = self.pipeline.transcribe(audio, batch_size=self.params.batch_size, language=ENGLISH)["segments"]
-        whole = heard if last else heard[:-1]
+        recognised = self.pipeline.transcribe(audio, batch_size=self.params.batch_size, language=ENGLISH)["segments"]
+        whole = recognised if last else recognised[:-1]
         reasons = [
             hallucination(segment, before, self.params) for before, segment in zip([None, *whole], whole, strict=False)
         ]
@@ -123,21 +123,21 @@ class _Listener:
             for segment, reason in zip(whole, reasons, strict=True)
             if reason
         ]
-        timed = self._timed(heard, [not reason for reason in reasons], audio)
+        timed = self._timed(recognised, [not reason for reason in reasons], audio)
         self.segments += [self._moved(segment, "text", "words") for segment in timed if segment["words"]]
         if last:
             return audio
-        cut = int(heard[-1]["start"] * SAMPLE_RATE) if heard else len(audio)
+        cut = int(recognised[-1]["start"] * SAMPLE_RATE) if recognised else len(audio)
         self.begin = round(self.begin + cut / SAMPLE_RATE, 6)
         return audio[cut:]
 
-    def _timed(self, heard: list[dict[str, Any]], believed: list[bool], audio: Samples) -> list[dict[str, Any]]:
-        """The segments that are believed, with their words."""
+    def _timed(self, recognised: list[dict[str, Any]], believed: list[bool], audio: Samples) -> list[dict[str, Any]]:
+        """The segments that are not hallucinated, with their words."""
         if self.params.words == "align":
-            kept = [segment for segment, good in zip(heard, believed, strict=False) if good]
+            kept = [segment for segment, good in zip(recognised, believed, strict=False) if good]
             return by_alignment(kept, audio, ENGLISH, self.params.align_model, self.device) if kept else []
         model = self.pipeline.model
-        timed = by_attention(model, model.encoded, heard, ENGLISH)
+        timed = by_attention(model, model.encoded, recognised, ENGLISH)
         return [segment for segment, good in zip(timed, believed, strict=False) if good]
 
     def _moved(self, segment: dict[str, Any], *fields: str) -> Any:

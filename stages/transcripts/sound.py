@@ -1,4 +1,4 @@
-"""The sound of a video, in the time of its pictures."""
+"""The sound of a video, on the same clock as its pictures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stages.common.errors import Failed, Rejected
 
 SAMPLE_RATE = 16000
-GAP_S = 0.05  # sound missing for longer is silence of that length; less is rounding of time stamps
+GAP_S = 0.05  # seconds; a longer gap is filled with silence, a shorter one is rounding of time stamps
 
 Samples = NDArray[np.float32]
 
@@ -46,7 +46,7 @@ def sound(path: Path) -> Iterator[Samples]:
 
 
 def windows(parts: Iterator[Samples], seconds: float) -> Iterator[Samples]:
-    """Join parts to pieces of at least `seconds`, the last one of what is left."""
+    """Join parts to pieces of at least `seconds`; the last one may be shorter."""
     held: list[Samples] = []
     length = 0
     for part in parts:

@@ -9,13 +9,13 @@ from stages.common.models.weights import why_missing
 from stages.common.tables.transcripts import Segment, Word
 from stages.transcripts.sound import Samples
 
-FRAME_S = 0.02  # one position of Whisper's encoder
+FRAME_S = 0.02  # seconds of sound for each position of Whisper's encoder
 
 
 def by_attention(model: Any, encoded: Sequence[Any], segments: list[dict[str, Any]], language: str) -> list[Any]:
     """Return `segments` with their words, timed by dynamic time warping over the decoder's attention.
 
-    `encoded` holds what the encoder of `model` made of the segments, batch by batch. Source: Radford et al. 2022.
+    `encoded` holds the output of the encoder of `model` for the segments, batch by batch. Source: Radford et al. 2022.
     """
     from faster_whisper.tokenizer import Tokenizer
 

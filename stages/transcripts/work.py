@@ -10,7 +10,7 @@ from stages.transcripts.params import Params
 from stages.transcripts.recogniser import load, transcribe
 from stages.transcripts.sound import sound, windows
 
-WINDOW_S = 600.0  # sound that is held at once, 38 MB: the length of a video does not matter
+WINDOW_S = 600.0  # seconds of sound in memory at once, 38 MB however long the video is
 
 
 def transcript(item: Item, scratch: Path, params: Params, device: str, jobs: int) -> None:

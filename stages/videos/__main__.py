@@ -1,7 +1,7 @@
 """Find, screen and download videos: catalog in, data/videos out.
 
-Videos on sites are looked at in a small copy first, and fetched in full only if they pass. What is done stays done;
-only what failed is tried again.
+Of a video on a site a small copy is checked first, and the full video is fetched only if that passes. Finished videos
+are kept; only failed ones are tried again.
 """
 
 import functools
@@ -40,7 +40,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     ]
     wanted = [item for item in items if item.id not in {name for name, _, _ in dropped}]
     looked_at = prescreen_all([item for item in wanted if "file" not in item.data], params, base, withdrawn, PARTIAL)
-    # One that was fetched before stays while its small copy cannot be had.
+    # A video that was fetched before stays, even if its small copy cannot be downloaded now.
     passed = {row.id for row in looked_at.itertuples() if row.status == "ok"}
     passed |= {row.id for row in looked_at.itertuples() if row.status == "failed" and _fetched(row.id)}
     manifest, done = run_items(
@@ -53,7 +53,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         needs=Dependencies(params={"max_height": params.max_height, "version": VERSION}),
         rules=params.model_dump(include=RULES) | {"withdrawn": sorted(withdrawn)},
         base=base,
-        recheck=forced(),  # to fetch all of them anew, which may not be there any more, takes more than --force
+        recheck=forced(),  # --force fetches nothing again: videos may have left their sites
     )
     _tidy({item.id for item in wanted})
     records = [VIDEO.read(VIDEO.at(id=name)) for name in manifest[manifest.status == "ok"].id]
@@ -73,7 +73,7 @@ def _fetched(name: str) -> bool:
 
 
 def _tidy(wanted: set[str]) -> None:
-    """Remove what has arrived of videos that nobody wants any more."""
+    """Remove partial downloads of videos that are no longer wanted."""
     for folder in PARTIAL.glob("*"):
         if folder.name not in wanted:
             shutil.rmtree(folder)

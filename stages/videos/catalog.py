@@ -33,7 +33,7 @@ SEARCHES = {
     "videos": "ytsearch{count}:{terms}",
     "channels": "https://www.youtube.com/results?search_query={quoted}&sp=EgIQAg%3D%3D",
 }
-LISTS = ("Tab", "Playlist", "Channel", "User")  # ends of the names of yt-dlp's extractors of lists
+LISTS = ("Tab", "Playlist", "Channel", "User")  # how the names of yt-dlp's extractors of lists end
 
 Entry = dict[str, Any]
 Listings = dict[str, list[Entry]]
@@ -127,7 +127,7 @@ def _local(file: Path, folder: Path) -> Item:
 
 
 def _id(name: str) -> str:
-    """`name`, if it can be an id; otherwise what is plain of it, and a hash that tells it from others like it."""
+    """`name`, if it is a valid id; otherwise its ASCII letters and digits, and a hash that keeps names apart."""
     if SAFE_ID.fullmatch(name):
         return name
     name = unicodedata.normalize("NFC", name)  # the same on every file system
@@ -143,7 +143,7 @@ def _remote(entry: Entry, field: str) -> Item:
 
 
 def _update(listings: Listings, address: str, params: Params) -> None:
-    """List `address` anew; what cannot be listed is said, and keeps its earlier entries."""
+    """List `address` again; where that fails, print it and keep the earlier entries."""
     try:
         listings[address] = sorted(_listed(address, params, 2), key=lambda entry: str(entry["id"]))
     except (Failed, Rejected) as trouble:
@@ -162,7 +162,7 @@ def _listed(address: str, params: Params, depth: int) -> list[Entry]:
     with downloader(params, extract_flat="in_playlist", playlistend=params.max_results) as site:
         found: Any = attempt(lambda: site.extract_info(address, download=False), params)
     entries: list[Entry] = []
-    # What is no list is one video: its own page is where to get it.
+    # An address that is no list is a single video, which is fetched from its own page.
     for entry in found["entries"] if "entries" in found else [found | {"url": found.get("webpage_url") or address}]:
         link = str(entry.get("webpage_url") or entry.get("url"))
         if depth and str(entry.get("ie_key", "")).endswith(LISTS):

@@ -1,4 +1,4 @@
-"""Fetch one video in full: the download, its final name and container, a look to its end, and its record."""
+"""Fetch one video in full: download, final name and container, check of the whole file, and its record."""
 
 import shutil
 import subprocess
@@ -20,8 +20,8 @@ UNFINISHED = {".part", ".ytdl", ".json"}
 def fetch(item: Item, scratch: Path, params: Params, withdrawn: set[str], partial: Path) -> None:
     """Write media/ID.mp4 and media/ID.json below `scratch`.
 
-    What has arrived of a download stays in `partial`/ID when it breaks off, and the next run goes on from there. Raises
-    Rejected with the rule that a video breaks, Failed for what went wrong.
+    A download that breaks off is kept in `partial`/ID, and the next run resumes it. Raises Rejected with the rule that
+    a video breaks, and Failed for what went wrong.
     """
     import yt_dlp
 
@@ -38,7 +38,7 @@ def fetch(item: Item, scratch: Path, params: Params, withdrawn: set[str], partia
         info = _about(item) if local else attempt(lambda: site.extract_info(item.data["place"], download=False), params)
         check_facts(info, params, withdrawn)
         done = attempt(lambda: site.process_ie_result(info, download=True), params)
-    _settle(folder, target)
+    _to_mp4(folder, target)
     shutil.rmtree(folder)
     record: Any = {"video_id": item.id, "url": item.data["place"], "field": item.data.get("field", "")}
     record |= {name: done.get(name) for name in FIELDS}
@@ -49,14 +49,14 @@ def fetch(item: Item, scratch: Path, params: Params, withdrawn: set[str], partia
 
 
 def _about(item: Item) -> dict[str, Any]:
-    """What yt-dlp would have found out about a file on this machine: its sidecar."""
+    """The metadata of a local file, from its sidecar, in the form in which yt-dlp gives a site's."""
     file = Path(item.data["file"])
     info = {"title": item.id, **item.data["info"], "extractor": "file", "extractor_key": "Generic"}
     return info | {"url": file.resolve().as_uri(), "ext": file.suffix[1:], "webpage_url": item.data["place"]}
 
 
-def _settle(folder: Path, target: Path) -> None:
-    """Give the downloaded file its final name; what is no mp4 is re-wrapped without touching the streams."""
+def _to_mp4(folder: Path, target: Path) -> None:
+    """Give the downloaded file its final name; another container is remuxed to mp4, with the streams unchanged."""
     import av
     import imageio_ffmpeg
 

@@ -32,8 +32,8 @@ def prescreen(
 ) -> None:
     """Write ID.json below `scratch`: the shares that the small copy of a video on a site shows, and by which filter.
 
-    Where a site offers only one copy there is nothing cheaper to look at, and the video passes. Raises Rejected with
-    the rule that the video breaks.
+    Where a site offers only one copy, no cheaper one can be checked, and the video passes. Raises Rejected with the
+    rule that the video breaks.
     """
     copies = partial / f"{item.id}.small"
     shutil.rmtree(copies, ignore_errors=True)
@@ -66,7 +66,7 @@ def prescreen(
 
 
 def _pictures(info: dict[str, Any]) -> int:
-    """How many copies with a picture a site offers."""
+    """Number of formats with pictures that a site offers."""
     return len({form.get("format_id") for form in info.get("formats") or [] if form.get("vcodec") != "none"})
 
 

@@ -1,4 +1,4 @@
-"""Which videos are wanted: what the site says of them, what a small copy shows, what the file holds."""
+"""Rules that a video must meet: by its metadata on the site, and by the file itself."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,12 +7,12 @@ from typing import Any
 from stages.common.errors import Failed, Rejected
 from stages.videos.params import Params
 
-END_S = 1.5  # seconds by which a file's streams may end before its header says
+END_S = 1.5  # seconds by which a file's streams may end before the time in its header
 TAIL_S = 10.0  # seconds at the end that are decoded, not only read
 
 
 def check_facts(info: Mapping[str, Any], params: Params, withdrawn: set[str]) -> None:
-    """Apply the rules that need no download (paper section 3); what a site does not say passes. Raises Rejected."""
+    """Apply the rules that need no download (paper section 3); a value that the site lacks passes. Raises Rejected."""
     if withdrawn & {str(info.get(key)) for key in ("id", "channel_id", "uploader_id")}:
         raise Rejected("withdrawn")
     if (info.get("channel_follower_count") or 0) >= params.max_subscribers:
@@ -25,7 +25,7 @@ def check_facts(info: Mapping[str, Any], params: Params, withdrawn: set[str]) ->
 
 
 def check_file(record: Mapping[str, Any], params: Params) -> None:
-    """Apply the rules that the file itself answers. Raises Rejected."""
+    """Apply the rules that need the file. Raises Rejected."""
     if record["duration_s"] < params.min_duration_s:
         raise Rejected("too_short")
     if not record["has_audio"]:
@@ -35,24 +35,24 @@ def check_file(record: Mapping[str, Any], params: Params) -> None:
 def probe(path: Path) -> dict[str, Any]:
     """Return duration_s, width, height, fps and has_audio of a file, after reading all its packets.
 
-    The last TAIL_S seconds are decoded. Raises Failed when the file cannot be opened or ends before its header says.
+    The last TAIL_S seconds are decoded. Raises Failed when the file cannot be opened or ends too early.
     """
     import av
 
     try:
         with av.open(str(path)) as container:
             video = container.streams.video[0]
-            said = float(container.duration or 0) / av.time_base
+            duration = float(container.duration or 0) / av.time_base
             begin = float(container.start_time or 0) / av.time_base
             last = max((float(p.pts * p.time_base) for p in container.demux(video) if p.pts is not None), default=0.0)
-            if last - begin < said - END_S:
-                raise _short(path, last - begin, said)
+            if last - begin < duration - END_S:
+                raise _truncated(path, last - begin, duration)
             container.seek(max(0, round((last - TAIL_S) * av.time_base)), backward=True)
             shown = max((frame.time for frame in container.decode(video) if frame.time is not None), default=0.0)
             if shown < last - END_S:
-                raise _short(path, shown - begin, said)
+                raise _truncated(path, shown - begin, duration)
             return {
-                "duration_s": round(said, 3),
+                "duration_s": round(duration, 3),
                 "width": video.width,
                 "height": video.height,
                 "fps": float(video.average_rate or 0),
@@ -62,5 +62,5 @@ def probe(path: Path) -> dict[str, Any]:
         raise Failed("unreadable", f"{path.name} is not a readable video: {error}") from None
 
 
-def _short(path: Path, last: float, said: float) -> Failed:
-    return Failed("truncated", f"{path.name} is truncated: it ends at {last:.1f} s of {said:.1f} s; fetch it again")
+def _truncated(path: Path, last: float, duration: float) -> Failed:
+    return Failed("truncated", f"{path.name} is truncated: it ends at {last:.1f} s of {duration:.1f} s; fetch it again")

@@ -1,4 +1,4 @@
-"""yt-dlp with this project's limits, and its errors in the manifest's words."""
+"""yt-dlp with this project's limits, and its errors as reasons for the manifest."""
 
 import errno
 import io
@@ -14,10 +14,10 @@ from stages.videos.params import Params
 
 T = TypeVar("T")
 
-LONGEST_S = 900.0  # of a wait before another try
+LONGEST_S = 900.0  # longest wait before a retry
 
-# What sites say of a video that will not come back, and of one that may. The first pattern that fits counts.
-SAYINGS = (
+# (pattern in a site's message, reason, whether the video is lost for good); the first pattern that matches counts.
+ERROR_MESSAGES = (
     (r"not a bot|captcha", "bot_check", False),
     (r"rate.?limit|too many requests|try again later", "rate_limited", False),
     (r"private video|video is private|members.only|join this channel", "private", True),
@@ -69,7 +69,7 @@ def downloader(params: Params, **more: Any) -> Any:
 
 
 def _cookies(path: str) -> io.StringIO | None:
-    """The file's text: given a path, yt-dlp would write to it, from every worker."""
+    """The text of the cookie file; yt-dlp would write to a path, from every worker."""
     if not path:
         return None
     if not Path(path).is_file():
@@ -78,10 +78,10 @@ def _cookies(path: str) -> io.StringIO | None:
 
 
 def attempt(task: Callable[[], T], params: Params) -> T:
-    """Return what `task` does, tried again with back-off when what went wrong may pass.
+    """Return the result of `task`, with retries and back-off after failures that may be temporary.
 
-    Raises Rejected for what will not pass (removed, private, geo-blocked, ...), Failed for what may but did not in
-    1 + `params.retries` tries, and OSError when the disk is full.
+    Raises Rejected for permanent failures (removed, private, geo-blocked, ...), Failed for temporary ones that lasted
+    for 1 + `params.retries` tries, and OSError when the disk is full.
     """
     import yt_dlp
 
@@ -126,7 +126,7 @@ def classify(error: BaseException) -> tuple[str, bool]:
         if isinstance(cause, UnsupportedError):
             return "unsupported", True
     text = " ".join(str(cause) for cause in causes).lower()
-    for pattern, reason, permanent in SAYINGS:
+    for pattern, reason, permanent in ERROR_MESSAGES:
         if re.search(pattern, text):
             return reason, permanent
     network = any(isinstance(cause, TransportError | ContentTooShortError) for cause in causes)

@@ -25,7 +25,7 @@ VERSION = "1"  # of what is fetched: an edit of this stage must not fetch everyt
 
 
 def against(item: Item, params: Params, withdrawn: set[str], media: Path) -> str:
-    """The rule that a video breaks by what is known of it without asking its site again, or ""."""
+    """The rule that a video breaks by what is known without asking its site again, or ""."""
     record = media / f"{item.id}.json"
     known: Any = VIDEO.read(record) if record.exists() else {}
     try:
@@ -40,8 +40,9 @@ def against(item: Item, params: Params, withdrawn: set[str], media: Path) -> str
 def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[str], partial: Path) -> pd.DataFrame:
     """Look at small copies; return the manifest of that. A verdict is kept when the frame filter is fitted again.
 
-    To fetch small copies of all that was ever rejected for each change of the filter would take days; keyframes judges
-    what was fetched in full by the new filter anyway. How many verdicts are by an earlier one is said.
+    Fetching the small copies of all rejected videos again for each change of the filter would take days, and keyframes
+    applies the new filter to videos that were fetched in full anyway. The number of verdicts by an earlier filter is
+    printed.
     """
     rules, device = load_params("keyframes")[0].prescreening, pick_device(base.device)
     work = functools.partial(
@@ -54,7 +55,7 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
         jobs=base.jobs,
         device=device,
     )
-    bars = {"min_histology", "min_narrative"}
+    minima = {"min_histology", "min_narrative"}
     manifest, _ = run_items(
         items,
         work,
@@ -63,9 +64,9 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
         files=("{id}.json",),
         keys=KEYS_DIR / "videos_prescreened.parquet",
         needs=Dependencies(
-            params={"prescreen_height": params.prescreen_height, "version": VERSION} | rules.model_dump(exclude=bars)
+            params={"prescreen_height": params.prescreen_height, "version": VERSION} | rules.model_dump(exclude=minima)
         ),
-        rules=params.model_dump(include=RULES) | rules.model_dump(include=bars) | {"withdrawn": sorted(withdrawn)},
+        rules=params.model_dump(include=RULES) | rules.model_dump(include=minima) | {"withdrawn": sorted(withdrawn)},
         base=base,
         recheck=forced(),
     )
@@ -81,7 +82,7 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
 
 
 def _checked_again(manifest: pd.DataFrame, rules: PrescreeningRules) -> pd.DataFrame:
-    """The manifest with what passed under earlier bars, and does not under today's, as rejected."""
+    """The manifest, in which videos that passed earlier thresholds, but not today's, are rejected."""
     for place in manifest.index[manifest.status == "ok"]:
         shares = SHARES.read(SHARES.at(id=manifest.id[place]))
         if shares["copy"] and (reason := reason_against(shares["histology"], shares["narrative"], rules)):

@@ -203,6 +203,8 @@ def test_probe_beats_chance_repeats_and_splits_what_has_no_split(stage_params):
     assert found == linear_probe(world(), params, "balanced_accuracy", seed=0)
     assert found["1"]["mean"] >= found["0.1"]["mean"] > 0.5
     assert linear_probe(world(split=""), params, "accuracy", seed=0)["1"]["mean"] > 0.8
+    same = (linear_probe(world(split=side), params, "accuracy", seed=0) for side in ("test", ""))
+    assert next(same) == next(same), "a set of test images alone"
     noise = Labelled(unit(np.random.default_rng(1).normal(size=(240, 16))), world().text, world().table)
     assert linear_probe(noise, params, "balanced_accuracy", seed=0)["1"]["mean"] < 0.5
 

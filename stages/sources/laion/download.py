@@ -25,7 +25,7 @@ REDIRECTS = 5
 CHUNK = 1 << 16
 WHOLE = 4  # times `timeout_s` that all of one image may take
 OPTED_OUT = {"noai", "noimageai", "noindex", "noimageindex"}
-FIRST_S, LONGEST_S = 0.5, 30.0  # of a wait before another try
+FIRST_S, LONGEST_S = 0.5, 30.0  # first and longest wait before a retry
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _kept(name: str, url: str, params: Laion, cache: Path, private: bool, stored
 
 
 def download(session: Any, url: str, params: Laion, private: bool) -> Download:
-    """Fetch one address, again with back-off where the failure may pass."""
+    """Fetch one address, with retries and back-off after failures that may be temporary."""
     try:
         found = retried(lambda: _fetch(session, url, params, private), params.retries + 1, FIRST_S, LONGEST_S)
     except (_Refused, Passing) as why:
@@ -101,7 +101,7 @@ def _fetch(session: Any, url: str, params: Laion, private: bool) -> bytes:
         raise Passing("cut_short", str(error)) from None
     except requests.ConnectionError as error:
         raise Passing("connection_failed", str(error)) from None
-    except (requests.RequestException, ValueError) as error:  # addresses that are none
+    except (requests.RequestException, ValueError) as error:  # what is no address
         raise _Refused("bad_address", str(error)) from None
 
 

@@ -29,7 +29,7 @@ def retrieve(params: Queries) -> pd.DataFrame:
         places = zip(first.part, first.row, strict=True)
         vectors = np.stack([np.load(parts[part][0], mmap_mode="r")[row] for part, row in places])
         more = search(parts, np.asarray(vectors, np.float32), params.per_query)
-        # What an image finds is kept under the similarity to the text that found the image: scales differ.
+        # Similarities between images are on another scale: such rows get the lowest one that a text found.
         lowest = float(found.similarity.min())
         found = pd.concat([found, more.assign(similarity=lowest)]).drop_duplicates(["part", "row"], ignore_index=True)
     return _described(parts, found)

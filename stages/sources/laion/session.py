@@ -1,4 +1,4 @@
-"""HTTP sessions that reach no machine of this network, whatever a name is said to stand for."""
+"""HTTP sessions that connect to no machine of this network, whatever address a name resolves to."""
 
 import ipaddress
 import socket
@@ -17,10 +17,10 @@ class PrivateAddress(Exception):
 
 
 def open_session(private: bool) -> Session:
-    """A session with our name; unless `private`, its connections raise PrivateAddress before they say a word.
+    """A session with our name; unless `private`, its connections raise PrivateAddress before they send anything.
 
     A name can resolve to a public machine when it is looked at and to another when it is connected to (DNS
-    rebinding), so the connection itself is asked. Proxies that the environment names are trusted.
+    rebinding), so the address of the connection itself is checked. Proxies that the environment names are trusted.
     """
     session = Session()
     session.headers["User-Agent"] = AGENT

@@ -1,4 +1,4 @@
-"""OpenPath: tweets of pathologists, their words without what only Twitter needs."""
+"""OpenPath: tweets of pathologists, their text without addresses, mentions and emoji."""
 
 import html
 import re
@@ -13,7 +13,7 @@ from stages.sources.candidate import Candidate
 from stages.sources.params import Params
 
 COLUMNS = ("tweet_id", "user", "text", "image")
-THREAD = ("conversation_id", "in_reply_to", "user", "tweet_id")  # what keeps tweets together, the first there is
+THREAD = ("conversation_id", "in_reply_to", "user", "tweet_id")  # columns that group tweets, by the first with a value
 SEPARATOR = ";"  # between several images of one tweet
 
 

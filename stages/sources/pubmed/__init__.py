@@ -1,4 +1,4 @@
-"""PubMed Central: figures and captions out of open-access articles, panels told apart."""
+"""PubMed Central: figures and captions of open-access articles, split into panels."""
 
 import re
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def _article(package: Package, name: str, licenses: list[str]) -> Iterator[Candi
 
 
 def _panels(figure: Figure, data: bytes) -> Iterator[tuple[str, bytes, str, str]]:
-    """(letter, image, text, reason to go) of each panel; the whole figure where parts of image and text differ."""
+    """(letter, image, text, reason to drop) of each panel; the whole figure where panels do not match the caption."""
     if not data:
         yield "", b"", figure.caption, "missing_graphic"
         return

@@ -23,7 +23,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Article:
-    """What a JATS file says of itself, and its figures in document order; `license` is an address or a phrase."""
+    """The metadata of a JATS file, and its figures in document order; `license` is an address or a phrase."""
 
     pmcid: str
     license: str

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 ARTICLE = (".nxml", ".xml")
 GRAPHICS = (".jpg", ".jpeg", ".tif", ".tiff", ".png", ".gif")
-MAX_BYTES = 200_000_000  # of one file; a larger one is left alone
+MAX_BYTES = 200_000_000  # of one file; a larger one is skipped
 MAX_FILES = 10_000
 
 

@@ -113,7 +113,7 @@ def _list(text: Any) -> list[Any]:
 
 
 def _entities(text: Any) -> list[dict[str, Any]]:
-    """Entities of all sentences in our names; whatever else a record holds is left out."""
+    """Entities of all sentences under this pipeline's keys; other keys of a record are dropped."""
     flat = [one for part in _list(text) for one in (part if isinstance(part, list) else [part])]
     return [
         {"term": str(one.get("entity", "")), "id": str(one.get("cui", one.get("id", ""))), "semantic_type": ""}
