@@ -65,7 +65,7 @@ lint: install ## ruff and mypy
 	@ruff check .
 	@mypy
 
-deps: install ## write what is made from the code: dependency lines of dvc.yaml, docs/parameters.md
+deps: install ## write what is made from the code: dependency lines of dvc.yaml, docs/parameters.md, docs/columns.md
 	@python -m stages.preflight deps
 	@python -m stages.preflight docs
 

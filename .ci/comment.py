@@ -71,7 +71,7 @@ def dvc(*words: str) -> str:
 
 
 def _table(lines: list[str]) -> str:
-    """A Markdown table of so many rows, or the word that there is nothing in it."""
+    """A Markdown table of at most MOST rows; a word where it is empty."""
     head, rows = lines[:2], [line for line in lines[2:] if line.strip()]
     if not rows:
         return "None."

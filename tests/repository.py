@@ -36,7 +36,7 @@ class Repository:
         return done.stdout
 
     def run(self, overrides: str):
-        """Blocks of params.yaml after a real `dvc exp run` with the overrides, as a shell expands them.
+        """Parameters of all stages after a real `dvc exp run` with the overrides, as a shell expands them.
 
         Raises StageError, as every stage would, for values that no stage can use.
         """

@@ -230,10 +230,12 @@ def test_edits_of_an_extension_and_of_what_it_imports_or_names_make_items_anew(h
     (home / "extensions/words.py").write_text("from pathlib import Path\nfrom .deep.more import X\n")
     (home / "extensions/deep").mkdir()
     (home / "extensions/deep/more.py").write_text("X = 1\n")
+    (home / "extensions/deep/__init__.py").write_text("from .base import LIMIT\n")
+    (home / "extensions/deep/base.py").write_text("LIMIT = 1\n")
     (home / "extensions/list.txt").write_text("one\n")
     append(home / "extensions/careful.py", "from . import words\nLIST = 'list.txt'\n")
     seen = [digest()]
-    for file in ("careful.py", "words.py", "deep/more.py", "list.txt"):
+    for file in ("careful.py", "words.py", "deep/more.py", "deep/__init__.py", "deep/base.py", "list.txt"):
         append(home / "extensions" / file, "Y = 1\n")
         seen.append(digest())
     assert len(set(seen)) == len(seen)

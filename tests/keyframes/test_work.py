@@ -124,7 +124,7 @@ def test_haematoxylin_is_separated_as_scikit_image_does():
     assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.9999
 
 
-def test_blur_and_glass():
+def test_blur_and_background():
     image = paint("cribriform", 360, 640, np.random.default_rng(0))
     assert blur(image) < blur(cv2.GaussianBlur(image, (0, 0), 2)) < blur(cv2.GaussianBlur(image, (0, 0), 5))
     assert background(np.full((10, 10, 3), 245, np.uint8)) == 1

@@ -139,7 +139,7 @@ class _Needed:
 
 
 class _Plain(ast.NodeTransformer):
-    """Takes out what makes nothing: docstrings, annotations of functions, words of errors and what is only told."""
+    """Removes what cannot change a result: docstrings, annotations, error messages, log and print calls."""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
@@ -222,9 +222,12 @@ def imported_files(path: Path) -> list[Path]:
             folder, names = Path(), [alias.name for alias in node.names if alias.name.split(".")[0] != "stages"]
         else:
             continue
-        places = [folder / name.replace(".", "/") for name in names if name]
+        places = [folder] if isinstance(node, ast.ImportFrom) and node.level else []
+        for name in filter(None, names):  # importing a.b runs a/__init__.py as well
+            parts = name.split(".")
+            places += [folder.joinpath(*parts[:count]) for count in range(1, len(parts) + 1)]
         found += [file for place in places for file in (Path(f"{place}.py"), place / "__init__.py") if file.is_file()]
-    return found
+    return list(dict.fromkeys(found))
 
 
 def texts_of_code(path: Path) -> list[str]:

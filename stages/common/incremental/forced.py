@@ -1,10 +1,10 @@
-"""Was everything asked for anew?"""
+"""Whether DVC was run with --force."""
 
 from pathlib import Path
 
 
 def forced() -> bool:
-    """True when this process was started, at any remove, by `dvc repro --force` or `dvc exp run --force`.
+    """True when `dvc repro --force` or `dvc exp run --force` started this process, directly or through other processes.
 
     DVC tells its commands nothing of it, so the command lines above this process are asked. Queued experiments run
     below a worker that knows no options: for them this is False.

@@ -155,6 +155,8 @@ def _validate(path: Path, name: str, values: Any) -> ParamsModel:
 
 def _renamed(schema: type[ParamsModel], name: str, error: Any) -> str:
     """One phrase for a parameter under the name that it had before, else ""."""
+    if not error["loc"]:  # the whole section is of a wrong type
+        return ""
     *parents, last = error["loc"]
     owner = _schema_at(schema, parents)
     new = owner.renamed.get(str(last)) if owner and error["type"] == "extra_forbidden" else None

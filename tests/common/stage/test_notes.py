@@ -12,7 +12,7 @@ from stages.common.stage.params import load_all_params
 
 @pytest.fixture
 def all_params(tmp_path):
-    """Blocks of params.yaml with some values changed, by dotted key."""
+    """Parameters of all stages with some values changed, by dotted key."""
 
     def load_params(changes):
         tree = read_yaml(ROOT / "params.yaml")

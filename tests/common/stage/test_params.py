@@ -21,7 +21,7 @@ def changed(tmp_path, edit):
     return path
 
 
-def test_the_committed_file_is_valid_and_has_a_block_per_stage():
+def test_the_committed_file_is_valid_and_has_a_section_per_stage():
     stages = {path.parent.name for path in (ROOT / "stages").glob("*/params.py")} - {"common"}
     assert set(load_all_params(ROOT / "params.yaml")) == stages | {"base"}
 
@@ -45,6 +45,8 @@ def test_nearly_every_key_has_a_comment():
         (lambda t: t["pairs"].pop("rule"), r"parameter pairs.rule is missing"),
         (lambda t: t["pairs"].update(rule="guess"), r"pairs.rule: .*'words' or 'paper'"),
         (lambda t: t["sources"]["laion"].update(min_similarity=2.0), r"sources.laion.min_similarity"),
+        (lambda t: t.update(report=None), r"params.yaml: report: .*\(found None\)"),
+        (lambda t: t.update(report=["a"]), r"params.yaml: report: .*\(found \['a'\]\)"),
         (lambda t: t.update(keyframe={}), r"no stage is called 'keyframe', did you mean 'keyframes'"),
     ],
 )
