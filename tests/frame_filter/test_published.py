@@ -73,7 +73,7 @@ def _last_blocks(network, pixels):
     out = []
     x = network.patch_embed(pixels)
     x = network.norm_pre(network.patch_drop(network._pos_embed(x)))
-    for number, params in enumerate(network.all_params):
+    for number, params in enumerate(network.blocks):
         x = params(x)
         if number >= 8:
             out.append(network.norm(x))

@@ -324,7 +324,7 @@ def test_a_kill_at_any_instant_loses_only_items_in_flight(tmp_path, jobs):
     script = tmp_path / "slow.py"
     script.write_text(SLOW)
     command = [sys.executable, str(script), str(tmp_path / "out"), str(jobs)]
-    more = {"env": {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, "text": True}
+    more = {"env": {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}, "text": True}
     for finished_by_then in (3, 7):
         process = subprocess.Popen(
             command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more
