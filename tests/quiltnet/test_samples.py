@@ -68,13 +68,14 @@ def test_batches_do_not_depend_on_workers_and_go_on_where_they_stopped(shards):
 
 def test_workers_end_with_their_loader(shards):
     seen = SampleView(read_samples(shards, "train"), lambda image: 0, lambda text: [0], 0, True)
+    others = set(multiprocessing.active_children())
     gc.disable()
     try:
         loader = Loader({"train": seen}, 2)
         assert len(list(loader.batches("train", 0, [np.arange(8)]))) == 1
-        assert len(multiprocessing.active_children()) == 2
+        assert len(set(multiprocessing.active_children()) - others) == 2
         del loader
-        assert multiprocessing.active_children() == []
+        assert set(multiprocessing.active_children()) <= others
     finally:
         gc.enable()
 
