@@ -12,7 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stages.common.incremental.code import code_digest, data_digest, imported_files, texts_of_code, values_of
+from stages.common.incremental.code import code_digest
+from stages.common.incremental.contents import content_digest, imported_files, texts_of_code, values_of
 from stages.common.models.weights import PACKAGE, locate
 from stages.common.stage.extensions import extension_file
 from stages.common.stage.params import ParamsModel
@@ -52,7 +53,7 @@ class Dependencies:
 
 def content(places: Iterable[str]) -> str:
     """Hex digest of the files that `places` name, of those in a folder too; names of no file count by themselves."""
-    files = [data_digest(path) for place in places for path in named_files(place)]
+    files = [content_digest(path) for place in places for path in named_files(place)]
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 

@@ -79,7 +79,7 @@ class Folder:
         """Rows of the manifest with their keys, overruled by the journal of an interrupted run."""
         rows: dict[str, Row] = {}
         if (self.out / MANIFEST_FILE).exists():
-            table = pd.read_parquet(self.out / MANIFEST_FILE, columns=MANIFEST.names)
+            table = MANIFEST.read(self.out / MANIFEST_FILE, MANIFEST.names)
             keys = self._read_keys()
             # A key counts only for files of the digest that it was written with.
             table = table.merge(keys.astype("string"), on=["id", "digest"], how="left").fillna({"key": ""})

@@ -8,7 +8,8 @@ import pytest
 from conftest import ROOT
 
 from stages.common.incremental import code
-from stages.common.incremental.code import code_digest, data_digest, sources
+from stages.common.incremental.code import code_digest, sources
+from stages.common.incremental.contents import content_digest
 
 FILES = {
     "stages/toy/work.py": '''
@@ -187,7 +188,7 @@ def test_data_counts_by_what_it_says(tmp_path, name, one, same, other):
     digests = []
     for text in (one, same, other):
         (tmp_path / name).write_text(text)
-        digests.append(data_digest(tmp_path / name))
+        digests.append(content_digest(tmp_path / name))
     assert digests[0] == digests[1] != digests[2]
 
 
