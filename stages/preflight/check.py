@@ -1,4 +1,4 @@
-"""What can be known to be wrong before any work."""
+"""Checks before any work: parameters, and the files, models and code that they name."""
 
 import difflib
 import shutil
@@ -17,8 +17,8 @@ FILES = {".bin", ".csv", ".json", ".pt", ".pth", ".safetensors", ".tsv", ".yaml"
 FOLDER = "local-dir:"
 LOCAL = ("lexicon.", "captions.nltk_data", "frame_filter.published")  # parameters that never name a model on a hub
 SOURCES = ("pubmed", "openpath", "laion", "table")
-TAKEN = ("quilt", *SOURCES, "more", "search", "hydrate")  # names that no source of the user's own can have
-DEMO = Path("data/demo")  # made by stages of its own
+TAKEN = ("quilt", *SOURCES, "more", "search", "hydrate")  # names that a source of the user's own cannot have
+DEMO = Path("data/demo")  # made by the stages of data/demo/dvc.yaml
 HINTS = {"videos.catalog": ", with videos.txt, channels.txt or searches.txt in it"}
 
 

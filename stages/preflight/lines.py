@@ -115,8 +115,8 @@ def _others(values: ParamsModel) -> list[str]:
 
 
 def _members(values: ParamsModel, members: dict[str, Any]) -> list[str]:
-    """Write each member's parameters into its entry; return the lines that refer to them, as many as the longest has:
-    DVC takes no list there, but does not mind what is said twice."""
+    """Write each member's parameters into its entry; return the lines that refer to them, as many as the longest list
+    has: DVC takes no list as a variable there, but accepts a parameter twice."""
     stage = type(values).__module__.split(".")[1]
     lists = {name: [f"{stage}.{name}.{one}" for one in getattr(values, name).results()] for name in members}
     longest = max(map(len, lists.values()))
@@ -126,6 +126,6 @@ def _members(values: ParamsModel, members: dict[str, Any]) -> list[str]:
 
 
 def _shared(values: ParamsModel) -> list[str]:
-    """The parameters that are of no one member of a stage's groups."""
+    """The parameters that belong to no single member of a group."""
     stage = type(values).__module__.split(".")[1]
     return [f"{stage}.{name}" for name in values.results() if not isinstance(getattr(values, name), ParamsModel | dict)]

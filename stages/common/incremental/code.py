@@ -1,5 +1,5 @@
-"""The code that something is made by: which files of this repository a package needs, and a digest of what a function
-needs of them. Comments, docstrings, annotations and the words of messages make nothing, so they do not count."""
+"""The code that results depend on: the files of this repository that a package imports, and a digest of the code that a
+function uses. Comments, docstrings, annotations and texts of messages change no result, so they do not count."""
 
 import ast
 import builtins
@@ -15,12 +15,12 @@ from typing import Any
 from stages.common.incremental.contents import content_digest
 
 ROOT = Path(__file__).resolve().parents[3]
-SCHEMAS = "params"  # modules called so say what parameters may be; what they are is known from params.yaml
-# Calls that only tell a person something.
-TOLD = re.compile(
+SCHEMAS = "params"  # modules of this name only declare parameters; their values count, and come from params.yaml
+# Calls that only print or log.
+SHOWN = re.compile(
     r"print|(tqdm|progress)\.write|warnings\.warn|(logging|logger|log)\.(debug|info|warning|error|exception)"
 )
-# Keyword arguments of calls that are words for people.
+# Keyword arguments, by function, that only people read.
 FOR_PEOPLE = {
     "tqdm": {"desc", "unit", "leave", "delay", "mininterval"},
     "Column": {"meaning", "unit"},
@@ -31,8 +31,8 @@ FOR_PEOPLE = {
 
 def sources(*places: str, without: Collection[str] = ()) -> list[Path]:
     """Return the modules at `places` (`stages.x`, with all that is below it, or `stages.x.module`) and all of this
-    repository that they import, sorted; but for modules called as in `without`, and what only those import. Paths are
-    absolute. Libraries are pinned by requirements.lock."""
+    repository that they import, directly or not, sorted; except modules whose file names are in `without`, and what
+    only those import. Paths are absolute. Libraries are not among them: requirements.lock pins them."""
     queue: list[Path] = []
     for place in places:
         folder = ROOT / place.replace(".", "/")
@@ -49,8 +49,8 @@ def sources(*places: str, without: Collection[str] = ()) -> list[Path]:
 
 
 def code_digest(*roots: Callable[..., Any]) -> str:
-    """Hex digest of the code that the functions and classes `roots` need, wherever in this repository it stands, and
-    of the data files beside it that it names. What is not of the package `stages` counts for nothing.
+    """Hex digest of the code of the package `stages` that the functions and classes `roots` use, in whatever module,
+    and of the data files that this code names.
 
     A function counts with the functions, classes and constants that it refers to, and those with theirs; the rest of
     their modules does not. Of a functools.partial its arguments' classes count too.
@@ -82,7 +82,7 @@ class _Module:
 
 
 class _Needed:
-    """Grows by what is referred to until nothing new is."""
+    """Collects the statements that count: those of the roots, those that these refer to, and so on."""
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, str]] = set()
@@ -94,7 +94,7 @@ class _Needed:
         return [[key[0], text] for key, text in self._parts.items()] + [list(pair) for pair in self._files.items()]
 
     def add(self, module: str, name: str) -> None:
-        """Count what `name` of `module` needs; all of the module where it binds no such name."""
+        """Count what defines `name` in `module` and what that refers to; the whole module if it defines no `name`."""
         if (module, name) in self._seen or not (path := _file(module)) or path.stem == SCHEMAS:
             return
         self._seen.add((module, name))
@@ -109,7 +109,7 @@ class _Needed:
             self._count(module, found, statement)
 
     def _follow(self, module: str, name: str) -> None:
-        """Go where an import leads: to a name of a module, or to a module as a whole."""
+        """Count what an import names: a name of a module, or a whole module."""
         if _file(f"{module}.{name}"):
             module, name = f"{module}.{name}", ""
         self.add(module, name)
@@ -121,7 +121,7 @@ class _Needed:
         plain = _Plain().visit(ast.parse(ast.unparse(statement)))
         self._parts[key] = ast.dump(plain)
         here = found.imports | _imports(statement)
-        # An annotation is not counted, but what it names is: methods of what is handed in are needed.
+        # An annotation does not count, but the class that it names does: methods of arguments are called.
         for node in [*ast.walk(plain), *(part for hint in _annotations(statement) for part in ast.walk(hint))]:
             if isinstance(node, ast.Name) and node.id in here:
                 self._follow(*here[node.id])
@@ -154,8 +154,8 @@ class _Plain(ast.NodeTransformer):
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         call = node.value if isinstance(node.value, ast.Call) else None
-        told = call and TOLD.fullmatch(ast.unparse(call.func)) and "file" not in {word.arg for word in call.keywords}
-        return None if told or isinstance(node.value, ast.Constant) else self.generic_visit(node)
+        shown = call and SHOWN.fullmatch(ast.unparse(call.func)) and "file" not in {word.arg for word in call.keywords}
+        return None if shown or isinstance(node.value, ast.Constant) else self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = ast.unparse(node.func).split(".")[-1]
@@ -203,7 +203,7 @@ def _annotations(statement: ast.stmt) -> list[ast.expr]:
 
 
 def _without_hints(body: list[ast.stmt]) -> None:
-    """Blank the annotations of variables; those of a class's fields stay, they can make something."""
+    """Blank the annotations of variables; those of a class's fields stay, since they can change results."""
     for statement in body:
         if isinstance(statement, ast.AnnAssign):
             statement.annotation = ast.Constant(value=None)

@@ -6,8 +6,8 @@ from pathlib import Path
 def forced() -> bool:
     """True when `dvc repro --force` or `dvc exp run --force` started this process, directly or through other processes.
 
-    DVC tells its commands nothing of it, so the command lines above this process are asked. Queued experiments run
-    below a worker that knows no options: for them this is False.
+    DVC does not pass the option on to its commands, so it is read from the command lines of the parent processes.
+    Queued experiments run below a worker process without options, so for them this is False.
     """
     import psutil
     from dvc.cli import DvcParserError, parse_args

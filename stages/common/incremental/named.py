@@ -26,7 +26,7 @@ def link_named_files(all_params: Mapping[str, ParamsModel]) -> None:
     wanted: dict[Path, Path] = {}
     for stage, values in all_params.items():
         for name in [name for name, value in values if isinstance(value, ParamsModel | dict)]:
-            _make(NAMED / stage / name)  # of a stage's part, which may name no file
+            _make(NAMED / stage / name)  # also of a group whose parameters name no file now
         for name, places in values.places().items():
             folder = NAMED / stage / name.replace(".", "/")
             _make(folder)
@@ -47,7 +47,7 @@ def link_named_files(all_params: Mapping[str, ParamsModel]) -> None:
 
 
 def _name(path: Path) -> str:
-    """The name of the link to a file: the file's path, or of a long one its end and a digest."""
+    """The name of the link to a file: the file's path; if that is too long, a digest and the end of the path."""
     whole = quote(path.as_posix(), safe="")
     return whole if len(whole) <= LONGEST else f"{hashlib.sha256(whole.encode()).hexdigest()[:12]}-{whole[-120:]}"
 
@@ -76,6 +76,6 @@ def _local(place: str) -> list[Path]:
 
 
 def _from_here(path: Path) -> Path:
-    """`path` from the working directory if it lies below it, as a whole path otherwise."""
+    """`path` from the working directory if it lies below it, as an absolute path otherwise."""
     whole = Path(os.path.abspath(path))  # noqa: PTH100 - takes out `..` without following links
     return whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole

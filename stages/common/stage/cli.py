@@ -20,9 +20,9 @@ from stages.common.stage.logs import logged
 from stages.common.stage.params import Base, has_params, load_all_params, load_params
 
 TIMINGS = Path("reports/timings")
-STOPPED = 130  # exit code of what Ctrl-C ended
+STOPPED = 130  # exit code after Ctrl-C
 
-CACHE = Path(".cache")  # what libraries keep below HOME, where that cannot be written, as in many containers
+CACHE = Path(".cache")  # for libraries' caches where HOME cannot be written, as in many containers
 CACHES = {"XDG_CACHE_HOME": "", "TORCH_HOME": "torch", "HF_HOME": "huggingface", "MPLCONFIGDIR": "matplotlib"}
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def run_stage(
 
 @contextmanager
 def _ended_by_one_line(title: str, name: str) -> Iterator[None]:
-    """End the process with one line for what the user can mend; the log keeps the whole story of every error."""
+    """End the process with one line after an error that the user can fix; the log has the traceback of every error."""
     try:
         yield
     except BaseException as error:
@@ -89,7 +89,7 @@ def _ended_by_one_line(title: str, name: str) -> Iterator[None]:
 
 
 def _is_full(error: BaseException | None) -> bool:
-    """Whether a full disk is behind an error; libraries that write by themselves raise errors of their own."""
+    """Whether a full disk is the cause of an error; libraries raise errors of their own types for it."""
     if error is None:
         return False
     full = isinstance(error, OSError) and error.errno == errno.ENOSPC

@@ -129,7 +129,7 @@ def _line(record: logging.LogRecord) -> str:
 
 
 def _shown_folder(log: Path) -> Path:
-    return log.with_suffix(".said")
+    return log.with_suffix(".shown")
 
 
 def _with_place(message: Any, category: type[Warning], filename: str, lineno: int, line: str | None = None) -> str:
