@@ -74,12 +74,12 @@ def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
     }
     videos = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id")
     boxes = {name: BOXES.read(BOXES.at(id=name)) for name in names["rois"]}
-    heard = {name: TRANSCRIPT.read(TRANSCRIPT.at(id=name)) for name in names["captions"]}
+    transcripts = {name: TRANSCRIPT.read(TRANSCRIPT.at(id=name)) for name in names["captions"]}
     captions = {name: CAPTIONS.read(CAPTIONS.at(id=name)) for name in names["captions"]}
     pairs = PAIR_TABLE.read(PAIR_TABLE.at())
     return {
         "gold": {"videos": len(gold), "of": len(listed)},
-        **text_metrics(gold, heard, captions, load_lexicon(LEXICON_DIR)),
+        **text_metrics(gold, transcripts, captions, load_lexicon(LEXICON_DIR)),
         **field_metrics(gold, captions),
         **hold_metrics(gold, holds, keyframes.min_hold_s, params.tolerance_s),
         **cut_metrics(gold, cuts, videos.fps.to_dict()),

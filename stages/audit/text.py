@@ -75,10 +75,10 @@ def field_metrics(gold: dict[str, Video], captions: dict[str, Captions]) -> dict
     return {"sub_pathology": {"top1": right / len(names), "videos": len(names)}} if names else {}
 
 
-def correction_scores(said: dict[str, str], captions: dict[str, Captions]) -> dict[str, Any]:
+def correction_scores(references: dict[str, str], captions: dict[str, Captions]) -> dict[str, Any]:
     """For each way of finding errors (paper 5b: conditioned or not) the corrections made, and the share of them whose
     new words were spoken in the video."""
-    spoken = {name: f" {normalise(text)} " for name, text in said.items()}
+    spoken = {name: f" {normalise(text)} " for name, text in references.items()}
     counts, right = Counter[str](), Counter[str]()
     for name, text in spoken.items():
         for fix in (fix for line in captions[name]["sentences"] for fix in line["corrections"]):

@@ -26,8 +26,8 @@ BEFORE = re.compile(
 AFTER = re.compile(
     r"^(?P<between>[^.;:!?]*?)\b(?:is|are|was|were) (?:absent|not (?:seen|present|identified|found|there))\b"
 )
-TURN = re.compile(r"\b(but|however|although|which|except|there (?:is|are))\b")  # ends what a negation speaks of
-REACH = 6  # words between a negation and what it denies
+TURN = re.compile(r"\b(but|however|although|which|except|there (?:is|are))\b")  # ends the scope of a negation
+REACH = 6  # words, at most, between a negation and the term that it negates
 
 
 @functools.cache
@@ -42,24 +42,24 @@ def captions(item: Item, scratch: Path, params: Params, model: Path, replies: Pa
     language model, `budget` what they may cost. Raises as Chat does.
     """
     corrector = _corrector(model, params.model_dump_json())
-    mind = engine(params, corrector, replies / f"{item.id}.jsonl", budget)
-    heard = TRANSCRIPT.read(Path(item.data["transcript"]))
-    words = [word for segment in heard["segments"] for word in segment["words"]]
-    said = sentences(words, params.nltk_data)
-    private = [personal_data(sentence.text, corrector.lexicon) for sentence in said]
-    public = [sentence for sentence, found in zip(said, private, strict=True) if not found]
-    repairs = mind.correct([sentence.text for sentence in public])
+    caption_engine = engine(params, corrector, replies / f"{item.id}.jsonl", budget)
+    transcript = TRANSCRIPT.read(Path(item.data["transcript"]))
+    words = [word for segment in transcript["segments"] for word in segment["words"]]
+    spoken = sentences(words, params.nltk_data)
+    private = [personal_data(sentence.text, corrector.lexicon) for sentence in spoken]
+    public = [sentence for sentence, found in zip(spoken, private, strict=True) if not found]
+    repairs = caption_engine.correct([sentence.text for sentence in public])
     entities = [corrector.lexicon.entities(repair.text) for repair in repairs]
-    kinds = mind.kinds([repair.text for repair in repairs], entities)
+    kinds = caption_engine.kinds([repair.text for repair in repairs], entities)
     if wrong := set(kinds) - set(KINDS):
         raise StageError(f"captions.engine: {params.engine} gives the kind {wrong.pop()!r}, none of {', '.join(KINDS)}")
     records = [_record(*all_of) for all_of in zip(public, repairs, entities, kinds, strict=True)]
-    records += [_silent(sentence, found) for sentence, found in zip(said, private, strict=True) if found]
+    records += [_withheld(sentence, found) for sentence, found in zip(spoken, private, strict=True) if found]
     records.sort(key=lambda record: (record["start"], record["end"]))
     medical = " ".join(record["text"] for record in records if record["kind"] != OTHER)
     made: Captions = {
         "sentences": records,
-        "sub_pathology": mind.sub_pathology(item.data["title"], medical),
+        "sub_pathology": caption_engine.sub_pathology(item.data["title"], medical),
         "refused": _refused(repairs),
     }
     CAPTIONS.write(scratch / f"{item.id}.json", made)
@@ -82,8 +82,8 @@ def _record(sentence: Sentence, repair: Repair, entities: list[Entity], kind: Ki
     }
 
 
-def _silent(sentence: Sentence, found: list[str]) -> CaptionSentence:
-    """The record of a sentence that is not passed on, with the kinds of personal data in it."""
+def _withheld(sentence: Sentence, found: list[str]) -> CaptionSentence:
+    """The record of a sentence with personal data: its times and the kinds of that data, without its words."""
     empty = replace(sentence, text="", times=[])
     record = _record(empty, Repair("", []), [], OTHER)
     record["personal_data"] = found

@@ -12,7 +12,7 @@ T = TypeVar("T")
 STATUSES = (408, 425, 429, 500, 502, 503, 504)  # of HTTP, that are temporary
 
 
-class Passing(Exception):
+class TemporaryError(Exception):
     """A temporary error. `reason` is a short word, `wait_s` how many seconds the server asks to wait."""
 
     def __init__(self, reason: str, message: str = "", wait_s: float = 0.0) -> None:
@@ -23,7 +23,7 @@ class Passing(Exception):
 
 
 def retried(task: Callable[[], T], tries: int, first_s: float, longest_s: float) -> T:
-    """Return what `task` returns, called up to `tries` times while it raises Passing; the last Passing is raised on.
+    """Return what `task` returns, called up to `tries` times while it raises TemporaryError; the last one is raised on.
 
     The wait before another try is `first_s`, doubled each time, or what the server asks for if that is longer; never
     more than `longest_s`.
@@ -31,13 +31,13 @@ def retried(task: Callable[[], T], tries: int, first_s: float, longest_s: float)
     for number in range(tries - 1):
         try:
             return task()
-        except Passing as problem:
+        except TemporaryError as problem:
             time.sleep(min(longest_s, max(problem.wait_s, first_s * 2**number)))
     return task()
 
 
-def wait_asked(headers: Mapping[str, str]) -> float:
-    """Seconds that an answer's Retry-After asks for, as a number or as a date; 0 where it does not."""
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds to wait by the Retry-After header of a response, a number or a date; 0 without a valid one."""
     try:
         return float(Retry().parse_retry_after(headers.get("Retry-After") or "0"))
     except InvalidHeader:

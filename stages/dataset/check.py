@@ -69,9 +69,9 @@ def _counts(metrics: dict[str, Any], table: pd.DataFrame, samples: Counter[str])
     """Where the counts in the metrics differ from those of the files."""
     pairs = {split: int((table.split == split).sum()) for split in SPLITS}
     images = {split: samples[split] for split in SPLITS}
-    said = {"per_split": pairs, "images_per_split": images}
+    counted = {"per_split": pairs, "images_per_split": images}
     return [
         f"metrics say {name} {metrics[name]}, there are {found}"
-        for name, found in said.items()
+        for name, found in counted.items()
         if metrics[name] != found
     ]

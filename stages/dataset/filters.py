@@ -1,4 +1,4 @@
-"""Filters of pairs that a user brings."""
+"""Filters of pairs that users add as extensions."""
 
 import re
 from typing import Any
@@ -8,8 +8,8 @@ import pandas as pd
 from stages.common.errors import StageError
 from stages.common.stage.extensions import load_extension
 
-INSIDE = ["hash", "mirrored", "embedding", "sha256", "error", "drop", "duplicate_of"]  # columns no filter needs
-REASON = re.compile(r"(?!leak_)[a-z][a-z0-9_]*|")  # leaks are counted apart
+INSIDE = ["hash", "mirrored", "embedding", "sha256", "error", "drop", "duplicate_of"]  # not for filters
+REASON = re.compile(r"(?!leak_)[a-z][a-z0-9_]*|")  # reasons leak_... are this stage's own
 PARAMETER = "dataset.filters"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from stages.common.data.arrays import Vectors
 from stages.common.data.files import sha256, write_bytes, write_json
-from stages.common.incremental.manifest import read_book
+from stages.common.incremental.manifest import read_mapping
 from stages.common.models.clip import Clip
 
 
@@ -21,7 +21,7 @@ class VectorCache:
 
     def __init__(self, folder: Path, keys: Path, force: bool = False) -> None:
         self._folder, self._keys = folder, keys
-        self._known: dict[str, list[str]] = {} if force else read_book(keys)
+        self._known: dict[str, list[str]] = {} if force else read_mapping(keys)
         self._now: dict[str, list[str]] = {}
 
     def keep(self, name: str, key: str, make: Callable[[], Vectors]) -> bool:

@@ -57,7 +57,7 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dic
     for flag in (*FLAGS, *params.more_flags):
         if known := _taught(table, flag):
             shown = table[flag].to_numpy()[known] == 1
-            none = np.zeros((0, 0, 0), np.float32)  # another part of the frame may not show it
+            none = np.zeros((0, 0, 0), np.float32)  # no variations: another part of the frame may not show the flag
             own = _Trainer(rows[known], none, shown, even_weights(shown, shown), params.regularization_c, seed)
             heads[flag] = own.head(np.ones(len(known), bool))
             found["flags"][flag] = own.score(table.source.to_numpy()[known], params.folds)
@@ -67,7 +67,7 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dic
                 "names: label 1 in two sources and 0 in two sources at least"
             )
     spec = {"kind": "logistic", "backbone": params.backbone, "weights": params.weights, "size": params.size}
-    # So that whoever depends on the filter depends on the weights under it.
+    # With it, whatever depends on the filter depends on the weights of its backbone.
     spec["weights_digest"] = sha256(locate(params.weights)) if is_local(params.weights) else ""
     write_json(out / SPEC, spec | {"threshold": threshold})
     write_bytes(out / HEADS, save(heads))
@@ -85,7 +85,7 @@ def variations(frames: list[Picture], truth: Truth, params: Params, seed: int) -
 
 
 def _taught(table: pd.DataFrame, flag: str) -> list[int]:
-    """Rows that say something of `flag`, if they say yes and no in at least two sources each."""
+    """Rows that are labelled for `flag`, if frames with it and without it come from at least two sources each."""
     known = table[table[flag].notna()]
     enough = known.groupby(flag).source.nunique()
     return list(known.index) if len(enough) == 2 and enough.min() >= 2 else []
@@ -138,7 +138,7 @@ class _Trainer:
         return list(by_row.split(self.rows, self.truth))
 
     def leave_out(self, sources: pd.Series, prefix: str, threshold: float) -> dict[str, float]:
-        """Share of right decisions on each source called `prefix`..., by a fit without it; and their mean."""
+        """Accuracy on each source whose name begins with `prefix`, by a fit without that source; and their mean."""
         right = {}
         for source in sorted(set(sources)) if prefix else []:
             own = (sources == source).to_numpy()
@@ -148,7 +148,7 @@ class _Trainer:
         return right | ({"mean": float(np.mean(list(right.values())))} if right else {})
 
     def score(self, groups: NDArray[Any], folds: int) -> dict[str, Any]:
-        """Cross-validated area under the ROC curve, average precision, and the share of rows that are true."""
+        """Cross-validated area under the ROC curve, average precision, and the share of positive rows."""
         from sklearn.metrics import average_precision_score, roc_auc_score
 
         unseen = self.cross_validate(groups, folds)
@@ -175,7 +175,7 @@ def even_weights(truth: Truth, kinds: NDArray[Any]) -> Weights:
 
 
 def best_threshold(truth: Truth, scores: NDArray[np.float64], weights: Weights) -> float:
-    """The middle of the scores between which weighted balanced accuracy is highest."""
+    """The threshold of highest weighted balanced accuracy: midway between two neighbouring scores."""
     from sklearn.metrics import balanced_accuracy_score
 
     cuts = np.unique(np.concatenate([[0.0], scores, [1.0]]))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from stages.common.errors import StageError
-from stages.common.retry import STATUSES, Passing, retried, wait_asked
+from stages.common.retry import STATUSES, TemporaryError, retried, retry_after
 
 T = TypeVar("T")
 
@@ -26,22 +26,22 @@ def ask(url: str, send: Callable[[], Any], read: Callable[[Any], T]) -> T:
             if answer.status_code == 200:
                 return read(answer)
         except requests.RequestException as error:
-            raise Passing("unreachable", str(error)) from None
+            raise TemporaryError("unreachable", str(error)) from None
         problem = f"status {answer.status_code}"
         if answer.status_code in STATUSES:
-            raise Passing("status", problem, _wait(answer.headers))
+            raise TemporaryError("status", problem, _wait(answer.headers))
         raise StageError(_line(url, problem))
 
     try:
         return retried(once, TRIES, FIRST_S, LONGEST_S)
-    except Passing as problem:
+    except TemporaryError as problem:
         raise StageError(_line(url, problem.message)) from None
 
 
 def _wait(headers: Mapping[str, str]) -> float:
     """Seconds until the service accepts requests again, by Retry-After or by X's header with the time of reset."""
     reset = headers.get("x-rate-limit-reset", "")
-    return max(wait_asked(headers), float(reset) - time.time() if reset.isdecimal() else 0.0)
+    return max(retry_after(headers), float(reset) - time.time() if reset.isdecimal() else 0.0)
 
 
 def _line(url: str, problem: str) -> str:

@@ -39,14 +39,14 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         force=forced(),
     )
     took = time.perf_counter() - began
-    heard = [TRANSCRIPT.read(TRANSCRIPT.at(id=name)) for name in manifest[manifest.status == "ok"].id]
-    segments = [segment for one in heard for segment in one["segments"]]
+    transcripts = [TRANSCRIPT.read(TRANSCRIPT.at(id=name)) for name in manifest[manifest.status == "ok"].id]
+    segments = [segment for one in transcripts for segment in one["segments"]]
     metrics = counts(manifest) | {
         "words": sum(len(segment["words"]) for segment in segments),
         "speech_s": float(sum(segment["end"] - segment["start"] for segment in segments)),
-        "audio_s": float(sum(one["audio_s"] for one in heard)),
+        "audio_s": float(sum(one["audio_s"] for one in transcripts)),
         "interpolated": sum(bool(word.get("interpolated")) for segment in segments for word in segment["words"]),
-        "dropped": dict(sorted(Counter(part["reason"] for one in heard for part in one["dropped"]).items())),
+        "dropped": dict(sorted(Counter(part["reason"] for one in transcripts for part in one["dropped"]).items())),
     }
     write_json(metrics_file("transcripts"), metrics)
     summary = {"items": done, "videos": len(items), "words": metrics["words"]}

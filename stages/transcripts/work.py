@@ -19,8 +19,8 @@ def transcript(item: Item, scratch: Path, params: Params, device: str, jobs: int
     Raises Rejected("no_audio"), Rejected("language") or Rejected("no_speech"), and Failed("undecodable").
     """
     pipeline = load(params, device, limit_threads(jobs))
-    heard = transcribe(pipeline, windows(sound(Path(item.data["path"])), WINDOW_S), params, device)
-    words = sum(len(segment["words"]) for segment in heard["segments"])
+    transcribed = transcribe(pipeline, windows(sound(Path(item.data["path"])), WINDOW_S), params, device)
+    words = sum(len(segment["words"]) for segment in transcribed["segments"])
     if words < params.min_words:
         raise Rejected("no_speech", f"{words} words")
-    TRANSCRIPT.write(scratch / f"{item.id}.json", heard)
+    TRANSCRIPT.write(scratch / f"{item.id}.json", transcribed)

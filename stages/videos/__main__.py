@@ -29,20 +29,20 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.tables.videos import STATUS_TABLE, VIDEO, VIDEO_TABLE
     from stages.videos.catalog import read_catalog, read_withdrawn
     from stages.videos.fetch import fetch
-    from stages.videos.verdicts import RULES, VERSION, against, prescreen_all
+    from stages.videos.verdicts import RULES, VERSION, broken_rule, prescreen_all
 
     listings = read_json(LISTINGS_FILE) if LISTINGS_FILE.exists() else {}
     items = read_catalog(Path(params.catalog), params, listings)
     write_json(LISTINGS_FILE, listings)
     withdrawn = read_withdrawn(Path(params.catalog))
     dropped = [
-        (item.id, "rejected", reason) for item in items if (reason := against(item, params, withdrawn, MEDIA_DIR))
+        (item.id, "rejected", reason) for item in items if (reason := broken_rule(item, params, withdrawn, MEDIA_DIR))
     ]
     wanted = [item for item in items if item.id not in {name for name, _, _ in dropped}]
-    looked_at = prescreen_all([item for item in wanted if "file" not in item.data], params, base, withdrawn, PARTIAL)
+    prescreened = prescreen_all([item for item in wanted if "file" not in item.data], params, base, withdrawn, PARTIAL)
     # A video that was fetched before stays, even if its small copy cannot be downloaded now.
-    passed = {row.id for row in looked_at.itertuples() if row.status == "ok"}
-    passed |= {row.id for row in looked_at.itertuples() if row.status == "failed" and _fetched(row.id)}
+    passed = {row.id for row in prescreened.itertuples() if row.status == "ok"}
+    passed |= {row.id for row in prescreened.itertuples() if row.status == "failed" and _fetched(row.id)}
     manifest, done = run_items(
         [item for item in wanted if "file" in item.data or item.id in passed],
         functools.partial(fetch, params=params, withdrawn=withdrawn, partial=PARTIAL),
@@ -60,7 +60,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     table = pd.DataFrame(records).reindex(columns=VIDEO_TABLE.names)
     VIDEO_TABLE.write(VIDEO_TABLE.at(), table)
     rows = pd.concat(
-        [manifest, looked_at[looked_at.status != "ok"], pd.DataFrame(dropped, columns=["id", "status", "reason"])]
+        [manifest, prescreened[prescreened.status != "ok"], pd.DataFrame(dropped, columns=["id", "status", "reason"])]
     )
     STATUS_TABLE.write(STATUS_TABLE.at(), rows[STATUS_TABLE.names].fillna("").sort_values("id"))
     hours = float(table.duration_s.sum()) / 3600 if len(table) else 0.0

@@ -10,7 +10,7 @@ from stages.common.errors import Failed
 from stages.common.incremental.runner import Item
 from stages.common.tables.videos import VIDEO
 from stages.videos.params import Params
-from stages.videos.rules import check_facts, check_file, probe
+from stages.videos.rules import check_file, check_metadata, probe
 from stages.videos.site import attempt, downloader
 
 FIELDS = ("title", "channel", "channel_id", "channel_follower_count", "language", "license", "upload_date", "format_id")
@@ -36,7 +36,7 @@ def fetch(item: Item, scratch: Path, params: Params, withdrawn: set[str], partia
         params, format=wanted, outtmpl=str(folder / f"{item.id}.%(ext)s"), enable_file_urls=bool(local)
     ) as site:
         info = _about(item) if local else attempt(lambda: site.extract_info(item.data["place"], download=False), params)
-        check_facts(info, params, withdrawn)
+        check_metadata(info, params, withdrawn)
         done = attempt(lambda: site.process_ie_result(info, download=True), params)
     _to_mp4(folder, target)
     shutil.rmtree(folder)

@@ -15,7 +15,7 @@ from stages.common.incremental.runner import Item
 from stages.common.models.device import limit_threads
 from stages.common.tables.videos import SHARES, Shares
 from stages.videos.params import Params
-from stages.videos.rules import check_facts
+from stages.videos.rules import check_metadata
 from stages.videos.site import attempt, downloader
 
 
@@ -41,7 +41,7 @@ def prescreen(
     wanted = f"bv*[height<={height}]/wv*"
     with downloader(params, format=wanted, outtmpl=str(copies / "%(format_id)s.%(ext)s")) as site:
         info = attempt(lambda: site.extract_info(item.data["place"], download=False), params)
-        check_facts(info, params, withdrawn)
+        check_metadata(info, params, withdrawn)
         if _pictures(info) < 2:
             SHARES.write(scratch / f"{item.id}.json", {"copy": None})
             return

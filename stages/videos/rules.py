@@ -11,7 +11,7 @@ END_S = 1.5  # seconds by which a file's streams may end before the time in its 
 TAIL_S = 10.0  # seconds at the end that are decoded, not only read
 
 
-def check_facts(info: Mapping[str, Any], params: Params, withdrawn: set[str]) -> None:
+def check_metadata(info: Mapping[str, Any], params: Params, withdrawn: set[str]) -> None:
     """Apply the rules that need no download (paper section 3); a value that the site lacks passes. Raises Rejected."""
     if withdrawn & {str(info.get(key)) for key in ("id", "channel_id", "uploader_id")}:
         raise Rejected("withdrawn")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from stages.common.errors import Failed, Rejected, StageError
-from stages.common.retry import Passing, retried, wait_asked
+from stages.common.retry import TemporaryError, retried, retry_after
 from stages.videos.params import Params
 
 T = TypeVar("T")
@@ -93,12 +93,12 @@ def attempt(task: Callable[[], T], params: Params) -> T:
             message = " ".join(re.sub(r"\x1b\[[0-9;]*m|ERROR: |; please report .*", "", str(error)).split())
             if permanent:
                 raise Rejected(reason, message) from None
-            raise Passing(reason, message, max(map(_wait, _causes(error)))) from None
+            raise TemporaryError(reason, message, max(map(_wait, _causes(error)))) from None
 
     tries = params.retries + 1
     try:
         return retried(once, tries, params.backoff_s, LONGEST_S)
-    except Passing as problem:
+    except TemporaryError as problem:
         raise Failed(problem.reason, f"{problem.message} (tried {tries} times)") from None
 
 
@@ -106,7 +106,7 @@ def _wait(cause: BaseException) -> float:
     """Seconds that the site asks for, where `cause` is an answer of it."""
     from yt_dlp.networking.exceptions import HTTPError
 
-    return wait_asked(cause.response.headers) if isinstance(cause, HTTPError) else 0.0
+    return retry_after(cause.response.headers) if isinstance(cause, HTTPError) else 0.0
 
 
 def classify(error: BaseException) -> tuple[str, bool]:

@@ -18,18 +18,18 @@ from stages.common.stage.params import Base, load_params
 from stages.common.tables.videos import SHARES, VIDEO
 from stages.videos.params import Params
 from stages.videos.prescreen import prescreen
-from stages.videos.rules import check_facts, check_file
+from stages.videos.rules import check_file, check_metadata
 
 RULES = {"min_duration_s", "max_subscribers", "languages"}  # parameters that only rejections rest on
 VERSION = "1"  # of what is fetched: an edit of this stage must not fetch everything anew
 
 
-def against(item: Item, params: Params, withdrawn: set[str], media: Path) -> str:
+def broken_rule(item: Item, params: Params, withdrawn: set[str], media: Path) -> str:
     """The rule that a video breaks by what is known without asking its site again, or ""."""
     record = media / f"{item.id}.json"
     known: Any = VIDEO.read(record) if record.exists() else {}
     try:
-        check_facts(item.data["info"] | known | {"id": item.id}, params, withdrawn)
+        check_metadata(item.data["info"] | known | {"id": item.id}, params, withdrawn)
         if known:
             check_file(known, params)
     except Rejected as broken:

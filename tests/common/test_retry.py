@@ -1,4 +1,4 @@
-"""Trying again, against a loopback server that says when."""
+"""Retries, against a loopback server that sets Retry-After."""
 
 import time
 from email.utils import formatdate
@@ -8,7 +8,7 @@ import requests
 from loopback import Answers, serving
 
 from stages.common.errors import Failed, StageError
-from stages.common.retry import Passing, retried, wait_asked
+from stages.common.retry import TemporaryError, retried, retry_after
 
 
 @pytest.fixture
@@ -38,22 +38,22 @@ def busy():
 
 @pytest.mark.parametrize(("path", "wait"), [("7", 7), ("date", 3600), ("soon", 0), ("-5", 0), ("", 0)])
 def test_a_server_says_how_long_to_wait_in_seconds_or_as_a_date(busy, path, wait):
-    assert wait_asked(requests.get(f"{busy.url}/{path}", timeout=5).headers) == pytest.approx(wait, abs=2)
+    assert retry_after(requests.get(f"{busy.url}/{path}", timeout=5).headers) == pytest.approx(wait, abs=2)
 
 
 def test_waits_double_or_are_what_was_asked_for_within_a_bound_and_none_follows_the_last_try(waits):
     asked = iter([0, 9, 0, 99, 5])
 
     def task():
-        raise Passing("busy", wait_s=next(asked))
+        raise TemporaryError("busy", wait_s=next(asked))
 
-    with pytest.raises(Passing):
+    with pytest.raises(TemporaryError):
         retried(task, tries=5, first_s=1.0, longest_s=30.0)
     assert waits == [1, 9, 4, 30]
 
 
 def test_what_passes_is_not_tried_further_and_other_errors_not_again(waits):
-    left = iter([Passing("busy"), None])
+    left = iter([TemporaryError("busy"), None])
 
     def task():
         if problem := next(left):

@@ -17,7 +17,7 @@ from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.runner import Item, run_items
 from stages.videos.catalog import read_catalog
 from stages.videos.fetch import fetch
-from stages.videos.rules import check_facts, probe
+from stages.videos.rules import check_metadata, probe
 
 FILES = ("media/{id}.mp4", "media/{id}.json")
 
@@ -36,10 +36,10 @@ FILES = ("media/{id}.mp4", "media/{id}.json")
 )
 def test_what_the_site_says_is_screened_before_any_download(params, info, reason):
     if reason is None:
-        check_facts(info, params, {"UCgone"})
+        check_metadata(info, params, {"UCgone"})
         return
     with pytest.raises(Rejected, match=reason):
-        check_facts(info, params, {"UCgone"})
+        check_metadata(info, params, {"UCgone"})
 
 
 @pytest.fixture

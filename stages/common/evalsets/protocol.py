@@ -16,8 +16,8 @@ from stages.common.tables.embeddings import EVALSET
 
 METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
 SPLITS = ("train", "validation", "test", "")
-HELD_OUT = "held_out"  # the set that the dataset's own test split makes
-# What metrics files put beside the names of models, and beside those of sets: neither may be called so.
+HELD_OUT = "held_out"  # the set of the dataset's own test split
+# Keys of metrics files that stand beside names of models or of sets, and so cannot be such names.
 OF_A_FILE, OF_A_READER = ("difference", "protocol", "readers"), ("accuracy", "images", "kappa")
 BESIDE_SETS = (*OF_A_FILE, HELD_OUT, "institution", "mean", "sub_pathology")
 BESIDE_MODELS = (*OF_A_FILE, *OF_A_READER)
@@ -26,8 +26,8 @@ BESIDE_MODELS = (*OF_A_FILE, *OF_A_READER)
 class Evalset(BaseModel):
     """One dataset of a protocol: how its files are read, and the prompt for each of its labels.
 
-    Without classes it is a set of pairs, for retrieval. `split` is the side that is measured on (a set without an
-    official split is measured on as a whole).
+    Without classes it is a set of pairs, for retrieval. `split` is the one that is measured (all of a
+    set without an official split).
     """
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)

@@ -53,7 +53,7 @@ def counts(manifest: pd.DataFrame) -> dict[str, Any]:
     return {"items": len(manifest), **by_status, "reasons": {str(k): int(v) for k, v in reasons.items()}}
 
 
-def read_book(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
     """The mapping in a JSON file; an empty one where there is none that can be read."""
     try:
         found = read_json(path)
@@ -73,7 +73,7 @@ class Folder:
         self.files = files
         self.keys = keys
         self._written = keys.parent / WRITTEN / f"{keys.stem}.json"
-        self._stats: dict[str, list[int]] = read_book(self._written)
+        self._stats: dict[str, list[int]] = read_mapping(self._written)
 
     def recorded(self) -> dict[str, Row]:
         """Rows of the manifest with their keys, overruled by the journal of an interrupted run."""

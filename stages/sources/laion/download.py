@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from stages.common.data.files import write_bytes
-from stages.common.retry import STATUSES, Passing, retried, wait_asked
+from stages.common.retry import STATUSES, TemporaryError, retried, retry_after
 from stages.sources.laion.session import PrivateAddress, is_public, open_session
 from stages.sources.params import Laion
 
@@ -38,7 +38,7 @@ class Download:
 
 
 class _Refused(Exception):
-    """An address gives nothing, and will not later; stages.common.retry.Passing is for what may come later."""
+    """A permanent error of an address; stages.common.retry.TemporaryError is for the others."""
 
     def __init__(self, reason: str, message: str = "") -> None:
         super().__init__(reason, message)
@@ -76,7 +76,7 @@ def download(session: Any, url: str, params: Laion, private: bool) -> Download:
     """Fetch one address, with retries and back-off after failures that may be temporary."""
     try:
         found = retried(lambda: _fetch(session, url, params, private), params.retries + 1, FIRST_S, LONGEST_S)
-    except (_Refused, Passing) as why:
+    except (_Refused, TemporaryError) as why:
         return Download(b"", why.reason, why.message)
     return Download(found)
 
@@ -96,11 +96,11 @@ def _fetch(session: Any, url: str, params: Laion, private: bool) -> bytes:
     except PrivateAddress as error:
         raise _Refused("private_address", str(error)) from None
     except requests.Timeout as error:
-        raise Passing("timeout", str(error)) from None
+        raise TemporaryError("timeout", str(error)) from None
     except requests.exceptions.ChunkedEncodingError as error:
-        raise Passing("cut_short", str(error)) from None
+        raise TemporaryError("cut_short", str(error)) from None
     except requests.ConnectionError as error:
-        raise Passing("connection_failed", str(error)) from None
+        raise TemporaryError("connection_failed", str(error)) from None
     except (requests.RequestException, ValueError) as error:  # what is no address
         raise _Refused("bad_address", str(error)) from None
 
@@ -113,7 +113,7 @@ def _check(url: str, private: bool) -> None:
     try:
         found = _addresses(parts.hostname, parts.port or 80)
     except (OSError, UnicodeError):
-        raise Passing("unknown_host", parts.hostname) from None
+        raise TemporaryError("unknown_host", parts.hostname) from None
     if not private and not all(map(is_public, found)):
         raise _Refused("private_address", parts.hostname)
 
@@ -125,7 +125,7 @@ def _addresses(host: str, port: int) -> set[str]:
 
 def _body(answer: Any, limit: int, deadline: float) -> bytes:
     if answer.status_code in STATUSES:
-        raise Passing(f"http_{answer.status_code}", wait_s=wait_asked(answer.headers))
+        raise TemporaryError(f"http_{answer.status_code}", wait_s=retry_after(answer.headers))
     if answer.status_code != 200:
         raise _Refused(f"http_{answer.status_code}")
     rules = {word.strip().lower() for word in answer.headers.get("X-Robots-Tag", "").replace(":", ",").split(",")}
