@@ -54,8 +54,8 @@ class SampleView:
 
 
 class Items:
-    """Items of several views by (name of the view, epoch, n). Knows no loader: of a cycle the workers would only end
-    when the garbage is collected, where each can be waited for 5 s."""
+    """Items of several views by (name of the view, epoch, n). It has no reference to the loader: in a reference cycle
+    the workers would end only at garbage collection, which can wait 5 s for each."""
 
     def __init__(self, views: Mapping[str, SampleView]) -> None:
         self.views = views

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stages.common.frame_filter.prediction import Prediction
 
 SIDE = 384
-CONVS = {"conv_0": 300, "conv_1": 300}  # members and the pixels of the middle that each looks at
+CONVS = {"conv_0": 300, "conv_1": 300}  # members, and pixels of the centre crop of each
 DINO, DINO_CROP, DINO_BLOCKS = "dino", 224, 4
 HEAD = "dino_head"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

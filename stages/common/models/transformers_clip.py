@@ -36,7 +36,7 @@ def load_transformers(name: str) -> tuple[Any, Any, dict[str, Any], dict[str, An
     length = model.config.text_config.max_position_embeddings
 
     def tokenize(texts: str | list[str]) -> Any:
-        # What follows the end of a text is never looked at: attention goes backwards only.
+        # Padding after the end of a text changes nothing: attention is causal.
         return words(texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt")["input_ids"]
 
     pixels = {"mean": list(steps.image_mean), "std": list(steps.image_std)}

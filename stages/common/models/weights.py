@@ -38,7 +38,7 @@ def is_local(place: str) -> bool:
 
 
 def why_missing(error: BaseException) -> str:
-    """Why a model could not be loaded, in one line: that its hub was not asked, where this is so."""
+    """Why a model could not be loaded, in one line; if hubs are off (base.offline) and the model is on one, this."""
     from urllib.error import URLError
 
     import requests

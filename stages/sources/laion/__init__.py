@@ -15,7 +15,7 @@ from stages.sources.laion.retrieval import retrieve
 from stages.sources.params import Laion, Params
 
 COLUMNS = ("URL", "TEXT", "similarity", "punsafe")
-CACHE = Path("data/sources/.downloads")  # known neither to DVC nor to Git: a killed run goes on
+CACHE = Path("data/sources/.downloads")  # tracked neither by DVC nor by Git; a killed run resumes from it
 
 
 def candidates(params: Params, cache: Path = CACHE) -> Iterator[Candidate]:
