@@ -34,7 +34,7 @@ def fields() -> dict[str, dict[str, list[str]]]:
 
 
 def sub_pathology(title: str, text: str, top: int = 3) -> list[SubPathology]:
-    """Return the `top` fields with a probability each: their shares of what speaks for any.
+    """Return the `top` fields with a probability each: their shares of the scores of all fields.
 
     A word counts by the logarithm of how often it is said, so that many different words beat one that is repeated; the
     title counts five times, a name three times as much as a sign.

@@ -27,7 +27,7 @@ from stages.keyframes.reader import SMALL, shrink
 from stages.keyframes.scan import Cut, StillImage, scan
 
 ALIKE = 0.95  # cosine of two clean images' features below which they are not compared further
-GAP_S = 1.0  # two holds of one view this close together are one
+GAP_S = 1.0  # seconds; two holds of one view with no longer gap are one
 OBJECTIVE_UM = 10.0  # micrometres a pixel times magnification: 0.5 at 20x, 0.25 at 40x
 # Optical densities of haematoxylin, eosin and DAB in red, green and blue (Ruifrok and Johnston 2001); the row of the
 # inverse that gives haematoxylin.

@@ -55,13 +55,13 @@ def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
     from stages.common.tables.keyframes import HOLDS, tar_of
     from stages.common.tables.rois import BOXES
     from stages.pairs.align import align, box_for
-    from stages.pairs.lengths import counter, in_parts
+    from stages.pairs.lengths import split_sentence, token_counter
 
     holds = HOLDS.read(HOLDS.at(id=name))
     boxes = BOXES.read(BOXES.at(id=name))
     captions = CAPTIONS.read(CAPTIONS.at(id=name))
-    count = counter(params.tokenizer)
-    sentences = [part for whole in captions["sentences"] for part in in_parts(whole, count, params.max_tokens)]
+    count = token_counter(params.tokenizer)
+    sentences = [part for whole in captions["sentences"] for part in split_sentence(whole, count, params.max_tokens)]
     rows = []
     for number, match in enumerate(align(holds, sentences, params, boxes)):
         sentence, hold = sentences[match.sentence], holds.loc[match.hold]

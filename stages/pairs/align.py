@@ -59,7 +59,7 @@ def _by_words(
     if not len(holds):
         return []
     shares = _shares(holds, sentence)
-    pointed = holds.hold_id.isin(gestures.hold_id[_meanwhile(gestures, sentence)]).to_numpy() & (shares > 0)
+    pointed = holds.hold_id.isin(gestures.hold_id[_overlapping(gestures, sentence)]).to_numpy() & (shares > 0)
     best = int(np.argmax(shares + pointed))
     share = float(shares[best])
     if pointed[best]:
@@ -82,7 +82,7 @@ def _shares(holds: pd.DataFrame, sentence: Sentence) -> NDArray[np.float64]:
     return shares
 
 
-def _meanwhile(spans: pd.DataFrame, sentence: Sentence) -> "pd.Series[bool]":
+def _overlapping(spans: pd.DataFrame, sentence: Sentence) -> "pd.Series[bool]":
     """Which spans overlap the sentence."""
     return (spans.start_s < sentence["end"]) & (spans.end_s > sentence["start"])
 

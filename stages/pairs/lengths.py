@@ -12,7 +12,7 @@ BREAKS = (r"(?<=[.!?;:])\s+", r"(?<=,)\s+", r"\s+(?=(?:and|but|which|because|so|
 
 
 @functools.cache
-def counter(name: str) -> Callable[[str], int]:
+def token_counter(name: str) -> Callable[[str], int]:
     """Return a function that counts the tokens of a text for the open_clip model `name`, start and end tokens too."""
     import open_clip
 
@@ -25,7 +25,7 @@ def counter(name: str) -> Callable[[str], int]:
     return lambda text: len(tokenizer.encode(text)) + 2
 
 
-def in_parts(sentence: Sentence, count: Callable[[str], int], limit: int) -> list[Sentence]:
+def split_sentence(sentence: Sentence, count: Callable[[str], int], limit: int) -> list[Sentence]:
     """Return `sentence` ({text, start, end, times, entities, ...}) as parts of at most `limit` tokens.
 
     It is cut at the end of a clause, else between words, never inside one. Parts divide its time in proportion to their

@@ -32,7 +32,7 @@ def run(base: Base, what: str) -> dict[str, Any]:
     if what == "docs":
         return {"pages": write_pages(all_params)}
     check(all_params)
-    link_named_files(all_params)  # only now: a mistaken value is to leave nothing behind
+    link_named_files(all_params)  # only after the check: a mistaken value must leave no links behind
     added = all_params["sources"].more  # type: ignore[attr-defined]
     for folder in [path for path in ADDED.glob("*/") if path.name not in added]:
         shutil.rmtree(folder)  # of a source that is no more: whoever reads them all must not find it

@@ -39,7 +39,7 @@ def trace(overlays: pd.DataFrame) -> pd.DataFrame:
 
     `overlays` are those of the stage keyframes: hold_id, t_s, x, y, area, changed and the box of each
     overlay. Of the overlays of one moment, one that moves is taken before one that rests, the nearer to where the
-    cursor was before the farther; what only rests and was never seen to move is part of a drawing, not a cursor.
+    cursor was before the farther; an overlay that never moved is part of a drawing, not a cursor.
     """
     rows = []
     for hold_id, own in overlays.groupby("hold_id", sort=True):
@@ -81,7 +81,7 @@ def gestures(points: pd.DataFrame, max_gap_s: float, max_extent: float, min_gest
 
 
 def _settled(points: pd.DataFrame) -> pd.DataFrame:
-    """The stretch without the way to it and from it, where the cursor is HASTE times as fast as it mostly is."""
+    """The stretch without the cursor's way to it and from it, where its speed is over HASTE times the median."""
     steps = np.linalg.norm(np.diff(points[["x", "y"]].to_numpy(), axis=0), axis=1)
     calm = np.nonzero(steps <= HASTE * np.median(steps) + STILL)[0] if len(steps) else steps
     return points.iloc[int(calm[0]) : int(calm[-1]) + 2] if len(calm) else points.iloc[:0]

@@ -42,7 +42,7 @@ def prescreen(
     with downloader(params, format=wanted, outtmpl=str(copies / "%(format_id)s.%(ext)s")) as site:
         info = attempt(lambda: site.extract_info(item.data["place"], download=False), params)
         check_metadata(info, params, withdrawn)
-        if _pictures(info) < 2:
+        if _video_formats(info) < 2:
             SHARES.write(scratch / f"{item.id}.json", {"copy": None})
             return
         attempt(lambda: site.process_ie_result(info, download=True), params)
@@ -65,7 +65,7 @@ def prescreen(
     SHARES.write(scratch / f"{item.id}.json", shares)
 
 
-def _pictures(info: dict[str, Any]) -> int:
+def _video_formats(info: dict[str, Any]) -> int:
     """Number of formats with pictures that a site offers."""
     return len({form.get("format_id") for form in info.get("formats") or [] if form.get("vcodec") != "none"})
 

@@ -20,8 +20,8 @@ from stages.videos.params import Params
 from stages.videos.prescreen import prescreen
 from stages.videos.rules import check_file, check_metadata
 
-RULES = {"min_duration_s", "max_subscribers", "languages"}  # parameters that only rejections rest on
-VERSION = "1"  # of what is fetched: an edit of this stage must not fetch everything anew
+RULES = {"min_duration_s", "max_subscribers", "languages"}  # parameters that decide only which videos are rejected
+VERSION = "1"  # of what is fetched; raise it to fetch all again, which an edit of this stage does not do
 
 
 def broken_rule(item: Item, params: Params, withdrawn: set[str], media: Path) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from stages.pairs.align import align, box_for
-from stages.pairs.lengths import counter, in_parts
+from stages.pairs.lengths import split_sentence, token_counter
 
 HOLDS = pd.DataFrame({"hold_id": ["a", "b", "c"], "start_s": [0.0, 10.0, 30.0], "end_s": [8.0, 20.0, 40.0]})
 
@@ -63,8 +63,8 @@ def test_a_long_sentence_is_cut_where_a_clause_ends_and_never_in_a_word():
     times = [(float(n), n + 1.0) for n in range(14)]
     entities = [{"term": "glands"}, {"term": "necrosis"}]
     whole = {"text": text, "start": 0.0, "end": 14.0, "times": times, "entities": entities, "kind": "medical"}
-    assert in_parts(whole, lambda t: len(t.split()), 14) == [whole]
-    parts = in_parts(whole, lambda t: len(t.split()), 6)
+    assert split_sentence(whole, lambda t: len(t.split()), 14) == [whole]
+    parts = split_sentence(whole, lambda t: len(t.split()), 6)
     assert [part["text"] for part in parts] == [
         "Here the glands are crowded,",
         "and the nuclei are dark;",
@@ -72,14 +72,14 @@ def test_a_long_sentence_is_cut_where_a_clause_ends_and_never_in_a_word():
     ]
     assert [part["entities"] for part in parts] == [[{"term": "glands"}], [], [{"term": "necrosis"}]]
     assert all(a["end"] == b["start"] for a, b in pairwise(parts))
-    single = in_parts(whole, lambda t: len(t.split()), 1)
+    single = split_sentence(whole, lambda t: len(t.split()), 1)
     assert " ".join(part["text"] for part in single) == text
 
 
 def test_tokens_are_those_that_open_clip_counts():
     text = "karyorrhectic debris"
     ids = open_clip.get_tokenizer("ViT-B-32")([text])[0]
-    assert counter("ViT-B-32")(text) == int((ids != 0).sum())
+    assert token_counter("ViT-B-32")(text) == int((ids != 0).sum())
 
 
 def test_a_box_is_taken_from_the_gesture_made_meanwhile():

@@ -36,9 +36,9 @@ def test_what_only_a_hub_has_names_the_parameter_that_lets_it_be_asked(load, mon
 
 
 def _tokenizer(name):
-    from stages.pairs.lengths import counter
+    from stages.pairs.lengths import token_counter
 
-    counter(name)("text")
+    token_counter(name)("text")
 
 
 def _recogniser(name):
