@@ -11,6 +11,7 @@ import imageio_ffmpeg
 from joblib import Parallel, delayed
 
 from stages.common.frame_filter.classifier import SPEC
+from stages.common.paths import FRAME_FILTER_DIR
 from stages.common.stage.params import load_params
 from stages.demo.frames import make_frames
 from stages.demo.render import Recording, shoot
@@ -27,7 +28,6 @@ TAKES = {
     "variable rate": Recording(crf=28, preset="veryfast", rate=Fraction(30), variable=True, cursor="cross"),
     "all of it": Recording(crf=35, preset="veryfast", rate=NTSC, shake=1.0, flicker=0.04, variable=True, cursor="spot"),
 }
-MODEL = Path("models/frame_filter")
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def ffmpeg(*arguments: object) -> None:
 
 def frame_filter() -> Path:
     """The fitted filter: the repository's, or, where none was fitted yet, one fitted now on the demo's frames."""
-    if (MODEL / SPEC).exists():
-        return MODEL
+    if (FRAME_FILTER_DIR / SPEC).exists():
+        return FRAME_FILTER_DIR
     from stages.frame_filter.fit import fit
 
     folder = Path(tempfile.mkdtemp())

@@ -10,14 +10,12 @@ from stages.common.paths import (
     KEYFRAMES_DIR,
     LEXICON_DIR,
     MEDIA_DIR,
-    REPORTS_DIR,
+    REVIEW_FILE,
     ROIS_DIR,
     metrics_file,
 )
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
-
-SAMPLE_CSV = REPORTS_DIR / "audit" / "sample.csv"
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
@@ -31,7 +29,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     kept = dataset[dataset.split != ""]
     sample = kept.sample(min(params.sample, len(kept)), random_state=base.seed).sort_values("pair_id")
     columns = ["pair_id", "source", "image", "text", "box", "sub_pathology", "magnification", "confidence"]
-    rows = write_to_fill_in(SAMPLE_CSV, sample[columns], "pair_id")
+    rows = write_to_fill_in(REVIEW_FILE, sample[columns], "pair_id")
     write_json(metrics_file("audit"), metrics | {"sample": len(sample)})
     gold = metrics["gold"]
     return {"items": len(sample), "rows": len(rows), "with gold labels": f"{gold['videos']} of {gold['of']} videos"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.paths import DATASET_DIR, PAIRS_DIR, SOURCES_DIR, metrics_file
+from stages.common.paths import DATASET_DIR, MORE_SOURCES_DIR, PAIRS_DIR, SOURCES_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.dataset.params import Params
@@ -58,7 +58,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
 
 def _folder(source: str) -> Path:
     """Where the pairs of a source are. Raises StageError where there are none."""
-    places = (PAIRS_DIR,) if source == "quilt" else (SOURCES_DIR / source, SOURCES_DIR / "more" / source)
+    places = (PAIRS_DIR,) if source == "quilt" else (SOURCES_DIR / source, MORE_SOURCES_DIR / source)
     for place in places:
         if (place / "pairs.parquet").exists():
             return place

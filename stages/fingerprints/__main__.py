@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stages.common.paths import FRAME_FILTER_DIR, SOURCES_DIR, metrics_file
+from stages.common.paths import FRAME_FILTER_DIR, MORE_SOURCES_DIR, SOURCES_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.fingerprints.params import Params
@@ -23,7 +23,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.fingerprints.work import fingerprints
 
     device = pick_device(base.device)
-    more = [*SOURCES_DIR.glob("*/pairs.parquet"), *SOURCES_DIR.glob("more/*/pairs.parquet")]
+    more = [*SOURCES_DIR.glob("*/pairs.parquet"), *MORE_SOURCES_DIR.glob("*/pairs.parquet")]
     pairs = pd.concat(
         [PAIR_TABLE.read(path, ["pair_id", "image", "text"]) for path in [PAIR_TABLE.at(), *sorted(more)]]
     )

@@ -7,12 +7,18 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from stages.common.paths import FRAME_FILTER_DIR, KEYFRAMES_DIR, KEYS_DIR, MEDIA_DIR, VIDEOS_DIR, metrics_file
+from stages.common.paths import (
+    FRAME_FILTER_DIR,
+    KEYFRAMES_DIR,
+    KEYS_DIR,
+    MEDIA_DIR,
+    SHEETS_DIR,
+    VIDEOS_DIR,
+    metrics_file,
+)
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.keyframes.params import Params
-
-SHEETS = Path("reports/keyframes")
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
@@ -57,7 +63,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         kept,
         sheet,
         name="contact sheets",
-        out=SHEETS,
+        out=SHEETS_DIR,
         files=("{id}.png",),
         keys=KEYS_DIR / "keyframes_sheets.parquet",
         needs=Dependencies(code=(sheet,), libraries=("pillow",)),

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.incremental.code import ROOT, sources
-from stages.common.incremental.named import NAMED
+from stages.common.paths import CHECKED_FILE, NAMED_DIR
 from stages.common.stage.params import ParamsModel
 
-CHECKED = "data/preflight/checked.json"
 CODE = "stages"
 SHARED = Path("stages/common")
 FIRST = "preflight"
@@ -49,7 +48,7 @@ def write_lines(path: Path, all_params: Mapping[str, ParamsModel]) -> int:
 
 def _data(deps: list[str]) -> list[str]:
     """Dependencies that are written by hand."""
-    return [dep for dep in deps if not dep.startswith((f"{CODE}/", NAMED.as_posix(), CHECKED))]
+    return [dep for dep in deps if not dep.startswith((f"{CODE}/", NAMED_DIR.as_posix(), CHECKED_FILE.as_posix()))]
 
 
 def code_lines(
@@ -70,13 +69,13 @@ def code_lines(
     if stage == FIRST:
         schemas = ROOT.glob(f"{CODE}/*/{SCHEMA}")
         return [
-            *(f"{NAMED.as_posix()}/{place}" for place in EXTENSIONS),
+            *(f"{NAMED_DIR.as_posix()}/{place}" for place in EXTENSIONS),
             *own,
             *sorted({*common, *(path.relative_to(ROOT).as_posix() for path in schemas)}),
         ]
     name = package.rpartition(".")[2]
     read = ".".join([name, *filter(None, [added]), *([KEY] if group else [])])
-    return [CHECKED, *_named(name, all_params, read), *own, *common]
+    return [CHECKED_FILE.as_posix(), *_named(name, all_params, read), *own, *common]
 
 
 def _named(stage: str, all_params: Mapping[str, ParamsModel], read: str) -> list[str]:
@@ -88,7 +87,7 @@ def _named(stage: str, all_params: Mapping[str, ParamsModel], read: str) -> list
         name, _, rest = parameter.partition(".")
         places = [*all_params[name].places(), *(all_params[name].listings() if parameter == name else ())]
         if rest.endswith(KEY) or any(f"{name}.{place}.".startswith(f"{parameter}.") for place in places):
-            folders.append((NAMED / parameter.replace(".", "/")).as_posix())
+            folders.append((NAMED_DIR / parameter.replace(".", "/")).as_posix())
     return folders
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.paths import FRAME_FILTER_DIR, SOURCES_DIR, metrics_file
+from stages.common.paths import FRAME_FILTER_DIR, MORE_SOURCES_DIR, SOURCES_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.extensions import load_extension
 from stages.common.stage.params import Base, load_params
@@ -24,7 +24,7 @@ FILLERS = ("search", "hydrate")  # fill the folders that sources read; no result
 def run(params: Params, base: Base, name: str) -> dict[str, Any]:
     """Read, split, clean and screen one source, or fill the folder of one."""
     if name in params.more:
-        return _collected(added(name, params.more[name]), name, SOURCES_DIR / "more" / name, params, base)
+        return _collected(added(name, params.more[name]), name, MORE_SOURCES_DIR / name, params, base)
     module = importlib.import_module(f"stages.sources.{name}")
     if name in FILLERS:
         counts: dict[str, Any] = module.fill(params)

@@ -9,12 +9,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from stages.common.paths import KEYS_DIR, LISTINGS_FILE, MEDIA_DIR, VIDEOS_DIR, metrics_file
+from stages.common.paths import KEYS_DIR, LISTINGS_FILE, MEDIA_DIR, PARTIAL_DIR, VIDEOS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.videos.params import Params
-
-PARTIAL = VIDEOS_DIR / ".partial"
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
@@ -39,13 +37,15 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         (item.id, "rejected", reason) for item in items if (reason := broken_rule(item, params, withdrawn, MEDIA_DIR))
     ]
     wanted = [item for item in items if item.id not in {name for name, _, _ in dropped}]
-    prescreened = prescreen_all([item for item in wanted if "file" not in item.data], params, base, withdrawn, PARTIAL)
+    prescreened = prescreen_all(
+        [item for item in wanted if "file" not in item.data], params, base, withdrawn, PARTIAL_DIR
+    )
     # A video that was fetched before stays, even if its small copy cannot be downloaded now.
     passed = {row.id for row in prescreened.itertuples() if row.status == "ok"}
     passed |= {row.id for row in prescreened.itertuples() if row.status == "failed" and _fetched(row.id)}
     manifest, done = run_items(
         [item for item in wanted if "file" in item.data or item.id in passed],
-        functools.partial(fetch, params=params, withdrawn=withdrawn, partial=PARTIAL),
+        functools.partial(fetch, params=params, withdrawn=withdrawn, partial=PARTIAL_DIR),
         name="videos",
         out=VIDEOS_DIR,
         files=("media/{id}.mp4", "media/{id}.json"),
@@ -74,11 +74,11 @@ def _fetched(name: str) -> bool:
 
 def _tidy(wanted: set[str]) -> None:
     """Remove partial downloads of videos that are no longer wanted."""
-    for folder in PARTIAL.glob("*"):
+    for folder in PARTIAL_DIR.glob("*"):
         if folder.name not in wanted:
             shutil.rmtree(folder)
-    if PARTIAL.is_dir() and not any(PARTIAL.iterdir()):
-        PARTIAL.rmdir()
+    if PARTIAL_DIR.is_dir() and not any(PARTIAL_DIR.iterdir()):
+        PARTIAL_DIR.rmdir()
 
 
 if __name__ == "__main__":

@@ -13,30 +13,30 @@ from pathlib import Path
 from urllib.parse import quote
 
 from stages.common.incremental.dependencies import named_files
+from stages.common.paths import NAMED_DIR
 from stages.common.stage.params import ParamsModel
 
-NAMED = Path("data/named")
 LONGEST = 200  # letters of a link's name
 KEEP = ".gitkeep"  # Git knows no empty folders
 
 
 def link_named_files(all_params: Mapping[str, ParamsModel]) -> None:
-    """Make the links below NAMED agree with the Place parameters of all stages. What packages carry is not linked:
+    """Make the links below NAMED_DIR agree with the Place parameters of all stages. What packages carry is not linked:
     their versions are pinned. A link is called after its file's path."""
     wanted: dict[Path, Path] = {}
     for stage, values in all_params.items():
         for name in [name for name, value in values if isinstance(value, ParamsModel | dict)]:
-            _make(NAMED / stage / name)  # also of a group whose parameters name no file now
+            _make(NAMED_DIR / stage / name)  # also of a group whose parameters name no file now
         for name, places in values.places().items():
-            folder = NAMED / stage / name.replace(".", "/")
+            folder = NAMED_DIR / stage / name.replace(".", "/")
             _make(folder)
             for place in places:
                 wanted |= {folder / _name(path): path for path in _local(place)}
         for name, folder_of_lists in values.listings().items():
-            folder = NAMED / stage / name
+            folder = NAMED_DIR / stage / name
             _make(folder)
             wanted |= {folder / _name(path): path for path in _listed(Path(folder_of_lists))}
-    for other in [path for path in NAMED.rglob("*") if path not in wanted and path.name != KEEP]:
+    for other in [path for path in NAMED_DIR.rglob("*") if path not in wanted and path.name != KEEP]:
         if other.is_symlink() or other.is_file():
             other.unlink()
     for link, path in wanted.items():

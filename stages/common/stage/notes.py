@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-DEMO = Path("data/demo")
+from stages.common.paths import DEMO_DIR
+
 NOTE = "note.txt"  # in the dataset's folder: its note, for the model's card
 PLACES = (
     "videos.catalog",
@@ -47,4 +48,4 @@ def _note(all_params: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
 
 
 def _is_demo(place: str) -> bool:
-    return Path(place).resolve().is_relative_to(DEMO.resolve())
+    return Path(place).resolve().is_relative_to(DEMO_DIR.resolve())

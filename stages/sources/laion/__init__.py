@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stages.common.errors import StageError
+from stages.common.paths import DOWNLOADS_DIR
 from stages.sources.candidate import Candidate
 from stages.sources.laion.download import Download, download_all
 from stages.sources.laion.mirror import mirrored
@@ -15,11 +16,11 @@ from stages.sources.laion.retrieval import retrieve
 from stages.sources.params import Laion, Params
 
 COLUMNS = ("URL", "TEXT", "similarity", "punsafe")
-CACHE = Path("data/sources/.downloads")  # tracked neither by DVC nor by Git; a killed run resumes from it
 
 
-def candidates(params: Params, cache: Path = CACHE) -> Iterator[Candidate]:
-    """Yield one candidate per row, in order; a row that was not fetched says why in its drop reason."""
+def candidates(params: Params, cache: Path = DOWNLOADS_DIR) -> Iterator[Candidate]:
+    """Yield one candidate per row, in order; a row that was not fetched says why in its drop reason. A
+    killed run resumes from `cache`."""
     laion = params.laion
     table = _rows(laion)
     wanted = [not _unwanted(row, laion) for row in table.to_dict("records")]
