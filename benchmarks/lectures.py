@@ -59,7 +59,7 @@ def _record(folder: Path, condition: str, row: tuple[str, str, list[str], str], 
     return Lecture(condition, script, label_of(script, ""), path)
 
 
-def long_film(folder: Path, seconds: int, height: int = 720) -> Path:
+def long_video(folder: Path, seconds: int, height: int = 720) -> Path:
     """A pan-and-hold lecture of this length in H.264 as sites serve it: 30 frames a second, medium preset, crf 23."""
     tissues = ["colon_mucosa", "colorectal_cancer", "lung_adenocarcinoma", "lymphocytes", "naevus"]
     script = write("bench", "Gastrointestinal", tissues, "", seed=7, holds=3)
@@ -73,7 +73,7 @@ def long_film(folder: Path, seconds: int, height: int = 720) -> Path:
 
 
 def as_served(source: Path, target: Path, height: int = 720) -> None:
-    """Encode a film as sites do: H.264, medium preset, crf 23."""
+    """Encode a video as sites do: H.264, medium preset, crf 23."""
     encode = ["-vf", f"scale=-2:{height}", "-c:v", "libx264", "-preset", "medium", "-crf", "23", "-an"]
     ffmpeg("-i", source, *encode, target)
 

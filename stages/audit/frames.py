@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
-from stages.audit.gold import Shot, Video
+from stages.audit.gold import GoldShot, GoldVideo
 from stages.common.frame_filter.classifier import load_filter
 from stages.common.models.device import limit_threads
 from stages.common.stats import bootstrap
 
 
 def frame_metrics(
-    gold: dict[str, Video], media: Path, model: Path, jobs: int, seed: int, device: str
+    gold: dict[str, GoldVideo], media: Path, model: Path, jobs: int, seed: int, device: str
 ) -> dict[str, Any]:
     """Metric frame_filter over the middle frame of every labelled shot of every readable video, none where there is no
     such frame; intervals resample videos."""
@@ -40,7 +40,7 @@ def frame_metrics(
     }
 
 
-def predicted_shots(path: Path, shots: list[Shot], model: Path, jobs: int, device: str) -> list[tuple[bool, bool]]:
+def predicted_shots(path: Path, shots: list[GoldShot], model: Path, jobs: int, device: str) -> list[tuple[bool, bool]]:
     """Return (is histology, predicted histology) for the middle of each shot, decoding in order."""
     import av
 

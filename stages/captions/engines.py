@@ -11,7 +11,7 @@ from stages.captions.sort import kind, sub_pathology
 from stages.common.errors import StageError
 from stages.common.stage.extensions import is_extension, load_extension
 from stages.common.tables.captions import Kind, SubPathology
-from stages.common.text.lexicon import Entity
+from stages.common.text.lexicon import EntityMention
 
 METHODS = ("correct", "kinds", "sub_pathology")
 
@@ -22,7 +22,7 @@ class Engine(Protocol):
     def correct(self, texts: list[str]) -> list[Repair]:
         """Return each sentence with its misheard terms repaired."""
 
-    def kinds(self, texts: list[str], entities: list[list[Entity]]) -> list[Kind]:
+    def kinds(self, texts: list[str], entities: list[list[EntityMention]]) -> list[Kind]:
         """Return medical, roi or other for each sentence with its `entities`."""
 
     def sub_pathology(self, title: str, text: str) -> list[SubPathology]:
@@ -40,7 +40,7 @@ class LexiconEngine:
         """Repair each sentence on its own."""
         return [self.corrector.correct(text) for text in texts]
 
-    def kinds(self, texts: list[str], entities: list[list[Entity]]) -> list[Kind]:
+    def kinds(self, texts: list[str], entities: list[list[EntityMention]]) -> list[Kind]:
         """By medical terms and pointing words."""
         return [kind(text, own, self.cues) for text, own in zip(texts, entities, strict=True)]
 

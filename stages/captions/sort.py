@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stages.common.data.files import read_yaml
 from stages.common.tables.captions import Kind, SubPathology
-from stages.common.text.lexicon import Entity
+from stages.common.text.lexicon import EntityMention
 
 FIELDS = Path(__file__).parent / "sub_pathologies.yaml"
 WEIGHTS = {"names": 3.0, "signs": 1.0}
@@ -15,7 +15,7 @@ FLOOR = 0.1  # score of every field before any word counts
 MEDICAL = frozenset({"Anatomy", "Cell", "Disease", "Finding", "Neoplasm", "Stain", "Substance", "Tissue"})
 
 
-def kind(text: str, entities: list[Entity], cues: tuple[str, ...]) -> Kind:
+def kind(text: str, entities: list[EntityMention], cues: tuple[str, ...]) -> Kind:
     """Return roi for a sentence with a medical term and a pointing cue, medical for one with a term, else other.
 
     UMLS brings semantic types of its own; all of them count as medical.

@@ -29,10 +29,10 @@ def check(folder: Path, metrics: Path) -> dict[str, Any]:
     shards = [path for split in SPLITS for path in sorted(folder.glob(f"{split}-*.tar"))]
     for path in tqdm(shards, desc="shards", unit="shard"):
         split = path.name.rsplit("-", 1)[0]
-        for key, members in _samples(path, problems):
+        for key, members in _readable_samples(path, problems):
             samples[split] += 1
             problems += [f"{path.name}: {key}{suffix} is missing" for suffix in MEMBERS if suffix not in members]
-            problems += _image(path, key, members.get(".jpg"))
+            problems += _undecodable(path, key, members.get(".jpg"))
             for pair in json.loads(members.get(".json", b'{"pair_ids": []}'))["pair_ids"]:
                 seen[pair] += 1
                 if split_of.get(pair, "") != split:
@@ -40,7 +40,7 @@ def check(folder: Path, metrics: Path) -> dict[str, Any]:
     kept = {pair for pair, split in split_of.items() if split}
     problems += [f"pairs.parquet: {pair} has no image in any shard" for pair in sorted(kept - seen.keys())]
     problems += [f"{pair} is in {count} samples" for pair, count in sorted(seen.items()) if count > 1]
-    problems += _counts(read_json(metrics), table, samples)
+    problems += _wrong_counts(read_json(metrics), table, samples)
     if problems:
         raise StageError(
             f"{len(problems)} problems in {folder}: {'; '.join(problems[:SHOWN])}: run `dvc repro --force dataset`"
@@ -48,7 +48,7 @@ def check(folder: Path, metrics: Path) -> dict[str, Any]:
     return {"items": sum(samples.values()), "pairs": len(kept), "shards": len(shards)}
 
 
-def _samples(path: Path, problems: list[str]) -> list[tuple[str, dict[str, bytes]]]:
+def _readable_samples(path: Path, problems: list[str]) -> list[tuple[str, dict[str, bytes]]]:
     try:
         samples = list(shard_samples(path, ("jpg", "json"), "it is written anew"))
     except (StageError, OSError) as error:
@@ -57,7 +57,7 @@ def _samples(path: Path, problems: list[str]) -> list[tuple[str, dict[str, bytes
     return [(key, {f".{suffix}": member.data for suffix, member in members.items()}) for key, members in samples]
 
 
-def _image(path: Path, key: str, data: bytes | None) -> list[str]:
+def _undecodable(path: Path, key: str, data: bytes | None) -> list[str]:
     try:
         decode(data or b"")
     except Rejected as why:
@@ -65,7 +65,7 @@ def _image(path: Path, key: str, data: bytes | None) -> list[str]:
     return []
 
 
-def _counts(metrics: dict[str, Any], table: pd.DataFrame, samples: Counter[str]) -> list[str]:
+def _wrong_counts(metrics: dict[str, Any], table: pd.DataFrame, samples: Counter[str]) -> list[str]:
     """Where the counts in the metrics differ from those of the files."""
     pairs = {split: int((table.split == split).sum()) for split in SPLITS}
     images = {split: samples[split] for split in SPLITS}

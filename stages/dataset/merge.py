@@ -31,7 +31,9 @@ def merge(
     smaller pair_id; the pairs of the others point to it in duplicate_of. Groups that share copies fall into
     one split. text_group is the pair_id of the first text that says nearly the same.
     """
-    table = _ordered(pairs, params.sources).merge(images.drop(columns=["width", "height"]), on="image", how="left")
+    table = _by_preference(pairs, params.sources).merge(
+        images.drop(columns=["width", "height"]), on="image", how="left"
+    )
     table["drop"], table["duplicate_of"] = "", ""
     for reason, rows in _faults(table, params).items():
         _drop(table, rows, reason)
@@ -57,7 +59,7 @@ def merge(
     return table[DATASET_TABLE.names].sort_values("pair_id", ignore_index=True)
 
 
-def _ordered(pairs: pd.DataFrame, sources: Sequence[str]) -> pd.DataFrame:
+def _by_preference(pairs: pd.DataFrame, sources: Sequence[str]) -> pd.DataFrame:
     """`pairs` in order of preference."""
     rank = pairs.source.map({name: number for number, name in enumerate(sources)})
     table = pairs.assign(rank=rank, area=-pairs.width * pairs.height)

@@ -34,7 +34,7 @@ def write_shards(
     kept = table[table.split != ""]
     counted, plans, names = {}, [], set()
     for split in SPLITS:
-        samples = _samples(kept[kept.split == split])
+        samples = _group_by_image(kept[kept.split == split])
         counted[split] = len(samples)
         order = np.random.default_rng(seed).permutation(len(samples))
         parts = max(-(-len(samples) // shard_size), min(min_shards, len(samples)))
@@ -54,7 +54,7 @@ def write_shards(
 Sample = tuple[str, str, dict[str, Any], int]  # key, image reference, record, the image's longest side in pixels
 
 
-def _samples(rows: pd.DataFrame) -> list[Sample]:
+def _group_by_image(rows: pd.DataFrame) -> list[Sample]:
     """One sample an image, in order of images."""
     names = ["image", "pair_id", "text", "text_group", "source", "width", "height"]
     columns = [rows.sort_values(["image", "pair_id"])[name].tolist() for name in names]

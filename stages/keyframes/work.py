@@ -26,7 +26,7 @@ from stages.keyframes.params import Params
 from stages.keyframes.reader import SMALL, shrink
 from stages.keyframes.scan import Cut, StillImage, scan
 
-ALIKE = 0.95  # cosine of two clean images' features below which they are not compared further
+SAME_VIEW_COSINE = 0.95  # of two clean images' features, below which they are not compared further
 GAP_S = 1.0  # seconds; two holds of one view with no longer gap are one
 OBJECTIVE_UM = 10.0  # micrometres a pixel times magnification: 0.5 at 20x, 0.25 at 40x
 # Optical densities of haematoxylin, eosin and DAB in red, green and blue (Ruifrok and Johnston 2001); the row of the
@@ -115,7 +115,7 @@ class _Album:
         """The image of the same view among those kept, or ""."""
         unit = features / np.linalg.norm(features)
         for other, before, image in reversed(self._images_seen):
-            if before.shape == grey.shape and float(unit @ other) >= ALIKE:
+            if before.shape == grey.shape and float(unit @ other) >= SAME_VIEW_COSINE:
                 shift = Anchor(before, self.params.changed_block_fraction).shift(grey)
                 if shift is not None and shift.size <= self.params.max_shift * SMALL:
                     return image

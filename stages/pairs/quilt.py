@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from stages.common.tables.captions import Sentence
+from stages.common.tables.captions import CaptionSentence
 
 COLUMNS = (
     "caption",
@@ -22,7 +22,7 @@ COLUMNS = (
 )
 
 
-def quilt_table(pairs: pd.DataFrame, holds: pd.DataFrame, sentences: dict[str, list[Sentence]]) -> pd.DataFrame:
+def quilt_table(pairs: pd.DataFrame, holds: pd.DataFrame, sentences: dict[str, list[CaptionSentence]]) -> pd.DataFrame:
     """Return one row a pair, in the order of `pairs`, with COLUMNS.
 
     `holds` are all videos' keyframes by hold_id, `sentences` the captions of each video. roi_text, noisy_text and

@@ -1,7 +1,7 @@
 """The lines of a dvc.yaml that say which code, named files and parameters a stage depends on.
 
 They come from the code's imports and from the schemas of params.yaml, which item keys come from too. Data that a stage
-reads is written by hand: it is the road that the data takes.
+reads is written by hand: it is the flow of the data.
 """
 
 import re
@@ -20,7 +20,8 @@ FIRST = "preflight"
 START = {"cli.py", "code.py", "dependencies.py", "errors.py", "forced.py", "logs.py", "named.py"}
 SCHEMA = "params.py"
 KEY = "${key}"  # a member of a group of stages that share a definition
-# What may name code of the user's own, which the check loads: an edit that breaks it is found before outputs are gone.
+# Parameters that may name code of the user's own. The check loads it, so that a mistake is found before DVC removes
+# outputs.
 EXTENSIONS = ("captions/engine", "dataset/filters", "evaluation/protocol", "quiltnet/loss", "sources/more")
 MAPPING = re.compile(r"\$\{\w+\.(\w+)\}")  # such a group whose members a parameter lists
 

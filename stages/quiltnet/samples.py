@@ -15,7 +15,7 @@ from stages.common.errors import StageError
 from stages.common.tables.dataset import DATASET_TABLE
 
 WINDOW = 16  # shards whose samples are shuffled together: enough for mixing, few enough for the page cache
-MEND = "run `dvc checkout data/dataset`, or `dvc repro dataset`"
+REMEDY = "run `dvc checkout data/dataset`, or `dvc repro dataset`"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def read_samples(folder: Path, split: str, subset: Collection[str] | None = None
     texts: list[str] = []
     groups: list[str] = []
     for number, path in enumerate(shards):
-        for key, members in shard_samples(path, ("json",), MEND):
+        for key, members in shard_samples(path, ("json",), REMEDY):
             record = _record(members["json"].data if "json" in members else None, f"{path}: {key}")
             chosen = [n for n, pair in enumerate(record["pair_ids"]) if subset is None or pair in subset]
             if not record["texts"] or "jpg" not in members:
@@ -71,7 +71,7 @@ def read_samples(folder: Path, split: str, subset: Collection[str] | None = None
                 texts += [record["texts"][n] for n in chosen]
                 groups += [record["text_groups"][n] for n in chosen]
     if not places:
-        raise StageError(f"{folder}: no {split} sample is left: check quiltnet.subset, or {MEND}")
+        raise StageError(f"{folder}: no {split} sample is left: check quiltnet.subset, or {REMEDY}")
     shard, offset, size = np.array(places, np.int64).T
     first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     codes = pd.factorize(pd.Series(groups))[0].astype(np.int64)
@@ -82,11 +82,11 @@ def _record(data: bytes | None, what: str) -> dict[str, list[str]]:
     try:
         record = json.loads(data or b"{}")
     except ValueError:
-        raise StageError(f"{what}.json is no JSON: {MEND}") from None
+        raise StageError(f"{what}.json is no JSON: {REMEDY}") from None
     texts = [str(text) for text in record.get("texts", [])]
     known = {name: record.get(name) or texts for name in ("pair_ids", "text_groups")}
     if len(known["pair_ids"]) != len(texts) or len(known["text_groups"]) != len(texts):
-        raise StageError(f"{what}.json: texts, pair_ids and text_groups differ in number: {MEND}")
+        raise StageError(f"{what}.json: texts, pair_ids and text_groups differ in number: {REMEDY}")
     return {"texts": texts, **known}
 
 

@@ -14,7 +14,7 @@ from stages.common.tables.rois import BOXES, TRACE
 from stages.rois.params import Params
 
 MOVED = 0.1  # share of an overlay's pixels that changed since the picture before: it moves
-NEAR = 0.05  # of the frame: an overlay that rests is the cursor when it was last seen this close
+MAX_RESTING_DISTANCE = 0.05  # of the frame: an overlay that rests is the cursor if that was last seen this close to it
 FORGET_S = 3.0  # seconds after which a cursor that went unseen may be anywhere
 HASTE = 3.0  # times the usual speed: on its way to a gesture, or from it
 STILL = 0.005  # of the frame: a cursor that rests still trembles by so much
@@ -62,7 +62,7 @@ def _choose(
     candidates = moving if len(moving) else seen
     distance = np.hypot(candidates[:, 0] - last[1], candidates[:, 1] - last[2])
     best = int(distance.argmin())
-    if not len(moving) and distance[best] > NEAR:
+    if not len(moving) and distance[best] > MAX_RESTING_DISTANCE:
         return None
     return float(candidates[best, 0]), float(candidates[best, 1])
 

@@ -22,7 +22,7 @@ FILLERS = ("search", "hydrate")  # fill the folders that sources read; no result
 
 
 def run(params: Params, base: Base, name: str) -> dict[str, Any]:
-    """Read, split, clean and screen one source, or fill the folder of one."""
+    """Read, split, clean and filter one source, or fill the folder of one."""
     if name in params.more:
         return _collected(added(name, params.more[name]), name, MORE_SOURCES_DIR / name, params, base)
     module = importlib.import_module(f"stages.sources.{name}")

@@ -64,7 +64,7 @@ class Laion(ParamsModel):
     private_addresses: bool
 
 
-class Table(ParamsModel):
+class TableSource(ParamsModel):
     """Any table of images and texts."""
 
     renamed: ClassVar = {"licence": "license"}
@@ -104,7 +104,7 @@ class Params(ParamsModel):
     pubmed: Pubmed
     openpath: Openpath
     laion: Laion
-    table: Table
+    table: TableSource
     more: dict[SourceName, Added]
     languages: list[str]
     min_side: int = Field(ge=1)

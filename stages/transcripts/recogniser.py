@@ -29,7 +29,7 @@ def load(params: Params, device: str, threads: int) -> Any:
     import whisperx
     from whisperx.asr import WhisperModel
 
-    class Model(WhisperModel):
+    class RecordingModel(WhisperModel):
         """Keeps the encoder's output of each batch, so that words can be timed without encoding again."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -47,7 +47,7 @@ def load(params: Params, device: str, threads: int) -> Any:
         locate(f"{place}/model.bin", params.sha256 or None)
         place = str(folder)
     try:
-        model = Model(place, device=device, compute_type=params.compute_type, cpu_threads=threads)
+        model = RecordingModel(place, device=device, compute_type=params.compute_type, cpu_threads=threads)
         pipeline = whisperx.load_model(
             place,
             device,

@@ -1,4 +1,4 @@
-"""Find, screen and download videos: catalog in, data/videos out.
+"""Find, pre-screen and download videos: catalog in, data/videos out.
 
 Of a video on a site a small copy is checked first, and the full video is fetched only if that passes. Finished videos
 are kept; only failed ones are tried again.

@@ -127,7 +127,7 @@ def _local(file: Path, folder: Path) -> Item:
 
 
 def _id(name: str) -> str:
-    """`name`, if it is a valid id; otherwise its ASCII letters and digits, and a hash that keeps names apart."""
+    """`name` if it is a valid id; otherwise its ASCII letters and digits, and a hash, so that ids stay unique."""
     if SAFE_ID.fullmatch(name):
         return name
     name = unicodedata.normalize("NFC", name)  # the same on every file system

@@ -16,7 +16,7 @@ from stages.captions.sort import fields, kind, sub_pathology
 from stages.captions.work import captions, negated
 from stages.common.data.files import read_json, write_json
 from stages.common.incremental.runner import Item
-from stages.common.text.lexicon import Entity, Lexicon
+from stages.common.text.lexicon import EntityMention, Lexicon
 from stages.lexicon.build import build
 
 
@@ -130,7 +130,7 @@ def test_sentences_keep_the_times_of_their_words(stage_params):
     ],
 )
 def test_kinds(text, types, expected):
-    entities = [Entity(0, 1, "t", "G:1", name) for name in types]
+    entities = [EntityMention(0, 1, "t", "G:1", name) for name in types]
     assert kind(text, entities, ("here", "look at")) == expected
 
 

@@ -30,7 +30,7 @@ class Entity(TypedDict):
     negated: NotRequired[Annotated[bool, Field(description="true where the text says that it is absent")]]
 
 
-class Sentence(TypedDict):
+class CaptionSentence(TypedDict):
     """A sentence; one with personal data has its times and the kinds of that data, and no words."""
 
     start: Seconds
@@ -54,7 +54,7 @@ class SubPathology(TypedDict):
 class Captions(TypedDict):
     """The captions of a video."""
 
-    sentences: Annotated[list[Sentence], Field(description="in order of time")]
+    sentences: Annotated[list[CaptionSentence], Field(description="in order of time")]
     sub_pathology: Annotated[list[SubPathology], Field(description="up to three, the likeliest first")]
     refused: Annotated[dict[str, int], Field(description="corrections proposed and not made, by who proposed them")]
 

@@ -22,7 +22,7 @@ def candidates(params: Params, cache: Path = DOWNLOADS_DIR) -> Iterator[Candidat
     """Yield one candidate per row, in order; a row that was not fetched says why in its drop reason. A
     killed run resumes from `cache`."""
     laion = params.laion
-    table = _rows(laion)
+    table = _read_rows(laion)
     wanted = [not _unwanted(row, laion) for row in table.to_dict("records")]
     mirror = Path(laion.folder) / "mirror"
     with mirrored(mirror) as rewrite, tempfile.TemporaryDirectory() as scratch:
@@ -37,7 +37,7 @@ def candidates(params: Params, cache: Path = DOWNLOADS_DIR) -> Iterator[Candidat
             yield Candidate(key, key, found.data, row["TEXT"], row["URL"], "", found.reason, found.detail)
 
 
-def _rows(laion: Laion) -> pd.DataFrame:
+def _read_rows(laion: Laion) -> pd.DataFrame:
     path = Path(laion.folder) / "laion.parquet"
     if laion.queries.index:
         table = retrieve(laion.queries)
