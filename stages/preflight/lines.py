@@ -17,7 +17,7 @@ CODE = "stages"
 SHARED = Path("stages/common")
 FIRST = "preflight"
 # How a stage starts, what it is up to date with and how it reports changes no output.
-START = {"cli.py", "code.py", "dependencies.py", "errors.py", "forced.py", "logs.py", "named.py"}
+START = {"cli.py", "code.py", "contents.py", "dependencies.py", "errors.py", "forced.py", "logs.py", "named.py"}
 SCHEMA = "params.py"
 KEY = "${key}"  # a member of a group of stages that share a definition
 # Parameters that may name code of the user's own. The check loads it, so that a mistake is found before DVC removes
