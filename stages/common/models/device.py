@@ -1,6 +1,8 @@
 """What a model runs on: which device, and how many threads, so that workers do not crowd each other out."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from stages.common.errors import StageError
 
@@ -31,3 +33,21 @@ def limit_threads(jobs: int, at_once: int = 1) -> int:
     torch.set_num_threads(count)
     cv2.setNumThreads(count)
     return count
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread inside the `with` block: the last digits of a sum depend on how many share it."""
+    import cv2
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    with threadpool_limits(1):  # numpy's products
+        try:
+            torch.set_num_threads(1)
+            cv2.setNumThreads(1)
+            yield
+        finally:
+            torch.set_num_threads(before[0])
+            cv2.setNumThreads(before[1])
