@@ -85,3 +85,10 @@ def test_every_arrow_between_stages_is_a_dependency():
     drawn = {pair for chain in chains for pair in itertools.pairwise(chain)}
     assert len(drawn) > 20
     assert drawn - needs == set()
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if path.name != "README.md"], ids=named)
+def test_lines_are_short_enough_to_read_but_for_tables(document):
+    """Not README.md, which shows the output of a command as it is."""
+    lines = enumerate(document.read_text().splitlines(), 1)
+    assert [number for number, line in lines if len(line) > 120 and not line.startswith("|")] == []

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import textwrap
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -34,8 +35,8 @@ def columns_page() -> str:
 
 
 def _table(table: Table) -> str:
-    page = f"\n## `{table.path}`\n\nA row is {table.rows}. Written by {_stage(table)}.\n\n"
-    page += "| column | type | unit | meaning |\n|---|---|---|---|\n"
+    page = f"\n## `{table.path}`\n\n" + _paragraph(f"A row is {table.rows}. Written by {_stage(table)}.")
+    page += "\n| column | type | unit | meaning |\n|---|---|---|---|\n"
     more = [table.more] if table.more else []
     names = [f"`{one.name}`" for one in table.columns] + [f"`{one.name}NAME`, of your own" for one in more]
     for name, one in zip(names, [*table.columns, *more], strict=True):
@@ -44,12 +45,18 @@ def _table(table: Table) -> str:
 
 
 def _record(record: Record[Any]) -> str:
-    page = f"\n## `{record.path}`\n\n{_first_line(record.kind)} Written by {_stage(record)}.\n"
+    page = f"\n## `{record.path}`\n\n"
+    page += _paragraph(f"{_first_line(record.kind)} Written by {_stage(record)}.")
     for kind in _kinds(record.kind):
-        page += f"\n`{kind.__name__}`: {_first_line(kind)}\n\n| key | type | meaning |\n|---|---|---|\n"
+        page += "\n" + _paragraph(f"`{kind.__name__}`: {_first_line(kind)}")
+        page += "\n| key | type | meaning |\n|---|---|---|\n"
         for name, hint in get_type_hints(kind, include_extras=True).items():
             page += f"| `{name}` | {_words(hint)} | {_meaning(hint)} |\n"
     return page
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(text, 120, break_on_hyphens=False) + "\n"
 
 
 def _stage(value: Table | Record[Any]) -> str:

@@ -19,12 +19,13 @@ Correction = TypedDict(
         "score": Annotated[float, Field(description="similarity of spelling and sound, 0..1")],
     },
 )
+Correction.__doc__ = "Misheard words and the term that replaces them."
 
 
 class Entity(TypedDict):
     """A term of the lexicon in a text."""
 
-    term: Annotated[str, Field(description="as it stands in the text")]
+    term: Annotated[str, Field(description="as it is written in the text")]
     id: Annotated[str, Field(description="concept id, UMLS:... where there is one")]
     semantic_type: Annotated[str, Field(description="as in the lexicon: Anatomy, Cell, Disease, ...")]
     negated: NotRequired[Annotated[bool, Field(description="true where the text says that it is absent")]]
