@@ -1,6 +1,6 @@
-"""Five trainings each of the demo's model and of what it is compared with: what fine-tuning, sources and masks add.
+"""What fine-tuning, each source and masking add: five trainings of the demo's model and of each variant.
 
-It takes most of an hour on two cores and is no part of `make bench`: run `dvc repro` first, then this.
+It takes most of an hour on two cores and is not part of `make bench`: run `dvc repro` first, then this.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Pieces of the demo's data stages under other processor instructions: are the results the same?
+"""Parts of the demo's data stages under other processor instructions: are the results the same?
 
-What stages use is compared with what the libraries would choose for this processor, AVX-512 where it has that. What has
-no switch needs an emulator of another processor, which takes minutes:
+The instructions that stages use are compared with those that the libraries would choose on this processor, such as
+AVX-512. Libraries without such a setting need an emulator of another processor, which takes minutes:
 
     python -m benchmarks.instruction_sets "qemu-x86_64 -cpu EPYC-Milan" speech video
 """

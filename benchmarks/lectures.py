@@ -1,4 +1,4 @@
-"""Lectures of unseen seeds, recorded well and badly, with what is true of them."""
+"""Lectures from unseen seeds, recorded well and badly, with their gold labels."""
 
 import subprocess
 import tempfile

@@ -1,4 +1,4 @@
-"""What keyframes and rois find in lectures of unseen seeds, recorded well and badly, against what was filmed."""
+"""What keyframes and rois find in lectures from unseen seeds, recorded well and badly, against their scripts."""
 
 import io
 import json

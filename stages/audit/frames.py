@@ -1,4 +1,4 @@
-"""Score the frame filter on frames of the videos, on none of which it was fitted."""
+"""Score the frame filter on frames of the videos, which it was not fitted on."""
 
 from pathlib import Path
 from typing import Any

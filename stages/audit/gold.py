@@ -58,7 +58,7 @@ class GoldGesture(Span):
 
 
 class GoldVideo(Label):
-    """What is true of one video. `decoy` says why it should be thrown out, "" for a lecture to be kept."""
+    """The labels of one video. `decoy` says why it should be rejected, "" for a lecture to be kept."""
 
     field: str | None = None
     decoy: str = ""

@@ -1,4 +1,4 @@
-"""What describes the dataset: its card (README.md) and its Croissant metadata."""
+"""The dataset's card (README.md) and its Croissant metadata."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Is the dataset whole? Every pair has its image, every image decodes, nothing is left over, the counts agree."""
+"""Check a dataset: every pair has its image, every image decodes, nothing is left over, the counts agree."""
 
 import json
 from collections import Counter

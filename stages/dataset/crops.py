@@ -1,4 +1,4 @@
-"""Do two images show the same place, though one of them is cropped, scaled or mirrored? Local features (ORB) and RANSAC
+"""Do two images show the same place, even if one is cropped, scaled or mirrored? Local features (ORB) and RANSAC
 decide, for many pairs of images at once."""
 
 import functools

@@ -1,4 +1,4 @@
-"""One table out of many sources: deduplication, filters with their reasons, and the split of what stays."""
+"""Merge the sources into one table: filters with their reasons, deduplication, and the split."""
 
 import hashlib
 from collections.abc import Sequence

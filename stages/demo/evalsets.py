@@ -1,4 +1,4 @@
-"""Five evalsets in the on-disk forms of the sets the paper tests on, filled with drawn tissue of seeds of their own."""
+"""Five evalsets in the on-disk forms of the paper's test sets, filled with drawn tissue from seeds of their own."""
 
 import datetime
 import re

@@ -87,7 +87,7 @@ def _scene(shot: Shot) -> tuple[str, int]:
 
 
 def _shot(script: Script, shot: Shot) -> dict[str, Any]:
-    """A shot with what it shows; magnification 0, 1, 2 stands for (1-10]x, (10-20]x and above 20x."""
+    """A shot with what it shows; magnification 0, 1, 2 means (1-10]x, (10-20]x and above 20x."""
     tissue = script.slides[shot.view.slide].split(":")[0] if shot.view else ""
     magnification = None
     if shot.view is not None:

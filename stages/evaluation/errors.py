@@ -1,4 +1,4 @@
-"""A page of the errors of which a model is most sure, set by set."""
+"""A page of a model's most confident errors, set by set."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Zero-shot classification: the class whose prompts are nearest (paper section 10), and human readers beside it."""
+"""Zero-shot classification: the class whose prompts are nearest (paper section 10), compared with human readers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

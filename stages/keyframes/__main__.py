@@ -34,7 +34,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.keyframes.sheet import sheet
     from stages.keyframes.work import keyframes
 
-    device, anew = pick_device(base.device), forced()
+    device, force = pick_device(base.device), forced()
     items = [
         Item(row.id, row.digest, {"path": str(MEDIA_DIR / f"{row.id}.mp4")})
         for row in finished(VIDEOS_DIR).itertuples()
@@ -53,7 +53,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
             libraries=("av", "opencv-python-headless", "timm"),
         ),
         base=base,
-        force=anew,
+        force=force,
     )
     kept = [
         Item(row.id, row.digest, {"holds": str(HOLDS.at(id=row.id)), "images": str(tar_of(row.id))})
@@ -68,7 +68,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         keys=KEYS_DIR / "keyframes_sheets.parquet",
         needs=Dependencies(code=(sheet,), libraries=("pillow",)),
         base=base,
-        force=anew,
+        force=force,
     )
     metrics = counts(manifest) | _metrics([item.data["holds"] for item in kept])
     write_json(metrics_file("keyframes"), metrics)

@@ -81,7 +81,7 @@ class _Album:
     _images_seen: list[tuple[np.ndarray, np.ndarray, str]] = field(default_factory=list)
 
     def add(self, still: StillImage) -> None:
-        """Keep `still` if it is histology. An earlier view's image is used again; a hold right after it goes on."""
+        """Keep `still` if it is histology. A view seen before keeps its image; a hold right after it extends it."""
         predicted = self.frame_filter.predict([still.image])
         features, score = predicted.features[0], float(predicted.histology[0])
         if not self.frame_filter.is_histology(score):

@@ -34,7 +34,7 @@ def run(base: Base, what: str) -> dict[str, Any]:
     link_named_files(all_params)  # only after the check: a mistaken value must leave no links behind
     added = all_params["sources"].more  # type: ignore[attr-defined]
     for folder in [path for path in MORE_SOURCES_DIR.glob("*/") if path.name not in added]:
-        shutil.rmtree(folder)  # of a source that is no more: whoever reads them all must not find it
+        shutil.rmtree(folder)  # of a source that was removed: stages that read all sources must not find it
         metrics_file(f"sources_{folder.name}").unlink(missing_ok=True)
     write_json(CHECKED_FILE, {"stages": sorted(all_params)})
     return {"stages": len(all_params)}

@@ -1,7 +1,7 @@
 """The lines of a dvc.yaml that say which code, named files and parameters a stage depends on.
 
-They come from the code's imports and from the schemas of params.yaml, which item keys come from too. Data that a stage
-reads is written by hand: it is the flow of the data.
+They come from the code's imports and from the schemas of params.yaml, which item keys come from too. The data that a
+stage reads is written by hand.
 """
 
 import re

@@ -17,7 +17,7 @@ MOVED = 0.1  # share of an overlay's pixels that changed since the picture befor
 MAX_RESTING_DISTANCE = 0.05  # of the frame: an overlay that rests is the cursor if that was last seen this close to it
 FORGET_S = 3.0  # seconds after which a cursor that went unseen may be anywhere
 HASTE = 3.0  # times the usual speed: on its way to a gesture, or from it
-STILL = 0.005  # of the frame: a cursor that rests still trembles by so much
+STILL = 0.005  # of the frame: even a cursor at rest moves by up to this much
 
 
 def rois(item: Item, scratch: Path, params: Params) -> None:

@@ -1,7 +1,7 @@
-"""Read one of the sources beside video: pubmed, openpath, laion, table or one of `sources.more` in, data/sources out.
+"""Read one of the other sources: pubmed, openpath, laion, table or one of `sources.more` in, data/sources out.
 
-No stages of the pipeline are `search`, which fills the folder of pubmed with open-access articles from the network, and
-`hydrate`, which fills in the texts and images of tweets that openpath has the ids of.
+Two commands are not stages of the pipeline: `search` fills the folder of pubmed with open-access articles from the
+network, and `hydrate` adds texts and images to tweets of which openpath has only the ids.
 """
 
 import importlib
@@ -60,7 +60,7 @@ def added(name: str, source: Added) -> Iterator[Candidate]:
 
 
 def _names() -> tuple[str, ...]:
-    """The sources of `sources.more`; none where params.yaml is at fault, which the stage says when it starts."""
+    """The sources of `sources.more`; none where params.yaml is wrong, which the stage reports when it starts."""
     try:
         return tuple(load_params("sources")[0].more)
     except StageError:

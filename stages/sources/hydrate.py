@@ -29,7 +29,7 @@ def fill(params: Params) -> dict[str, Any]:
     """Fill in the rows of the folder's tweets.csv that are ids alone, and fetch their images; return counts.
 
     Rows that have a text, several of a tweet among them, and columns of your own stay as they are. tweets.csv is
-    written anew after every hundred ids, so a later call goes on where this one stopped. A tweet that is deleted or
+    written again after every hundred ids, so a later call resumes where this one stopped. A tweet that is deleted or
     protected keeps its row, with the API's word for it in the column `unavailable`. Raises StageError without a key,
     and where the API will not answer.
     """

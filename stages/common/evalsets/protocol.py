@@ -1,4 +1,4 @@
-"""Evalsets read under a protocol: a file that fixes what is measured on, with which words, and how."""
+"""Evalsets read under a protocol: a file that fixes the test sets, the prompts and the metric."""
 
 import hashlib
 import json
@@ -68,7 +68,7 @@ class Protocol(BaseModel):
 
 
 def load_protocol(path: str) -> Protocol:
-    """Return the protocol in the YAML file `path`; raises StageError that names the key at fault.
+    """Return the protocol in the YAML file `path`; raises StageError that names the wrong key.
 
     A file with `extends: OTHER.yaml` (beside it) holds only what differs from the other; null takes a key out.
     """

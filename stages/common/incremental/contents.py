@@ -1,4 +1,4 @@
-"""What a file on this machine holds, whoever wrote it: a digest, and the names of other files in it."""
+"""The content of a file, whoever wrote it: a digest, and the names of other files in it."""
 
 import ast
 import hashlib

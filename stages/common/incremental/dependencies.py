@@ -1,7 +1,7 @@
 """What results depend on besides their input: code, parameters, files that parameters name, models, libraries.
 
-One answer for everything that asks: item keys of the incremental stages, the key a broken-off training goes on under,
-and the dependency lines of dvc.yaml, which `make deps` writes.
+One answer for item keys of the incremental stages, for the key under which an interrupted training resumes, and for the
+dependency lines of dvc.yaml, which `make deps` writes.
 """
 
 import hashlib

@@ -92,7 +92,7 @@ class Folder:
         return rows
 
     def _read_keys(self) -> pd.DataFrame:
-        """The table of keys; an empty one where there is none that can be read: all is then made anew."""
+        """The table of keys; an empty one if it cannot be read: everything is then made again."""
         try:
             return pd.read_parquet(self.keys)[KEYS.names]
         except (OSError, ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""Notes for cards and reports on the data that they are made from: whether it is the demo's."""
+"""Notes in cards and reports that say which of their data come from the demo."""
 
 from collections.abc import Mapping
 from pathlib import Path

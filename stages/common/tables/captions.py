@@ -1,4 +1,4 @@
-"""What stage captions writes: one JSON file a video, of corrected and sorted sentences."""
+"""What stage captions writes: one JSON file per video, of corrected and sorted sentences."""
 
 from typing import Annotated, Literal, NotRequired
 

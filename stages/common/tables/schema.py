@@ -1,7 +1,7 @@
-"""Tables and JSON records that stages hand on, each written down once: what there is, of which type, in which unit.
+"""Tables and JSON records that stages hand on, each declared once with the type and unit of everything in it.
 
-Writers cast to a schema and readers check it. What a column means is for people, and is not stored in the files: a
-better wording makes no result stale.
+Writers cast to a schema and readers check it. The meaning of a column is for people and is not stored in the
+files: a better wording makes no result stale.
 """
 
 import functools
@@ -79,7 +79,7 @@ class Table:
     def to_bytes(self, frame: pd.DataFrame) -> bytes:
         """Parquet bytes of `frame`, cast to the schema.
 
-        Raises ValueError, for whoever writes the stage, where a column is missing or unknown or cannot be cast.
+        Raises ValueError, for the author of the stage, where a column is missing or unknown or cannot be cast.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -1,4 +1,4 @@
-"""LAION: a parquet of addresses and captions, or what queries find in an index of them, fetched."""
+"""LAION: images fetched from the addresses in a parquet, or from those that queries find in an index."""
 
 import tempfile
 from collections.abc import Iterator
