@@ -1,5 +1,5 @@
 """Speed and quality against a peer or a limit measured in the same run, or against a threshold. Each module prints JSON
-objects, one a line."""
+objects, one per line."""
 
 import json
 import time

@@ -87,7 +87,7 @@ def _drop(table: pd.DataFrame, rows: pd.Series | NDArray[np.bool_], reason: str)
 
 
 def _drop_copies(table: pd.DataFrame, alive: pd.DataFrame, found: pd.DataFrame) -> None:
-    """Keep one image of each set of copies; `alive` has one row an image, in order of preference."""
+    """Keep one image of each set of copies; `alive` has one row per image, in order of preference."""
     leaked = set(table.image[table["drop"].str.startswith("leak_")])
     images, ids = alive.image.to_numpy(object), alive.pair_id.to_numpy(object)
     kept_by: dict[int, tuple[int, str]] = {}

@@ -44,7 +44,7 @@ def hamming_pairs(left: Hashes, right: Hashes, bits: int) -> IndexPairs:
 
 
 def _bands(hashes: Hashes, count: int, width: int) -> Iterator[NDArray[np.uint32]]:
-    """One integer a row for each of `count` bands of `width` bits."""
+    """One integer per row for each of `count` bands of `width` bits."""
     weights = 1 << np.arange(width, dtype=np.uint32)
     for band in range(count):
         first, last = band * width, (band + 1) * width

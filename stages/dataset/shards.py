@@ -1,4 +1,4 @@
-"""Webdataset shards: one sample an image, with all its texts."""
+"""Webdataset shards: one sample per image, with all its texts."""
 
 import functools
 import io
@@ -55,7 +55,7 @@ Sample = tuple[str, str, dict[str, Any], int]  # key, image reference, record, t
 
 
 def _group_by_image(rows: pd.DataFrame) -> list[Sample]:
-    """One sample an image, in order of images."""
+    """One sample per image, in order of images."""
     names = ["image", "pair_id", "text", "text_group", "source", "width", "height"]
     columns = [rows.sort_values(["image", "pair_id"])[name].tolist() for name in names]
     samples: list[Sample] = []

@@ -95,7 +95,7 @@ def _chart(number: int) -> bytes:
 
 
 def _pubmed(out: Path, items: list[Captioned], labels: list[dict[str, str]]) -> None:
-    """Three images an article: every second article shows two of them as one figure with panels A and B."""
+    """Three images per article: every second article shows two of them as one figure with panels A and B."""
     for n in range(0, len(items), 3):
         pmcid = f"PMC{9000000 + n}"
         first, second, third = items[n : n + 3]

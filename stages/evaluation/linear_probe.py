@@ -75,7 +75,7 @@ def _score(evalset: Labelled, model: Any, rows: Ints, metric: str) -> float:
 
 
 def _draw(train: Ints, label: Ints, fraction: float, rng: np.random.Generator) -> Ints:
-    """The same share of each class, at least one image a class."""
+    """The same share of each class, at least one image per class."""
     parts = []
     for name in np.unique(label[train]):
         rows = train[label[train] == name]

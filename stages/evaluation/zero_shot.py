@@ -161,7 +161,7 @@ def _by_institution(sets: Mapping[str, Predictions]) -> dict[str, dict[str, Ints
 
 
 def prediction_rows(predictions: Predictions, model: str) -> Sequence[dict[str, str]]:
-    """A row an image: its path, its class and the class that `model` predicts."""
+    """A row per image: its path, its class and the class that `model` predicts."""
     names = np.array(predictions.classes, object)
     columns = (predictions.paths, names[predictions.truth], names[predictions.predicted[model]])
     return [dict(zip(("image", "actual", "predicted"), row, strict=True)) for row in zip(*columns, strict=True)]

@@ -27,7 +27,7 @@ SEED = 17  # of the projection: the same in every run, so that embeddings of two
 
 
 def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, device: str = "cpu") -> pd.DataFrame:
-    """Return one row an image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
+    """Return one row per image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
 
     Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
     width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it),

@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 def quilt_table(pairs: pd.DataFrame, holds: pd.DataFrame, sentences: dict[str, list[CaptionSentence]]) -> pd.DataFrame:
-    """Return one row a pair, in the order of `pairs`, with COLUMNS.
+    """Return one row per pair, in the order of `pairs`, with COLUMNS.
 
     `holds` are all videos' keyframes by hold_id, `sentences` the captions of each video. roi_text, noisy_text and
     corrected_text are those of all sentences said during the hold. The split is empty: the stage dataset decides

@@ -1,6 +1,6 @@
 """The catalog: a folder of plain text files that says where to look for videos, and which to leave out.
 
-One entry a line; a line that begins with '#' is a comment.
+One entry per line; a line that begins with '#' is a comment.
 
     searches.txt, searches/FIELD.txt   search terms, of a sub-pathology where the file is called so
     channels.txt                       addresses of channels or playlists

@@ -23,7 +23,7 @@ class PrescreeningRules(ParamsModel):
 
 
 class Prescreening:
-    """Feed RGB frames at an even rate, then ask for the verdict. Keeps one feature row a prediction, no frames."""
+    """Feed RGB frames at an even rate, then ask for the verdict. Keeps one feature row per prediction, no frames."""
 
     def __init__(self, frame_filter: Any) -> None:
         self._frame_filter = frame_filter

@@ -22,7 +22,7 @@ def cores() -> int:
 
 
 def limit_threads(jobs: int, at_once: int = 1) -> int:
-    """Share the cores among `jobs` workers (-1: one a core), each running `at_once` computations in parallel.
+    """Share the cores among `jobs` workers (-1: one per core), each running `at_once` computations in parallel.
 
     Sets torch's and OpenCV's threads and returns their number.
     """

@@ -14,7 +14,7 @@ from stages.sources.params import Queries
 def retrieve(params: Queries) -> pd.DataFrame:
     """Return the rows that `params.texts` find, with their best similarity, the most similar first.
 
-    `params.index` is a folder as LAION and clip-retrieval keep it: img_emb/img_emb_N.npy (one unit vector a row) beside
+    `params.index` is a folder as LAION and clip-retrieval keep it: img_emb/img_emb_N.npy (a unit vector per row) beside
     metadata/metadata_N.parquet (columns url, caption, punsafe). The `params.expand` best rows are queries in their turn
     (paper section 8: text queries, then image queries).
     """
