@@ -10,7 +10,7 @@ from typing import Any
 import imageio_ffmpeg
 from joblib import Parallel, delayed
 
-from stages.common.frame_filter.classifier import SPEC
+from stages.common.tables.frame_filter import FILTER_SPEC
 from stages.common.paths import FRAME_FILTER_DIR
 from stages.common.stage.params import load_params
 from stages.demo.frames import make_frames
@@ -86,7 +86,7 @@ def ffmpeg(*arguments: object) -> None:
 
 def frame_filter() -> Path:
     """The fitted filter: the repository's, or, where none was fitted yet, one fitted now on the demo's frames."""
-    if (FRAME_FILTER_DIR / SPEC).exists():
+    if (FRAME_FILTER_DIR / FILTER_SPEC.path.name).exists():
         return FRAME_FILTER_DIR
     from stages.frame_filter.fit import fit
 

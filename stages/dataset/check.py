@@ -1,6 +1,5 @@
 """Check a dataset: every pair has its image, every image decodes, nothing is left over, the counts agree."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from stages.common.data.files import read_json
 from stages.common.data.pictures import decode
 from stages.common.data.tars import shard_samples
 from stages.common.errors import Rejected, StageError
-from stages.common.tables.dataset import DATASET_TABLE, SPLITS
+from stages.common.tables.dataset import DATASET_TABLE, SAMPLE, SPLITS
 
 MEMBERS = (".jpg", ".json", ".txt")
 SHOWN = 5  # problems that the message names
@@ -33,7 +32,7 @@ def check(folder: Path, metrics: Path) -> dict[str, Any]:
             samples[split] += 1
             problems += [f"{path.name}: {key}{suffix} is missing" for suffix in MEMBERS if suffix not in members]
             problems += _undecodable(path, key, members.get(".jpg"))
-            for pair in json.loads(members.get(".json", b'{"pair_ids": []}'))["pair_ids"]:
+            for pair in _pairs_of(path, key, members.get(".json"), problems):
                 seen[pair] += 1
                 if split_of.get(pair, "") != split:
                     problems.append(f"{path.name}: {pair} is an orphan: pairs.parquet has it as {split_of.get(pair)!r}")
@@ -55,6 +54,14 @@ def _readable_samples(path: Path, problems: list[str]) -> list[tuple[str, dict[s
         problems.append(f"{path.name}: {error}")
         return []
     return [(key, {f".{suffix}": member.data for suffix, member in members.items()}) for key, members in samples]
+
+
+def _pairs_of(path: Path, key: str, record: bytes | None, problems: list[str]) -> list[str]:
+    try:
+        return SAMPLE.read_bytes(record, f"{path.name}#{key}.json")["pair_ids"] if record is not None else []
+    except StageError as error:
+        problems.append(str(error))
+        return []
 
 
 def _undecodable(path: Path, key: str, data: bytes | None) -> list[str]:

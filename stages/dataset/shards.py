@@ -5,7 +5,7 @@ import io
 import json
 import tarfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from PIL import Image
 
 from stages.common.data.files import jpeg
 from stages.common.data.references import ImageReader
-from stages.common.tables.dataset import SPLITS
+from stages.common.tables.dataset import SPLITS, Sample
 
 JPEG = b"\xff\xd8\xff"  # what a JPEG begins with
 BLANK = tarfile.TarInfo().tobuf(tarfile.PAX_FORMAT)  # a header without name and size
@@ -51,17 +51,17 @@ def write_shards(
     return counted
 
 
-Sample = tuple[str, str, dict[str, Any], int]  # key, image reference, record, the image's longest side in pixels
+ImageWithTexts = tuple[str, str, Sample, int]  # key, reference, texts; the image's longest side in pixels
 
 
-def _group_by_image(rows: pd.DataFrame) -> list[Sample]:
+def _group_by_image(rows: pd.DataFrame) -> list[ImageWithTexts]:
     """One sample per image, in order of images."""
     names = ["image", "pair_id", "text", "text_group", "source", "width", "height"]
     columns = [rows.sort_values(["image", "pair_id"])[name].tolist() for name in names]
-    samples: list[Sample] = []
+    samples: list[ImageWithTexts] = []
     for image, pair_id, text, group, source, width, height in zip(*columns, strict=True):
         if not samples or samples[-1][1] != image:
-            record = {"source": source, "texts": [], "pair_ids": [], "text_groups": []}
+            record = Sample(source=source, texts=[], pair_ids=[], text_groups=[])
             samples.append((pair_id, image, record, max(width, height)))
         record = samples[-1][2]
         record["texts"].append(text)
@@ -76,7 +76,7 @@ def _reader() -> ImageReader:
     return ImageReader()
 
 
-def _write(path: Path, part: list[Sample], max_side: int) -> None:
+def _write(path: Path, part: list[ImageWithTexts], max_side: int) -> None:
     """Write one shard, sample by sample, whole or not at all."""
     reader = _reader()
     path.parent.mkdir(parents=True, exist_ok=True)

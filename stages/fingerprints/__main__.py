@@ -1,8 +1,9 @@
 """Compute hashes, embedding and quality of every image, and CLIP similarity of pairs: data/fingerprints out."""
 
+from pathlib import Path
 from typing import Any
 
-from stages.common.paths import FRAME_FILTER_DIR, MORE_SOURCES_DIR, SOURCES_DIR, metrics_file
+from stages.common.paths import FRAME_FILTER_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.fingerprints.params import Params
@@ -19,13 +20,15 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.stage.params import load_params
     from stages.common.tables.fingerprints import EVALSET_IMAGES, IMAGES, SIMILARITIES
     from stages.common.tables.pairs import PAIR_TABLE
+    from stages.common.tables.sources import MORE_PAIRS, SOURCE_PAIRS
     from stages.fingerprints.similarity import similarities
     from stages.fingerprints.work import fingerprints
 
     device = pick_device(base.device)
-    more = [*SOURCES_DIR.glob("*/pairs.parquet"), *MORE_SOURCES_DIR.glob("*/pairs.parquet")]
     pairs = pd.concat(
-        [PAIR_TABLE.read(path, ["pair_id", "image", "text"]) for path in [PAIR_TABLE.at(), *sorted(more)]]
+        table.read(path, ["pair_id", "image", "text"])
+        for table in (PAIR_TABLE, SOURCE_PAIRS, MORE_PAIRS)
+        for path in sorted(Path().glob(table.at(name="*").as_posix()))
     )
     images = fingerprints(sorted(pairs.image.unique()), FRAME_FILTER_DIR, params.dims, base.jobs, device)
     IMAGES.write(IMAGES.at(), images)

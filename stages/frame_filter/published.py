@@ -5,8 +5,8 @@ from typing import Any
 
 from stages.common.data.files import write_bytes, write_json
 from stages.common.errors import StageError
-from stages.common.frame_filter.classifier import SPEC
-from stages.common.frame_filter.ensemble import CONVS, DINO, HEAD, member
+from stages.common.frame_filter.ensemble import CONVS, DINO, HEAD, SIDE, PublishedEnsemble, member
+from stages.common.tables.frame_filter import FILTER_SPEC, FilterSpec
 from stages.frame_filter.params import Params
 
 PREFIXES = ("module.", "backbone.", "model.")
@@ -24,7 +24,15 @@ def convert(params: Params, out: Path, metrics: Path) -> dict[str, Any]:
     folder = Path(params.published)
     for name in (*CONVS, DINO, HEAD):
         write_bytes(out / f"{name}.safetensors", save(_read(folder / FILES[name], member(name).state_dict())))
-    write_json(out / SPEC, {"kind": "published"})
+    spec: FilterSpec = {
+        "kind": "published",
+        "backbone": "",
+        "weights": "",
+        "weights_digest": "",
+        "size": SIDE,
+        "threshold": PublishedEnsemble.threshold,
+    }
+    FILTER_SPEC.write(out / FILTER_SPEC.path.name, spec)
     write_json(metrics, {"members": len(CONVS) + 1})
     return {"items": len(FILES)}
 

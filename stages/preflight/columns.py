@@ -29,7 +29,7 @@ def columns_page() -> str:
     page = HEAD
     for module in sorted(one.name for one in pkgutil.iter_modules(tables.__path__)):
         for value in vars(importlib.import_module(f"stages.common.tables.{module}")).values():
-            if isinstance(value, Table | Record) and value.stage in (module, ""):
+            if isinstance(value, Table | Record) and value.stage.removesuffix("_more") in (module, ""):
                 page += _table(value) if isinstance(value, Table) else _record(value)
     return page
 
@@ -64,10 +64,10 @@ def _stage(value: Table | Record[Any]) -> str:
 
 
 def _first_line(kind: Any) -> str:
-    """The first line of a record's docstring; of a list, what it is a list of."""
+    """The first line of a record's docstring; of a list or a mapping, what is in it."""
     if is_typeddict(kind):
         return (kind.__doc__ or "").strip().split("\n")[0]
-    return f"A JSON {_words(kind)}: {_meaning(get_args(kind)[0])}."
+    return f"A JSON {_words(kind)}: {_meaning(get_args(kind)[-1])}."
 
 
 def _kinds(hint: Any) -> Iterator[Any]:

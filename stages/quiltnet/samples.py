@@ -1,6 +1,5 @@
 """Which samples the shards of a split hold, and the order in which an epoch sees them."""
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from stages.common.data.tars import shard_samples
 from stages.common.errors import StageError
-from stages.common.tables.dataset import DATASET_TABLE
+from stages.common.tables.dataset import DATASET_TABLE, SAMPLE, Sample
 
 WINDOW = 16  # shards whose samples are shuffled together: enough for mixing, few enough for the page cache
 REMEDY = "run `dvc checkout data/dataset`, or `dvc repro dataset`"
@@ -61,7 +60,7 @@ def read_samples(folder: Path, split: str, subset: Collection[str] | None = None
     groups: list[str] = []
     for number, path in enumerate(shards):
         for key, members in shard_samples(path, ("json",), REMEDY):
-            record = _record(members["json"].data if "json" in members else None, f"{path}: {key}")
+            record = _record(members["json"].data if "json" in members else None, f"{path}#{key}.json")
             chosen = [n for n, pair in enumerate(record["pair_ids"]) if subset is None or pair in subset]
             if not record["texts"] or "jpg" not in members:
                 skipped["no_text" if "jpg" in members else "no_image"] += 1
@@ -78,16 +77,14 @@ def read_samples(folder: Path, split: str, subset: Collection[str] | None = None
     return Samples(shards, shard.astype(np.int32), offset, size, first, pa.array(texts), codes, skipped)
 
 
-def _record(data: bytes | None, what: str) -> dict[str, list[str]]:
-    try:
-        record = json.loads(data or b"{}")
-    except ValueError:
-        raise StageError(f"{what}.json is no JSON: {REMEDY}") from None
-    texts = [str(text) for text in record.get("texts", [])]
-    known = {name: record.get(name) or texts for name in ("pair_ids", "text_groups")}
-    if len(known["pair_ids"]) != len(texts) or len(known["text_groups"]) != len(texts):
-        raise StageError(f"{what}.json: texts, pair_ids and text_groups differ in number: {REMEDY}")
-    return {"texts": texts, **known}
+def _record(data: bytes | None, where: str) -> Sample:
+    """The .json of a sample, that of a sample without texts where it has none."""
+    if data is None:
+        return Sample(source="", texts=[], pair_ids=[], text_groups=[])
+    record = SAMPLE.read_bytes(data, where)
+    if not len(record["texts"]) == len(record["pair_ids"]) == len(record["text_groups"]):
+        raise StageError(f"{where}: texts, pair_ids and text_groups differ in number: {REMEDY}")
+    return record
 
 
 def subset_of(table: Path, query: str) -> set[str] | None:

@@ -9,7 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from stages.common.paths import KEYS_DIR, LISTINGS_FILE, MEDIA_DIR, PARTIAL_DIR, VIDEOS_DIR, metrics_file
+from stages.common.errors import StageError
+from stages.common.paths import KEYS_DIR, MEDIA_DIR, PARTIAL_DIR, VIDEOS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.videos.params import Params
@@ -19,19 +20,19 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     """Fetch what the catalog lists and tabulate what was kept."""
     import pandas as pd
 
-    from stages.common.data.files import read_json, write_json
+    from stages.common.data.files import write_json
     from stages.common.incremental.dependencies import Dependencies
     from stages.common.incremental.forced import forced
     from stages.common.incremental.manifest import counts
     from stages.common.incremental.runner import run_items
-    from stages.common.tables.videos import STATUS_TABLE, VIDEO, VIDEO_TABLE
+    from stages.common.tables.videos import LISTINGS, STATUS_TABLE, VIDEO, VIDEO_TABLE
     from stages.videos.catalog import read_catalog, read_withdrawn
     from stages.videos.fetch import fetch
     from stages.videos.verdicts import RULES, VERSION, broken_rule, prescreen_all
 
-    listings = read_json(LISTINGS_FILE) if LISTINGS_FILE.exists() else {}
+    listings = _earlier_listings()
     items = read_catalog(Path(params.catalog), params, listings)
-    write_json(LISTINGS_FILE, listings)
+    LISTINGS.write(LISTINGS.at(), listings)
     withdrawn = read_withdrawn(Path(params.catalog))
     dropped = [
         (item.id, "rejected", reason) for item in items if (reason := broken_rule(item, params, withdrawn, MEDIA_DIR))
@@ -66,6 +67,16 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     hours = float(table.duration_s.sum()) / 3600 if len(table) else 0.0
     write_json(metrics_file("videos"), counts(rows) | {"hours": hours, "lists": len(listings)})
     return {"items": done, "kept": len(table), "listed": len(items)}
+
+
+def _earlier_listings() -> dict[str, Any]:
+    """What addresses listed in the last run. Raises StageError where the file is damaged."""
+    from stages.common.tables.videos import LISTINGS
+
+    try:
+        return LISTINGS.read(LISTINGS.at()) if LISTINGS.at().exists() else {}
+    except StageError:
+        raise StageError(f"{LISTINGS.at()} is damaged: remove it, and addresses are listed anew") from None
 
 
 def _fetched(name: str) -> bool:

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from stages.common.data.files import SAFE_ID, digest, read_json
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.incremental.runner import Item
+from stages.common.tables.videos import ListedVideo, Listings
 from stages.videos.params import Params
 from stages.videos.site import attempt, downloader
 
@@ -34,9 +35,6 @@ SEARCHES = {
     "channels": "https://www.youtube.com/results?search_query={quoted}&sp=EgIQAg%3D%3D",
 }
 LISTS = ("Tab", "Playlist", "Channel", "User")  # how the names of yt-dlp's extractors of lists end
-
-Entry = dict[str, Any]
-Listings = dict[str, list[Entry]]
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +134,7 @@ def _id(name: str) -> str:
     return f"{plain or 'video'}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _remote(entry: Entry, field: str) -> Item:
+def _remote(entry: ListedVideo, field: str) -> Item:
     link = str(entry["url"])
     facts = {key: entry[key] for key in ("channel_id", "duration") if entry.get(key) is not None}
     return Item(entry["id"], hashlib.sha256(link.encode()).hexdigest(), {"info": facts, "place": link, "field": field})
@@ -154,14 +152,14 @@ def _update(listings: Listings, address: str, params: Params) -> None:
         )
 
 
-def _listed(address: str, params: Params, depth: int) -> list[Entry]:
+def _listed(address: str, params: Params, depth: int) -> list[ListedVideo]:
     """Entries (id, url, channel_id, duration) that yt-dlp lists at `address`, without visiting each video.
 
     Lists within a list (the channels that a search finds, a channel's tabs) are followed `depth` levels down.
     """
     with downloader(params, extract_flat="in_playlist", playlistend=params.max_results) as site:
         found: Any = attempt(lambda: site.extract_info(address, download=False), params)
-    entries: list[Entry] = []
+    entries: list[ListedVideo] = []
     # An address that is no list is a single video, which is fetched from its own page.
     for entry in found["entries"] if "entries" in found else [found | {"url": found.get("webpage_url") or address}]:
         link = str(entry.get("webpage_url") or entry.get("url"))
@@ -170,6 +168,7 @@ def _listed(address: str, params: Params, depth: int) -> list[Entry]:
             continue
         name = str(entry.get("id") or "")
         name = name if SAFE_ID.fullmatch(name) else hashlib.sha256(link.encode()).hexdigest()[:16]
-        facts = {"channel_id": entry.get("channel_id"), "duration": entry.get("duration")}
-        entries.append({"id": name, "url": link, **facts})
+        entries.append(
+            {"id": name, "url": link, "channel_id": entry.get("channel_id"), "duration": entry.get("duration")}
+        )
     return entries

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from stages.common.paths import SOURCES_DIR
+from stages.common.paths import MORE_SOURCES_DIR, SOURCES_DIR
 from stages.common.tables.pairs import PAIR_TABLE
 from stages.common.tables.schema import Column, Table
 
@@ -20,3 +20,6 @@ DROPPED = Table(
         Column("license", "string", "as the source states it"),
     ),
 )
+# Of a source of the user's own.
+MORE_PAIRS = replace(SOURCE_PAIRS, stage="sources_more", path=MORE_SOURCES_DIR / "{name}/pairs.parquet")
+MORE_DROPPED = replace(DROPPED, stage="sources_more", path=MORE_SOURCES_DIR / "{name}/dropped.parquet")

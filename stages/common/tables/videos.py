@@ -75,5 +75,17 @@ class Shares(TypedDict, total=False):
     filter: Annotated[str, Field(description="digest of the frame filter that predicted it")]
 
 
+class ListedVideo(TypedDict):
+    """A video that a search, a channel or a playlist listed."""
+
+    id: Annotated[str, Field(description="the site's id, or a digest of the address")]
+    url: Annotated[str, Field(description="address of its page")]
+    channel_id: Annotated[str | None, Field(description="id of the channel")]
+    duration: Annotated[float | None, Field(description="as the site says, s")]
+
+
+Listings = dict[str, Annotated[list[ListedVideo], Field(description="what each address listed when it last could be")]]
+
 VIDEO = Record("videos", VIDEOS_DIR / "media/{id}.json", Video)
 SHARES = Record("videos", VIDEOS_DIR / "prescreened/{id}.json", Shares)
+LISTINGS: Record[Listings] = Record("videos", VIDEOS_DIR / "listings.json", Listings)

@@ -43,6 +43,22 @@ def test_reading_a_column_that_no_writer_wrote_names_column_file_and_stage(tmp_p
         TOYS.read_bytes(path.read_bytes(), "a.tar#a.parquet")
 
 
+def test_a_column_of_another_type_names_column_types_file_and_stage(tmp_path):
+    path = tmp_path / "a.parquet"
+    for frame, message in (
+        ({"name": ["ball"], "weight": ["1.0"]}, "column 'weight' is string, should be double"),
+        ({"name": ["ball"], "weight": [1]}, "column 'weight' is int64, should be double"),
+        ({"name": [3], "weight": [1.0]}, "column 'name' is int64, should be string"),
+        ({"name": ["ball"], "weight": [1.0], "flag_new": [True]}, "column 'flag_new' is bool, should be double"),
+    ):
+        pd.DataFrame(frame).to_parquet(path)
+        with pytest.raises(StageError) as caught:
+            TOYS.read(path)
+        assert str(caught.value) == f"{path}: {message}: stage toys writes it: run `dvc repro toys`"
+    pd.DataFrame({"name": ["ball"], "weight": [1.0], "colour": [3]}).to_parquet(path)
+    assert len(TOYS.read(path)) == 1, "a column that the schema does not know is nobody's"
+
+
 def test_files_that_are_missing_or_broken_name_the_stage(tmp_path):
     with pytest.raises(StageError, match=r"b.parquet not found: run `dvc repro toys`"):
         TOYS.read(tmp_path / "b.parquet")
@@ -98,6 +114,12 @@ def test_a_record_that_lacks_a_key_names_key_file_and_stage(tmp_path):
     path.write_text(json.dumps({"name": "ball", "parts": [{"radius": "big"}]}))
     with pytest.raises(StageError, match=r"a.json: parts.0.radius: "):
         TOY.read(path)
+    path.write_text(json.dumps({"name": 3, "parts": []}))
+    with pytest.raises(StageError, match=r"a.json: name: Input should be a valid string: stage toys"):
+        TOY.read(path)
+    path.write_text(json.dumps({"name": "ball", "parts": [{"radius": "1.0"}]}))
+    with pytest.raises(StageError, match=r"a.json: parts.0.radius: Input should be a valid number"):
+        TOY.read(path)
     path.write_text("[]")
     with pytest.raises(StageError, match=r"a.json: the record: Input should be a valid dictionary: stage toys"):
         TOY.read(path)
@@ -106,3 +128,17 @@ def test_a_record_that_lacks_a_key_names_key_file_and_stage(tmp_path):
         TOY.read(path)
     with pytest.raises(StageError, match=r"b.json not found: run `dvc repro toys`"):
         TOY.read(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"name": "ball"}, "'parts' is missing"),
+        ({"name": 3, "parts": []}, "name: Input should be a valid string"),
+        ({"name": "ball", "parts": [{"radius": "1.0"}]}, "parts.0.radius: Input should be a valid number"),
+    ],
+)
+def test_a_writer_of_a_record_that_breaks_the_schema_is_told_and_nothing_is_written(tmp_path, value, message):
+    with pytest.raises(ValueError, match=message):
+        TOY.write(tmp_path / "a.json", value)
+    assert not (tmp_path / "a.json").exists()
