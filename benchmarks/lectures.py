@@ -10,9 +10,9 @@ from typing import Any
 import imageio_ffmpeg
 from joblib import Parallel, delayed
 
-from stages.common.tables.frame_filter import FILTER_SPEC
 from stages.common.paths import FRAME_FILTER_DIR
 from stages.common.stage.params import load_params
+from stages.common.tables.frame_filter import FILTER_SPEC
 from stages.demo.frames import make_frames
 from stages.demo.render import Recording, shoot
 from stages.demo.script import Script, cast, write

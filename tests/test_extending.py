@@ -33,7 +33,7 @@ from stages.fingerprints.work import fingerprints
 from stages.frame_filter import fit as fitting
 from stages.preflight.check import check
 from stages.quiltnet.step import make_loss
-from stages.sources.__main__ import added
+from stages.sources.added import added
 from stages.sources.params import Added
 
 ENGINE, LOADER = "extensions/careful.py:engine", "extensions/tiles.py:load"
@@ -206,11 +206,27 @@ def test_a_loss_is_what_the_page_says_and_trains(tune, stage_params):
     assert own["train_loss"] != pytest.approx(built_in["train_loss"], rel=1e-3)
 
 
-def test_a_loss_that_answers_with_less_is_said(home, stage_params):
-    (home / "extensions/mine.py").write_text("def f(*_): return lambda *batch: 1.0")
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("1.0", "must answer with the loss and the number of samples left out"),
+        ("(1.0, 0)", "learned from: it is no tensor but float"),
+        ("(image.sum(1), 0)", r"learned from: it is no scalar but has the shape \(2,\)"),
+        ("(image.detach().sum(), 0)", "learned from: it has no gradient"),
+        ("(1 / 0, 0)", " line 1: ZeroDivisionError"),
+    ],
+)
+def test_a_loss_that_nothing_can_be_learned_from_is_said(home, stage_params, answer, message):
+    (home / "extensions/mine.py").write_text(f"def f(*_): return lambda image: {answer}")
     loss = make_loss(stage_params("quiltnet", loss="extensions/mine.py:f"), 0, 1)
-    with pytest.raises(StageError, match="quiltnet.loss: extensions/mine.py:f must answer with the loss and"):
-        loss(None)
+    with pytest.raises(StageError, match=f"quiltnet.loss: extensions/mine.py.*{message}"):
+        loss(torch.ones(2, 3, requires_grad=True))
+
+
+def test_a_loss_must_be_a_function(home, stage_params):
+    (home / "extensions/mine.py").write_text("def f(*_): return 3")
+    with pytest.raises(StageError, match="quiltnet.loss: extensions/mine.py:f must return a function, not int"):
+        make_loss(stage_params("quiltnet", loss="extensions/mine.py:f"), 0, 1)
 
 
 # An edit is seen, and by what depends on it alone.
@@ -280,6 +296,8 @@ def test_dvc_sees_the_files_through_links(home, stage_params):
         ("\n1 / 0", "{}:f", "mine.py line 2: ZeroDivisionError: division by zero"),
         ("import telling", "{}:f", "No module named 'telling': import a file beside it with a dot"),
         ("import no_such", "{}:f", "mine.py line 1: No module named 'no_such'$"),
+        ("raise SystemExit", "{}:f", "mine.py line 1: it ends the process: raise an error"),
+        ("from ..other import g", "{}:f", "mine.py line 1: attempted .*: only files in its own folder or below it"),
         ("", "no_such.module:f", "x.y: no_such.module: No module named 'no_such'"),
         ("", "extensions.telling:f", "is a file of the repository: name it as extensions/telling.py:NAME"),
         ("", "extensions/telling.py", "'extensions/telling.py' names no code: write it as FILE.py:NAME"),
@@ -292,17 +310,48 @@ def test_mistakes_are_named(home, text, value, message):
 
 
 def test_a_function_of_an_installed_package_is_found():
-    assert load_extension("json:dumps", "x.y", "value") is json.dumps
+    assert load_extension("json:dumps", "x.y", "value")([1]) == "[1]"
 
 
-@pytest.mark.parametrize("answer", ["None", "[''] * 2", "pairs.text.head(1)", "pairs.text", "pairs.text.map(len)"])
+@pytest.mark.parametrize(
+    "answer", ["[''] * 2", "pairs.text.head(1)", "pairs.text", "pairs.text.map(len)", "pairs.text.map(list)"]
+)
 def test_a_filter_must_answer_with_a_reason_for_each_row(home, answer):
     (home / "extensions/mine.py").write_text(f"def f(pairs): return {answer}")
     with pytest.raises(StageError, match=r"extensions/mine.py:f (must return a Series|returns .*: a reason is)"):
         filter_reasons(table_of(["One two.", "Two three."]), "extensions/mine.py:f")
 
 
-@pytest.mark.parametrize("row", ["None", "['x.png', 'a']", "[{'path': 'x.png'}]"])
+@pytest.mark.parametrize("reason", ["leak_arch", "flag_arrow", "exact_duplicate", "same_image_and_text", "blurred"])
+def test_a_filter_gives_no_built_in_reason(home, reason, stage_params):
+    (home / "extensions/mine.py").write_text(f"def f(pairs): return pairs.text.map(lambda text: '{reason}')")
+    with pytest.raises(StageError, match=f"extensions/mine.py:f returns '{reason}', a built-in reason"):
+        merged(table_of(["Some three words."]), stage_params("dataset", filters=["extensions/mine.py:f"]))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return 1 / len(a)", "x.y: extensions/mine.py line 2: ZeroDivisionError: division by zero"),
+        ("raise SystemExit(3)", "x.y: extensions/mine.py line 2: it ends the process: raise an error"),
+        ("pass", "x.y: extensions/mine.py:f returned nothing"),
+        ("yield 1; yield a[0]", "x.y: extensions/mine.py line 2: IndexError: list index out of range"),
+    ],
+)
+def test_errors_inside_a_function_are_one_line(home, body, message):
+    (home / "extensions/mine.py").write_text(f"def f(a):\n    {body}\n")
+    with pytest.raises(StageError) as caught:
+        list(load_extension("extensions/mine.py:f", "x.y", "a")([]))
+    assert str(caught.value) == message
+
+
+def test_files_whose_names_differ_by_a_dot_are_two_modules(home):
+    for name, number in (("a.b", 1), ("a_b", 2)):
+        (home / f"extensions/{name}.py").write_text(f"from .telling import no_questions\ndef f(): return {number}")
+        assert load_extension(f"extensions/{name}.py:f", "x.y")() == number
+
+
+@pytest.mark.parametrize("row", ["3", "['x.png', 'a']", "[{'path': 'x.png'}]"])
 def test_a_loader_must_yield_paths_and_labels(home, row):
     (home / "extensions/mine.py").write_text(f"def f(root): return {row}")
     (home / "sets").mkdir()
@@ -349,6 +398,7 @@ def source(name, read, folder="docs"):
         ({"dataset": {"sources": ["quilt", "atlas"]}}, r"dataset.sources: there is no 'atlas' \(known: quilt, pubmed"),
         ({"dataset": {"flags": ["ruler"]}}, r"dataset.flags: there is no 'ruler' \(known: person"),
         ({"frame_filter": {"more_flags": ["Ruler 2"]}}, "frame_filter.more_flags.0: .*pattern"),
+        ({"frame_filter": {"more_flags": ["a", "b", "a"]}}, "frame_filter.more_flags: .*a is there twice"),
         ({"frame_filter": {"more_flags": ["arrow"]}}, "frame_filter.more_flags: there is a 'arrow' already"),
         (source("table", "a.py:f"), "sources.more.table: there is a 'table'"),
         (source("a", "none.py:f"), "sources.more.a.read: none.py: no such file"),

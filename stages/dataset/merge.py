@@ -35,11 +35,12 @@ def merge(
         images.drop(columns=["width", "height"]), on="image", how="left"
     )
     table["drop"], table["duplicate_of"] = "", ""
-    for reason, rows in _faults(table, params).items():
+    faults = _faults(table, params)
+    for reason, rows in faults.items():
         _drop(table, rows, reason)
     for extension in params.filters:
         left = table[table["drop"] == ""]
-        table.loc[left.index, "drop"] = filter_reasons(left, extension)
+        table.loc[left.index, "drop"] = filter_reasons(left, extension, faults)
     alive = table[table["drop"] == ""].drop_duplicates("image")
     own = Fingerprints.of(alive)
     usable = tests[tests.error == ""].reset_index(drop=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 from stages.common.data.files import write_bytes, write_json
 from stages.common.errors import StageError
-from stages.common.frame_filter.ensemble import CONVS, DINO, HEAD, SIDE, PublishedEnsemble, member
-from stages.common.tables.frame_filter import FILTER_SPEC, FilterSpec
+from stages.common.frame_filter.ensemble import CONVS, DINO, HEAD, member
+from stages.common.tables.frame_filter import FILTER_KIND
 from stages.frame_filter.params import Params
 
 PREFIXES = ("module.", "backbone.", "model.")
@@ -24,15 +24,7 @@ def convert(params: Params, out: Path, metrics: Path) -> dict[str, Any]:
     folder = Path(params.published)
     for name in (*CONVS, DINO, HEAD):
         write_bytes(out / f"{name}.safetensors", save(_read(folder / FILES[name], member(name).state_dict())))
-    spec: FilterSpec = {
-        "kind": "published",
-        "backbone": "",
-        "weights": "",
-        "weights_digest": "",
-        "size": SIDE,
-        "threshold": PublishedEnsemble.threshold,
-    }
-    FILTER_SPEC.write(out / FILTER_SPEC.path.name, spec)
+    FILTER_KIND.write(out / FILTER_KIND.path.name, {"kind": "published"})
     write_json(metrics, {"members": len(CONVS) + 1})
     return {"items": len(FILES)}
 

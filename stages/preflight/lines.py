@@ -86,6 +86,8 @@ def _named(stage: str, all_params: Mapping[str, ParamsModel], read: str) -> list
     folders = []
     for parameter in [read, *all_params[stage].uses]:
         name, _, rest = parameter.partition(".")
+        if parameter != read and rest.endswith(KEY):
+            continue  # of sources of the user's own, only those themselves run their code
         places = [*all_params[name].places(), *(all_params[name].listings() if parameter == name else ())]
         if rest.endswith(KEY) or any(f"{name}.{place}.".startswith(f"{parameter}.") for place in places):
             folders.append((NAMED_DIR / parameter.replace(".", "/")).as_posix())

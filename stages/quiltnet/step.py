@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.stage.extensions import is_extension, load_extension
+from stages.common.stage.extensions import is_extension, load_extension, named_errors
 from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.params import Params
 
@@ -120,17 +120,34 @@ def make_loss(params: Params, rank: int, world: int) -> Any:
     `contrastive_loss`; an extension returns it when it is called with rank, world and params."""
     if not is_extension(params.loss):
         return contrastive_loss(rank, world, params.mask_false_negatives)
-    own = load_extension(params.loss, "quiltnet.loss", "rank", "world", "params")(rank, world, params)
+    parameter = "quiltnet.loss"
+    own = load_extension(params.loss, parameter, "rank", "world", "params")(rank, world, params)
+    if not callable(own):
+        raise StageError(f"{parameter}: {params.loss} must return a function, not {type(own).__name__}")
 
     def checked(*batch: Any) -> Any:
-        answer = own(*batch)
+        with named_errors(params.loss, parameter):
+            answer = own(*batch)
         if not isinstance(answer, tuple) or len(answer) != 2:
-            raise StageError(
-                f"quiltnet.loss: {params.loss} must answer with the loss and the number of samples left out"
-            )
+            raise StageError(f"{parameter}: {params.loss} must answer with the loss and the number of samples left out")
+        if fault := _fault(answer[0], batch):
+            raise StageError(f"{parameter}: {params.loss} must answer with a loss that can be learned from: {fault}")
         return answer
 
     return checked
+
+
+def _fault(loss: Any, batch: Sequence[Any]) -> str:
+    """Why `loss` is nothing to learn from, or "". Where nothing in `batch` has a gradient, it needs none."""
+    import torch
+
+    if not isinstance(loss, torch.Tensor):
+        return f"it is no tensor but {type(loss).__name__}"
+    if loss.ndim:
+        return f"it is no scalar but has the shape {tuple(loss.shape)}"
+    if not loss.requires_grad and any(getattr(value, "requires_grad", False) for value in batch):
+        return "it has no gradient"
+    return ""
 
 
 def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:

@@ -5,17 +5,17 @@ network, and `hydrate` adds texts and images to tweets of which openpath has onl
 """
 
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from stages.common.errors import StageError
 from stages.common.paths import FRAME_FILTER_DIR, MORE_SOURCES_DIR, SOURCES_DIR, metrics_file
 from stages.common.stage.cli import run_stage
-from stages.common.stage.extensions import load_extension
 from stages.common.stage.params import Base, load_params
+from stages.sources.added import added
 from stages.sources.candidate import Candidate
-from stages.sources.params import Added, Params
+from stages.sources.params import Params
 
 SOURCES = ("pubmed", "openpath", "laion", "table")
 FILLERS = ("search", "hydrate")  # fill the folders that sources read; no result depends on their code
@@ -47,16 +47,6 @@ def _collected(candidates: Iterable[Candidate], name: str, out: Path, params: Pa
         params,
         pick_device(base.device),
     )
-
-
-def added(name: str, source: Added) -> Iterator[Candidate]:
-    """What the function of a source of the user's own yields, called with the folder and its other parameters."""
-    parameter = f"sources.more.{name}.read"
-    read = load_extension(source.read, parameter, "folder", **source.options)
-    for candidate in read(Path(source.folder), **source.options):
-        if not isinstance(candidate, Candidate):
-            raise StageError(f"{parameter}: {source.read} must yield stages.sources.candidate.Candidate")
-        yield candidate
 
 
 def _names() -> tuple[str, ...]:

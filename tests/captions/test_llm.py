@@ -12,6 +12,7 @@ from loopback import POLL_S
 from stages.captions.chat import Chat
 from stages.captions.correct import Corrector
 from stages.captions.llm import Kinds, LlmEngine
+from stages.captions.sort import sub_pathology
 from stages.captions.work import captions
 from stages.common.data.files import read_json, write_json
 from stages.common.errors import Failed, StageError
@@ -101,6 +102,14 @@ def item(tmp_path):
     segment = {"start": 0.0, "end": len(words) / 2, "text": SAID, "words": words}
     write_json(tmp_path / "v.transcript.json", {"language": "en", "audio_s": 9.0, "segments": [segment], "dropped": []})
     return Item("v", "d", {"transcript": str(tmp_path / "v.transcript.json"), "title": "A case"})
+
+
+@pytest.mark.parametrize("fields", [[], [{"field": "renal", "probability": 0.9}]])
+def test_a_reply_without_a_known_field_leaves_it_to_the_lexicon(corrector, endpoint, tmp_path, fields):
+    endpoint.reply = json.dumps(GOOD | {"fields": fields})
+    found = LlmEngine(corrector, chat(endpoint, tmp_path)).sub_pathology("Renal biopsy", "Glomeruli are normal.")
+    assert found == sub_pathology("Renal biopsy", "Glomeruli are normal.")
+    assert found[0]["field"] == "Renal"
 
 
 def test_what_the_model_says_is_checked_cached_and_bound_to_the_transcript(endpoint, item, tmp_path, lexicon_folder):

@@ -83,21 +83,38 @@ def test_no_other_module_writes_paths_of_stages_out(package):
     assert {name: ours for name, texts in found.items() if (ours := set(texts) - OF_OTHERS)} == {}
 
 
-def reads(package):
-    """Sections of params.yaml that the code of a stage reads beside its own."""
-    for path in (ROOT / "stages" / package).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("load_params"):
-                yield from (one.value for one in node.args[:1] if isinstance(one, ast.Constant))
-            elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("all_params"):
-                yield from (one.value for one in [node.slice] if isinstance(one, ast.Constant))
+def reads(code):
+    """Parameters of other sections that Python code reads: `section.name`, or `section` alone where it is handed on."""
+    tree = ast.parse(code)
+    sections = {}  # the expression by which a section goes in the code
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("load_params(") and node.value.args:
+            sections[ast.unparse(node.targets[0].elts[0])] = ast.literal_eval(node.value.args[0])
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("all_params"):
+            sections[ast.unparse(node)] = ast.literal_eval(node.slice)
+    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(tree):
+        if id(node) not in inner and isinstance(node, ast.Attribute):
+            whole = ast.unparse(node)
+            yield from (section + whole[len(at) :] for at, section in sections.items() if whole.startswith(f"{at}."))
+
+
+def test_parameters_that_code_reads_are_found():
+    code = """
+evaluation, _ = load_params("evaluation")
+read(evaluation.protocol, all_params["captions"].llm.model, evaluation_of.other)
+"""
+    assert sorted(reads(code)) == ["captions.llm.model", "evaluation.protocol"]
 
 
 @pytest.mark.parametrize("stage", sorted(schemas() - NO_STAGE))
 def test_parameters_of_other_stages_that_code_reads_are_declared_and_in_dvc_yaml(stage):
     uses = importlib.import_module(f"stages.{stage}.params").Params.uses
-    for other in set(reads(stage)) - {stage, "base"}:
-        assert any(one.split(".")[0] == other for one in uses), f"stages/{stage} reads {other}.*: name it in `uses`"
-    listed = read_yaml(ROOT / "dvc.yaml")["stages"][stage]
-    listed = listed.get("do", listed)["params"]
-    assert set(uses) <= set(listed)
+    definition = read_yaml(ROOT / "dvc.yaml")["stages"][stage]
+    definition = definition.get("do", definition)
+    deps = definition["deps"]  # of a folder that a parameter names, the content is what matters
+    code = [path.read_text(encoding="utf-8") for path in (ROOT / "stages" / stage).rglob("*.py")]
+    for other in {one for text in code for one in reads(text) if one.split(".")[0] not in (stage, "base")}:
+        declared = any(other == one or other.startswith(f"{one}.") for one in uses) or f"${{{other}}}" in deps
+        assert declared, f"stages/{stage} reads {other}: name it in `uses`"
+    assert set(uses) <= set(definition["params"])

@@ -11,7 +11,7 @@ from stages.common.data.arrays import Picture
 from stages.common.data.files import digest
 from stages.common.frame_filter.ensemble import PublishedEnsemble
 from stages.common.frame_filter.prediction import Prediction, Scores
-from stages.common.tables.frame_filter import FILTER_SPEC, FilterSpec
+from stages.common.tables.frame_filter import FILTER_KIND, FILTER_SPEC, FilterSpec
 
 HEADS = "heads.safetensors"
 HISTOLOGY = "histology"
@@ -49,14 +49,16 @@ class FrameFilter:
 @functools.cache
 def load_filter(folder: Path, device: str = "cpu") -> Any:
     """The filter in `folder`, a FrameFilter or a PublishedEnsemble, loaded once per process."""
-    spec = FILTER_SPEC.read(folder / FILTER_SPEC.path.name)
-    return PublishedEnsemble(folder, device) if spec["kind"] == "published" else FrameFilter(folder, spec, device)
+    spec = folder / FILTER_SPEC.path.name
+    if FILTER_KIND.read(spec)["kind"] == "published":
+        return PublishedEnsemble(folder, device)
+    return FrameFilter(folder, FILTER_SPEC.read(spec), device)
 
 
 def filter_digest(folder: Path) -> str:
     """Identity of the filter in `folder`, for item keys."""
     spec = folder / FILTER_SPEC.path.name
-    FILTER_SPEC.read(spec)
+    FILTER_KIND.read(spec)
     return digest(spec, *sorted(folder.glob("*.safetensors")))
 
 

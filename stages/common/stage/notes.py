@@ -10,6 +10,7 @@ NOTE = "note.txt"  # in the dataset's folder: its note, for the model's card
 PLACES = (
     "videos.catalog",
     *(f"sources.{name}.folder" for name in ("pubmed", "openpath", "laion", "table")),
+    "sources.more",
 )  # parameters that say where the dataset's pairs come from
 OF_THE_DEMO = (
     "Demo world: scripted narration over drawn tissue. These numbers say whether the machinery works, never how good a "

@@ -108,7 +108,15 @@ def load_all_params(path: Path = PARAMS_FILE) -> dict[str, ParamsModel]:
         raise StageError(f"{path} not found: run stages from the repository root") from None
     if not isinstance(tree, dict):
         raise StageError(f"{path} must hold one section per stage")
-    return {name: _validate(path, name, values) for name, values in tree.items()}
+    found, wrong = {}, []
+    for name, values in tree.items():
+        try:
+            found[name] = _validate(path, name, values)
+        except StageError as error:
+            wrong.append(str(error))
+    if wrong:  # all of them at once, the file named once
+        raise StageError("; ".join([wrong[0], *(text.removeprefix(f"{path}: ") for text in wrong[1:])]))
+    return found
 
 
 def load_params(name: str, path: Path = PARAMS_FILE) -> tuple[Any, Base]:

@@ -9,15 +9,21 @@ from stages.common.paths import FRAME_FILTER_DIR
 from stages.common.tables.schema import Record
 
 
-class FilterSpec(TypedDict):
-    """What a frame filter is. The networks of a published one are known: it names no backbone."""
+class FilterKind(TypedDict):
+    """What every frame filter says of itself, and all that a published one does: its networks are known."""
 
     kind: Annotated[Literal["logistic", "published"], Field(description="heads on a backbone, or a published ensemble")]
-    backbone: Annotated[str, Field(description="timm model that gives the features, or empty")]
+
+
+class FilterSpec(FilterKind):
+    """What a frame filter of heads on a backbone says of itself."""
+
+    backbone: Annotated[str, Field(description="timm model that gives the features")]
     weights: Annotated[str, Field(description="its weights: a file, one in a package, hub, or empty")]
     weights_digest: Annotated[str, Field(description="SHA-256 of that file, or empty")]
     size: Annotated[int, Field(description="side of the square that a frame is shrunk to, pixels")]
     threshold: Annotated[float, Field(description="probability from which a frame counts as histology")]
 
 
+FILTER_KIND = Record("frame_filter", FRAME_FILTER_DIR / "filter.json", FilterKind)
 FILTER_SPEC = Record("frame_filter", FRAME_FILTER_DIR / "filter.json", FilterSpec)

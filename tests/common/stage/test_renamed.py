@@ -59,3 +59,16 @@ def test_an_old_name_is_answered_with_the_new_in_one_line(tmp_path, old, new, ke
     with pytest.raises(StageError) as error:
         load_params("report", path)
     assert str(error.value) == f"{path}: parameter {old} is called {new} now: rename it"
+
+
+def test_old_names_in_several_sections_are_said_at_once(tmp_path):
+    path = old_file(tmp_path, "dataset.near_bits", "dataset.phash_distance")
+    tree = read_yaml(path)
+    tree["frame_filter"]["c"] = tree["frame_filter"].pop("regularization_c")
+    path.write_text(json.dumps(tree))
+    with pytest.raises(StageError) as error:
+        load_params("report", path)
+    assert str(error.value) == (
+        f"{path}: parameter frame_filter.c is called frame_filter.regularization_c now: rename it; "
+        "parameter dataset.near_bits is called dataset.phash_distance now: rename it"
+    )

@@ -1,0 +1,72 @@
+"""What a source of the user's own yields is checked, whatever it is."""
+
+import pytest
+
+from stages.common.data.files import SAFE_ID
+from stages.common.errors import StageError
+from stages.sources.added import added
+from stages.sources.params import Added
+
+HEAD = """
+from stages.sources.candidate import Candidate
+GOOD = {"key": "a", "group": "g", "image": b"", "text": "Some text.", "provenance": "here"}
+def read(folder):
+"""
+
+
+@pytest.fixture
+def rows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def read(body):
+        (tmp_path / "mine.py").write_text(HEAD + f"    {body}\n")
+        return list(added("mine", Added(read="mine.py:read", folder="here")))
+
+    return read
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "../a", "a/b", "ü", "a" * 300, "-a", "a b", "a\\n"])
+@pytest.mark.parametrize("field", ["key", "group"])
+def test_a_name_that_no_file_can_have_drops_its_row_and_others_go_on(rows, field, name):
+    first, second = rows(f"yield Candidate(**GOOD | {{'{field}': '{name}'}}); yield Candidate(**GOOD)")
+    assert (first.drop, second.drop) == (f"bad_{field}", "")
+    assert SAFE_ID.fullmatch(getattr(first, field))
+
+
+def test_two_bad_names_are_two_names(rows):
+    first, second = rows("yield Candidate(**GOOD | {'group': 'a.b'}); yield Candidate(**GOOD | {'group': 'a/b'})")
+    assert first.group != second.group
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"key": 3}, "key is int, should be str"),
+        ({"group": None}, "group is NoneType, should be str"),
+        ({"image": "a.png"}, "image is str, should be bytes"),
+        ({"text": b"text"}, "text is bytes, should be str"),
+        ({"license": None}, "license is NoneType, should be str"),
+        ({"more": []}, "more is list, should be dict"),
+        ({"more": {"pair_id": "x"}}, "more has 'pair_id', which is none of video_id, hold_id, .*confidence, reason$"),
+        ({"more": {"colour": "red"}}, "more has 'colour', which is none of"),
+        ({"more": {"confidence": "high"}}, r"more\['confidence'\] is str, should be double"),
+        ({"more": {"sub_pathology": 3}}, r"more\['sub_pathology'\] is int, should be string"),
+    ],
+)
+def test_a_field_of_a_wrong_type_names_row_and_field(rows, change, message):
+    with pytest.raises(StageError, match=f"sources.more.mine.read: mine.py:read: row 2: {message}"):
+        rows(f"yield Candidate(**GOOD); yield Candidate(**GOOD | {change})")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("pass", "mine.py:read returned nothing"),
+        ("return 3", "mine.py:read must yield candidates, not return int"),
+        ("yield 3", "mine.py:read must yield stages.sources.candidate.Candidate"),
+        ("yield Candidate(**GOOD); 1 / 0", "mine.py line 5: ZeroDivisionError"),
+    ],
+)
+def test_a_function_that_yields_no_candidates_stops_the_stage(rows, body, message):
+    with pytest.raises(StageError, match=f"sources.more.mine.read: {message}"):
+        rows(body)
