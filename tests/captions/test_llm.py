@@ -104,14 +104,6 @@ def item(tmp_path):
     return Item("v", "d", {"transcript": str(tmp_path / "v.transcript.json"), "title": "A case"})
 
 
-@pytest.mark.parametrize("fields", [[], [{"field": "renal", "probability": 0.9}]])
-def test_a_reply_without_a_known_field_leaves_it_to_the_lexicon(corrector, endpoint, tmp_path, fields):
-    endpoint.reply = json.dumps(GOOD | {"fields": fields})
-    found = LlmEngine(corrector, chat(endpoint, tmp_path)).sub_pathology("Renal biopsy", "Glomeruli are normal.")
-    assert found == sub_pathology("Renal biopsy", "Glomeruli are normal.")
-    assert found[0]["field"] == "Renal"
-
-
 def test_what_the_model_says_is_checked_cached_and_bound_to_the_transcript(endpoint, item, tmp_path, lexicon_folder):
     params = block_for(endpoint)
     captions(item, tmp_path / "one", params, lexicon_folder, tmp_path / "replies", budget=1.0)
@@ -154,6 +146,15 @@ def test_replacements_that_were_not_said_or_are_no_terms_are_refused(
     (repair,) = LlmEngine(corrector, chat(endpoint, tmp_path)).correct([SAID])
     assert (repair.text, repair.made) == (SAID, [])
     assert repair.refused == {"llm_unconditioned": 1}
+
+
+@pytest.mark.parametrize("fields", [[], [{"field": "renal", "probability": 0.9}]])
+def test_a_reply_without_a_known_field_leaves_it_to_the_lexicon(endpoint, tmp_path, lexicon_folder, fields):
+    endpoint.reply = json.dumps(GOOD | {"fields": fields})
+    corrector = Corrector(load_lexicon(lexicon_folder), block_for(endpoint))
+    found = LlmEngine(corrector, chat(endpoint, tmp_path)).sub_pathology("Renal biopsy", "Glomeruli are normal.")
+    assert found == sub_pathology("Renal biopsy", "Glomeruli are normal.")
+    assert found[0]["field"] == "Renal"
 
 
 def test_rate_limits_and_server_errors_are_tried_again(endpoint, tmp_path):
