@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
 
 from stages.common.errors import StageError
 from stages.common.tables.schema import Column, Record, Table
@@ -26,6 +26,7 @@ TOYS = Table(
 class Toy(TypedDict):
     name: str
     parts: list[dict[str, float]]
+    sides: NotRequired[tuple[float, float]]
 
 
 TOY = Record("toys", "data/toys/{id}.json", Toy)
@@ -108,6 +109,8 @@ def test_a_record_that_lacks_a_key_names_key_file_and_stage(tmp_path):
     path = tmp_path / "a.json"
     TOY.write(path, {"name": "ball", "parts": [{"radius": 1.0}]})
     assert TOY.read(path) == {"name": "ball", "parts": [{"radius": 1.0}]}
+    TOY.write(path, {"name": "box", "parts": [], "sides": (1, 2.5)})
+    assert TOY.read(path) == {"name": "box", "parts": [], "sides": [1, 2.5]}, "as JSON has it"
     path.write_text(json.dumps({"name": "ball"}))
     with pytest.raises(StageError, match=r"a.json: 'parts' is missing: stage toys writes it: run `dvc repro toys`"):
         TOY.read(path)
@@ -121,7 +124,7 @@ def test_a_record_that_lacks_a_key_names_key_file_and_stage(tmp_path):
     with pytest.raises(StageError, match=r"a.json: parts.0.radius: Input should be a valid number"):
         TOY.read(path)
     path.write_text("[]")
-    with pytest.raises(StageError, match=r"a.json: the record: Input should be a valid dictionary: stage toys"):
+    with pytest.raises(StageError, match=r"a.json: the record: Input should be an object: stage toys"):
         TOY.read(path)
     path.write_text("{")
     with pytest.raises(StageError, match=r"a.json: it is not JSON"):
