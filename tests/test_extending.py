@@ -13,6 +13,7 @@ import torch
 from conftest import ROOT
 from extensions import write_examples
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from stages.captions.engines import engine
@@ -84,6 +85,7 @@ def test_an_engine_sorts_and_worker_processes_find_it(stage_params):
     entity = SimpleNamespace(semantic_type="Tissue", id="x")
     kinds = functools.partial(_kinds, params, texts, [[entity], [entity]])
     assert kinds() == ["roi", "other"]
+    get_reusable_executor().shutdown()  # workers of an earlier test are in its folder
     assert Parallel(n_jobs=2)(delayed(kinds)() for _ in range(2)) == [["roi", "other"]] * 2
 
 

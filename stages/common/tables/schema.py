@@ -164,7 +164,7 @@ class Record(Generic[T]):
         from pydantic import ValidationError
 
         try:
-            self._adapter.validate_python(value, strict=True)
+            self._adapter.validate_json(json.dumps(value), strict=True)  # in JSON a tuple is a list
         except ValidationError as error:
             raise ValueError(f"{where}: {_problem(error)}") from None
         return value
@@ -184,7 +184,7 @@ class Record(Generic[T]):
 
         try:
             value: T = json.loads(data)
-            self._adapter.validate_python(value, strict=True)
+            self._adapter.validate_json(data, strict=True)
         except ValidationError as error:
             problem = _problem(error)
         except ValueError:
