@@ -13,6 +13,7 @@ import torch
 from conftest import ROOT
 from extensions import write_examples
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from stages.captions.engines import engine
@@ -84,6 +85,7 @@ def test_an_engine_sorts_and_worker_processes_find_it(stage_params):
     entity = SimpleNamespace(semantic_type="Tissue", id="x")
     kinds = functools.partial(_kinds, params, texts, [[entity], [entity]])
     assert kinds() == ["roi", "other"]
+    get_reusable_executor().shutdown()  # workers of an earlier test are in its folder
     assert Parallel(n_jobs=2)(delayed(kinds)() for _ in range(2)) == [["roi", "other"]] * 2
 
 
@@ -165,11 +167,14 @@ def frames(home):
     return write
 
 
-def test_a_flag_is_taught_scored_and_noted(home, frames, stage_params, monkeypatch):
+@pytest.mark.parametrize("variations", [0, 1])
+def test_a_flag_is_taught_scored_and_noted(home, frames, stage_params, monkeypatch, variations):
     frames()
     for place in ("stages.frame_filter.fit.Backbone", "stages.common.models.backbone.Backbone"):
         monkeypatch.setattr(place, Colours)
-    params = stage_params("frame_filter", frames="frames", more_flags=["ruler"], variations=1, weights="hub", folds=3)
+    params = stage_params(
+        "frame_filter", frames="frames", more_flags=["ruler"], variations=variations, weights="hub", folds=3
+    )
     fitting.fit(params, home / "model", home / "m.json", 0, "cpu")
     assert read_json(home / "m.json")["flags"]["ruler"]["auroc"] > 0.9
     load_filter.cache_clear()
@@ -399,6 +404,7 @@ def source(name, read, folder="docs"):
         ({"dataset": {"flags": ["ruler"]}}, r"dataset.flags: there is no 'ruler' \(known: person"),
         ({"frame_filter": {"more_flags": ["Ruler 2"]}}, "frame_filter.more_flags.0: .*pattern"),
         ({"frame_filter": {"more_flags": ["a", "b", "a"]}}, "frame_filter.more_flags: .*a is there twice"),
+        ({"frame_filter": {"more_flags": ["threshold"]}}, "more_flags: .*should not have the name threshold"),
         ({"frame_filter": {"more_flags": ["arrow"]}}, "frame_filter.more_flags: there is a 'arrow' already"),
         (source("table", "a.py:f"), "sources.more.table: there is a 'table'"),
         (source("a", "none.py:f"), "sources.more.a.read: none.py: no such file"),

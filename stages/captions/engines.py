@@ -26,7 +26,7 @@ class Engine(Protocol):
         """Return medical, roi or other for each sentence with its `entities`."""
 
     def sub_pathology(self, title: str, text: str) -> list[SubPathology]:
-        """Return up to three fields of pathology, each with a probability, the likeliest first."""
+        """Return one to three fields of pathology, each with a probability, the likeliest first."""
 
 
 class LexiconEngine:

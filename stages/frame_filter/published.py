@@ -5,8 +5,8 @@ from typing import Any
 
 from stages.common.data.files import write_bytes, write_json
 from stages.common.errors import StageError
+from stages.common.frame_filter.classifier import FILTER_KIND
 from stages.common.frame_filter.ensemble import CONVS, DINO, HEAD, member
-from stages.common.tables.frame_filter import FILTER_KIND
 from stages.frame_filter.params import Params
 
 PREFIXES = ("module.", "backbone.", "model.")

@@ -13,8 +13,9 @@ from stages.common.tables.pairs import PAIR_TABLE
 from stages.sources.candidate import Candidate
 from stages.sources.params import Added
 
-GIVEN = ("pair_id", "source", "group", "image", "text", "width", "height", "provenance", "license")
-MORE = {column.name: column.type for column in PAIR_TABLE.columns if column.name not in GIVEN}
+# Columns that `more` may fill; all others come from the other fields, or from the stage.
+OPEN = ("video_id", "hold_id", "start_s", "end_s", "sub_pathology", "magnification", "confidence")
+MORE = {column.name: column.type for column in PAIR_TABLE.columns if column.name in OPEN}
 TYPES = {"string": str, "double": float | int}
 
 

@@ -16,6 +16,7 @@ from stages.captions.sort import fields, kind, sub_pathology
 from stages.captions.work import captions, negated
 from stages.common.data.files import read_json, write_json
 from stages.common.incremental.runner import Item
+from stages.common.tables.captions import CAPTIONS
 from stages.common.text.lexicon import EntityMention, Lexicon
 from stages.lexicon.build import build
 
@@ -233,6 +234,11 @@ def test_there_are_18_fields_and_a_title_decides():
     assert top[0]["field"] == "Genitourinary"
     assert len(top) == 3
     assert 0 < sum(row["probability"] for row in top) <= 1
+
+
+def test_captions_without_a_field_are_not_written(tmp_path):
+    with pytest.raises(ValueError, match=r"v.json: sub_pathology: List should have at least 1 item"):
+        CAPTIONS.write(tmp_path / "v.json", {"sentences": [], "sub_pathology": [], "refused": {}})
 
 
 def test_the_lexicon_has_ids_types_and_no_everyday_words(lexicon):

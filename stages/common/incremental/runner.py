@@ -185,7 +185,7 @@ def _attempt(item: Item, work: Work, key: str, rejection_key: str, out: Path, fi
         return Row(item.id, "rejected", rejected.reason, _line(rejected.message, scratch), rejection_key, "")
     except StageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # code of the user's own may call sys.exit
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             error.filename = error.filename or str(out)
             raise

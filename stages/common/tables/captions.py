@@ -56,7 +56,7 @@ class Captions(TypedDict):
     """The captions of a video."""
 
     sentences: Annotated[list[CaptionSentence], Field(description="in order of time")]
-    sub_pathology: Annotated[list[SubPathology], Field(description="up to three, the likeliest first")]
+    sub_pathology: Annotated[list[SubPathology], Field(description="one to three, the likeliest first", min_length=1)]
     refused: Annotated[dict[str, int], Field(description="corrections proposed and not made, by who proposed them")]
 
 

@@ -157,13 +157,17 @@ class Record(Generic[T]):
     def write(self, path: Path, value: T) -> None:
         """Write `value` to `path`, whole or not at all. Raises ValueError, for the author of the stage, where it is not
         of this form."""
+        write_json(path, self.checked(value, path))
+
+    def checked(self, value: T, where: object) -> T:
+        """Return `value`, a record for `where`. Raises ValueError where it is not of this form."""
         from pydantic import ValidationError
 
         try:
-            self._adapter.validate_json(json.dumps(value), strict=True)
+            self._adapter.validate_json(json.dumps(value), strict=True)  # in JSON a tuple is a list
         except ValidationError as error:
-            raise ValueError(f"{path}: {_problem(error)}") from None
-        write_json(path, value)
+            raise ValueError(f"{where}: {_problem(error)}") from None
+        return value
 
     def read(self, path: Path) -> T:
         """Return what `path` holds, as it is written there.

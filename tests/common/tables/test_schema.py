@@ -105,6 +105,16 @@ def test_a_writer_that_breaks_the_schema_is_told(frame, message):
         TOYS.to_bytes(pd.DataFrame(frame))
 
 
+def test_tuples_are_written_as_lists_and_read_back(tmp_path):
+    boxes = Record("toys", "data/toys/{id}.json", list[tuple[float, float]])
+    boxes.write(tmp_path / "a.json", [(0.0, 0.5)])
+    boxes.write(tmp_path / "b.json", boxes.read(tmp_path / "a.json"))
+    assert boxes.read(tmp_path / "b.json") == [[0.0, 0.5]]
+    (tmp_path / "b.json").write_text("[[0.0]]")
+    with pytest.raises(StageError, match=r"b.json: '0.1' is missing: stage toys"):
+        boxes.read(tmp_path / "b.json")
+
+
 def test_a_record_that_lacks_a_key_names_key_file_and_stage(tmp_path):
     path = tmp_path / "a.json"
     TOY.write(path, {"name": "ball", "parts": [{"radius": 1.0}]})
