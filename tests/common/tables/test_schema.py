@@ -3,13 +3,14 @@
 import io
 import json
 from dataclasses import replace
+from typing import NotRequired
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from stages.common.errors import StageError
 from stages.common.tables.schema import Column, Record, Table
