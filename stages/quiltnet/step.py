@@ -38,6 +38,19 @@ def weight_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
     ]
 
 
+def make_optimizer(model: Any, params: Params, device: str) -> Any:
+    """AdamW over what is tuned; on a GPU its kernels are fused, which is faster and the same up to rounding."""
+    import torch
+
+    return torch.optim.AdamW(
+        weight_groups(model, params.weight_decay),
+        lr=params.lr,
+        betas=(params.beta1, params.beta2),
+        eps=params.eps,
+        fused=device == "cuda",
+    )
+
+
 def interpolate(start: dict[str, Any], tuned: dict[str, Any], share: float) -> dict[str, Any]:
     """Weights on the line from `start` (share 0) to `tuned` (share 1): WiSE-FT (Wortsman et al. 2022)."""
     return {

@@ -18,7 +18,7 @@ from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.loader import Loader, SampleView
 from stages.quiltnet.params import Params
 from stages.quiltnet.samples import Samples, batches_of, order_of, read_samples, subset_of
-from stages.quiltnet.step import Stepper, interpolate, lock, make_loss, weight_groups
+from stages.quiltnet.step import Stepper, interpolate, lock, make_loss, make_optimizer
 from stages.quiltnet.tracker import Tracker
 
 TRAIN, VAL = "train", "val"
@@ -83,9 +83,7 @@ class Run:
         if self.held:
             views[VAL] = SampleView(self.held, self._transform(False), self.clip.tokenizer, seed, False)
         self.loader = Loader(views, params.workers)
-        optimizer = torch.optim.AdamW(
-            weight_groups(module, params.weight_decay), lr=params.lr, betas=(params.beta1, params.beta2), eps=params.eps
-        )
+        optimizer = make_optimizer(module, params, context.device)
         self.digest = data_digest(places.data)
         needs = Dependencies(code=(Run, build), params=params, libraries=("torch", "open_clip_torch"))
         self.checkpoints = Checkpoints(places.state, f"{needs.digest()} {seed} {self.digest}")
