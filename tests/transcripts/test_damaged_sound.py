@@ -13,13 +13,7 @@ from stages.transcripts.sound import SAMPLE_RATE, sound
 def tone(path, seconds=4, rate=24000, layout="mono", offset=0, frequency=440):
     source = f"sine=frequency={frequency}:duration={seconds}:sample_rate={rate}"
     command = [get_ffmpeg_exe(), "-v", "error", "-y", "-f", "lavfi", "-i", source, "-c:a", "aac", "-channel_layout"]
-    command += [
-        layout,
-        "-output_ts_offset",
-        str(offset),
-        *(["-f", "mpegts"] if path.suffix == ".ts" else []),
-        str(path),
-    ]
+    command += [layout, "-output_ts_offset", str(offset), str(path)]
     subprocess.run(command, check=True)
     return path
 

@@ -138,7 +138,7 @@ def test_a_copy_of_a_withdrawn_file_is_withdrawn(films, run_videos, catalog):
     (films / "films/a copy.mp4").write_bytes((films / "films/kept.mp4").read_bytes())
     assert len(run_videos(films)[1]) == 6
     catalog(withdrawn=["kept.mp4"])
-    status, table, metrics = run_videos(films)
+    _, table, metrics = run_videos(films)
     assert len(table) == 5
     assert metrics["withdrawn"] == {"kept.mp4": 2}
 
