@@ -1,5 +1,6 @@
 """Rules that a video must meet: by its metadata on the site, and by the file itself."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,7 @@ def probe(path: Path) -> dict[str, Any]:
                 raise _truncated(path, end - begin, duration)
             if video.duration and ends.get(video.index, 0.0) < (track_end := _track_end(video)) - END_S:
                 raise _truncated(path, ends.get(video.index, 0.0), track_end)
-            container.seek(max(0, round((last - TAIL_S) * av.time_base)), backward=True)
-            shown = max((frame.time for frame in decoded(container, video) if frame.time is not None), default=0.0)
-            if shown < last - END_S:
+            if (shown := _last_shown(path, last - TAIL_S)) < last - END_S:
                 raise _truncated(path, shown - begin, duration)
             return {
                 "duration_s": round(duration, 3),
@@ -94,6 +93,18 @@ def _read(container: Any, video: Any) -> tuple[float, dict[int, float]]:
             ends[packet.stream_index] = max(ends.get(packet.stream_index, ends_at), ends_at)
             last = max(last, begins) if packet.stream_index == video.index else last
     return last, ends
+
+
+def _last_shown(path: Path, since: float) -> float:
+    """When the last picture that can be decoded is shown; decoding begins at `since` seconds, if the file has an index
+    to find it by."""
+    import av
+
+    with av.open(str(path)) as container:
+        with contextlib.suppress(av.FFmpegError):
+            container.seek(max(0, round(since * av.time_base)), backward=True)
+        frames = decoded(container, container.streams.video[0])
+        return max((frame.time for frame in frames if frame.time is not None), default=0.0)
 
 
 def _track_end(video: Any) -> float:

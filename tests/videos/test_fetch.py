@@ -84,7 +84,7 @@ def test_a_local_file_arrives_unchanged_with_its_record(tmp_path, params, film, 
     assert record["duration_s"] == pytest.approx(3, abs=0.1)
     assert str(tmp_path) not in json.dumps(record)
     assert record["yt_dlp"]
-    assert not list((tmp_path / "partial").iterdir())
+    assert not (tmp_path / "partial").exists()
 
 
 def test_every_kind_of_answer_becomes_a_row_with_its_reason(tmp_path, film, site, get):

@@ -37,7 +37,7 @@ def films(film, catalog):
 
     def write(lines, *names):
         for number, name in enumerate(names):
-            film(f"catalog/{name}", seconds=1.2 + number / 25)
+            film(f"catalog/{name}", seconds=1.21 + number / 25)
         return catalog(videos=lines)
 
     return write
