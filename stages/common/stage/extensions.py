@@ -11,7 +11,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -75,7 +75,7 @@ def load_extension(value: str, parameter: str, *takes: str, **options: Any) -> C
             answer = function(*args, **named)
         if answer is None:
             raise StageError(f"{parameter}: {value} returned nothing")
-        return _iterate(answer, value, parameter) if isinstance(answer, Iterator) else answer
+        return iterate(answer, value, parameter) if isinstance(answer, Iterator) else answer
 
     return call
 
@@ -95,7 +95,8 @@ def named_errors(value: str, parameter: str) -> Iterator[None]:
         raise StageError(f"{parameter}: {place}{_line_of(error, file)}: {_explain(error, file)}") from error
 
 
-def _iterate(rows: Iterator[Any], value: str, parameter: str) -> Iterator[Any]:
+def iterate(rows: Iterable[Any], value: str, parameter: str) -> Iterator[Any]:
+    """Yield `rows`, which the code that `value` names returned; an error on the way is named as by `named_errors`."""
     with named_errors(value, parameter):
         yield from rows
 
