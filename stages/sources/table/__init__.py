@@ -12,6 +12,7 @@ import pandas as pd
 from stages.common.errors import StageError
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params, TableSource
+from stages.sources.reading import named_damage
 
 QUILT = {"caption", "image_path", "subset", "split", "noisy_text", "corrected_text", "med_umls_ids", "magnification"}
 VIDEO_ID = re.compile(r"(.{11})_image_")  # how Quilt-1M names the images of a video
@@ -39,7 +40,17 @@ def candidates(params: Params) -> Iterator[Candidate]:
 
 
 def _read(path: Path) -> Iterator[pd.DataFrame]:
-    """The table at `path`, in parts."""
+    """The table at `path`, in parts. Raises StageError where it cannot be read."""
+    parts = _parts(path)
+    while True:
+        with named_damage(path):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
+
+
+def _parts(path: Path) -> Iterator[pd.DataFrame]:
     if path.suffix == ".parquet":
         import pyarrow.parquet as parquet
 
