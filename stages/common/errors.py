@@ -1,9 +1,5 @@
 """Errors that end a stage with one clear line."""
 
-import re
-
-SHORT_WORD = re.compile(r"[a-z][a-z0-9_]*")  # what a reason is made of
-
 
 class StageError(Exception):
     """The stage cannot go on; the message says what, where and what to do."""

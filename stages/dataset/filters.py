@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.errors import SHORT_WORD, StageError
+from stages.common.data.files import SHORT_WORD
+from stages.common.errors import StageError
 from stages.common.stage.extensions import load_extension
 
 INSIDE = ["hash", "mirrored", "embedding", "sha256", "error", "drop", "duplicate_of"]  # not for filters

@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
-from stages.common.data.files import SAFE_ID
-from stages.common.errors import SHORT_WORD, StageError
+from stages.common.data.files import SAFE_ID, SHORT_WORD
+from stages.common.errors import StageError
 from stages.common.stage.extensions import iterate, load_extension
 from stages.common.tables.captions import FIELDS
 from stages.common.tables.pairs import PAIR_TABLE

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from stages.common.data.reading import named_damage
 from stages.common.errors import StageError
 from stages.common.paths import DOWNLOADS_DIR
 from stages.sources.candidate import Candidate
@@ -14,7 +15,6 @@ from stages.sources.laion.download import Download, download_all
 from stages.sources.laion.mirror import mirrored
 from stages.sources.laion.retrieval import retrieve
 from stages.sources.params import Laion, Params
-from stages.sources.reading import named_damage
 
 SCORES = ("similarity", "punsafe")
 COLUMNS = ("URL", "TEXT", *SCORES)

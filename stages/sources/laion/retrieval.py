@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from stages.common.data.arrays import Vectors
+from stages.common.data.reading import named_damage
 from stages.common.errors import StageError
 from stages.sources.params import Queries
-from stages.sources.reading import named_damage
 
 
 def retrieve(params: Queries) -> pd.DataFrame:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from stages.common.data.reading import named_damage
 from stages.common.errors import StageError
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params, TableSource
-from stages.sources.reading import named_damage
 
 QUILT = {"caption", "image_path", "subset", "split", "noisy_text", "corrected_text", "med_umls_ids", "magnification"}
 VIDEO_ID = re.compile(r"(.{11})_image_")  # how Quilt-1M names the images of a video
