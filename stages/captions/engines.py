@@ -52,7 +52,8 @@ class LexiconEngine:
 def engine(params: Params, corrector: Corrector, replies: Path, budget: float) -> Engine:
     """The engine that `params` names; `replies` and `budget` are for Chat.
 
-    An extension is called with the corrector and the parameters. Raises StageError where what it returns is no Engine.
+    An extension is called with the corrector and the parameters. Raises StageError where what it returns is not an
+    Engine.
     """
     if is_extension(params.engine):
         found: Engine = load_extension(params.engine, "captions.engine", "corrector", "params")(corrector, params)

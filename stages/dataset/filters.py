@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stages.common.errors import StageError
@@ -13,6 +14,11 @@ INSIDE = ["hash", "mirrored", "embedding", "sha256", "error", "drop", "duplicate
 REASON = re.compile(r"[a-z][a-z0-9_]*|")
 BUILT_IN = re.compile(r"leak_.*|flag_.*|.*_duplicate|same_image_and_text")  # reasons that this stage gives
 PARAMETER = "dataset.filters"
+
+
+def _shown(value: Any) -> str:
+    """A value as Python writes it; a number of NumPy as one of Python."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def filter_reasons(pairs: pd.DataFrame, extension: str, taken: Collection[str] = ()) -> pd.Series:
@@ -27,7 +33,7 @@ def filter_reasons(pairs: pd.DataFrame, extension: str, taken: Collection[str] =
         raise StageError(f"{PARAMETER}: {extension} must return a Series with the index of the table that it gets")
     if (wrong := ~found.map(lambda reason: isinstance(reason, str) and bool(REASON.fullmatch(reason)))).any():
         raise StageError(
-            f"{PARAMETER}: {extension} returns {found[wrong].iloc[0]!r}: a reason is a lower-case word, with "
+            f"{PARAMETER}: {extension} returns {_shown(found[wrong].iloc[0])}: a reason is a lower-case word, with "
             "underscores, or '' for a pair that stays"
         )
     for reason in found.unique():

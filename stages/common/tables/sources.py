@@ -1,4 +1,4 @@
-"""What stage sources writes for each source beside video: its pairs, and what was dropped."""
+"""What stage sources writes for each source other than video: its pairs, and what was dropped."""
 
 from dataclasses import replace
 
