@@ -1,5 +1,7 @@
-"""Candidates for misheard words: terms of the lexicon that are similar in spelling and sound, by a
-normalised edit distance of insertions and deletions (rapidfuzz's ratio)."""
+"""Candidates for misheard words: terms of the lexicon that are similar in spelling and sound.
+
+Similarity is a normalised edit distance, of insertions and deletions (rapidfuzz's ratio).
+"""
 
 import functools
 import re

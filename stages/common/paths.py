@@ -13,7 +13,6 @@ ROIS_DIR = DATA_DIR / "rois"
 CAPTIONS_DIR = DATA_DIR / "captions"
 PAIRS_DIR = DATA_DIR / "pairs"
 SOURCES_DIR = DATA_DIR / "sources"
-SOURCES = ("pubmed", "openpath", "laion", "table")  # a folder of SOURCES_DIR for each
 MORE_SOURCES_DIR = SOURCES_DIR / "more"  # sources of the user's own
 FINGERPRINTS_DIR = DATA_DIR / "fingerprints"
 DATASET_DIR = DATA_DIR / "dataset"

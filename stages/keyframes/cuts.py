@@ -1,4 +1,4 @@
-"""Shot boundaries that are hard cuts (a shot boundary: a cut), by PySceneDetect on a small grey stream."""
+"""Each shot boundary that is a hard cut, by PySceneDetect on a small grey stream."""
 
 import cv2
 import numpy as np

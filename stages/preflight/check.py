@@ -10,9 +10,10 @@ from stages.common.errors import StageError
 from stages.common.evalsets.protocol import load_protocol
 from stages.common.frame_filter.prediction import FLAGS
 from stages.common.models.weights import PACKAGE, locate
-from stages.common.paths import DEMO_DIR, SOURCES
+from stages.common.paths import DEMO_DIR
 from stages.common.stage.extensions import is_extension, load_extension
 from stages.common.stage.params import schemas
+from stages.common.tables.sources import SOURCES
 
 FILES = {".bin", ".csv", ".json", ".pt", ".pth", ".safetensors", ".tsv", ".yaml", ".yml"}
 FOLDER = "local-dir:"

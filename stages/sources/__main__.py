@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.paths import FRAME_FILTER_DIR, MORE_SOURCES_DIR, SOURCES, SOURCES_DIR, metrics_file
+from stages.common.paths import FRAME_FILTER_DIR, MORE_SOURCES_DIR, SOURCES_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base, load_params
+from stages.common.tables.sources import SOURCES
 from stages.sources.added import added
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params

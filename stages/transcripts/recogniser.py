@@ -22,7 +22,8 @@ LANGUAGE_PROBABILITY = 0.5  # probability from which a language counts as detect
 
 @functools.cache
 def load(params: Params, device: str, threads: int) -> Any:
-    """Return whisperx's pipeline for `params`, with Whisper's beam search; raises StageError for a model that is not available.
+    """Return whisperx's pipeline for `params`, which decodes by beam search; raises StageError for a model that is not
+    available.
 
     A packaged or local model is a folder in CTranslate2 form; its model.bin must have `params.sha256`, where given.
     """

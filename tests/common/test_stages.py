@@ -55,4 +55,4 @@ def test_the_names_of_the_built_in_sources_are_written_once():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Tuple) and names <= {getattr(one, "value", None) for one in node.elts}
     ]
-    assert places == ["stages/common/paths.py"]
+    assert places == ["stages/common/tables/sources.py"]

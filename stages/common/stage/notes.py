@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.common.paths import DEMO_DIR, SOURCES
+from stages.common.paths import DEMO_DIR
+from stages.common.tables.sources import SOURCES
 
 NOTE = "note.txt"  # in the dataset's folder: its note, for the model's card
 PLACES = (
