@@ -103,3 +103,18 @@ def test_the_score_of_the_demo_is_that_of_the_report():
     metrics = json.loads((ROOT / "reports/metrics/zero_shot.json").read_text())
     assert float(score) == round(metrics["tuned"]["mean"]["balanced_accuracy"], 3)
     assert f"after {score}" in " ".join((ROOT / "README.md").read_text().split())
+
+
+@pytest.mark.parametrize("page", ["CHANGELOG.md", "docs/extending.md"])
+def test_what_dvc_says_of_an_older_params_file_is_answered(page):
+    text = " ".join((ROOT / page).read_text().split())
+    for part in ("`Could not find 'sources.more'`", "add `more: {}` below `sources`", "`python -m stages.preflight`"):
+        assert part in text
+
+
+@pytest.mark.parametrize("path", [*GUIDES, ROOT / "params.yaml"], ids=named)
+def test_prose_is_spelled_in_one_way_and_negates_plainly(path):
+    prose = re.sub(r"```.*?```|`[^`]*`|^[ \w]+:(?= )", "", path.read_text(), flags=re.S | re.M)
+    american = r"\b(?:colors?|gray|(?:normal|regular|recogn|organ)iz\w+|behaviors?|labeled|neighbors?)\b"
+    assert re.findall(american, prose, re.I) == []
+    assert re.findall(r"(?<!There )(?<!there )\b(?:is|are) no (?!longer\b|more\b)\w+", prose) == []
