@@ -215,8 +215,8 @@ def test_a_loss_is_what_the_page_says_and_trains(tune, stage_params):
     ("answer", "message"),
     [
         ("1.0", "must answer with the loss and the number of samples left out"),
-        ("(1.0, 0)", "learned from: it is no tensor but float"),
-        ("(image.sum(1), 0)", r"learned from: it is no scalar but has the shape \(2,\)"),
+        ("(1.0, 0)", "learned from: it should be a tensor, not of the type float"),
+        ("(image.sum(1), 0)", r"learned from: it should be a scalar, not of the shape \(2,\)"),
         ("(image.detach().sum(), 0)", "learned from: it has no gradient"),
         ("(1 / 0, 0)", " line 2: ZeroDivisionError"),
         ("(image.sum().to(torch.complex64), 0)", "learned from: it is of torch.complex64, should be of a real float"),
@@ -309,7 +309,7 @@ def test_dvc_sees_the_files_through_links(home, stage_params):
     [
         ("", "extensions/none.py:f", "x.y: extensions/none.py: no such file: paths go from the repository root"),
         ("def g(): ...", "{}:f", r"x.y: .*mine.py defines no 'f' \(it defines: g\)"),
-        ("f = 3", "{}:f", "x.y: .*mine.py:f is no function but a int"),
+        ("f = 3", "{}:f", "x.y: .*mine.py:f should be a function, not of the type int"),
         ("def f(a): ...", "{}:f", r"x.y: .*mine.py:f is called with \(a, b\): too many positional"),
         ("def f(a, b, c): ...", "{}:f", r"called with \(a, b\): missing a required argument: 'c'"),
         ("def f(:", "{}:f", r"x.y: .*mine.py: SyntaxError: .*line 1"),
@@ -318,6 +318,9 @@ def test_dvc_sees_the_files_through_links(home, stage_params):
         ("import no_such", "{}:f", "mine.py line 1: No module named 'no_such'$"),
         ("raise SystemExit", "{}:f", "mine.py line 1: it ends the process: raise an error"),
         ("from ..other import g", "{}:f", "mine.py line 1: attempted .*: only files in its own folder or below it"),
+        ("from .gone import g", "{}:f", r"mine.py line 1: No module named 'extensions.gone'$"),
+        ("from .words import g", "{}:f", r"mine.py line 1: cannot import name 'g' from 'extensions.words' \("),
+        ("from . import gone", "{}:f", r"mine.py line 1: cannot import name 'gone' from 'extensions' \("),
         ("", "no_such.module:f", "x.y: no_such.module: No module named 'no_such'"),
         ("", "extensions.telling:f", "is a file of the repository: name it as extensions/telling.py:NAME"),
         ("", "extensions/telling.py", "'extensions/telling.py' names no code: write it as FILE.py:NAME"),
@@ -325,6 +328,7 @@ def test_dvc_sees_the_files_through_links(home, stage_params):
 )
 def test_mistakes_are_named(home, text, value, message):
     (home / "extensions/mine.py").write_text(text)
+    (home / "extensions/words.py").touch()
     with pytest.raises(StageError, match=message):
         load_extension(value.format("extensions/mine.py"), "x.y", "a", "b")
 
@@ -351,6 +355,16 @@ def test_a_filter_may_answer_in_any_type_of_text(home, kind):
     (home / "extensions/mine.py").write_text(f"def f(pairs): return pairs.text.map(lambda t: 'odd').astype('{kind}')")
     found = filter_reasons(table_of(["One two.", "Two three."]), "extensions/mine.py:f")
     assert (found.tolist(), found.dtype) == (["odd", "odd"], object)
+
+
+def test_a_missing_reason_is_shown_as_python_writes_it(home):
+    (home / "extensions/mine.py").write_text("def f(pairs): return pairs.text.map({'One two.': 'short'})")
+    table = table_of(["Two three."]).assign(text=["Two three."])
+    with pytest.raises(StageError, match=r"extensions/mine.py:f returns nan: a reason is"):
+        filter_reasons(table, "extensions/mine.py:f")
+    (home / "extensions/five.py").write_text("def f(pairs): return pairs.text.map(len).astype(float)")
+    with pytest.raises(StageError, match=r"extensions/five.py:f returns 10.0: a reason is"):
+        filter_reasons(table, "extensions/five.py:f")
 
 
 @pytest.mark.parametrize("reason", ["leak_arch", "flag_arrow", "exact_duplicate", "same_image_and_text", "blurred"])

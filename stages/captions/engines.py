@@ -129,7 +129,8 @@ def _is_share(value: Any) -> bool:
 def engine(params: Params, corrector: Corrector, replies: Path, budget: float) -> Engine:
     """The engine that `params` names; `replies` and `budget` are for Chat.
 
-    An extension is called with the corrector and the parameters. Raises StageError where what it returns is no Engine.
+    An extension is called with the corrector and the parameters. Raises StageError where what it returns is not an
+    Engine.
     """
     if is_extension(params.engine):
         own = load_extension(params.engine, PARAMETER, "corrector", "params")(corrector, params)

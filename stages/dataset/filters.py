@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stages.common.data.files import SHORT_WORD
@@ -13,6 +14,11 @@ from stages.common.stage.extensions import load_extension
 INSIDE = ["hash", "mirrored", "embedding", "sha256", "error", "drop", "duplicate_of"]  # not for filters
 BUILT_IN = re.compile(r"leak_.*|flag_.*|.*_duplicate|same_image_and_text")  # reasons that this stage gives
 PARAMETER = "dataset.filters"
+
+
+def _shown(value: Any) -> str:
+    """A value as Python writes it; a number of NumPy as one of Python."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def filter_reasons(pairs: pd.DataFrame, extension: str, taken: Collection[str] = ()) -> pd.Series:
@@ -29,7 +35,7 @@ def filter_reasons(pairs: pd.DataFrame, extension: str, taken: Collection[str] =
     wrong = [one for one in reasons if not isinstance(one, str) or (one and not SHORT_WORD.fullmatch(one))]
     if wrong:
         raise StageError(
-            f"{PARAMETER}: {extension} returns {wrong[0]!r}: a reason is a lower-case word, with "
+            f"{PARAMETER}: {extension} returns {_shown(wrong[0])}: a reason is a lower-case word, with "
             "underscores, or '' for a pair that stays"
         )
     for reason in reasons.unique():

@@ -161,9 +161,9 @@ def _fault(loss: Any, batch: Sequence[Any]) -> str:
     import torch
 
     if not isinstance(loss, torch.Tensor):
-        return f"it is no tensor but {type(loss).__name__}"
+        return f"it should be a tensor, not of the type {type(loss).__name__}"
     if loss.ndim:
-        return f"it is no scalar but has the shape {tuple(loss.shape)}"
+        return f"it should be a scalar, not of the shape {tuple(loss.shape)}"
     if not loss.is_floating_point():
         return f"it is of {loss.dtype}, should be of a real floating-point type"
     if not loss.requires_grad and any(getattr(value, "requires_grad", False) for value in batch):
@@ -189,12 +189,12 @@ def _shown(value: Any) -> str:
 
 
 def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
-    """CLIP's contrastive loss, with a mask over false negatives.
+    """CLIP's contrastive loss (InfoNCE, both ways), with a mask over false negatives.
 
     Returns loss(image_features, text_features, scale, group, own, broken), giving the loss and the number of
     samples left out, both scalars.
 
-    It is open_clip's ClipLoss, local with gathered gradients, except that with `mask_false_negatives` a text is no
+    It is open_clip's ClipLoss, local with gathered gradients, except that with `mask_false_negatives` a text is not a
     negative of an image that has a text of the same group (`group` (n,) of the texts in the batch, `own` (n, k) of
     all texts of each image, padded with -1), and that samples whose image is `broken` (n,) are left out.
     """

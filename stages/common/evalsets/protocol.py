@@ -53,7 +53,7 @@ class Evalset(BaseModel):
 
 
 class Protocol(BaseModel):
-    """What is measured on, with which templates (their embeddings are averaged), and which number sums it up."""
+    """What is measured on, with which prompt templates (see embed_classes), and which number sums it up."""
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 

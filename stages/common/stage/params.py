@@ -202,7 +202,15 @@ def _explain(schema: type[ParamsModel], name: str, error: Any) -> str:
         return f"unknown parameter {key}{_did_you_mean(str(error['loc'][-1]), list(known.model_fields))}"
     if error["type"] == "missing":
         return f"parameter {key} is missing"
-    return f"{key}: {error['msg']} (found {error['input']!r})"
+    return f"{key}: {_plain(error)} (found {error['input']!r})"
+
+
+def _plain(error: Any) -> str:
+    """What pydantic says of a value, without its words for itself and for Python."""
+    if error["type"] in ("model_type", "dict_type"):
+        return "should be a group of names, each with its value"
+    said: str = error["msg"]
+    return said.removeprefix("Value error, ").removeprefix("Input ")
 
 
 def _did_you_mean(word: str, known: list[str]) -> str:
