@@ -94,7 +94,7 @@ class Corrector:
         return Repair(out + text[position:], made)
 
     def _proposals(self, text: str, words: list[re.Match[str]], suspects: set[str]) -> Iterator[_Proposal]:
-        """Every run of words that may stand for a term, by each of the three methods."""
+        """Every n-gram, a run of words, that may stand for a term, by each of the three methods."""
         heard = [match.group().lower() for match in words]
         closed = self._closed(text, words)
         stopped = [STOP.match(text, word.end()) is not None for word in words]

@@ -136,6 +136,7 @@ class Run:
         self._close_epoch()
 
     def _close_epoch(self) -> None:
+        """Validate, and keep the weights if they are the best. All epochs are trained: there is no early stopping."""
         state = self.state
         row = {"epoch": state.epoch + 1, "train": self._mean_loss(), "val": self._validate()}
         state.epochs.append(row)
@@ -179,6 +180,7 @@ class Run:
         }
 
     def _transform(self, augmented: bool) -> Any:
+        """open_clip's transform; with data augmentation a random crop and colour jitter, and no flip or rotation."""
         if not augmented:
             return self.clip.transform()
         share = self.params.color_jitter

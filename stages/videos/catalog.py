@@ -161,7 +161,7 @@ def _listed(address: str, params: Params, depth: int) -> list[ListedVideo]:
     with downloader(params, extract_flat="in_playlist", playlistend=params.max_results) as site:
         found: Any = attempt(lambda: site.extract_info(address, download=False), params)
     entries: list[ListedVideo] = []
-    # An address that is no list is a single video, which is fetched from its own page.
+    # An address that is not a list is a single video, which is fetched from its own page.
     for entry in found["entries"] if "entries" in found else [found | {"url": found.get("webpage_url") or address}]:
         link = str(entry.get("webpage_url") or entry.get("url"))
         if depth and str(entry.get("ie_key", "")).endswith(LISTS):

@@ -69,7 +69,7 @@ def downloader(params: Params, **more: Any) -> Any:
     try:
         _ = site.cookiejar  # loaded when first asked for
     except (yt_dlp.cookies.CookieLoadError, yt_dlp.utils.DownloadError):
-        message = f"videos.cookies: {params.cookies} is no cookies.txt in Netscape's format: export it anew"
+        message = f"videos.cookies: {params.cookies} is not a cookies.txt in Netscape's format: export it anew"
         raise StageError(message) from None
     return site
 

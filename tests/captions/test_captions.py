@@ -16,7 +16,7 @@ from stages.captions.sort import fields, kind, sub_pathology
 from stages.captions.work import captions, negated
 from stages.common.data.files import read_json, write_json
 from stages.common.incremental.runner import Item
-from stages.common.tables.captions import CAPTIONS
+from stages.common.tables.captions import CAPTIONS, FIELDS
 from stages.common.text.lexicon import EntityMention, Lexicon
 from stages.lexicon.build import build
 
@@ -226,6 +226,10 @@ def test_at_least_two_thirds_of_real_mishearings_are_repaired_and_nothing_right_
         assert corrector.correct(said).made == []
     assert missed > 60
     assert repaired / missed > 0.66
+
+
+def test_tables_know_the_same_fields():
+    assert tuple(fields()) == FIELDS
 
 
 def test_there_are_18_fields_and_a_title_decides():

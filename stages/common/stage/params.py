@@ -3,7 +3,7 @@
 import difflib
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -155,21 +155,33 @@ def _validate(path: Path, name: str, values: Any) -> ParamsModel:
         return schema.model_validate(values)
     except ValidationError as error:
         errors = error.errors()
-        old = [phrase for one in errors if (phrase := _renamed(schema, name, one))]
+        renamed = {one["loc"]: new for one in errors if (new := _new_place(schema, one))}
         # A parameter under its earlier name is unknown, and missing under its new one: one phrase says both.
-        phrases = old or [_explain(schema, name, one) for one in errors]
+        said = [one for one in errors if one["type"] != "missing" or one["loc"] not in renamed.values()]
+        absent = {one["loc"] for one in errors if one["type"] == "missing"}
+        phrases = [
+            _renamed(name, one["loc"], renamed[one["loc"]], absent)
+            if one["loc"] in renamed
+            else _explain(schema, name, one)
+            for one in said
+        ]
         raise StageError(f"{path}: " + "; ".join(phrases)) from None
 
 
-def _renamed(schema: type[ParamsModel], name: str, error: Any) -> str:
-    """One phrase for a parameter under the name that it had before, else ""."""
-    if not error["loc"]:  # the whole section is of a wrong type
-        return ""
+def _new_place(schema: type[ParamsModel], error: Any) -> tuple[Any, ...]:
+    """Where a parameter under the name that it had before belongs now; () for any other error."""
+    if error["type"] != "extra_forbidden":
+        return ()
     *parents, last = error["loc"]
     owner = _schema_at(schema, parents)
-    new = owner.renamed.get(str(last)) if owner and error["type"] == "extra_forbidden" else None
-    prefix = ".".join([name, *map(str, parents)])
-    return f"parameter {prefix}.{last} is called {prefix}.{new} now: rename it" if new else ""
+    new = owner.renamed.get(str(last)) if owner else None
+    return (*parents, new) if new else ()
+
+
+def _renamed(name: str, old: tuple[Any, ...], new: tuple[Any, ...], absent: Container[tuple[Any, ...]]) -> str:
+    """One phrase for a parameter under its earlier name: where the new one is there too, the old one is to go."""
+    before, now = (".".join([name, *map(str, place)]) for place in (old, new))
+    return f"parameter {before} is called {now} now: {'rename' if new in absent else 'remove'} it"
 
 
 def _schema_at(schema: type[ParamsModel], parents: list[Any]) -> type[ParamsModel] | None:
@@ -190,7 +202,15 @@ def _explain(schema: type[ParamsModel], name: str, error: Any) -> str:
         return f"unknown parameter {key}{_did_you_mean(str(error['loc'][-1]), list(known.model_fields))}"
     if error["type"] == "missing":
         return f"parameter {key} is missing"
-    return f"{key}: {error['msg']} (found {error['input']!r})"
+    return f"{key}: {_plain(error)} (found {error['input']!r})"
+
+
+def _plain(error: Any) -> str:
+    """What pydantic says of a value, without its words for itself and for Python."""
+    if error["type"] in ("model_type", "dict_type"):
+        return "should be a group of names, each with its value"
+    said: str = error["msg"]
+    return said.removeprefix("Value error, ").removeprefix("Input ")
 
 
 def _did_you_mean(word: str, known: list[str]) -> str:

@@ -10,6 +10,27 @@ from stages.common.tables.schema import Record
 from stages.common.tables.transcripts import Seconds
 
 Kind = Literal["medical", "roi", "other"]
+# The 18 fields of pathology of the paper (section 3).
+FIELDS = (
+    "Bone",
+    "Breast",
+    "Cardiac",
+    "Cytopathology",
+    "Dermatopathology",
+    "Endocrine",
+    "Gastrointestinal",
+    "Genitourinary",
+    "Gynecologic",
+    "Head and Neck",
+    "Hematopathology",
+    "Hepatobiliary",
+    "Neuropathology",
+    "Ophthalmic",
+    "Pediatric",
+    "Pulmonary",
+    "Renal",
+    "Soft tissue",
+)
 Correction = TypedDict(
     "Correction",
     {

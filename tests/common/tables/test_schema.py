@@ -69,6 +69,23 @@ def test_files_that_are_missing_or_broken_name_the_stage(tmp_path):
         TOYS.read(tmp_path / "c.parquet")
 
 
+def test_a_column_that_is_there_twice_and_a_damaged_page_name_file_and_stage(tmp_path):
+    twice = pa.table([pa.array(["a"]), pa.array([1.0]), pa.array([2.0])], names=["name", "weight", "weight"])
+    pq.write_table(twice, tmp_path / "a.parquet")
+    with pytest.raises(StageError) as caught:
+        TOYS.read(tmp_path / "a.parquet")
+    said = f"{tmp_path}/a.parquet: column 'weight' is there 2 times: stage toys writes it: run `dvc repro toys`"
+    assert str(caught.value) == said
+    frame = pd.DataFrame({"name": [f"toy {n}" for n in range(1000)], "weight": np.arange(1000.0)})
+    data = bytearray(TOYS.to_bytes(frame))
+    data[4:400] = bytes([255]) * 396  # the first page; the footer with the schema is whole
+    (tmp_path / "b.parquet").write_bytes(data)
+    with pytest.raises(StageError, match=r"^.*b.parquet is damaged \(.*\): run `dvc repro toys`$"):
+        TOYS.read(tmp_path / "b.parquet")
+    with pytest.raises(StageError, match=r"^b.tar#b.parquet is damaged \(.*\): run `dvc repro toys`$"):
+        TOYS.read_bytes(bytes(data), "b.tar#b.parquet")
+
+
 def test_a_table_of_several_stages_names_none(tmp_path):
     shared = replace(TOYS, stage="")
     pd.DataFrame({"name": ["ball"]}).to_parquet(tmp_path / "a.parquet")
