@@ -1,15 +1,15 @@
 """Caption engines: ways to correct and sort sentences, with one interface."""
 
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Annotated, Any, Protocol, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from stages.captions.chat import Chat
 from stages.captions.correct import Corrector, Repair
 from stages.captions.llm import LlmEngine
 from stages.captions.params import Params
-from stages.captions.sort import kind, sub_pathology
+from stages.captions.sort import fields, kind, sub_pathology
 from stages.common.errors import StageError
 from stages.common.stage.extensions import is_extension, load_extension, named_errors
 from stages.common.tables.captions import Kind, SubPathology
@@ -53,11 +53,20 @@ class LexiconEngine:
         return sub_pathology(title, text)
 
 
+def _known(guess: SubPathology) -> SubPathology:
+    if guess["field"] not in fields():
+        raise ValueError("no such field")
+    return guess
+
+
 # What a method's list holds, and how a message says it.
 ANSWERS: dict[str, tuple[TypeAdapter[Any], str]] = {
     "correct": (TypeAdapter(Repair), "a stages.captions.correct.Repair"),
     "kinds": (TypeAdapter(Kind), ", ".join(KINDS)),
-    "sub_pathology": (TypeAdapter(SubPathology), '{"field": one of the 18, "probability": 0..1}'),
+    "sub_pathology": (
+        TypeAdapter(Annotated[SubPathology, AfterValidator(_known)]),
+        '{"field": one of the 18, "probability": 0..1}',
+    ),
 }
 
 
