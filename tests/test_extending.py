@@ -24,7 +24,7 @@ from stages.common.frame_filter.classifier import load_filter
 from stages.common.frame_filter.prediction import FLAGS
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.named import link_named_files
-from stages.common.stage.extensions import load_extension
+from stages.common.stage.extensions import iterate, load_extension
 from stages.common.stage.params import load_all_params
 from stages.common.tables.pairs import pairs_table
 from stages.dataset.filters import filter_reasons
@@ -386,7 +386,7 @@ def test_a_filter_gives_no_built_in_reason(home, reason, stage_params):
 def test_errors_inside_a_function_are_one_line(home, body, message):
     (home / "extensions/mine.py").write_text(f"def f(a):\n    {body}\n")
     with pytest.raises(StageError) as caught:
-        list(load_extension("extensions/mine.py:f", "x.y", "a")([]))
+        list(iterate(load_extension(mine := "extensions/mine.py:f", "x.y", "a")([]), mine, "x.y"))
     assert str(caught.value) == message
 
 

@@ -1,9 +1,9 @@
 """A warm Python: it runs `python -m stages.NAME` in a fork of a process that has imported the large libraries.
 
-The tests of the pipeline start stages some 250 times, and nearly all that a tiny stage takes is to import PyTorch,
-timm, open_clip and transformers. `Warm.folder`, first on the PATH, has a `python` that hands stages to the server,
-with its own working directory, environment and streams, and gives everything else to the real interpreter. A stage's
-own code is imported in the fork, from the clone in which it runs.
+To import PyTorch, timm, open_clip and transformers takes 5 s of CPU, more than most stages need for the work of a tiny
+run, and the tests of the pipeline start stages again and again. `Warm.folder`, first on the PATH, has a `python` that
+hands stages to the server, with its own working directory, environment and streams, and gives everything else to the
+real interpreter. A stage's own code is imported in the fork, from the clone in which it runs.
 """
 
 import atexit

@@ -1,18 +1,18 @@
 """Caption engines: ways to correct and sort sentences, with one interface."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Annotated, Any, Protocol, get_args
+
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from stages.captions.chat import Chat
-from stages.captions.correct import Correction, Corrector, Repair
+from stages.captions.correct import Corrector, Repair
 from stages.captions.llm import LlmEngine
 from stages.captions.params import Params
-from stages.captions.sort import kind, sub_pathology
-from stages.common.data.files import SURROGATE
+from stages.captions.sort import fields, kind, sub_pathology
 from stages.common.errors import StageError
 from stages.common.stage.extensions import is_extension, load_extension, named_errors
-from stages.common.tables.captions import FIELDS, Kind, SubPathology
+from stages.common.tables.captions import Kind, SubPathology
 from stages.common.text.lexicon import EntityMention
 
 METHODS = ("correct", "kinds", "sub_pathology")
@@ -53,6 +53,23 @@ class LexiconEngine:
         return sub_pathology(title, text)
 
 
+def _known(guess: SubPathology) -> SubPathology:
+    if guess["field"] not in fields():
+        raise ValueError("no such field")
+    return guess
+
+
+# What a method's list holds, and how a message says it.
+ANSWERS: dict[str, tuple[TypeAdapter[Any], str]] = {
+    "correct": (TypeAdapter(Repair), "a stages.captions.correct.Repair"),
+    "kinds": (TypeAdapter(Kind), ", ".join(KINDS)),
+    "sub_pathology": (
+        TypeAdapter(Annotated[SubPathology, AfterValidator(_known)]),
+        '{"field": one of the 18, "probability": 0..1}',
+    ),
+}
+
+
 class OwnEngine:
     """An engine of the user's own, from `extension`: its errors are named, and what it answers is checked."""
 
@@ -61,28 +78,20 @@ class OwnEngine:
 
     def correct(self, texts: list[str]) -> list[Repair]:
         """Ask for a Repair of each text."""
-        found = self._ask("correct", texts)
-        self._check("correct", found, len(texts), _is_repair, "a stages.captions.correct.Repair")
-        return list(found)
+        return self._ask("correct", len(texts), texts)
 
     def kinds(self, texts: list[str], entities: list[list[EntityMention]]) -> list[Kind]:
         """Ask for the kind of each text."""
-        found = self._ask("kinds", texts, entities)
-        self._check("kinds", found, len(texts), lambda one: isinstance(one, str) and one in KINDS, ", ".join(KINDS))
-        return list(found)
+        return self._ask("kinds", len(texts), texts, entities)
 
     def sub_pathology(self, title: str, text: str) -> list[SubPathology]:
         """Ask for one to three fields."""
-        found = self._ask("sub_pathology", title, text)
-        self._check("sub_pathology", found, None, _is_guess, '{"field": one of the 18, "probability": 0..1}')
-        return list(found)
+        return self._ask("sub_pathology", None, title, text)
 
-    def _ask(self, method: str, *values: Any) -> Any:
+    def _ask(self, method: str, count: int | None, *values: Any) -> list[Any]:
+        """The answer of a method: a list of `count` values (None: one to three). Raises StageError for any other."""
         with named_errors(self.extension, PARAMETER):
-            return getattr(self.own, method)(*values)
-
-    def _check(self, method: str, found: Any, count: int | None, fits: Callable[[Any], bool], wanted: str) -> None:
-        """Raise StageError unless `found` is a list of `count` values (None: one to three), each of which `fits`."""
+            found = getattr(self.own, method)(*values)
         where = f"{PARAMETER}: {self.extension}: {method}"
         if not isinstance(found, list | tuple):
             raise StageError(f"{where} must return a list, not {type(found).__name__}")
@@ -90,40 +99,14 @@ class OwnEngine:
             raise StageError(f"{where} returns {len(found)} fields, should be one to three")
         if count is not None and len(found) != count:
             raise StageError(f"{where} returns {len(found)} values for {count} sentences")
+        adapter, wanted = ANSWERS[method]
         for number, one in enumerate(found, 1):
-            if not fits(one):
-                raise StageError(f"{where}: value {number} is {' '.join(repr(one).split())}, should be {wanted}")
-
-
-def _is_repair(value: Any) -> bool:
-    return (
-        isinstance(value, Repair)
-        and _is_text(value.text)
-        and isinstance(value.made, list)
-        and all(map(_is_correction, value.made))
-        and isinstance(value.refused, dict)
-        and all(_is_text(name) and type(number) is int for name, number in value.refused.items())
-    )
-
-
-def _is_correction(value: Any) -> bool:
-    if not isinstance(value, Correction):
-        return False
-    return all(map(_is_text, (value.from_, value.to, value.by))) and _is_share(value.score)
-
-
-def _is_guess(value: Any) -> bool:
-    if not isinstance(value, dict) or value.keys() != {"field", "probability"}:
-        return False
-    return value["field"] in FIELDS and _is_share(value["probability"])
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and not SURROGATE.search(value)
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+            try:
+                adapter.validate_python(one, strict=True)
+            except ValidationError:
+                shown = " ".join(repr(one).split())
+                raise StageError(f"{where}: value {number} is {shown}, should be {wanted}") from None
+        return list(found)
 
 
 def engine(params: Params, corrector: Corrector, replies: Path, budget: float) -> Engine:

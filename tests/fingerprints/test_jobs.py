@@ -30,7 +30,7 @@ import json, sys
 from pathlib import Path
 from stages.fingerprints.work import fingerprints
 folder, references = Path(sys.argv[1]), json.loads(sys.stdin.read())
-tables = [fingerprints(references, folder, {DIMS}, jobs) for jobs in (1, 2)]
+tables = [fingerprints(references, folder, {DIMS}, jobs) for jobs in (1, 2, -1)]
 assert tables[0].embedding.nunique() == len(references)
 assert all(tables[0].equals(other) for other in tables)
 """
@@ -38,9 +38,9 @@ assert all(tables[0].equals(other) for other in tables)
 
 @pytest.fixture
 def references(tmp_path):
-    """Images enough for two workers."""
+    """Images enough for three workers."""
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 255, (work.CHUNK + 20, 24, 24, 3), dtype=np.uint8)
+    pictures = rng.integers(0, 255, (2 * work.CHUNK + 20, 24, 24, 3), dtype=np.uint8)
     write_tar(tmp_path / "t.tar", {f"{n}.jpg": jpeg(Image.fromarray(one)) for n, one in enumerate(pictures)})
     return [f"{tmp_path}/t.tar#{n}.jpg" for n in range(len(pictures))]
 

@@ -76,7 +76,7 @@ def load_extension(value: str, parameter: str, *takes: str, **options: Any) -> C
             answer = function(*args, **named)
         if answer is None:
             raise StageError(f"{parameter}: {value} returned nothing")
-        return iterate(answer, value, parameter) if isinstance(answer, Iterator) else answer
+        return answer
 
     return call
 
@@ -97,7 +97,8 @@ def named_errors(value: str, parameter: str) -> Iterator[None]:
 
 
 def iterate(rows: Iterable[Any], value: str, parameter: str) -> Iterator[Any]:
-    """Yield `rows`, which the code that `value` names returned; an error on the way is named as by `named_errors`."""
+    """Yield `rows`, which the code that `value` names returned, perhaps as a generator that has yet to run; an error on
+    the way is named as by `named_errors`."""
     with named_errors(value, parameter):
         yield from rows
 

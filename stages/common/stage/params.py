@@ -111,11 +111,11 @@ def load_all_params(path: Path = PARAMS_FILE) -> dict[str, ParamsModel]:
     found, wrong = {}, []
     for name, values in tree.items():
         try:
-            found[name] = _validate(path, name, values)
+            found[name] = _validate(name, values)
         except StageError as error:
             wrong.append(str(error))
-    if wrong:  # all of them at once, the file named once
-        raise StageError("; ".join([wrong[0], *(text.removeprefix(f"{path}: ") for text in wrong[1:])]))
+    if wrong:
+        raise StageError(f"{path}: {'; '.join(wrong)}")
     return found
 
 
@@ -140,17 +140,17 @@ def has_params(stage: str) -> bool:
     return stage in schemas()
 
 
-def _schema(path: Path, name: str) -> type[ParamsModel]:
+def _schema(name: str) -> type[ParamsModel]:
     if name == "base":
         return Base
     if name not in (known := schemas()):
-        raise StageError(f"{path}: no stage is called '{name}'{_did_you_mean(name, sorted(known))}")
+        raise StageError(f"no stage is called '{name}'{_did_you_mean(name, sorted(known))}")
     schema: type[ParamsModel] = importlib.import_module(f"stages.{name}.params").Params
     return schema
 
 
-def _validate(path: Path, name: str, values: Any) -> ParamsModel:
-    schema = _schema(path, name)
+def _validate(name: str, values: Any) -> ParamsModel:
+    schema = _schema(name)
     try:
         return schema.model_validate(values)
     except ValidationError as error:
@@ -165,7 +165,7 @@ def _validate(path: Path, name: str, values: Any) -> ParamsModel:
             else _explain(schema, name, one)
             for one in said
         ]
-        raise StageError(f"{path}: " + "; ".join(phrases)) from None
+        raise StageError("; ".join(phrases)) from None
 
 
 def _new_place(schema: type[ParamsModel], error: Any) -> tuple[Any, ...]:

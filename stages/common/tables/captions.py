@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, NotRequired
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from stages.common.paths import CAPTIONS_DIR
@@ -66,11 +66,12 @@ class CaptionSentence(TypedDict):
     personal_data: Annotated[list[str], Field(description="kinds found: name, email, phone, ...")]
 
 
+@with_config(ConfigDict(extra="forbid"))
 class SubPathology(TypedDict):
     """A guess at the video's sub-pathology."""
 
     field: Annotated[str, Field(description="one of the paper's 18 fields")]
-    probability: Annotated[float, Field(description="0..1")]
+    probability: Annotated[float, Field(ge=0, le=1, description="0..1")]
 
 
 class Captions(TypedDict):
