@@ -56,6 +56,10 @@ class LevelEdges:
         self._thin = cv2.dilate(edge, np.ones((1, length // 2), np.uint8))
         self._edge = cv2.dilate(self._thin, np.ones((3, 1), np.uint8))  # an edge may wander by a pixel
 
+    def cover(self, box: Box) -> None:
+        """Let every line through `box` run along an edge there: something hides what is."""
+        self._edge[box.slices] = 1
+
     def lines(self, inside: Box, shortest: float, more: Iterable[int] = ()) -> Lines:
         """The lines within `inside`: those of at least `shortest` of its width, its borders, and `more`.
 
@@ -70,7 +74,9 @@ class LevelEdges:
             place = inside.top + row
             if whole[row] >= shortest * inside.width and min(abs(place - other) for other in rows) > APART:
                 rows.append(place)
-        rows += [row for row in more if min(abs(row - other) for other in rows) > APART]
+        for row in more:
+            if min(abs(row - other) for other in rows) > APART:
+                rows.append(row)
         at = np.array(sorted(rows))
         edge = self._edge[np.minimum(at, len(self._edge) - 1)]
         edge[[0, -1]] = 1
