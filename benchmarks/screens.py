@@ -60,7 +60,7 @@ def tissue(width: int, height: int, rng: np.random.Generator) -> Picture:
 def overview(width: int, height: int, rng: np.random.Generator) -> Picture:
     """Whole sections on glass, most of it bare, perhaps with a pen mark."""
     whole = np.empty((height, width, 3), np.uint8)
-    whole[:] = rng.integers(236, 250)
+    whole[:] = rng.integers(242, 253)
     for _ in range(int(rng.integers(1, 4))):
         w, h = int(width * rng.uniform(0.2, 0.45)), int(height * rng.uniform(0.3, 0.7))
         x, y = int(rng.integers(4, width - w - 4)), int(rng.integers(4, height - h - 4))
@@ -70,7 +70,6 @@ def overview(width: int, height: int, rng: np.random.Generator) -> Picture:
         points = np.stack([w / 2 * (1 + reach * np.cos(turns)), h / 2 * (1 + reach * np.sin(turns))], 1)
         cv2.fillPoly(mask, [points.astype(np.int32)], 1)
         whole[y : y + h, x : x + w][mask > 0] = tissue(w, h, rng)[mask > 0]
-    whole = cv2.add(whole, rng.normal(0, 1.5, whole.shape).astype(np.int8).astype(np.uint8) // 128)
     if rng.random() < 0.4:
         cv2.ellipse(whole, (width // 2, height // 2), (width // 4, height // 3), 10, 0, 300, (20, 30, 160), 4)
     return whole
@@ -108,7 +107,7 @@ def _colour(rng: np.random.Generator) -> Colour:
 def _theme(rng: np.random.Generator) -> tuple[Colour, Colour, Colour]:
     """Background, a second background and ink; light or dark."""
     light = rng.random() < 0.55
-    base = int(rng.integers(225, 256) if light else rng.integers(15, 70))
+    base = int(rng.integers(205, 238) if light else rng.integers(15, 70))
     other = base - int(rng.integers(8, 40)) if light else base + int(rng.integers(8, 40))
     tint = int(rng.integers(-6, 7))
     return (base, base, min(255, base + abs(tint))), (other, other, max(0, other + tint)), ((30,) * 3, (225,) * 3)[not light]

@@ -14,7 +14,6 @@ SOLID = 9  # pixels across a flat patch; smaller ones are in every tissue
 CROWD = 15  # pixels across the neighbourhood in which the strokes of letters and icons are counted
 STROKE = 110  # levels between neighbours from which they lie on a stroke: lenses and scanners blur more than that
 WRITTEN = 0.25  # share of a neighbourhood that is strokes, from which it is line art; more where it is coloured
-FAINT = 40  # levels from which neighbours without colour lie on a stroke
 INKY = 1.5  # levels of chroma that make up for so many of strokes: tissue of low power is rich in both
 TISSUE, GLASS, CHROME, INK = 1.0, -0.03, -0.7, -0.3
 
@@ -33,10 +32,8 @@ def weights(image: Picture) -> NDArray[np.float32]:
     dull = cv2.dilate(cv2.subtract(flat, bright), np.ones((SOLID, SOLID), np.uint8))
     strokes, hues = (cv2.blur(one, (CROWD, CROWD)) for one in (_above(steps, STROKE), chroma))
     written = _above(cv2.addWeighted(strokes, 1, hues, -INKY, 0), WRITTEN * 255)
-    grey_strokes = cv2.subtract(_above(steps, FAINT), coloured)
-    inked = cv2.dilate(grey_strokes, np.ones((SOLID, SOLID), np.uint8))
     kinds = np.full(coloured.shape, INK, np.float32)
-    kinds[(bright > 0) & (inked == 0)] = GLASS
+    kinds[bright > 0] = GLASS
     kinds[(coloured > 0) & ((flat & bright) == 0)] = TISSUE
     kinds[(dull | written) > 0] = CHROME
     return kinds
