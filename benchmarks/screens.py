@@ -10,13 +10,13 @@ import numpy as np
 
 from stages.common.data.arrays import Picture
 from stages.common.regions.boxes import Box
-from stages.demo.real import HISTOLOGY, PHOTOGRAPHS, photograph
-from stages.demo.tissue import PAINTERS, paint
+from stages.demo.real import photograph
+from stages.demo.tissue import paint
 
 SIZES = ((1920, 1080), (1280, 720), (1280, 720), (854, 480), (960, 720), (1440, 900))
 SCALABLE = ("skin", "ovary_nest", "ovary_stroma", "gland", "colon_ihc")
 DRAWN = ("colorectal_cancer", "lung", "epidermis", "stroma", "benign_prostate", "adipose", "lymphocytes")
-WORDS = "invasive carcinoma nuclei stroma slide case annotation layer contrast score mitoses gland margin".split()
+WORDS = ("invasive", "carcinoma", "nuclei", "stroma", "slide", "annotation", "layer", "score", "mitoses", "gland")
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX)
 Colour = tuple[int, int, int]
 
@@ -110,7 +110,8 @@ def _theme(rng: np.random.Generator) -> tuple[Colour, Colour, Colour]:
     base = int(rng.integers(205, 238) if light else rng.integers(15, 70))
     other = base - int(rng.integers(8, 40)) if light else base + int(rng.integers(8, 40))
     tint = int(rng.integers(-6, 7))
-    return (base, base, min(255, base + abs(tint))), (other, other, max(0, other + tint)), ((30,) * 3, (225,) * 3)[not light]
+    ink = 30 if light else 225
+    return (base, base, min(255, base + abs(tint))), (other, other, max(0, other + tint)), (ink, ink, ink)
 
 
 def blank(rng: np.random.Generator, ground: Colour = (0, 0, 0)) -> Screen:
@@ -139,9 +140,9 @@ def viewer(rng: np.random.Generator, what: Callable[[int, int, np.random.Generat
     ground, second, ink = _theme(rng)
     screen = blank(rng, ground)
     width, height, unit = _size(screen)
-    left = int(rng.choice([0, rng.integers(120, 300)]) * unit)
-    right = width - int(rng.choice([0, 0, rng.integers(50, 280)]) * unit)
-    top, bottom = int(rng.integers(30, 110) * unit), height - int(rng.choice([0, rng.integers(18, 50)]) * unit)
+    left = int(unit * rng.integers(2) * rng.integers(120, 300))
+    right = width - int(unit * (rng.random() < 1 / 3) * rng.integers(50, 280))
+    top, bottom = int(unit * rng.integers(30, 110)), height - int(unit * rng.integers(2) * rng.integers(18, 50))
     bar(screen.image, Box(0, 0, width, top), second, ink, rng)
     if top > 60 * unit:
         bar(screen.image, Box(0, top // 2, width, top), ground, ink, rng)
@@ -176,9 +177,8 @@ def webcam(rng: np.random.Generator) -> Screen:
     width, height, _ = _size(screen)
     w = int(width * rng.uniform(0.15, 0.35))
     h = int(w * rng.choice([0.75, 0.5625]))
-    x, y = (int(rng.choice([edge, side - part - edge])) for side, part in ((width, w), (height, h)) for edge in [0])
     margin = int(rng.choice([0, 16]))
-    x, y = min(max(x, margin), width - w - margin), min(max(y, margin), height - h - margin)
+    x, y = int(rng.choice([margin, width - w - margin])), int(rng.choice([margin, height - h - margin]))
     screen.webcams.append(screen.put(cv2.resize(photograph("astronaut")[:384], (w, h)), x, y))
     return screen
 
@@ -193,16 +193,19 @@ def slide(rng: np.random.Generator) -> Screen:
     top = int(rng.integers(70, 120) * unit)
     if rng.random() < 0.6:
         screen.image[:top] = _colour(rng) if rng.random() < 0.5 else second
-    cv2.putText(screen.image, " ".join(rng.choice(WORDS, 4)), (40, int(top * 0.65)), FONTS[1], unit, ink, 2, cv2.LINE_AA)
+    title = " ".join(rng.choice(WORDS, 4))
+    cv2.putText(screen.image, title, (40, int(top * 0.65)), FONTS[1], unit, ink, 2, cv2.LINE_AA)
     count, gap = int(rng.integers(1, 5)), int(rng.integers(12, 40) * unit)
     area = Box(gap, top + gap, width - gap, height - gap)
     if count < 3 or rng.random() < 0.5:
         share = rng.uniform(0.3, 0.5)
         middle = int(width * share)
-        left = rng.random() < 0.6
-        text = Box(gap, area.top, middle, area.bottom) if left else Box(width - middle, area.top, area.right, area.bottom)
-        words(screen.image, text, ink, 0.8 * unit, rng)
-        area = area._replace(left=middle + gap) if left else area._replace(right=width - middle - gap)
+        if rng.random() < 0.6:
+            words(screen.image, area._replace(right=middle), ink, 0.8 * unit, rng)
+            area = area._replace(left=middle + gap)
+        else:
+            words(screen.image, area._replace(left=width - middle), ink, 0.8 * unit, rng)
+            area = area._replace(right=width - middle - gap)
     columns = 1 if count == 1 else 2
     rows = -(-count // columns)
     for n in range(count):
@@ -212,7 +215,8 @@ def slide(rng: np.random.Generator) -> Screen:
         w, h = int(w * rng.uniform(0.8, 1)), int((h - caption) * rng.uniform(0.8, 1))
         screen.tissue.append(screen.put(tissue(w, h, rng), x, y))
         if caption:
-            cv2.putText(screen.image, f"H&E, {10 * (n + 1)}x", (x, y + h + caption - 4), FONTS[0], 0.6 * unit, ink, 1, cv2.LINE_AA)
+            place = (x, y + h + caption - 4)
+            cv2.putText(screen.image, f"H&E, {10 * (n + 1)}x", place, FONTS[0], 0.6 * unit, ink, 1, cv2.LINE_AA)
     return screen
 
 
@@ -240,7 +244,7 @@ def browser(rng: np.random.Generator) -> Screen:
     screen = blank(rng)
     width, height, unit = _size(screen)
     if rng.random() < 0.5:
-        screen.image[:] = cv2.resize(photograph(str(rng.choice(["china", "galaxy", "rocket"]))), (width, height))
+        screen.image[:] = cv2.resize(photograph(str(rng.choice(("china", "galaxy", "rocket")))), (width, height))
     else:
         screen.image[:] = np.linspace(_colour(rng), _colour(rng), width).astype(np.uint8)
     ground, second, ink = _theme(rng)

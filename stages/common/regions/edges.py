@@ -83,6 +83,29 @@ class LevelEdges:
         return Lines(at, edge)
 
 
+class Edges:
+    """The level and the upright edges of a grey picture."""
+
+    def __init__(self, grey: Grey) -> None:
+        self._level, self._upright = LevelEdges(grey), LevelEdges(cv2.transpose(grey))
+
+    def cover(self, box: Box) -> None:
+        """Let every line through `box` run along an edge there: something hides what is."""
+        self._level.cover(box)
+        self._upright.cover(_turned(box))
+
+    def lines(
+        self, inside: Box, shortest: float, xs: Iterable[int] = (), ys: Iterable[int] = ()
+    ) -> tuple[Lines, Lines]:
+        """Upright and level lines within `inside`, as `LevelEdges.lines` finds them."""
+        return self._upright.lines(_turned(inside), shortest, xs), self._level.lines(inside, shortest, ys)
+
+
+def _turned(box: Box) -> Box:
+    """`box` in the transposed picture."""
+    return Box(box.top, box.left, box.bottom, box.right)
+
+
 def _beside(values: Grey, side: int) -> Grey:
     """The larger of the values BESIDE pixels above (-1) or below (1)."""
     near, far = (np.roll(values, -side * distance, 0) for distance in BESIDE)

@@ -1,5 +1,6 @@
 """The rectangles of a lecture frame or figure that show tissue."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,6 @@ from stages.common.data.arrays import Picture
 from stages.common.regions.boxes import Box
 from stages.common.regions.edges import Lines
 from stages.common.regions.insets import insets
-from stages.common.regions.rectangles import Rectangles
 from stages.common.regions.scene import Scene
 
 LEAST_AREA = 0.01  # of the picture: smaller regions are icons
@@ -78,7 +78,7 @@ def _regions(scene: Scene, inside: Box) -> Iterator[tuple[Box, list[Box]]]:
         own = scene.weights[scene.small(inside).slices]
         if np.maximum(own, 0).sum() < LEAST_CONTENT * LEAST_AREA * scene.weights.size:
             return
-        box, score = Rectangles(scene, inside, bounds=True).best()
+        box, score = scene.best(inside)
         if score <= 0:
             return
         parts = _divided(scene, box)
@@ -92,7 +92,7 @@ def _regions(scene: Scene, inside: Box) -> Iterator[tuple[Box, list[Box]]]:
         elif _large(scene, box):
             for inset in inner:
                 scene.mask(inset)
-            box = Rectangles(scene, box, bounds=True).best()[0] if inner else box
+            box = scene.best(box)[0] if inner else box
             mean, tissue = scene.content(box)
             if mean >= LEAST_CONTENT and tissue >= LEAST_TISSUE:
                 yield box, inner
@@ -111,10 +111,10 @@ def _divided(scene: Scene, box: Box) -> list[Box]:
     columns = _dividing(upright, box.left, box.right, (box.top, box.bottom), small.T)
     if columns:
         edges = [box.left, *columns, box.right]
-        return [Box(a, box.top, b, box.bottom) for a, b in zip(edges, edges[1:], strict=False)]
+        return [Box(a, box.top, b, box.bottom) for a, b in itertools.pairwise(edges)]
     rows = _dividing(level, box.top, box.bottom, (box.left, box.right), small)
     edges = [box.top, *rows, box.bottom]
-    return [Box(box.left, a, box.right, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [Box(box.left, a, box.right, b) for a, b in itertools.pairwise(edges)]
 
 
 def _dividing(lines: Lines, begin: int, end: int, span: tuple[int, int], weights: NDArray[np.float32]) -> list[int]:

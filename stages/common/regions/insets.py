@@ -21,7 +21,7 @@ LEVELS = 4.0  # grey levels that any two strips may differ by
 def insets(scene: Scene, region: Box) -> list[Box]:
     """Framed rectangles within `region` that do not go on outside: what a drawn box surrounds goes on."""
     found: list[Box] = []
-    for box in Rectangles(scene, region).framed(FRAMED):
+    for box in Rectangles(*scene.lines(region)).framed(FRAMED):
         small = box.width < LEAST_SIDE * region.width or box.height < LEAST_SIDE * region.height
         if small or not LEAST_AREA <= box.area / region.area <= MOST_AREA:
             continue

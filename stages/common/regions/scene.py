@@ -2,15 +2,16 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from stages.common.data.arrays import Floats, Picture
+from stages.common.data.arrays import Floats, Ints, Picture
 from stages.common.regions.boxes import Box
 from stages.common.regions.content import GLASS, LONG_SIDE, TISSUE, weights
-from stages.common.regions.edges import LevelEdges, Lines
+from stages.common.regions.edges import Edges, Lines
+from stages.common.regions.rectangles import Rectangles
 
 FINEST = 1920  # pixels of the long side at which edges are looked for
 SHORTEST = 0.08  # of a rectangle's side: shorter edges bound nothing in it
+OPEN = 50.0  # pixels of the small picture that a side without an edge costs, for each along its length
 RIM = 2  # pixels of the small picture to which what is beside a rectangle reaches
 PATCH = 9  # pixels of the small picture between two pieces of one tissue
 PATCHES = 3  # pieces of tissue whose own bounds are tried, the largest
@@ -23,8 +24,7 @@ class Scene:
         self.scale = min(1.0, FINEST / max(image.shape[:2]))
         image = _shrunk(image, self.scale)
         self.whole = Box(0, 0, image.shape[1], image.shape[0])
-        green = np.ascontiguousarray(image[..., 1])  # where stains are darkest
-        self.level, self.upright = LevelEdges(green), LevelEdges(cv2.transpose(green))
+        self.edges = Edges(np.ascontiguousarray(image[..., 1]))  # of green, in which stains are darkest
         self.picture = _shrunk(image, LONG_SIDE / max(image.shape[:2]))
         self.across = self.picture.shape[1] / self.whole.width
         self.down = self.picture.shape[0] / self.whole.height
@@ -35,8 +35,7 @@ class Scene:
     def mask(self, box: Box) -> None:
         """Let what `box` shows count for nothing, as if edges and tissue might go on behind it."""
         self.weights[self.small(box).slices] = 0.0
-        self.level.cover(box)
-        self.upright.cover(_turned(box))
+        self.edges.cover(box)
 
     def small(self, box: Box) -> Box:
         """`box` in the small picture, to which the weights belong."""
@@ -54,9 +53,18 @@ class Scene:
         patches = self._patches(inside) if bounds else []
         xs = [x for patch in patches for x in (patch.left, patch.right)]
         ys = [y for patch in patches for y in (patch.top, patch.bottom)]
-        return self.upright.lines(_turned(inside), SHORTEST, xs), self.level.lines(inside, SHORTEST, ys)
+        return self.edges.lines(inside, SHORTEST, xs, ys)
 
-    def sums(self, columns: NDArray[np.int64], rows: NDArray[np.int64]) -> Floats:
+    def best(self, inside: Box) -> tuple[Box, float]:
+        """The rectangle within `inside` for which weights and edges speak most, and how much they do."""
+        found = Rectangles(*self.lines(inside, bounds=True))
+        bare = (2 * found.height - found.left - found.right) * self.down
+        bare = bare + (2 * found.width - found.top - found.bottom) * self.across
+        score = found.contents(self._sums(found.xs, found.ys)) - OPEN * bare
+        row, column = np.unravel_index(int(score.argmax()), score.shape)
+        return found.box(int(row), int(column)), float(score[row, column])
+
+    def _sums(self, columns: Ints, rows: Ints) -> Floats:
         """Sum of the weights above and left of each crossing of `rows` and `columns`."""
         grid = np.meshgrid((columns * self.across).astype(np.float32), (rows * self.down).astype(np.float32))
         integral = cv2.integral(self.weights).astype(np.float32)
@@ -73,11 +81,6 @@ class Scene:
         large = sorted(stats[1:].tolist(), key=lambda row: -row[cv2.CC_STAT_AREA])[:PATCHES]
         boxes = (Box(x + small.left, y + small.top, x + w + small.left, y + h + small.top) for x, y, w, h, _ in large)
         return [box.scaled(1 / self.across, 1 / self.down).common(inside) for box in boxes]
-
-
-def _turned(box: Box) -> Box:
-    """`box` in the transposed picture."""
-    return Box(box.top, box.left, box.bottom, box.right)
 
 
 def _shrunk(image: Picture, scale: float) -> Picture:

@@ -1,0 +1,123 @@
+"""What moves all the time while the camera rests: a webcam, an animated logo, a running clock."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.common.data.arrays import Floats, Grey, Picture
+from stages.common.regions.boxes import Box
+from stages.common.regions.edges import Edges
+from stages.common.regions.rectangles import Rectangles
+
+CELL = 8  # pixels of the grey frames
+CHANGED = 6  # grey levels by which a pixel must change
+SHARE = 0.35  # of a hold's frames in which a cell must change; where a cursor circles it does in one of six
+OFTEN, HOLDS, MOST_HOLDS = 0.1, 4, 0.75  # or: so often, in so many holds at least, and in so much of them
+LEAST_AREA = 0.004  # of the frame: a smaller area is a cursor that trembles
+SMALL_AREA = 0.0005  # of the frame, where most holds show it
+MOST_AREA = 0.4  # of the frame: when more moves, it is the camera
+NEAR = 1  # cells between parts of one area
+FRAMED = 0.6  # share of each side of a frame around it that must be an edge
+REACH = 1.2  # times its own sides: how far off that frame may be
+MARGIN = 1  # cells around an area that no edge bounds
+
+
+class MovingAreas:
+    """Feed the grey frames of each hold, all of one size; ask for the boxes that moved through it, or in most holds.
+
+    Keeps one frame and two counts a cell, however long the video is.
+    """
+
+    def __init__(self) -> None:
+        self._before: Grey | None = None
+        self._changes: Floats | None = None  # of this hold, by cell
+        self._pairs = 0
+        self._holds = 0
+        self._often: Floats | None = None  # holds in which a cell changed often
+
+    def add(self, grey: Grey) -> None:
+        """Take the next frame of a hold."""
+        if self._before is not None and self._before.shape == grey.shape:
+            level = cv2.mean(self._before)[0] / max(1.0, cv2.mean(grey)[0])  # a flickering lamp is no movement
+            steps = cv2.absdiff(cv2.convertScaleAbs(grey, alpha=level), self._before)
+            cells = _cells(cv2.threshold(steps, CHANGED, 255, cv2.THRESH_BINARY)[1])
+            self._changes = cells if self._changes is None else self._changes + cells
+            self._pairs += 1
+        self._before = grey
+
+    def end_hold(self) -> None:
+        """The next frame belongs to another hold."""
+        if self._changes is not None:
+            often = (self._changes >= OFTEN * self._pairs).astype(np.float64)
+            self._often = often if self._often is None else self._often + often
+            self._holds += 1
+        self._before, self._changes, self._pairs = None, None, 0
+
+    def boxes(self) -> list[Box]:
+        """The areas so far, in pixels of the grey frames; to be called before the hold is ended."""
+        if self._before is None or self._changes is None:
+            return []
+        shape = self._before.shape
+        found = _areas(self._changes >= SHARE * self._pairs, shape, LEAST_AREA)
+        if self._often is not None and self._holds >= HOLDS:
+            found += _areas(self._often >= MOST_HOLDS * self._holds, shape, SMALL_AREA)
+        return found
+
+
+def _cells(changed: Grey) -> Floats:
+    """1 for each cell in which anything changed."""
+    height, width = (-(-side // CELL) for side in changed.shape)
+    padded = cv2.copyMakeBorder(
+        changed, 0, height * CELL - changed.shape[0], 0, width * CELL - changed.shape[1], cv2.BORDER_CONSTANT
+    )
+    return padded.reshape(height, CELL, width, CELL).any((1, 3)).astype(np.float64)
+
+
+def _areas(moving: NDArray[np.bool_], shape: tuple[int, ...], least: float) -> list[Box]:
+    """Boxes around the connected cells that move."""
+    if moving.mean() > MOST_AREA:
+        return []
+    near = np.ones((2 * NEAR + 1, 2 * NEAR + 1), np.uint8)
+    joined = cv2.morphologyEx(moving.astype(np.uint8), cv2.MORPH_CLOSE, near, borderValue=0)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
+    frame = Box(0, 0, shape[1], shape[0])
+    boxes = []
+    for number, (x, y, width, height, _) in enumerate(stats.tolist()):
+        if number and moving[labels == number].sum() * CELL * CELL >= least * frame.area:
+            boxes.append(Box(*(CELL * side for side in (x, y, x + width, y + height))).common(frame))
+    return boxes
+
+
+def moving_areas(areas: list[Box], image: Picture | Grey, grey_size: tuple[int, int]) -> list[Box]:
+    """`areas`, boxes in grey frames of `grey_size` (width, height), in the pixels of a clean image of the hold.
+
+    Each grows to the straight edges around it, those of the webcam's own picture; without any it gets a margin.
+    """
+    if not areas:
+        return []
+    grey = image if image.ndim == 2 else np.ascontiguousarray(image[..., 1])
+    height, width = grey.shape
+    across, down = width / grey_size[0], height / grey_size[1]
+    edges = Edges(grey)
+    return [_framed(edges, area.scaled(across, down), Box(0, 0, width, height), round(CELL * across)) for area in areas]
+
+
+def _framed(edges: Edges, area: Box, frame: Box, cell: int) -> Box:
+    """The smallest framed rectangle around `area`, all but its outermost cells."""
+    reach = round(REACH * max(area.width, area.height))
+    around = Box(area.left - reach, area.top - reach, area.right + reach, area.bottom + reach).common(frame)
+    core = Box(area.left + cell, area.top + cell, area.right - cell, area.bottom - cell)
+    found = [
+        box
+        for box in Rectangles(*edges.lines(around, min(1.0, area.width / around.width / 2))).framed(FRAMED)
+        if core.common(box) == core
+    ]
+    margin = MARGIN * cell
+    grown = Box(area.left - margin, area.top - margin, area.right + margin, area.bottom + margin).common(frame)
+    real = [box for box in found if not _borders_only(box, around, frame)]
+    return min(real, key=lambda box: box.area) if real else grown
+
+
+def _borders_only(box: Box, around: Box, frame: Box) -> bool:
+    """Whether a side of `box` is where the search ended rather than an edge or the end of the frame."""
+    return any(side == end != last for side, end, last in zip(box, around, frame, strict=True))
