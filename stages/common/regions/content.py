@@ -15,6 +15,9 @@ CROWD = 15  # pixels across the neighbourhood in which the strokes of letters an
 STROKE = 110  # levels between neighbours from which they lie on a stroke: lenses and scanners blur more than that
 WRITTEN = 0.25  # share of a neighbourhood that is strokes, from which it is line art; more where it is coloured
 INKY = 1.5  # levels of chroma that make up for so many of strokes: tissue of low power is rich in both
+AROUND = 21  # pixels across the neighbourhood whose middle level is its ground
+GROUND, LIKE, MOSTLY = 80, 10, 0.62  # levels of a stroke on it; levels and share of pixels that are like it
+SOME = 0.1  # share of strokes from which letters stand on a ground
 TISSUE, GLASS, CHROME, INK = 1.0, -0.03, -0.7, -0.3
 
 
@@ -32,11 +35,21 @@ def weights(image: Picture) -> NDArray[np.float32]:
     dull = cv2.dilate(cv2.subtract(flat, bright), np.ones((SOLID, SOLID), np.uint8))
     strokes, hues = (cv2.blur(one, (CROWD, CROWD)) for one in (_above(steps, STROKE), chroma))
     written = _above(cv2.addWeighted(strokes, 1, hues, -INKY, 0), WRITTEN * 255)
+    written |= _on_one_ground(green, steps)
     kinds = np.full(coloured.shape, INK, np.float32)
     kinds[bright > 0] = GLASS
     kinds[(coloured > 0) & ((flat & bright) == 0)] = TISSUE
     kinds[(dull | written) > 0] = CHROME
     return kinds
+
+
+def _on_one_ground(green: Grey, steps: Grey) -> Grey:
+    """255 where strokes stand on a ground of one dull colour, whatever it is: letters, not tissue."""
+    ground = cv2.medianBlur(green, AROUND)
+    like = cv2.blur(255 - _above(cv2.absdiff(green, ground), LIKE), (AROUND, AROUND))
+    strokes = cv2.blur(_above(steps, GROUND), (CROWD, CROWD))
+    dull = 255 - _above(ground, BRIGHT - 1)
+    return _above(like, MOSTLY * 255) & _above(strokes, SOME * 255) & dull
 
 
 def _above(values: Grey, level: float) -> Grey:

@@ -14,7 +14,7 @@ LENGTH = 0.04  # of the picture's long side: shorter edges are not looked at
 STEP = 2  # grey levels by which a step must exceed those beside it
 STRAIGHT = 0.7  # share of an edge's pixels that must be such a step
 BESIDE = (3, 4)  # pixels to either side at which the picture's own texture is measured
-APART = 4  # pixels between two lines
+APART = 2  # pixels between two lines, more than
 LINES = 22  # lines that are kept, the longest
 
 

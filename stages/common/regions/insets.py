@@ -11,9 +11,10 @@ from stages.common.regions.scene import Scene
 FRAMED = 0.75  # share of each side that must be an edge
 LEAST_AREA = 0.003  # of the region
 MOST_AREA = 0.97
-LEAST_SIDE = 0.1  # of the region's sides
+LEAST_SIDE = 0.05  # of the region's sides
 MOST = 3  # insets of one region
-LINE, STRIP, STEP = 2, 4, 8  # pixels of the small picture: an inset's frame, the strips beside it, their pieces
+LINE, STRIP, STEP = 4, 4, 8  # pixels of the small picture: an inset's frame, the strips beside it, their pieces
+FAR = 3 * LINE + STRIP  # as far from the strip outside as that is from the one inside
 STRANGE = 1.5  # times as different from what lies around it as that is within itself
 LEVELS = 4.0  # grey levels that any two strips may differ by
 
@@ -25,7 +26,7 @@ def insets(scene: Scene, region: Box) -> list[Box]:
         small = box.width < LEAST_SIDE * region.width or box.height < LEAST_SIDE * region.height
         if small or not LEAST_AREA <= box.area / region.area <= MOST_AREA:
             continue
-        if not any(box.common(other).area for other in found) and _strange(scene, box, region):
+        if not any(box.common(other).area for other in [*found, *scene.masked]) and _strange(scene, box, region):
             found.append(box)
         if len(found) == MOST:
             break
@@ -40,11 +41,9 @@ def _strange(scene: Scene, box: Box, region: Box) -> bool:
         picture = cv2.transpose(scene.picture) if turned else scene.picture
         own, around = ((Box(b.top, b.left, b.bottom, b.right) if turned else b) for b in (inner, outer))
         for place, way, edge in ((own.top, -1, around.top), (own.bottom, 1, around.bottom)):
-            if abs(place - edge) < LINE + 2 * STRIP:
+            if abs(place - edge) < FAR + STRIP:
                 continue
-            inside, near, far = (
-                _strip(picture, own, place, way, distance) for distance in (-LINE - STRIP, LINE, LINE + STRIP)
-            )
+            inside, near, far = (_strip(picture, own, place, way, distance) for distance in (-LINE - STRIP, LINE, FAR))
             across.append(np.abs(inside - near).mean())
             beside.append(np.abs(far - near).mean())
     return bool(across) and float(np.mean(across)) > STRANGE * float(np.mean(beside)) + LEVELS
