@@ -148,11 +148,11 @@ def followed(images: list[Picture]) -> tuple[list[Box], tuple[int, int]]:
     """The areas that move through a hold, and the size of the frames in which they were found."""
     areas = MovingAreas()
     scale = SMALL / max(images[0].shape[:2])
-    for image in images:
+    for number, image in enumerate(images):
         grey = cv2.resize(
             cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
         )
-        areas.add(grey)
+        areas.add(number / FPS, grey)
     return areas.boxes(), (grey.shape[1], grey.shape[0])
 
 

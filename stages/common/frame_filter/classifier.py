@@ -12,6 +12,7 @@ from stages.common.data.files import digest, read_json
 from stages.common.errors import StageError
 from stages.common.frame_filter.ensemble import PublishedEnsemble
 from stages.common.frame_filter.prediction import Prediction, Scores
+from stages.common.regions.content import LONG_SIDE
 
 SPEC = "filter.json"
 HEADS = "heads.safetensors"
@@ -33,8 +34,8 @@ class FrameFilter:
 
     @property
     def long_side(self) -> int:
-        """Pixels that the longer side of a frame needs so that the filter loses no detail."""
-        return 2 * self.size
+        """Pixels that the longer side of a frame needs so that its regions are found and the filter loses no detail."""
+        return max(LONG_SIDE, 2 * self.size)
 
     def predict(self, images: Sequence[Picture]) -> Prediction:
         """Predictions for RGB images of any size."""

@@ -9,7 +9,9 @@ from stages.common.regions.boxes import Box
 from stages.common.regions.edges import Edges
 from stages.common.regions.rectangles import Rectangles
 
-CELL = 8  # pixels of the grey frames
+CELLS = 40  # along the long side of a frame; a cell is square
+EVERY_S = 0.2  # seconds between two frames that are compared: what moves slowly changes too little in less
+FEWEST = 5  # comparisons of a hold, below which nothing is said
 CHANGED = 6  # grey levels by which a pixel must change
 SHARE = 0.35  # of a hold's frames in which a cell must change; where a cursor circles it does in one of six
 OFTEN, HOLDS, MOST_HOLDS = 0.1, 4, 0.75  # or: so often, in so many holds at least, and in so much of them
@@ -23,31 +25,34 @@ MARGIN = 1  # cells around an area that no edge bounds
 
 
 class MovingAreas:
-    """Feed the grey frames of each hold, all of one size; ask for the boxes that moved through it, or in most holds.
+    """Feed the grey frames of each hold; ask for the boxes that moved through it, or in most holds.
 
     Keeps one frame and two counts a cell, however long the video is.
     """
 
     def __init__(self) -> None:
         self._before: Grey | None = None
+        self._time = 0.0  # of that frame
         self._changes: Floats | None = None  # of this hold, by cell
         self._pairs = 0
         self._holds = 0
         self._often: Floats | None = None  # holds in which a cell changed often
 
-    def add(self, grey: Grey) -> None:
-        """Take the next frame of a hold."""
+    def add(self, time: float, grey: Grey) -> None:
+        """Take the next frame of a hold, shown at `time` in seconds."""
+        if self._before is not None and time < self._time + EVERY_S - 1e-3:
+            return
         if self._before is not None and self._before.shape == grey.shape:
             level = cv2.mean(self._before)[0] / max(1.0, cv2.mean(grey)[0])  # a flickering lamp is no movement
             steps = cv2.absdiff(cv2.convertScaleAbs(grey, alpha=level), self._before)
             cells = _cells(cv2.threshold(steps, CHANGED, 255, cv2.THRESH_BINARY)[1])
             self._changes = cells if self._changes is None else self._changes + cells
             self._pairs += 1
-        self._before = grey
+        self._before, self._time = grey, time
 
-    def end_hold(self) -> None:
-        """The next frame belongs to another hold."""
-        if self._changes is not None:
+    def end_hold(self, counts: bool = True) -> None:
+        """The next frame belongs to another hold; what was seen so far `counts` as one."""
+        if counts and self._changes is not None and self._pairs >= FEWEST:
             often = (self._changes >= OFTEN * self._pairs).astype(np.float64)
             self._often = often if self._often is None else self._often + often
             self._holds += 1
@@ -55,7 +60,7 @@ class MovingAreas:
 
     def boxes(self) -> list[Box]:
         """The areas so far, in pixels of the grey frames; to be called before the hold is ended."""
-        if self._before is None or self._changes is None:
+        if self._before is None or self._changes is None or self._pairs < FEWEST:
             return []
         shape = self._before.shape
         found = _areas(self._changes >= SHARE * self._pairs, shape, LEAST_AREA)
@@ -66,25 +71,31 @@ class MovingAreas:
 
 def _cells(changed: Grey) -> Floats:
     """1 for each cell in which anything changed."""
-    height, width = (-(-side // CELL) for side in changed.shape)
-    padded = cv2.copyMakeBorder(
-        changed, 0, height * CELL - changed.shape[0], 0, width * CELL - changed.shape[1], cv2.BORDER_CONSTANT
-    )
-    return padded.reshape(height, CELL, width, CELL).any((1, 3)).astype(np.float64)
+    cell = _cell(changed.shape)
+    height, width = (-(-side // cell) for side in changed.shape)
+    down, across = height * cell - changed.shape[0], width * cell - changed.shape[1]
+    padded = cv2.copyMakeBorder(changed, 0, down, 0, across, cv2.BORDER_CONSTANT)
+    return padded.reshape(height, cell, width, cell).any((1, 3)).astype(np.float64)
+
+
+def _cell(shape: tuple[int, ...]) -> int:
+    """Pixels across a cell of a frame."""
+    return max(1, round(max(shape) / CELLS))
 
 
 def _areas(moving: NDArray[np.bool_], shape: tuple[int, ...], least: float) -> list[Box]:
     """Boxes around the connected cells that move."""
     if moving.mean() > MOST_AREA:
         return []
+    cell = _cell(shape)
     near = np.ones((2 * NEAR + 1, 2 * NEAR + 1), np.uint8)
     joined = cv2.morphologyEx(moving.astype(np.uint8), cv2.MORPH_CLOSE, near, borderValue=0)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined)
     frame = Box(0, 0, shape[1], shape[0])
     boxes = []
     for number, (x, y, width, height, _) in enumerate(stats.tolist()):
-        if number and moving[labels == number].sum() * CELL * CELL >= least * frame.area:
-            boxes.append(Box(*(CELL * side for side in (x, y, x + width, y + height))).common(frame))
+        if number and moving[labels == number].sum() * cell * cell >= least * frame.area:
+            boxes.append(Box(*(cell * side for side in (x, y, x + width, y + height))).common(frame))
     return boxes
 
 
@@ -99,7 +110,8 @@ def moving_areas(areas: list[Box], image: Picture | Grey, grey_size: tuple[int, 
     height, width = grey.shape
     across, down = width / grey_size[0], height / grey_size[1]
     edges = Edges(grey)
-    return [_framed(edges, area.scaled(across, down), Box(0, 0, width, height), round(CELL * across)) for area in areas]
+    frame, cell = Box(0, 0, width, height), _cell(grey.shape)
+    return [_framed(edges, area.scaled(across, down), frame, cell) for area in areas]
 
 
 def _framed(edges: Edges, area: Box, frame: Box, cell: int) -> Box:
