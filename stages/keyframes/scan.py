@@ -3,16 +3,29 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from stages.common.data.arrays import Grey, Picture
+from stages.common.regions.boxes import Box
+from stages.common.regions.moving import MovingAreas, moving_areas
 from stages.keyframes.cuts import CutFinder
 from stages.keyframes.holds import Hold, HoldFinder
 from stages.keyframes.motion import Shift
 from stages.keyframes.overlays import OverlayDetector
 from stages.keyframes.params import Params
-from stages.keyframes.reader import DETAIL, SMALL, Frame, VideoReader, clean_image, prefetch, shrink
+from stages.keyframes.reader import (
+    DETAIL,
+    SMALL,
+    Frame,
+    VideoReader,
+    clean_image,
+    prefetch,
+    shrink,
+    shrunk,
+    upright_box,
+)
 
 
 @dataclass(frozen=True)
@@ -31,12 +44,13 @@ class SampledFrame:
 
 @dataclass(frozen=True)
 class StillImage:
-    """A hold: its times in seconds, its clean image at the video's size, and the overlays on it."""
+    """A hold: its times in seconds, its clean image at the video's size, the overlays on it, and what moves in it."""
 
     start: float
     end: float
     image: Picture
     overlays: pd.DataFrame
+    moving: list[Box]
 
 
 def scan(path: Path, params: Params, threads: int, prescreen_side: int) -> Iterator[Cut | SampledFrame | StillImage]:
@@ -58,7 +72,8 @@ class _Scan:
         self.holds: HoldFinder[Frame] = HoldFinder(
             params.min_hold_s, max_shift, params.changed_block_fraction, params.median_frames
         )
-        self.overlays = OverlayDetector(params.overlay_threshold)
+        self.moving = MovingAreas()
+        self.overlays = OverlayDetector(params.overlay_threshold, moving=self.moving)
         self.next_sample = self.next_prescreen = 0.0
         self.seen_in_run = False
 
@@ -97,7 +112,8 @@ class _Scan:
         keep = frame if detail is not None or shift is None else None
         yield from self.still_images(self.holds.feed(frame.time, grey, shift, keep))
         if shift is None:
-            self.overlays = OverlayDetector(self.params.overlay_threshold, frame.picture.rotation)
+            self.moving.end_hold(counts=False)
+            self.overlays = OverlayDetector(self.params.overlay_threshold, frame.picture.rotation, self.moving)
             self.seen_in_run = False
         if detail is not None:
             self.overlays.add(frame.time, detail, frame.hue(SMALL))
@@ -105,4 +121,12 @@ class _Scan:
     def still_images(self, holds: Iterator[Hold[Frame]]) -> Iterator[StillImage]:
         for hold in holds:
             image = clean_image([frame.picture for frame in hold.samples])
-            yield StillImage(hold.start, hold.end, image, self.overlays.table(hold.start, hold.end))
+            overlays = self.overlays.table(hold.start, hold.end)
+            yield StillImage(hold.start, hold.end, image, overlays, self.moving_areas(hold.samples[0].picture, image))
+            self.moving.end_hold()
+
+    def moving_areas(self, stored: Any, image: Picture) -> list[Box]:
+        """What moved all through the hold, in pixels of its clean image; `stored` is one of PyAV's frames of it."""
+        size = shrunk(stored.width, stored.height, DETAIL)
+        areas = [upright_box(area, size, stored.rotation) for area in self.moving.boxes()]
+        return moving_areas(areas, image, shrunk(image.shape[1], image.shape[0], DETAIL))
