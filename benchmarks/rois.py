@@ -107,7 +107,9 @@ def _overlaps(lecture: Lecture, boxes: pd.DataFrame) -> list[float]:
     for gesture in lecture.label["gestures"]:
         span = (gesture["start"], gesture["end"])
         same = [row for row in boxes.itertuples() if overlap(span, (row.start_s, row.end_s)) > 0]
-        found.append(max((iou(gesture["box"], [b.x0, b.y0, b.x1, b.y1]) for b in same), default=0.0))
+        found.append(
+            max((iou(gesture["box"], [b.frame_x0, b.frame_y0, b.frame_x1, b.frame_y1]) for b in same), default=0.0)
+        )
     return found
 
 

@@ -36,6 +36,10 @@ class Box(NamedTuple):
         corner = max(self.left, other.left), max(self.top, other.top)
         return Box(*corner, min(self.right, other.right), min(self.bottom, other.bottom))
 
+    def grown(self, pixels: int) -> "Box":
+        """The rectangle with so many more pixels on each side."""
+        return Box(self.left - pixels, self.top - pixels, self.right + pixels, self.bottom + pixels)
+
     def within(self, outer: "Box") -> "Box":
         """The same rectangle, counted from the corner of `outer`."""
         return Box(*(a - b for a, b in zip(self, (outer.left, outer.top) * 2, strict=True)))

@@ -23,7 +23,9 @@ def insets(scene: Scene, region: Box) -> list[Box]:
     """Framed rectangles within `region` that do not go on outside: what a drawn box surrounds goes on."""
     found: list[Box] = []
     for box in Rectangles(*scene.lines(region)).framed(FRAMED):
+        shown = scene.small(box)
         small = box.width < LEAST_SIDE * region.width or box.height < LEAST_SIDE * region.height
+        small |= min(shown.width, shown.height) < 2 * (LINE + STRIP)
         if small or not LEAST_AREA <= box.area / region.area <= MOST_AREA:
             continue
         if not any(box.common(other).area for other in [*found, *scene.masked]) and _strange(scene, box, region):

@@ -21,6 +21,7 @@ MOST_AREA = 0.4  # of the frame: when more moves, it is the camera
 NEAR = 1  # cells between parts of one area
 FRAMED = 0.6  # share of each side of a frame around it that must be an edge
 REACH = 1.2  # times its own sides: how far off that frame may be
+BLEED = 2  # pixels by which a video's colours run over an edge
 MARGIN = 1  # cells around an area that no edge bounds
 
 
@@ -117,19 +118,18 @@ def moving_areas(areas: list[Box], image: Picture | Grey, grey_size: tuple[int, 
 def _framed(edges: Edges, area: Box, frame: Box, cell: int) -> Box:
     """The smallest framed rectangle around `area`, all but its outermost cells."""
     reach = round(REACH * max(area.width, area.height))
-    around = Box(area.left - reach, area.top - reach, area.right + reach, area.bottom + reach).common(frame)
-    core = Box(area.left + cell, area.top + cell, area.right - cell, area.bottom - cell)
+    around, core = area.grown(reach).common(frame), area.grown(-cell)
     found = [
         box
         for box in Rectangles(*edges.lines(around, min(1.0, area.width / around.width / 2))).framed(FRAMED)
         if core.common(box) == core
     ]
-    margin = MARGIN * cell
-    grown = Box(area.left - margin, area.top - margin, area.right + margin, area.bottom + margin).common(frame)
-    real = [box for box in found if not _borders_only(box, around, frame)]
-    return min(real, key=lambda box: box.area) if real else grown
+    real = [box for box in found if not _ends_with_search(box, around, frame)]
+    if not real:
+        return area.grown(MARGIN * cell).common(frame)
+    return min(real, key=lambda box: box.area).grown(BLEED).common(frame)
 
 
-def _borders_only(box: Box, around: Box, frame: Box) -> bool:
+def _ends_with_search(box: Box, around: Box, frame: Box) -> bool:
     """Whether a side of `box` is where the search ended rather than an edge or the end of the frame."""
     return any(side == end != last for side, end, last in zip(box, around, frame, strict=True))
