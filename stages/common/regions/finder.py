@@ -1,4 +1,4 @@
-"""The rectangles of a lecture frame or figure that show tissue."""
+"""Regions: the rectangles of a lecture frame or figure that show tissue (a pathology region, the tissue area)."""
 
 import itertools
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Pictures in a picture: a navigator, a webcam, a window of its own on a region."""
+"""Picture in picture: a navigator, a webcam, a window of its own on a region."""
 
 import cv2
 import numpy as np

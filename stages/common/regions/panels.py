@@ -1,4 +1,4 @@
-"""The panels of an article's figure or of a collage."""
+"""The panels (sub-figures) of a compound figure or a collage."""
 
 import itertools
 
