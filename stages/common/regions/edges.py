@@ -55,16 +55,17 @@ class LevelEdges:
         edge &= cv2.compare(usual, cv2.dilate(usual, np.ones((3, 1), np.uint8)), cv2.CMP_EQ)
         self._thin = cv2.dilate(edge, np.ones((1, length // 2), np.uint8))
         self._edge = cv2.dilate(self._thin, np.ones((3, 1), np.uint8))  # an edge may wander by a pixel
+        self._possible = self._edge.copy()
 
     def cover(self, box: Box) -> None:
-        """Let every line through `box` run along an edge there: something hides what is."""
-        self._edge[box.slices] = 1
+        """Something hides what is in `box`: every line through it may run along an edge there."""
+        self._possible[box.slices] = 1
 
-    def lines(self, inside: Box, shortest: float, more: Iterable[int] = ()) -> Lines:
+    def lines(self, inside: Box, shortest: float, more: Iterable[int] = (), hidden: bool = False) -> Lines:
         """The lines within `inside`: those of at least `shortest` of its width, its borders, and `more`.
 
         Coordinates are those of the whole picture, also along the lines. Borders count as edges, `more` as what they
-        are.
+        are, and what was covered does if `hidden` edges count.
         """
         thin, whole = (_lengths(edge[inside.slices]) for edge in (self._thin, self._edge))
         rows = [inside.top, inside.bottom]
@@ -78,7 +79,7 @@ class LevelEdges:
             if min(abs(row - other) for other in rows) > APART:
                 rows.append(row)
         at = np.array(sorted(rows))
-        edge = self._edge[np.minimum(at, len(self._edge) - 1)]
+        edge = (self._possible if hidden else self._edge)[np.minimum(at, len(self._edge) - 1)]
         edge[[0, -1]] = 1
         return Lines(at, edge)
 
@@ -90,15 +91,16 @@ class Edges:
         self._level, self._upright = LevelEdges(grey), LevelEdges(cv2.transpose(grey))
 
     def cover(self, box: Box) -> None:
-        """Let every line through `box` run along an edge there: something hides what is."""
+        """Something hides what is in `box`."""
         self._level.cover(box)
         self._upright.cover(_turned(box))
 
     def lines(
-        self, inside: Box, shortest: float, xs: Iterable[int] = (), ys: Iterable[int] = ()
+        self, inside: Box, shortest: float, xs: Iterable[int] = (), ys: Iterable[int] = (), hidden: bool = False
     ) -> tuple[Lines, Lines]:
         """Upright and level lines within `inside`, as `LevelEdges.lines` finds them."""
-        return self._upright.lines(_turned(inside), shortest, xs), self._level.lines(inside, shortest, ys)
+        upright = self._upright.lines(_turned(inside), shortest, xs, hidden)
+        return upright, self._level.lines(inside, shortest, ys, hidden)
 
 
 def _turned(box: Box) -> Box:

@@ -51,11 +51,11 @@ class Scene:
         return (float(seen.mean()), float((own == TISSUE).mean())) if seen.size else (0.0, 0.0)
 
     def lines(self, inside: Box, bounds: bool = False) -> tuple[Lines, Lines]:
-        """Upright and level lines within `inside`, with the bounds of the tissue there, edges or not, if wished."""
+        """Upright and level lines within `inside`; with the `bounds` of tissue there too, edges or hidden or not."""
         patches = self._patches(inside) if bounds else []
         xs = [x for patch in patches for x in (patch.left, patch.right)]
         ys = [y for patch in patches for y in (patch.top, patch.bottom)]
-        return self.edges.lines(inside, SHORTEST, xs, ys)
+        return self.edges.lines(inside, SHORTEST, xs, ys, hidden=bounds)
 
     def best(self, inside: Box) -> tuple[Box, float]:
         """The rectangle within `inside` for which weights and edges speak most, and how much they do."""
