@@ -58,8 +58,11 @@ class LevelEdges:
         self._possible = self._edge.copy()
 
     def cover(self, box: Box) -> None:
-        """Something hides what is in `box`: every line through it may run along an edge there."""
-        self._possible[box.slices] = 1
+        """Something hides what is in `box`: its own edges are none, every line through it may run along one there."""
+        frame = Box(0, 0, self._edge.shape[1], self._edge.shape[0])
+        for edges in (self._thin, self._edge, self._possible):
+            edges[box.grown(APART).common(frame).slices] = 0
+        self._possible[box.common(frame).slices] = 1
 
     def lines(self, inside: Box, shortest: float, more: Iterable[int] = (), hidden: bool = False) -> Lines:
         """The lines within `inside`: those of at least `shortest` of its width, its borders, and `more`.

@@ -28,7 +28,7 @@ def insets(scene: Scene, region: Box) -> list[Box]:
         small |= min(shown.width, shown.height) < 2 * (LINE + STRIP)
         if small or not LEAST_AREA <= box.area / region.area <= MOST_AREA:
             continue
-        if not any(box.common(other).area for other in [*found, *scene.masked]) and _strange(scene, box, region):
+        if not any(box.common(other).area for other in found) and _strange(scene, box, region):
             found.append(box)
         if len(found) == MOST:
             break

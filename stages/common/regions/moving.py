@@ -19,8 +19,9 @@ LEAST_AREA = 0.004  # of the frame: a smaller area is a cursor that trembles
 SMALL_AREA = 0.0005  # of the frame, where most holds show it
 MOST_AREA = 0.4  # of the frame: when more moves, it is the camera
 NEAR = 1  # cells between parts of one area
-FRAMED = 0.6  # share of each side of a frame around it that must be an edge
+FRAMED = 0.9, 0.75, 0.6  # share of each side of a frame around it that is an edge, the best that is found
 REACH = 1.2  # times its own sides: how far off that frame may be
+DOUBLE = 5  # pixels between the edges that a video draws of one
 BLEED = 2  # pixels by which a video's colours run over an edge
 MARGIN = 1  # cells around an area that no edge bounds
 
@@ -116,18 +117,21 @@ def moving_areas(areas: list[Box], image: Picture | Grey, grey_size: tuple[int, 
 
 
 def _framed(edges: Edges, area: Box, frame: Box, cell: int) -> Box:
-    """The smallest framed rectangle around `area`, all but its outermost cells."""
-    reach = round(REACH * max(area.width, area.height))
-    around, core = area.grown(reach).common(frame), area.grown(-cell)
-    found = [
-        box
-        for box in Rectangles(*edges.lines(around, min(1.0, area.width / around.width / 2))).framed(FRAMED)
-        if core.common(box) == core
-    ]
-    real = [box for box in found if not _ends_with_search(box, around, frame)]
-    if not real:
-        return area.grown(MARGIN * cell).common(frame)
-    return min(real, key=lambda box: box.area).grown(BLEED).common(frame)
+    """The smallest rectangle around `area`, all but its outermost cells, among the best framed ones; of what are but
+    two drawings of one edge the outer."""
+    around, core = area.grown(round(REACH * max(area.width, area.height))).common(frame), area.grown(-cell)
+    rectangles = Rectangles(*edges.lines(around, min(1.0, area.width / around.width / 2)))
+    for support in FRAMED:
+        found = [
+            box
+            for box in rectangles.framed(support)
+            if core.common(box) == core and not _ends_with_search(box, around, frame)
+        ]
+        if found:
+            smallest = min(found, key=lambda box: box.area)
+            alike = (box for box in found if max(abs(a - b) for a, b in zip(box, smallest, strict=True)) <= DOUBLE)
+            return max(alike, key=lambda box: box.area).grown(BLEED).common(frame)
+    return area.grown(MARGIN * cell).common(frame)
 
 
 def _ends_with_search(box: Box, around: Box, frame: Box) -> bool:

@@ -29,13 +29,11 @@ class Scene:
         self.across = self.picture.shape[1] / self.whole.width
         self.down = self.picture.shape[0] / self.whole.height
         self.weights = weights(self.picture)
-        self.masked: list[Box] = []
         for box in masked:
             self.mask(box.scaled(self.scale, self.scale))
 
     def mask(self, box: Box) -> None:
         """Let what `box` shows count for nothing, as if edges and tissue might go on behind it."""
-        self.masked.append(box)
         self.weights[self.small(box).slices] = 0.0
         self.edges.cover(box)
 
