@@ -11,13 +11,11 @@ CHROMA = 12  # levels between a pixel's largest and smallest colour from which i
 BRIGHT = 205  # level of the darkest colour from which a pixel may be glass
 CALM = 2  # levels by which flat pixels differ at most from those beside them
 SOLID = 9  # pixels across a flat patch; smaller ones are in every tissue
-CROWD = 15  # pixels across the neighbourhood in which the strokes of letters and icons are counted
-STROKE = 110  # levels between neighbours from which they lie on a stroke: lenses and scanners blur more than that
-WRITTEN = 0.25  # share of a neighbourhood that is strokes, from which it is line art; more where it is coloured
-INKY = 1.5  # levels of chroma that make up for so many of strokes: tissue of low power is rich in both
 AROUND = 21  # pixels across the neighbourhood whose middle level is its ground
-GROUND, LIKE, MOSTLY = 80, 10, 0.62  # levels of a stroke on it; levels and share of pixels that are like it
-SOME = 0.1  # share of strokes from which letters stand on a ground
+LIKE, MOSTLY = 10, 0.62  # levels and share of pixels that are like it
+CROWD = 15  # pixels across the neighbourhood in which the strokes of letters and icons are counted
+STROKE, SOME = 80, 0.1  # levels between neighbours from which they lie on a stroke; share from which it is line art
+PALE = 50  # mean levels of chroma of strokes up to which they are ink on a bright ground, not stain on glass
 TISSUE, GLASS, CHROME, INK = 1.0, -0.03, -0.7, -0.3
 
 
@@ -33,9 +31,7 @@ def weights(image: Picture) -> NDArray[np.float32]:
     steps = cv2.max(cv2.max(spread[..., 0], spread[..., 1]), spread[..., 2])
     flat = cv2.morphologyEx(255 - _above(steps, CALM), cv2.MORPH_OPEN, np.ones((SOLID, SOLID), np.uint8))
     dull = cv2.dilate(cv2.subtract(flat, bright), np.ones((SOLID, SOLID), np.uint8))
-    strokes, hues = (cv2.blur(one, (CROWD, CROWD)) for one in (_above(steps, STROKE), chroma))
-    written = _above(cv2.addWeighted(strokes, 1, hues, -INKY, 0), WRITTEN * 255)
-    written |= _on_one_ground(green, steps)
+    written = _written(green, steps, chroma)
     kinds = np.full(coloured.shape, INK, np.float32)
     kinds[bright > 0] = GLASS
     kinds[(coloured > 0) & ((flat & bright) == 0)] = TISSUE
@@ -43,13 +39,18 @@ def weights(image: Picture) -> NDArray[np.float32]:
     return kinds
 
 
-def _on_one_ground(green: Grey, steps: Grey) -> Grey:
-    """255 where strokes stand on a ground of one dull colour, whatever it is: letters, not tissue."""
+def _written(green: Grey, steps: Grey, chroma: Grey) -> Grey:
+    """255 where sharp strokes stand on a ground of one colour: letters and line art, not tissue.
+
+    On glass tissue is sharp as well, such as fat is, but its strokes have the colour of stain.
+    """
     ground = cv2.medianBlur(green, AROUND)
     like = cv2.blur(255 - _above(cv2.absdiff(green, ground), LIKE), (AROUND, AROUND))
-    strokes = cv2.blur(_above(steps, GROUND), (CROWD, CROWD))
-    dull = 255 - _above(ground, BRIGHT - 1)
-    return _above(like, MOSTLY * 255) & _above(strokes, SOME * 255) & dull
+    strokes = cv2.blur(_above(steps, STROKE), (CROWD, CROWD))
+    pale = cv2.convertScaleAbs(255 - like, alpha=PALE / 255)  # what ink leaves of chroma in so many pixels
+    stained = cv2.compare(cv2.blur(chroma, (AROUND, AROUND)), pale, cv2.CMP_GT)
+    plain = 255 - (_above(ground, BRIGHT - 1) & stained)
+    return _above(like, MOSTLY * 255) & _above(strokes, SOME * 255) & plain
 
 
 def _above(values: Grey, level: float) -> Grey:
