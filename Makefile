@@ -1,4 +1,4 @@
-# Two commands: `make demo` sees the whole road run, `make test` runs the tests. Both make the environment first.
+# Two commands: `make demo` runs the whole pipeline, `make test` runs the tests. Both make the environment first.
 SHELL := /bin/bash
 UV_VERSION := 0.13.9
 PYTHON ?= python3.11
@@ -11,7 +11,7 @@ export PATH := $(BIN):$(PATH)
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install mend demo mine tiny test test-fast coverage lint deps bench lock summary
+.PHONY: help install repair demo mine tiny test test-fast coverage lint deps bench lock summary
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,16 +27,16 @@ $(VENV)/.installed: requirements.lock requirements-data.lock
 	@$(BIN)/uv pip install --quiet --python $(VENV) --no-deps --require-hashes --link-mode copy -r requirements-data.lock
 	@touch $@
 
-mend: install ## remove the lock that a killed dvc left unreadable, and link anew the files that parameters name
-	@python .ci/mend.py
+repair: install ## remove the lock that a killed dvc left unreadable, and renew the links to files that parameters name
+	@python .ci/unlock.py
 	@python -m stages.preflight
 
-demo: install mend ## run the whole pipeline on the demo world
+demo: install repair ## run the whole pipeline on the demo world
 	@echo "== Pipeline: dvc repro"
 	@dvc repro
 	@$(MAKE) --no-print-directory summary
 
-mine: install mend ## run the pipeline on your own videos: make mine CATALOG=catalogs/mine
+mine: install repair ## run the pipeline on your own videos: make mine CATALOG=catalogs/mine
 	@echo "== Pipeline: your own videos, from $(CATALOG)"
 	@dvc exp run $$(cat profiles/mine) -S "videos.catalog='$(CATALOG)'"
 	@$(MAKE) --no-print-directory summary
@@ -45,7 +45,7 @@ summary: ## print the headline numbers of the last run
 	@echo; echo "== Summary"; cat reports/summary.txt
 	@echo; echo "Open reports/index.html for the whole run; dvc metrics show and dvc plots show give the rest."
 
-tiny: install mend ## the same road at its smallest size, as an experiment
+tiny: install repair ## the same pipeline at its smallest size, as an experiment
 	@echo "== Pipeline at its smallest size"
 	@dvc exp run --name tiny-$$(date +%s) $$(cat profiles/tiny)
 

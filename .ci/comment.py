@@ -1,29 +1,35 @@
-"""Print what a pull request changes in the pipeline, as Markdown: python .ci/comment.py BASE
+"""Print what a pull request changes in the pipeline, as Markdown.
 
-Three tables against the commit BASE: stages that are stale (`dvc status`), parameters (`dvc params diff`) and metrics
-(`dvc metrics diff`). A checkout in CI has no data, so data that is not there is no change.
+Three tables: stages that are stale by dvc.lock as it is here, whoever made them so (`dvc status`); and parameters (`dvc
+params diff`) and metrics (`dvc metrics diff`) that differ from the commit BASE. A checkout in CI has no data, so data
+that is not there is not a change.
 """
 
+import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-MOST = 100  # rows of a table: a comment on GitHub has at most 65,536 letters
+# A comment on GitHub has at most 65,536 letters.
+MOST = 40  # rows of a table
+NAMED = 8  # names in a cell
+LONGEST = 60  # letters of a value
 MISSING = {"deleted", "not in cache"}
 PAGE = """\
 ### What this changes in the pipeline
 
-**Stages that have to run again** (`dvc status`; those after them follow where outputs change)
+**Stages that have to run again**, by `dvc.lock` of this branch: also those that were stale before (`dvc status`; those
+after them follow where outputs change)
 
 {status}
 
-**Parameters** (`dvc params diff`)
+**Parameters** that differ from the base (`dvc params diff`)
 
 {params}
 
-**Metrics** (`dvc metrics diff`)
+**Metrics** that differ from the base (`dvc metrics diff`)
 
 {metrics}
 """
@@ -32,11 +38,12 @@ PAGE = """\
 def page(base: str) -> str:
     """The comment on the working tree against the commit `base`."""
     status = stale(json.loads(dvc("status", "--json")))
-    rows = [f"| `{stage}` | {', '.join(f'`{name}`' for name in changed)} |" for stage, changed in status.items()]
     return PAGE.format(
-        status=_table(["| stage | changed |", "|---|---|", *rows]),
-        params=_table(dvc("params", "diff", "--md", base).splitlines()),
-        metrics=_table(dvc("metrics", "diff", "--md", base).splitlines()),
+        status=table(("stage", "changed"), [(_code(stage), _list(names)) for stage, names in status.items()]),
+        params=table(("file", "parameter", "before", "now"), _differences("params", base, ("old", "new"))),
+        metrics=table(
+            ("file", "metric", "before", "now", "change"), _differences("metrics", base, ("old", "new", "diff"))
+        ),
     )
 
 
@@ -70,14 +77,41 @@ def dvc(*words: str) -> str:
     return done.stdout
 
 
-def _table(lines: list[str]) -> str:
-    """A Markdown table of at most MOST rows; a word where it is empty."""
-    head, rows = lines[:2], [line for line in lines[2:] if line.strip()]
+def _differences(what: str, base: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """Rows of `dvc params diff` or `dvc metrics diff`, sorted: file, name, and the values in `columns`."""
+    return [
+        (_code(file), _code(name), *(_value(values.get(column)) for column in columns))
+        for file, names in sorted(json.loads(dvc(what, "diff", "--json", base)).items())
+        for name, values in sorted(names.items())
+    ]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of at most MOST rows; a word where there are none."""
     if not rows:
         return "None."
+    lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows[:MOST])]
     more = [f"\n... and {len(rows) - MOST} more."] if len(rows) > MOST else []
-    return "\n".join([*head, *rows[:MOST], *more])
+    return "\n".join([*lines, *more])
+
+
+def _list(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - NAMED} more"] if len(names) > NAMED else []
+    return ", ".join([*map(_code, names[:NAMED]), *more])
+
+
+def _value(value: Any) -> str:
+    """A value in a cell; one that is not there, which DVC leaves out or gives as null, is `-`."""
+    return _code("-" if value is None else value)
+
+
+def _code(value: Any) -> str:
+    """A value as code in a cell of a table, on one line: nothing in it is Markdown, an end of the cell or a mention."""
+    text = " ".join(str(value).replace("`", "'").split()) or " "
+    return f"`{text if len(text) <= LONGEST else text[: LONGEST - 3] + '...'}`".replace("|", "\\|")
 
 
 if __name__ == "__main__":
-    print(page(sys.argv[1]))
+    parser = argparse.ArgumentParser(prog="python .ci/comment.py", description=__doc__.splitlines()[0])
+    parser.add_argument("base", metavar="BASE", help="the commit to compare with, as main")
+    print(page(parser.parse_args().base))

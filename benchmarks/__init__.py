@@ -1,4 +1,5 @@
-"""Speed and quality against a peer, a limit or a bar of the same run; each module prints JSON objects, one a line."""
+"""Speed and quality against a peer or a limit measured in the same run, or against a threshold. Each module prints JSON
+objects, one per line."""
 
 import json
 import time
@@ -17,16 +18,24 @@ def seconds(task: Callable[[], object], rounds: int = 3) -> float:
 
 
 def report(
-    name: str, ours: float, theirs: float | None, bar: float, note: str, *, unit: str = "s", at_least: bool = False
+    name: str,
+    ours: float,
+    theirs: float | None,
+    threshold: float,
+    note: str,
+    *,
+    unit: str = "s",
+    at_least: bool = False,
 ) -> None:
-    """Print `ours`, `theirs` (the peer or limit) and their ratio, and whether the ratio stays below `bar`.
+    """Print `ours`, `theirs` (the peer or limit) and their ratio, and whether the ratio is at most `threshold`, which
+    is printed as `bar`.
 
-    Without `theirs` it is `ours` itself that is held against the bar; `at_least` turns the bar into a floor.
+    Without `theirs`, `ours` itself is compared with the threshold. With `at_least` it has to reach the threshold.
     """
     ratio = None if theirs is None else ours / theirs
     measured = ours if ratio is None else ratio
-    row = {"name": name, "ours": _short(ours), "theirs": _short(theirs), "ratio": _short(ratio), "bar": bar}
-    holds = measured >= bar if at_least else measured <= bar
+    row = {"name": name, "ours": _short(ours), "theirs": _short(theirs), "ratio": _short(ratio), "bar": threshold}
+    holds = measured >= threshold if at_least else measured <= threshold
     print(json.dumps({**row, "holds": bool(holds), "unit": unit, "note": note}), flush=True)
 
 

@@ -1,6 +1,6 @@
-"""Five trainings each of the demo's model and of what it is compared with: what fine-tuning, sources and masks add.
+"""What fine-tuning, each source and masking add: five trainings of the demo's model and of each variant.
 
-It takes most of an hour on two cores and is no part of `make bench`: run `dvc repro` first, then this.
+It takes most of an hour on two cores and is not part of `make bench`: run `dvc repro` first, then this.
 """
 
 import json
@@ -15,6 +15,7 @@ from stages.common.data.references import ImageReader
 from stages.common.evalsets.protocol import Protocol, read_protocol
 from stages.common.models.clip import Clip, build, load
 from stages.common.models.embed import embed_classes, embed_images, embed_texts
+from stages.common.paths import DATASET_DIR, EMBEDDINGS_DIR
 from stages.common.stage.params import load_params
 from stages.demo.script import narration
 from stages.evaluation.linear_probe import linear_probe
@@ -25,7 +26,6 @@ from stages.quiltnet.train import Places, train
 
 SEEDS = range(5)
 T = 2.776  # Student's t for an interval of 95 % from five values
-EMBEDDINGS, DATASET = Path("data/embeddings"), Path("data/dataset")
 WHERE = {  # evalset and prompt of the tissue that one source alone shows
     "atrophic_glands": ("sicapv2", "atrophic dense glands"),
     "cartilage": ("skin_cancer", "chondral tissue"),
@@ -41,7 +41,7 @@ def trained(seed: int, **changes: Any) -> Clip:
         home = Path(name)
         files = [home / part for part in ("model", "state", "m.json", "curve.csv", "live/quiltnet")]
         quiet = params.model_copy(update={"log_steps": 10**6, **changes})
-        train(quiet, Places(DATASET, *files), DistributedContext(0, 1, "cpu"), seed)
+        train(quiet, Places(DATASET_DIR, *files), DistributedContext(0, 1, "cpu"), seed)
         return load(home / "model")
 
 
@@ -75,10 +75,10 @@ def _pairs(clip: Clip, jobs: int) -> Any:
     import pandas as pd
 
     for name, read in (("held_out", ImageReader().read), ("arch", ImageReader().read)):
-        table = pd.read_parquet(EMBEDDINGS / "sets" / f"{name}.parquet")
+        table = pd.read_parquet(EMBEDDINGS_DIR / "sets" / f"{name}.parquet")
         image = embed_images(clip, table.path.unique().tolist(), read, 64, "cpu", jobs)
         text = embed_texts(clip, sorted(table.text.unique()), 64, "cpu")
-        yield image, text, paired(EMBEDDINGS, "start", name).matches
+        yield image, text, paired(EMBEDDINGS_DIR, "start", name).matches
 
 
 def interval(rows: list[dict[str, float]], name: str) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""Term correction and entity linking: quality on speech of unseen seeds and on mishearings kept aside, and speed."""
+"""Term correction and entity linking: quality on speech from unseen seeds and on held-out mishearings, and speed."""
 
 import os
 import tempfile

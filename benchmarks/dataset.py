@@ -63,7 +63,7 @@ def world(count: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
                     "pair_id": source + "_" + pd.Series(range(rows)).astype(str).str.zfill(8),
                     "source": source,
                     "group": source + "_" + pd.Series(image // IMAGES_PER_GROUP[source]).astype(str),
-                    "image": "data/" + source + ".tar#" + name + ".jpg",
+                    "image": source + ".tar#" + name + ".jpg",
                     "text": text,
                     "width": 800.0,
                     "height": 600.0,

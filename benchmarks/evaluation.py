@@ -22,6 +22,7 @@ from stages.common.evalsets.protocol import Evalset, Protocol, load_protocol
 from stages.common.models.clip import Clip
 from stages.common.models.clip import load as load_clip
 from stages.common.models.embed import embed_classes, embed_images, embed_texts
+from stages.common.paths import QUILTNET_DIR
 from stages.common.stage.params import load_params
 from stages.demo.script import drawn, narration
 from stages.demo.tissue import paint
@@ -33,7 +34,6 @@ from stages.evaluation.zero_shot import classify, zero_shot
 IMAGES, CLASSES, SIDE = 5000, 8, 224
 HELD_OUT = 13559  # pairs of the paper's hold-out
 RECALL_AT = (1, 50, 200)
-MODEL = Path("models/quiltnet")
 BATCH = 64
 
 
@@ -145,7 +145,7 @@ def _without_gpu(torch: Any) -> Any:
 
 def compare(scratch: Path) -> None:
     """The same numbers, and the time for them."""
-    clip = load_clip(MODEL)
+    clip = load_clip(QUILTNET_DIR)
     table = folder(scratch / "images")
     names = drawn()[:CLASSES]
     words = {str(number): narration()["tissues"][name]["name"] for number, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""The frame filter on frames of videos of unseen seeds, and on each real slide when it was not learned from."""
+"""The frame filter on frames of videos from unseen seeds, and on each real slide when it is left out of training."""
 
 import tempfile
 from pathlib import Path

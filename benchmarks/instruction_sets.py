@@ -1,9 +1,9 @@
-"""Pieces of the demo's data stages under other processor instructions: are the results the same?
+"""Parts of the demo's data stages under other processor instructions: are the results the same?
 
-What stages use is compared with what the libraries would choose for this processor, AVX-512 where it has that. What has
-no switch needs an emulator of another processor, which takes minutes:
+The instructions that stages use are compared with those that the libraries would choose on this processor, such as
+AVX-512. Libraries without such a setting need an emulator of another processor, which takes minutes:
 
-    python -m benchmarks.instruction_sets "qemu-x86_64 -cpu EPYC-Milan" speech film
+    python -m benchmarks.instruction_sets "qemu-x86_64 -cpu EPYC-Milan" speech video
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def speech() -> bytes:
     return speak(SENTENCE, seed=0, speed=1.0).samples.tobytes()
 
 
-def film() -> bytes:
+def video() -> bytes:
     """The shortest of the demo's videos, cut to its first second."""
     from stages.demo import script
     from stages.demo.render import shoot
@@ -41,8 +41,8 @@ def film() -> bytes:
     plan.shots = [script.Shot("hold", 0.0, 1.0, plan.shots[0].view)]
     plan.lines = [replace(plan.lines[0], start=0.0)]
     with tempfile.TemporaryDirectory() as folder:
-        shoot(plan, Path(folder) / "film.mp4")
-        return (Path(folder) / "film.mp4").read_bytes()
+        shoot(plan, Path(folder) / "video.mp4")
+        return (Path(folder) / "video.mp4").read_bytes()
 
 
 def features() -> bytes:
@@ -83,7 +83,7 @@ def words() -> bytes:
     return json.dumps(recogniser.transcribe(recogniser.load(params, "cpu", 1), [heard], params, "cpu")).encode()
 
 
-PIECES: dict[str, Callable[[], bytes]] = {piece.__name__: piece for piece in (speech, film, features, fit, words)}
+PIECES: dict[str, Callable[[], bytes]] = {piece.__name__: piece for piece in (speech, video, features, fit, words)}
 # What is the same only because every stage sets the variables of stages.common.stage.instructions.
 SET = ("fit",)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import report, seconds
-from benchmarks.lectures import as_served, frame_filter, long_film
+from benchmarks.lectures import as_served, frame_filter, long_video
 from stages.common.frame_filter.classifier import load_filter
 from stages.common.incremental.runner import Item
 from stages.common.stage.params import load_params
@@ -37,7 +37,7 @@ def decode(path: Path, threads: str = "SLICE") -> None:
 
 
 def stages(path: Path, out: Path, model: Path) -> None:
-    """The two stages' work on one video: cuts, holds, screening, clean images, cursor, boxes, files."""
+    """The two stages' work on one video: cuts, holds, pre-screening, clean images, cursor, boxes, files."""
     keyframes(Item("v", "", {"path": str(path)}), out, load_params("keyframes")[0], model, 1, "cpu")
     rois(Item("v", "", {"keyframes": str(out / "v.tar"), "holds": str(out / "v.parquet")}), out, load_params("rois")[0])
 
@@ -80,17 +80,17 @@ def one_hold(folder: Path) -> Path:
 
 
 def ours(path: Path, params: Params) -> list[NDArray[np.uint8]]:
-    """The same by this repository, cuts, cursor and screening left out: holds and their clean images."""
+    """The same by this repository, cuts, cursor and pre-screening left out: holds and their clean images."""
     finder: HoldFinder[Any] = HoldFinder(
         params.min_hold_s, params.max_shift * SMALL, params.changed_block_fraction, params.median_frames
     )
-    film = VideoReader(path, 2)
+    video = VideoReader(path, 2)
     holds: list[Hold[Any]] = []
-    for frame in prefetch(film, film.ahead):
-        if frame.number % round(film.fps / params.sample_fps) == 0:
+    for frame in prefetch(video, video.ahead):
+        if frame.number % round(video.fps / params.sample_fps) == 0:
             grey = frame.grey(SMALL)
             holds += finder.feed(frame.time, grey, finder.shift(grey), frame.picture)
-    return [clean_image(hold.samples) for hold in (*holds, *finder.finish(film.end))]
+    return [clean_image(hold.samples) for hold in (*holds, *finder.finish(video.end))]
 
 
 def against_published(folder: Path) -> None:
@@ -133,25 +133,25 @@ def measure(folder: Path) -> None:
     """Print every figure."""
     model = frame_filter()
     load_filter(model).predict([np.zeros((64, 64, 3), np.uint8)])
-    film = long_film(folder, 120)
-    stages(film, folder, model)  # libraries are imported now
+    video = long_video(folder, 120)
+    stages(video, folder, model)  # libraries are imported now
     both, plain, threaded = (
         seconds(task)
-        for task in (lambda: stages(film, folder, model), lambda: decode(film), lambda: decode(film, "AUTO"))
+        for task in (lambda: stages(video, folder, model), lambda: decode(video), lambda: decode(video, "AUTO"))
     )
     report("keyframes and rois, decode", both, plain, 2.0, "120 s at 720p against PyAV decoding it once")
     report("keyframes and rois, threaded decode", both, threaded, 2.0, "the same against PyAV with frame threads")
     from scenedetect import AdaptiveDetector, detect
 
-    theirs = seconds(lambda: detect(str(film), AdaptiveDetector()))
+    theirs = seconds(lambda: detect(str(video), AdaptiveDetector()))
     report("keyframes and rois, AdaptiveDetector", both, theirs, 1.0, "the same file; PySceneDetect finds cuts alone")
     against_published(folder)
-    command = [sys.executable, "-m", "benchmarks.keyframes", "peak", str(long_film(folder, 600, 1080)), str(model)]
+    command = [sys.executable, "-m", "benchmarks.keyframes", "peak", str(long_video(folder, 600, 1080)), str(model)]
     peak = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
     report("peak memory", peak, None, 1024, "10 minutes at 1080p, above libraries and model", unit="MiB")
     minutes = {}
     for length in (5, 60):
-        path = long_film(folder, 60 * length)
+        path = long_video(folder, 60 * length)
         start = time.perf_counter()
         stages(path, folder, model)
         minutes[length] = (time.perf_counter() - start) / length

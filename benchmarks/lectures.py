@@ -1,4 +1,4 @@
-"""Lectures of unseen seeds, recorded well and badly, with what is true of them."""
+"""Lectures from unseen seeds, recorded well and badly, with their gold labels."""
 
 import subprocess
 import tempfile
@@ -10,8 +10,9 @@ from typing import Any
 import imageio_ffmpeg
 from joblib import Parallel, delayed
 
-from stages.common.frame_filter.classifier import SPEC
+from stages.common.paths import FRAME_FILTER_DIR
 from stages.common.stage.params import load_params
+from stages.common.tables.frame_filter import FILTER_SPEC
 from stages.demo.frames import make_frames
 from stages.demo.render import Recording, shoot
 from stages.demo.script import Script, cast, write
@@ -27,7 +28,6 @@ TAKES = {
     "variable rate": Recording(crf=28, preset="veryfast", rate=Fraction(30), variable=True, cursor="cross"),
     "all of it": Recording(crf=35, preset="veryfast", rate=NTSC, shake=1.0, flicker=0.04, variable=True, cursor="spot"),
 }
-MODEL = Path("models/frame_filter")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _record(folder: Path, condition: str, row: tuple[str, str, list[str], str], 
     return Lecture(condition, script, label_of(script, ""), path)
 
 
-def long_film(folder: Path, seconds: int, height: int = 720) -> Path:
+def long_video(folder: Path, seconds: int, height: int = 720) -> Path:
     """A pan-and-hold lecture of this length in H.264 as sites serve it: 30 frames a second, medium preset, crf 23."""
     tissues = ["colon_mucosa", "colorectal_cancer", "lung_adenocarcinoma", "lymphocytes", "naevus"]
     script = write("bench", "Gastrointestinal", tissues, "", seed=7, holds=3)
@@ -73,7 +73,7 @@ def long_film(folder: Path, seconds: int, height: int = 720) -> Path:
 
 
 def as_served(source: Path, target: Path, height: int = 720) -> None:
-    """Encode a film as sites do: H.264, medium preset, crf 23."""
+    """Encode a video as sites do: H.264, medium preset, crf 23."""
     encode = ["-vf", f"scale=-2:{height}", "-c:v", "libx264", "-preset", "medium", "-crf", "23", "-an"]
     ffmpeg("-i", source, *encode, target)
 
@@ -86,8 +86,8 @@ def ffmpeg(*arguments: object) -> None:
 
 def frame_filter() -> Path:
     """The fitted filter: the repository's, or, where none was fitted yet, one fitted now on the demo's frames."""
-    if (MODEL / SPEC).exists():
-        return MODEL
+    if (FRAME_FILTER_DIR / FILTER_SPEC.path.name).exists():
+        return FRAME_FILTER_DIR
     from stages.frame_filter.fit import fit
 
     folder = Path(tempfile.mkdtemp())

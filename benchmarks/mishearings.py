@@ -1,8 +1,8 @@
-"""Collect what Whisper makes of histology: sentences spoken at several speeds and pitches, and what was heard.
+"""Collect Whisper's mishearings of histology: sentences spoken at several speeds and pitches, and what it recognised.
 
-Writes benchmarks/mishearings.csv (said, heard, speed, pitch, split) anew when called; a third of the sentences is kept
-aside as split `test`, the corrector was worked on with the others. The package's voice is one; its pitch is moved by
-resampling, which also moves the formants, so that it sounds like other speakers.
+Writes benchmarks/mishearings.csv (said, heard, speed, pitch, split). A third of the sentences is held out as split
+`test`; the corrector was developed on the others. The package has one voice; its pitch is changed by resampling, which
+also moves the formants, so that it sounds like other speakers.
 """
 
 from pathlib import Path

@@ -30,12 +30,12 @@ def scores(rule: str) -> dict[str, Any]:
 if __name__ == "__main__":
     ours, paper = scores("words"), scores("paper")
     note = f"demo figures, seed {load_params('demo')[0].seed}; the paper's rule on the same data: "
-    for name, bar in (("precision", 0.9), ("recall", 0.85)):
+    for name, threshold in (("precision", 0.9), ("recall", 0.85)):
         report(
             f"pairs, {name}",
             ours[name],
             None,
-            bar,
+            threshold,
             f"{note}{paper[name]:.3f} of {paper['pairs']} pairs",
             unit="",
             at_least=True,

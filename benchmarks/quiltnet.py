@@ -18,6 +18,7 @@ from benchmarks import report
 from stages.common.data.files import jpeg, read_yaml
 from stages.common.data.tars import write_tar
 from stages.common.models.clip import build, save
+from stages.common.paths import DATASET_DIR, TIMINGS_DIR
 from stages.common.stage.params import load_params
 from stages.demo.script import caption, drawn
 from stages.demo.tissue import paint
@@ -68,14 +69,14 @@ def ours(folder: Path, setup: Setup) -> dict[str, float]:
     tree["quiltnet"] |= {"precision": setup.precision, "crop_scale": 0.9, "color_jitter": 0.0}
     (folder / "params.yaml").write_text(json.dumps(tree))
     out = _run(folder, "", "stages.quiltnet")
-    times = json.loads((folder / "reports/timings/quiltnet.json").read_text())
+    times = json.loads((folder / TIMINGS_DIR / "quiltnet.json").read_text())
     rate, waited = times["items"] / times["stepping"], times["waited"] / times["stepping"]
     return {"rate": rate, "waited": waited, "memory": _peak(out)}
 
 
 def theirs(folder: Path, setup: Setup) -> dict[str, float]:
     """The same of open_clip's main: its own seconds a batch, and the peak memory of its process."""
-    pattern = f"{folder}/data/dataset/train-{{000000..{setup.shards - 1:06d}}}.tar"
+    pattern = f"{folder / DATASET_DIR}/train-{{000000..{setup.shards - 1:06d}}}.tar"
     flags: dict[str, object] = {
         "model": setup.model,
         "device": setup.device,
@@ -122,7 +123,7 @@ def _peak(out: str) -> float:
 def both(setup: Setup) -> tuple[dict[str, float], dict[str, float]]:
     """Ours and theirs, on fresh shards."""
     with tempfile.TemporaryDirectory() as name:
-        write_shards(Path(name) / "data" / "dataset", setup)
+        write_shards(Path(name) / DATASET_DIR, setup)
         other = theirs(Path(name), setup)
         return ours(Path(name), setup), other
 

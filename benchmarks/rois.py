@@ -1,4 +1,4 @@
-"""What keyframes and rois find in lectures of unseen seeds, recorded well and badly, against what was filmed."""
+"""What keyframes and rois find in lectures from unseen seeds, recorded well and badly, against their scripts."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from PIL import Image
 
 from benchmarks import report
 from benchmarks.lectures import TAKES, Lecture, frame_filter, record_all
-from stages.audit.gold import Video
+from stages.audit.gold import GoldVideo
 from stages.audit.timeline import CUT_FRAMES, f1, gold_holds, iou, matched, overlap
 from stages.common.data.tars import read_tar
 from stages.common.incremental.runner import Item
@@ -54,7 +54,7 @@ def score(lecture: Lecture, model: Path, folder: Path, tally: Tally) -> None:
     keyframes(Item("v", "", {"path": str(lecture.path)}), seen, params, model, 1, "cpu")
     rois(Item("v", "", {"keyframes": str(seen / "v.tar")}), pointed, load_params("rois")[0])
     holds, images = pd.read_parquet(seen / "v.parquet"), read_tar(seen / "v.tar")
-    shots = Video.model_validate_json(json.dumps(lecture.label)).shots or []
+    shots = GoldVideo.model_validate_json(json.dumps(lecture.label)).shots or []
     gold = [(shot.start, shot.end) for shot in gold_holds(shots, params.min_hold_s)]
     pairs = matched(list(zip(holds.start_s, holds.end_s, strict=True)), gold, TOLERANCE_S)
     tally.holds += len(pairs), len(holds), len(gold)

@@ -159,7 +159,7 @@ def articles() -> None:
     note = (
         f"{same} of {total} figures of {len(paths)} articles have pubmed-parser's caption letter by letter, {more} all "
     )
-    note += "of its letters in order and more: what stands in markup within markup, which it leaves out"
+    note += "of its letters in order and more: the text in nested markup, which it leaves out"
     report("figures of articles", more / total, None, 1, note, unit="share", at_least=True)
 
 

@@ -1,4 +1,4 @@
-"""Timed words of one lecture: against real time, and against faster-whisper's own batched pipeline; loads left out."""
+"""Timed words of one lecture: against real time, and against faster-whisper's batched pipeline, loading left out."""
 
 import tempfile
 from pathlib import Path

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 from dvc.lock import make_lock
 
-mend = runpy.run_path(str(ROOT / ".ci/mend.py"))["mend"]
+unlock = runpy.run_path(str(ROOT / ".ci/unlock.py"))["unlock"]
 GIT = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
 
 
@@ -44,22 +44,22 @@ def test_an_unreadable_lock_goes_and_dvc_runs_again(tmp_path, left):
     lock = tmp_path / ".dvc/tmp/rwlock"
     lock.write_text(left)
     assert dvc(check=False).returncode != 0
-    done = call(sys.executable, str(ROOT / ".ci/mend.py"), cwd=tmp_path)
+    done = call(sys.executable, str(ROOT / ".ci/unlock.py"), cwd=tmp_path)
     assert "rwlock" in done.stdout
     dvc(check=True)
     assert (tmp_path / "out").exists()
-    assert not mend(lock.parent), "what DVC can read stays"
+    assert not unlock(lock.parent), "what DVC can read stays"
     assert lock.exists()
 
 
 def test_a_lock_that_is_being_written_stays(tmp_path: Path):
     (tmp_path / "rwlock").touch()
     with make_lock(str(tmp_path / "rwlock.lock")):
-        assert not mend(tmp_path)
-    assert mend(tmp_path)
+        assert not unlock(tmp_path)
+    assert unlock(tmp_path)
 
 
-def test_make_mends_before_it_runs_dvc():
+def test_make_repairs_before_it_runs_dvc():
     for target in ("demo", "tiny"):
         steps = call("make", "-n", target, cwd=ROOT).stdout
-        assert steps.index(".ci/mend.py") < steps.index("== Pipeline")
+        assert steps.index(".ci/unlock.py") < steps.index("== Pipeline")

@@ -48,7 +48,7 @@ def test_own_videos_end_in_a_report_that_says_nothing_of_a_demo(finished, tmp_pa
     assert own.metrics("audit")["gold"] == {"videos": 1, "of": len(OWN)}
     assert own.metrics("audit")["sub_pathology"]["videos"] == 1
     assert (pd.read_csv(sample).verdict == "right").all()
-    own.ran("dvc", "exp", "run", "-S", "audit.sample=5")  # which brings outputs back to what was committed
+    own.ran("dvc", "exp", "run", "-S", "audit.sample=5", "audit")  # which brings outputs back to what was committed
     assert (pd.read_csv(sample).verdict == "right").sum() == len(table)
 
 

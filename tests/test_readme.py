@@ -14,7 +14,7 @@ COMMANDS = list(
         line.removeprefix("$ ").split("  #")[0].strip()
         for document in DOCUMENTS
         for params in re.findall(r"```console\n(.*?)```", document.read_text(), re.S)
-        for line in params.splitlines()
+        for line in re.sub(r"\\\n\s*", "", params).splitlines()
     )
 )
 EXPERIMENTS = [command for command in COMMANDS if "dvc exp run" in command]

@@ -9,15 +9,13 @@ from stages.common.paths import (
     FRAME_FILTER_DIR,
     KEYFRAMES_DIR,
     LEXICON_DIR,
-    MEDIA_DIR,
-    REPORTS_DIR,
+    REVIEW_FILE,
     ROIS_DIR,
+    VIDEOS_DIR,
     metrics_file,
 )
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
-
-SAMPLE_CSV = REPORTS_DIR / "audit" / "sample.csv"
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
@@ -31,7 +29,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     kept = dataset[dataset.split != ""]
     sample = kept.sample(min(params.sample, len(kept)), random_state=base.seed).sort_values("pair_id")
     columns = ["pair_id", "source", "image", "text", "box", "sub_pathology", "magnification", "confidence"]
-    rows = write_to_fill_in(SAMPLE_CSV, sample[columns], "pair_id")
+    rows = write_to_fill_in(REVIEW_FILE, sample[columns], "pair_id")
     write_json(metrics_file("audit"), metrics | {"sample": len(sample)})
     gold = metrics["gold"]
     return {"items": len(sample), "rows": len(rows), "with gold labels": f"{gold['videos']} of {gold['of']} videos"}
@@ -73,6 +71,7 @@ def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
         for name in names["keyframes"]
     }
     videos = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id")
+    media = {name: VIDEOS_DIR / file for name, file in videos.file.items()}
     boxes = {name: BOXES.read(BOXES.at(id=name)) for name in names["rois"]}
     transcripts = {name: TRANSCRIPT.read(TRANSCRIPT.at(id=name)) for name in names["captions"]}
     captions = {name: CAPTIONS.read(CAPTIONS.at(id=name)) for name in names["captions"]}
@@ -86,7 +85,7 @@ def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
         **roi_metrics(gold, boxes, params.min_iou),
         **pair_metrics(gold, pairs, holds),
         **copy_metrics(read_exports(folder), dataset),
-        **frame_metrics(gold, MEDIA_DIR, FRAME_FILTER_DIR, base.jobs, base.seed, device),
+        **frame_metrics(gold, media, FRAME_FILTER_DIR, base.jobs, base.seed, device),
     }
 
 

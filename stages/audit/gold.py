@@ -33,7 +33,7 @@ class Span(Label):
         return self
 
 
-class Shot(Span):
+class GoldShot(Span):
     """What the camera shows. `kind` is hold where it rests; magnification 0, 1, 2: up to 10x, up to 20x, above."""
 
     kind: Literal["hold", "move", "title", "head"]
@@ -42,7 +42,7 @@ class Shot(Span):
     magnification: Literal[0, 1, 2] | None = None
 
 
-class Sentence(Span):
+class GoldSentence(Span):
     """A spoken sentence; `tissue` is what it is about, "" for none; `words` are (word, start, end)."""
 
     text: str
@@ -51,23 +51,23 @@ class Sentence(Span):
     words: list[tuple[str, Seconds, Seconds]] = []
 
 
-class Gesture(Span):
+class GoldGesture(Span):
     """The cursor circles `box`: x0, y0, x1, y1 as shares of the picture."""
 
     box: Annotated[list[Share], Field(min_length=4, max_length=4)]
 
 
-class Video(Label):
-    """What is true of one video. `decoy` says why it should be thrown out, "" for a lecture to be kept."""
+class GoldVideo(Label):
+    """The labels of one video. `decoy` says why it should be rejected, "" for a lecture to be kept."""
 
     field: str | None = None
     decoy: str = ""
     sha256: str = ""
     duration_s: Seconds | None = None
     cuts: list[Seconds] | None = None
-    shots: list[Shot] | None = None
-    sentences: list[Sentence] | None = None
-    gestures: list[Gesture] | None = None
+    shots: list[GoldShot] | None = None
+    sentences: list[GoldSentence] | None = None
+    gestures: list[GoldGesture] | None = None
 
 
 class Export(Label):
@@ -79,9 +79,9 @@ class Export(Label):
     tissue: str = ""
 
 
-def read_videos(folder: Path) -> dict[str, Video]:
+def read_videos(folder: Path) -> dict[str, GoldVideo]:
     """Labels by video id from `folder`/videos.json, none where there is no file. Raises StageError for a wrong one."""
-    found: dict[str, Video] = _read(folder / "videos.json", dict[str, Video], {})
+    found: dict[str, GoldVideo] = _read(folder / "videos.json", dict[str, GoldVideo], {})
     return found
 
 

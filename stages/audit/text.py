@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from stages.audit.gold import Video
+from stages.audit.gold import GoldVideo
 from stages.common.tables.captions import Captions
 from stages.common.tables.transcripts import Transcript
 from stages.common.text.lexicon import Lexicon
@@ -40,7 +40,7 @@ def concepts(lexicon: Lexicon, text: str) -> Counter[str]:
 
 
 def text_metrics(
-    gold: dict[str, Video], transcripts: dict[str, Transcript], captions: dict[str, Captions], lexicon: Lexicon
+    gold: dict[str, GoldVideo], transcripts: dict[str, Transcript], captions: dict[str, Captions], lexicon: Lexicon
 ) -> dict[str, Any]:
     """Metrics asr, terms and corrections over the captioned videos whose words are labelled; none without any."""
     spoken = {name: gold[name].sentences for name in sorted(captions) if name in gold}
@@ -68,7 +68,7 @@ def text_metrics(
     }
 
 
-def field_metrics(gold: dict[str, Video], captions: dict[str, Captions]) -> dict[str, Any]:
+def field_metrics(gold: dict[str, GoldVideo], captions: dict[str, Captions]) -> dict[str, Any]:
     """Metric sub_pathology over the captioned videos whose field is labelled; none without any."""
     names = [name for name in sorted(captions) if name in gold and gold[name].field]
     right = sum(captions[name]["sub_pathology"][0]["field"] == gold[name].field for name in names)

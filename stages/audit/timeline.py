@@ -5,10 +5,10 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from stages.audit.gold import Sentence, Shot, Video
+from stages.audit.gold import GoldSentence, GoldShot, GoldVideo
 
 Span = tuple[float, float]
-Part = TypeVar("Part", Shot, Sentence)
+Part = TypeVar("Part", GoldShot, GoldSentence)
 
 CUT_FRAMES = 2  # frames by which a cut may be off
 
@@ -43,13 +43,13 @@ def iou(a: list[float], b: list[float]) -> float:
     return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
 
 
-def gold_holds(shots: list[Shot], min_hold_s: float) -> list[Shot]:
+def gold_holds(shots: list[GoldShot], min_hold_s: float) -> list[GoldShot]:
     """The shots of one video that keyframes should find: the camera rests, on histology, for long enough."""
     return [shot for shot in shots if shot.kind == "hold" and shot.histology and shot.end - shot.start >= min_hold_s]
 
 
 def hold_metrics(
-    gold: dict[str, Video], holds: dict[str, pd.DataFrame], min_hold_s: float, tolerance: float
+    gold: dict[str, GoldVideo], holds: dict[str, pd.DataFrame], min_hold_s: float, tolerance: float
 ) -> dict[str, Any]:
     """Metrics holds and magnification over all videos whose shots are labelled; none without any.
 
@@ -75,7 +75,7 @@ def hold_metrics(
     return metrics | ({"magnification": {"accuracy": sum(sizes) / len(sizes), "holds": len(sizes)}} if sizes else {})
 
 
-def cut_metrics(gold: dict[str, Video], cuts: dict[str, list[float]], fps: dict[str, float]) -> dict[str, Any]:
+def cut_metrics(gold: dict[str, GoldVideo], cuts: dict[str, list[float]], fps: dict[str, float]) -> dict[str, Any]:
     """Metric cuts over the videos that were scanned and kept and whose cuts are labelled, none without any; a cut is
     right within CUT_FRAMES frames."""
     labels = {name: label.cuts for name, label in gold.items() if name in cuts and label.cuts is not None}
@@ -87,7 +87,7 @@ def cut_metrics(gold: dict[str, Video], cuts: dict[str, list[float]], fps: dict[
     return {"cuts": f1(right, found, wanted) | {"videos": len(labels)}} if labels else {}
 
 
-def roi_metrics(gold: dict[str, Video], boxes: dict[str, pd.DataFrame], min_iou: float) -> dict[str, Any]:
+def roi_metrics(gold: dict[str, GoldVideo], boxes: dict[str, pd.DataFrame], min_iou: float) -> dict[str, Any]:
     """Metric rois over the videos whose gestures are labelled, none without any: the share of gestures that a box of
     the same moment covers, and the mean overlap of those."""
     labels = {name: label.gestures for name, label in gold.items() if name in boxes and label.gestures is not None}
@@ -113,7 +113,7 @@ def roi_metrics(gold: dict[str, Video], boxes: dict[str, pd.DataFrame], min_iou:
     }
 
 
-def pair_metrics(gold: dict[str, Video], pairs: pd.DataFrame, holds: dict[str, pd.DataFrame]) -> dict[str, Any]:
+def pair_metrics(gold: dict[str, GoldVideo], pairs: pd.DataFrame, holds: dict[str, pd.DataFrame]) -> dict[str, Any]:
     """Metric pairs over the videos whose shots and sentences are labelled, none without any.
 
     Precision: a pair is right when the sentence spoken at that time is about the tissue on screen during the hold;

@@ -8,7 +8,7 @@ from stages.captions.params import Params
 from stages.common.paths import CAPTIONS_DIR, KEYS_DIR, LEXICON_DIR, TRANSCRIPTS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
-from stages.common.tables.captions import Captions, Sentence
+from stages.common.tables.captions import Captions, CaptionSentence
 
 REPLIES = CAPTIONS_DIR / "replies"
 
@@ -75,7 +75,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     return {"items": done, "videos": len(items), "sentences": len(rows)}
 
 
-def _corrections(rows: list[Sentence], made: list[Captions]) -> dict[str, dict[str, int]]:
+def _corrections(rows: list[CaptionSentence], made: list[Captions]) -> dict[str, dict[str, int]]:
     """For each way of finding errors, how many corrections were proposed and how many the lexicon confirmed."""
     kept = Counter(fix["by"] for row in rows for fix in row["corrections"])
     proposed = kept.copy()

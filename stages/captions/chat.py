@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from stages.captions.params import Model
+from stages.captions.params import LanguageModel
 from stages.common.errors import Failed, StageError
 
 Reply = TypeVar("Reply", bound=BaseModel)
@@ -23,7 +23,7 @@ class Chat:
     `params.price`.
     """
 
-    def __init__(self, params: Model, replies: Path, budget: float) -> None:
+    def __init__(self, params: LanguageModel, replies: Path, budget: float) -> None:
         self.params = params
         self.budget = budget
         self._path = replies

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from stages.captions.candidates import similarity
 from stages.captions.chat import Chat
 from stages.captions.correct import Correction, Corrector, Repair, proposed_by
-from stages.captions.sort import fields
+from stages.captions.sort import fields, sub_pathology
 from stages.common.tables.captions import Kind, SubPathology
 
 BATCH = 20  # sentences in one question
@@ -126,9 +126,9 @@ class LlmEngine:
         return [kind if own else "other" for kind, own in zip(found, entities, strict=True)]
 
     def sub_pathology(self, title: str, text: str) -> list[SubPathology]:
-        """Return up to three fields with a probability each."""
+        """Return up to three fields with a probability each: the lexicon's where the model names none of ours."""
         guesses = self.chat.ask(NAME, {"title": title, "text": text}, Fields).fields
         known: list[SubPathology] = [
             {"field": guess.field, "probability": guess.probability} for guess in guesses if guess.field in fields()
         ]
-        return sorted(known, key=lambda guess: -guess["probability"])[:3]
+        return sorted(known, key=lambda guess: -guess["probability"])[:3] or sub_pathology(title, text)

@@ -8,7 +8,7 @@ from stages.common.stage.extensions import one_of
 from stages.common.stage.params import Operational, ParamsModel, Place
 
 
-class Model(ParamsModel):
+class LanguageModel(ParamsModel):
     """The language model of the engine `llm`, behind an OpenAI-compatible endpoint."""
 
     name: str
@@ -31,7 +31,7 @@ class Params(ParamsModel):
     min_anchored: float = Field(ge=0, le=1)
     common_words: int = Field(ge=0)
     cues: list[str]
-    llm: Model
+    llm: LanguageModel
 
     def results(self) -> dict[str, Any]:
         """Without the language model where none is asked."""

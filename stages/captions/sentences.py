@@ -11,7 +11,7 @@ PAUSE_S = 1.5  # a silence this long ends a sentence even where the recogniser s
 
 
 @dataclass(frozen=True)
-class Sentence:
+class TimedSentence:
     """A spoken sentence; `times` has the start and end of each word, in seconds."""
 
     text: str
@@ -25,7 +25,7 @@ def _splitter(nltk_data: str) -> Any:
     return nltk_with(nltk_data).tokenize.PunktTokenizer("english")
 
 
-def sentences(words: list[Word], nltk_data: str) -> list[Sentence]:
+def sentences(words: list[Word], nltk_data: str) -> list[TimedSentence]:
     """Return the sentences of `words` ({word, start, end}, in time order), split by NLTK's Punkt and by long pauses."""
     found = []
     for run in _runs(words):
@@ -34,7 +34,7 @@ def sentences(words: list[Word], nltk_data: str) -> list[Sentence]:
             count = len(text.split())
             part = run[begin : begin + count]
             found.append(
-                Sentence(text, part[0]["start"], part[-1]["end"], [(word["start"], word["end"]) for word in part])
+                TimedSentence(text, part[0]["start"], part[-1]["end"], [(word["start"], word["end"]) for word in part])
             )
             begin += count
     return found

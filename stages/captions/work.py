@@ -9,16 +9,13 @@ from stages.captions.correct import Corrector, Repair
 from stages.captions.engines import engine
 from stages.captions.params import Params
 from stages.captions.personal_data import personal_data
-from stages.captions.sentences import Sentence, sentences
-from stages.common.errors import StageError
+from stages.captions.sentences import TimedSentence, sentences
 from stages.common.incremental.runner import Item
-from stages.common.tables.captions import CAPTIONS, Captions, Kind
-from stages.common.tables.captions import Sentence as CaptionSentence
+from stages.common.tables.captions import CAPTIONS, Captions, CaptionSentence, Kind
 from stages.common.tables.transcripts import TRANSCRIPT
-from stages.common.text.lexicon import Entity, load_lexicon
+from stages.common.text.lexicon import EntityMention, load_lexicon
 
 OTHER: Kind = "other"
-KINDS = ("medical", "roi", OTHER)
 BEFORE = re.compile(
     r"\b(no|not|without|never|lacks?|lacking|absence of|absent|negative for|free of|devoid of|rather than|instead of"
     r"|rules? out|neither|nor|cannot (?:see|find)|do(?:n't| not| n't) (?:see|find|have))\b(?P<between>[^.;:!?]*)$"
@@ -51,8 +48,6 @@ def captions(item: Item, scratch: Path, params: Params, model: Path, replies: Pa
     repairs = caption_engine.correct([sentence.text for sentence in public])
     entities = [corrector.lexicon.entities(repair.text) for repair in repairs]
     kinds = caption_engine.kinds([repair.text for repair in repairs], entities)
-    if wrong := set(kinds) - set(KINDS):
-        raise StageError(f"captions.engine: {params.engine} gives the kind {wrong.pop()!r}, none of {', '.join(KINDS)}")
     records = [_record(*all_of) for all_of in zip(public, repairs, entities, kinds, strict=True)]
     records += [_withheld(sentence, found) for sentence, found in zip(spoken, private, strict=True) if found]
     records.sort(key=lambda record: (record["start"], record["end"]))
@@ -65,7 +60,7 @@ def captions(item: Item, scratch: Path, params: Params, model: Path, replies: Pa
     CAPTIONS.write(scratch / f"{item.id}.json", made)
 
 
-def _record(sentence: Sentence, repair: Repair, entities: list[Entity], kind: Kind) -> CaptionSentence:
+def _record(sentence: TimedSentence, repair: Repair, entities: list[EntityMention], kind: Kind) -> CaptionSentence:
     return {
         "start": sentence.start,
         "end": sentence.end,
@@ -82,7 +77,7 @@ def _record(sentence: Sentence, repair: Repair, entities: list[Entity], kind: Ki
     }
 
 
-def _withheld(sentence: Sentence, found: list[str]) -> CaptionSentence:
+def _withheld(sentence: TimedSentence, found: list[str]) -> CaptionSentence:
     """The record of a sentence with personal data: its times and the kinds of that data, without its words."""
     empty = replace(sentence, text="", times=[])
     record = _record(empty, Repair("", []), [], OTHER)
@@ -96,7 +91,7 @@ def _refused(repairs: list[Repair]) -> dict[str, int]:
     return {name: sum(repair.refused.get(name, 0) for repair in repairs) for name in names}
 
 
-def negated(text: str, entity: Entity) -> bool:
+def negated(text: str, entity: EntityMention) -> bool:
     """Whether `text` says that `entity`, found in it, is absent: by the words around it, as NegEx does (Chapman et al.
     2001)."""
     lower = text.lower()

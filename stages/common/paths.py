@@ -7,17 +7,18 @@ DATA_DIR, MODELS_DIR, REPORTS_DIR = Path("data"), Path("models"), Path("reports"
 VIDEOS_DIR = DATA_DIR / "videos"
 MEDIA_DIR = VIDEOS_DIR / "media"
 PRESCREENED_DIR = VIDEOS_DIR / "prescreened"
-LISTINGS_FILE = VIDEOS_DIR / "listings.json"
 KEYFRAMES_DIR = DATA_DIR / "keyframes"
 TRANSCRIPTS_DIR = DATA_DIR / "transcripts"
 ROIS_DIR = DATA_DIR / "rois"
 CAPTIONS_DIR = DATA_DIR / "captions"
 PAIRS_DIR = DATA_DIR / "pairs"
 SOURCES_DIR = DATA_DIR / "sources"
+MORE_SOURCES_DIR = SOURCES_DIR / "more"  # sources of the user's own
 FINGERPRINTS_DIR = DATA_DIR / "fingerprints"
 DATASET_DIR = DATA_DIR / "dataset"
 EMBEDDINGS_DIR = DATA_DIR / "embeddings"
 KEYS_DIR = DATA_DIR / "keys"  # of the items of incremental stages; DVC tracks a file for each folder of items
+CHECKED_FILE = DATA_DIR / "preflight" / "checked.json"
 
 FRAME_FILTER_DIR = MODELS_DIR / "frame_filter"
 LEXICON_DIR = MODELS_DIR / "lexicon"
@@ -25,6 +26,23 @@ QUILTNET_DIR = MODELS_DIR / "quiltnet"
 
 METRICS_DIR = REPORTS_DIR / "metrics"
 PLOTS_DIR = REPORTS_DIR / "plots"
+CHARTS_DIR = PLOTS_DIR / "charts"
+TRAINING_CURVE_FILE = PLOTS_DIR / "quiltnet.csv"
+SHEETS_DIR = REPORTS_DIR / "keyframes"
+EVALUATION_DIR = REPORTS_DIR / "evaluation"
+REVIEW_FILE = REPORTS_DIR / "audit" / "sample.csv"
+LIVE_DIR = REPORTS_DIR / "live" / "quiltnet"
+PAGE_FILE = REPORTS_DIR / "index.html"
+
+# Not outputs of dvc.yaml: the demo world has a dvc.yaml of its own, Git tracks NAMED_DIR, and nothing tracks the rest.
+DEMO_DIR = DATA_DIR / "demo"
+NAMED_DIR = DATA_DIR / "named"
+UNCERTAIN_DIR = DATA_DIR / "uncertain"
+DOWNLOADS_DIR = SOURCES_DIR / ".downloads"
+PARTIAL_DIR = VIDEOS_DIR / ".partial"
+TRAINING_STATE_DIR = MODELS_DIR / ".quiltnet"
+TIMINGS_DIR = REPORTS_DIR / "timings"
+LOGS_DIR = REPORTS_DIR / "logs"
 
 
 def metrics_file(stage: str) -> Path:

@@ -3,11 +3,10 @@
 `check` reads the finished dataset and says what is wrong with it.
 """
 
-from pathlib import Path
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.paths import DATASET_DIR, PAIRS_DIR, SOURCES_DIR, metrics_file
+from stages.common.paths import DATASET_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.dataset.params import Params
@@ -22,7 +21,6 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     from stages.common.stage.params import load_all_params
     from stages.common.tables.dataset import DATASET_TABLE
     from stages.common.tables.fingerprints import EVALSET_IMAGES, IMAGES, SIMILARITIES
-    from stages.common.tables.sources import DROPPED, SOURCE_PAIRS
     from stages.dataset.card import write_card, write_croissant
     from stages.dataset.check import check
     from stages.dataset.crops import verifier
@@ -31,14 +29,8 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
 
     if what == "check":
         return check(DATASET_DIR, metrics_file("dataset"))
-    tables = {name: SOURCE_PAIRS.read(_folder(name) / SOURCE_PAIRS.path.name) for name in params.sources}
-    for name, found in tables.items():
-        if name != "quilt" and found.empty and DROPPED.read(_folder(name) / DROPPED.path.name).empty:
-            parameter = f"sources.{_folder(name).relative_to(SOURCES_DIR).as_posix().replace('/', '.')}.folder"
-            raise StageError(
-                f"dataset.sources names {name}, but {parameter} holds nothing: fill it, or leave {name} out"
-            )
-    pairs = pd.concat(tables.values(), ignore_index=True)
+    tables = [_pairs_of(name) for name in params.sources]
+    pairs = pd.concat(tables, ignore_index=True)
     images, tests, fit = (table.read(table.at()) for table in (IMAGES, EVALSET_IMAGES, SIMILARITIES))
     pairs = pairs.merge(fit, on="pair_id", how="left")
     table = merge(pairs, images, tests, params, base.seed, verifier(base.jobs))
@@ -56,12 +48,22 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     return {"items": len(table), "pairs": metrics["pairs"], "images": metrics["images"]}
 
 
-def _folder(source: str) -> Path:
-    """Where the pairs of a source are. Raises StageError where there are none."""
-    places = (PAIRS_DIR,) if source == "quilt" else (SOURCES_DIR / source, SOURCES_DIR / "more" / source)
-    for place in places:
-        if (place / "pairs.parquet").exists():
-            return place
+def _pairs_of(source: str) -> Any:
+    """The pairs of a source. Raises StageError where no stage has made any, or where its folder holds nothing."""
+    from stages.common.tables.pairs import PAIR_TABLE
+    from stages.common.tables.sources import DROPPED, MORE_DROPPED, MORE_PAIRS, SOURCE_PAIRS
+
+    if source == "quilt" and PAIR_TABLE.at().exists():
+        return PAIR_TABLE.read(PAIR_TABLE.at())
+    for group, pairs, dropped in (("sources", SOURCE_PAIRS, DROPPED), ("sources.more", MORE_PAIRS, MORE_DROPPED)):
+        if pairs.at(name=source).exists():
+            found = pairs.read(pairs.at(name=source))
+            if found.empty and dropped.read(dropped.at(name=source)).empty:
+                raise StageError(
+                    f"dataset.sources names {source}, but {group}.{source}.folder holds nothing: "
+                    f"fill it, or leave {source} out"
+                )
+            return found
     raise StageError(f"dataset.sources names {source}, which no stage has made: run `dvc repro`, or leave {source} out")
 
 

@@ -1,4 +1,4 @@
-"""What describes the dataset: its card (README.md) and its Croissant metadata."""
+"""The dataset's card (README.md) and its Croissant metadata."""
 
 import json
 from collections import Counter
@@ -29,13 +29,13 @@ def write_card(folder: Path, table: pd.DataFrame, metrics: dict[str, Any], title
         metrics=metrics,
         columns=DATASET_TABLE.columns,
         tables={
-            "Source": _counts(kept.source),
-            "License": _counts(kept.license.replace("", "not stated")),
-            "Sub-pathology": _counts(kept.sub_pathology.replace("", "not stated")),
-            "Magnification class": _counts(
+            "Source": _most_frequent(kept.source),
+            "License": _most_frequent(kept.license.replace("", "not stated")),
+            "Sub-pathology": _most_frequent(kept.sub_pathology.replace("", "not stated")),
+            "Magnification class": _most_frequent(
                 kept.magnification.map(lambda level: f"{level:g}").replace("nan", "unknown")
             ),
-            "Dropped because": _counts(table["drop"][table["drop"] != ""]),
+            "Dropped because": _most_frequent(table["drop"][table["drop"] != ""]),
         },
         lengths={name: int(words.quantile(q)) if len(kept) else 0 for name, q in (("median", 0.5), ("95 %", 0.95))},
         entities=_entities(kept.entities),
@@ -43,7 +43,7 @@ def write_card(folder: Path, table: pd.DataFrame, metrics: dict[str, Any], title
     write_bytes(folder / "README.md", page.encode())
 
 
-def _counts(values: pd.Series) -> list[tuple[str, int]]:
+def _most_frequent(values: pd.Series) -> list[tuple[str, int]]:
     """The most frequent values, ties by name; licenses and the like come from outside and may not break a table."""
     counted = Counter(" ".join(str(value).replace("|", "/").split())[:80] for value in values)
     return sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST]

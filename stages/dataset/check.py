@@ -1,6 +1,5 @@
-"""Is the dataset whole? Every pair has its image, every image decodes, nothing is left over, the counts agree."""
+"""Check a dataset: every pair has its image, every image decodes, nothing is left over, the counts agree."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from stages.common.data.files import read_json
 from stages.common.data.pictures import decode
 from stages.common.data.tars import shard_samples
 from stages.common.errors import Rejected, StageError
-from stages.common.tables.dataset import DATASET_TABLE, SPLITS
+from stages.common.tables.dataset import DATASET_TABLE, SAMPLE, SPLITS
 
 MEMBERS = (".jpg", ".json", ".txt")
 SHOWN = 5  # problems that the message names
@@ -29,18 +28,18 @@ def check(folder: Path, metrics: Path) -> dict[str, Any]:
     shards = [path for split in SPLITS for path in sorted(folder.glob(f"{split}-*.tar"))]
     for path in tqdm(shards, desc="shards", unit="shard"):
         split = path.name.rsplit("-", 1)[0]
-        for key, members in _samples(path, problems):
+        for key, members in _readable_samples(path, problems):
             samples[split] += 1
             problems += [f"{path.name}: {key}{suffix} is missing" for suffix in MEMBERS if suffix not in members]
-            problems += _image(path, key, members.get(".jpg"))
-            for pair in json.loads(members.get(".json", b'{"pair_ids": []}'))["pair_ids"]:
+            problems += _undecodable(path, key, members.get(".jpg"))
+            for pair in _pairs_of(path, key, members.get(".json"), problems):
                 seen[pair] += 1
                 if split_of.get(pair, "") != split:
                     problems.append(f"{path.name}: {pair} is an orphan: pairs.parquet has it as {split_of.get(pair)!r}")
     kept = {pair for pair, split in split_of.items() if split}
     problems += [f"pairs.parquet: {pair} has no image in any shard" for pair in sorted(kept - seen.keys())]
     problems += [f"{pair} is in {count} samples" for pair, count in sorted(seen.items()) if count > 1]
-    problems += _counts(read_json(metrics), table, samples)
+    problems += _wrong_counts(read_json(metrics), table, samples)
     if problems:
         raise StageError(
             f"{len(problems)} problems in {folder}: {'; '.join(problems[:SHOWN])}: run `dvc repro --force dataset`"
@@ -48,7 +47,7 @@ def check(folder: Path, metrics: Path) -> dict[str, Any]:
     return {"items": sum(samples.values()), "pairs": len(kept), "shards": len(shards)}
 
 
-def _samples(path: Path, problems: list[str]) -> list[tuple[str, dict[str, bytes]]]:
+def _readable_samples(path: Path, problems: list[str]) -> list[tuple[str, dict[str, bytes]]]:
     try:
         samples = list(shard_samples(path, ("jpg", "json"), "it is written anew"))
     except (StageError, OSError) as error:
@@ -57,7 +56,15 @@ def _samples(path: Path, problems: list[str]) -> list[tuple[str, dict[str, bytes
     return [(key, {f".{suffix}": member.data for suffix, member in members.items()}) for key, members in samples]
 
 
-def _image(path: Path, key: str, data: bytes | None) -> list[str]:
+def _pairs_of(path: Path, key: str, record: bytes | None, problems: list[str]) -> list[str]:
+    try:
+        return SAMPLE.read_bytes(record, f"{path.name}#{key}.json")["pair_ids"] if record is not None else []
+    except StageError as error:
+        problems.append(str(error))
+        return []
+
+
+def _undecodable(path: Path, key: str, data: bytes | None) -> list[str]:
     try:
         decode(data or b"")
     except Rejected as why:
@@ -65,7 +72,7 @@ def _image(path: Path, key: str, data: bytes | None) -> list[str]:
     return []
 
 
-def _counts(metrics: dict[str, Any], table: pd.DataFrame, samples: Counter[str]) -> list[str]:
+def _wrong_counts(metrics: dict[str, Any], table: pd.DataFrame, samples: Counter[str]) -> list[str]:
     """Where the counts in the metrics differ from those of the files."""
     pairs = {split: int((table.split == split).sum()) for split in SPLITS}
     images = {split: samples[split] for split in SPLITS}

@@ -1,4 +1,4 @@
-"""One table out of many sources: deduplication, filters with their reasons, and the split of what stays."""
+"""Merge the sources into one table: filters with their reasons, deduplication, and the split."""
 
 import hashlib
 from collections.abc import Sequence
@@ -31,13 +31,16 @@ def merge(
     smaller pair_id; the pairs of the others point to it in duplicate_of. Groups that share copies fall into
     one split. text_group is the pair_id of the first text that says nearly the same.
     """
-    table = _ordered(pairs, params.sources).merge(images.drop(columns=["width", "height"]), on="image", how="left")
+    table = _by_preference(pairs, params.sources).merge(
+        images.drop(columns=["width", "height"]), on="image", how="left"
+    )
     table["drop"], table["duplicate_of"] = "", ""
-    for reason, rows in _faults(table, params).items():
+    faults = _faults(table, params)
+    for reason, rows in faults.items():
         _drop(table, rows, reason)
     for extension in params.filters:
         left = table[table["drop"] == ""]
-        table.loc[left.index, "drop"] = filter_reasons(left, extension)
+        table.loc[left.index, "drop"] = filter_reasons(left, extension, faults)
     alive = table[table["drop"] == ""].drop_duplicates("image")
     own = Fingerprints.of(alive)
     usable = tests[tests.error == ""].reset_index(drop=True)
@@ -57,7 +60,7 @@ def merge(
     return table[DATASET_TABLE.names].sort_values("pair_id", ignore_index=True)
 
 
-def _ordered(pairs: pd.DataFrame, sources: Sequence[str]) -> pd.DataFrame:
+def _by_preference(pairs: pd.DataFrame, sources: Sequence[str]) -> pd.DataFrame:
     """`pairs` in order of preference."""
     rank = pairs.source.map({name: number for number, name in enumerate(sources)})
     table = pairs.assign(rank=rank, area=-pairs.width * pairs.height)
@@ -85,7 +88,7 @@ def _drop(table: pd.DataFrame, rows: pd.Series | NDArray[np.bool_], reason: str)
 
 
 def _drop_copies(table: pd.DataFrame, alive: pd.DataFrame, found: pd.DataFrame) -> None:
-    """Keep one image of each set of copies; `alive` has one row an image, in order of preference."""
+    """Keep one image of each set of copies; `alive` has one row per image, in order of preference."""
     leaked = set(table.image[table["drop"].str.startswith("leak_")])
     images, ids = alive.image.to_numpy(object), alive.pair_id.to_numpy(object)
     kept_by: dict[int, tuple[int, str]] = {}

@@ -44,7 +44,7 @@ def hamming_pairs(left: Hashes, right: Hashes, bits: int) -> IndexPairs:
 
 
 def _bands(hashes: Hashes, count: int, width: int) -> Iterator[NDArray[np.uint32]]:
-    """One integer a row for each of `count` bands of `width` bits."""
+    """One integer per row for each of `count` bands of `width` bits."""
     weights = 1 << np.arange(width, dtype=np.uint32)
     for band in range(count):
         first, last = band * width, (band + 1) * width
@@ -60,7 +60,7 @@ def _sharing(
     In a `self_join` (left is right), a pair whose keys differ is found from one of its two sides only.
     """
     # Both sides are sorted by key, so memory is read nearly in sequence whichever bit is flipped.
-    (left_order, left_keys, left_word), (right_order, right_keys, right_word) = map(_ordered, (left, right))
+    (left_order, left_keys, left_word), (right_order, right_keys, right_word) = map(_by_key, (left, right))
     place = np.zeros((1 << width) + 1, np.int32)
     np.cumsum(np.bincount(right_keys, minlength=1 << width), out=place[1:])
     for flip in (0, *(1 << bit for bit in range(width))):
@@ -76,7 +76,7 @@ def _sharing(
             yield left_order[np.repeat(rows, size)[close]], right_order[at[close]]
 
 
-def _ordered(side: Side) -> tuple[Ints, NDArray[np.uint32], NDArray[np.uint64]]:
+def _by_key(side: Side) -> tuple[Ints, NDArray[np.uint32], NDArray[np.uint64]]:
     keys, word = side
     order = np.argsort(keys, kind="stable")
     return order, keys[order], word[order]

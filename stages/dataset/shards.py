@@ -1,11 +1,11 @@
-"""Webdataset shards: one sample an image, with all its texts."""
+"""Webdataset shards: one sample per image, with all its texts."""
 
 import functools
 import io
 import json
 import tarfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from PIL import Image
 
 from stages.common.data.files import jpeg
 from stages.common.data.references import ImageReader
-from stages.common.tables.dataset import SPLITS
+from stages.common.tables.dataset import SAMPLE, SPLITS, Sample
 
 JPEG = b"\xff\xd8\xff"  # what a JPEG begins with
 BLANK = tarfile.TarInfo().tobuf(tarfile.PAX_FORMAT)  # a header without name and size
@@ -34,7 +34,7 @@ def write_shards(
     kept = table[table.split != ""]
     counted, plans, names = {}, [], set()
     for split in SPLITS:
-        samples = _samples(kept[kept.split == split])
+        samples = _group_by_image(kept[kept.split == split])
         counted[split] = len(samples)
         order = np.random.default_rng(seed).permutation(len(samples))
         parts = max(-(-len(samples) // shard_size), min(min_shards, len(samples)))
@@ -51,17 +51,17 @@ def write_shards(
     return counted
 
 
-Sample = tuple[str, str, dict[str, Any], int]  # key, image reference, record, the image's longest side in pixels
+ImageWithTexts = tuple[str, str, Sample, int]  # key, reference, texts; the image's longest side in pixels
 
 
-def _samples(rows: pd.DataFrame) -> list[Sample]:
-    """One sample an image, in order of images."""
+def _group_by_image(rows: pd.DataFrame) -> list[ImageWithTexts]:
+    """One sample per image, in order of images."""
     names = ["image", "pair_id", "text", "text_group", "source", "width", "height"]
     columns = [rows.sort_values(["image", "pair_id"])[name].tolist() for name in names]
-    samples: list[Sample] = []
+    samples: list[ImageWithTexts] = []
     for image, pair_id, text, group, source, width, height in zip(*columns, strict=True):
         if not samples or samples[-1][1] != image:
-            record = {"source": source, "texts": [], "pair_ids": [], "text_groups": []}
+            record = Sample(source=source, texts=[], pair_ids=[], text_groups=[])
             samples.append((pair_id, image, record, max(width, height)))
         record = samples[-1][2]
         record["texts"].append(text)
@@ -76,7 +76,7 @@ def _reader() -> ImageReader:
     return ImageReader()
 
 
-def _write(path: Path, part: list[Sample], max_side: int) -> None:
+def _write(path: Path, part: list[ImageWithTexts], max_side: int) -> None:
     """Write one shard, sample by sample, whole or not at all."""
     reader = _reader()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def _write(path: Path, part: list[Sample], max_side: int) -> None:
         for key, image, record, side in part:
             _add(tar, f"{key}.jpg", small_jpeg(reader.read(image), side, max_side))
             _add(tar, f"{key}.txt", record["texts"][0].encode())
-            _add(tar, f"{key}.json", json.dumps(record, sort_keys=True).encode())
+            _add(tar, f"{key}.json", json.dumps(SAMPLE.checked(record, key), sort_keys=True).encode())
         tar.write(bytes(2 * tarfile.BLOCKSIZE))
     unfinished.replace(path)
 

@@ -4,14 +4,12 @@ Everything is drawn from one seed or taken from installed packages. It is a test
 whether the machinery works, never how good a model is on tissue.
 """
 
-from pathlib import Path
 from typing import Any
 
+from stages.common.paths import DEMO_DIR
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.demo.params import Params
-
-ROOT = Path("data/demo")
 
 
 def run(params: Params, base: Base, part: str) -> dict[str, Any]:
@@ -19,19 +17,19 @@ def run(params: Params, base: Base, part: str) -> dict[str, Any]:
     if part == "videos":
         from stages.demo.videos import make_videos
 
-        return make_videos(ROOT / "catalog", ROOT / "gold" / "videos.json", params.size, params.seed, base.jobs)
+        return make_videos(DEMO_DIR / "catalog", DEMO_DIR / "gold" / "videos.json", params.size, params.seed, base.jobs)
     if part == "frames":
         from stages.demo.frames import make_frames
 
-        return make_frames(ROOT / "frames", params.size, params.seed, base.jobs)
+        return make_frames(DEMO_DIR / "frames", params.size, params.seed, base.jobs)
     if part == "evalsets":
         from stages.demo.evalsets import make_evalsets
 
-        return make_evalsets(ROOT / "evalsets", params.size, params.seed, base.jobs)
+        return make_evalsets(DEMO_DIR / "evalsets", params.size, params.seed, base.jobs)
     from stages.demo.exports import make_exports
 
-    gold = ROOT / "gold" / "exports.json"
-    return make_exports(ROOT / "exports", ROOT / "evalsets", gold, params.size, params.seed, base.jobs)
+    gold = DEMO_DIR / "gold" / "exports.json"
+    return make_exports(DEMO_DIR / "exports", DEMO_DIR / "evalsets", gold, params.size, params.seed, base.jobs)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Captioned tissue images that the demo's three exports are filled with, and the plan of what is planted in them."""
+"""Captioned tissue images for the demo's exports, and the plan of the copies and leaks that are planted in them."""
 
 import io
 from dataclasses import dataclass

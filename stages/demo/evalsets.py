@@ -1,4 +1,4 @@
-"""Five evalsets in the on-disk forms of the sets the paper tests on, filled with drawn tissue of seeds of their own."""
+"""Five evalsets in the on-disk forms of the paper's test sets, filled with drawn tissue from seeds of their own."""
 
 import datetime
 import re
@@ -16,7 +16,7 @@ from stages.common.data.files import jpeg
 from stages.demo.script import caption, drawn
 from stages.demo.tile import field_of
 
-COUNTS = {"small": (12, 16, 3), "tiny": (4, 6, 1)}  # test, training and captioned images a class
+COUNTS = {"small": (12, 16, 3), "tiny": (4, 6, 1)}  # test, training and captioned images per class
 NCT = {
     "ADI": "adipose",
     "DEB": "necrosis",

@@ -21,12 +21,13 @@ from stages.demo.real import PHOTOGRAPHS, photograph
 from stages.demo.script import narration
 
 COPIED, LEAKED = 0.2, 0.1  # shares of the tweets and of the web images that are added as duplicates and leaks
-TABLE = 4  # tweets for each image of the table
+TABLE = 4  # as many tweets as there are images in the table, to one of them
 MIRROR = "images.example.org"
 
 
 def make_exports(out: Path, evalsets: Path, gold: Path, size: str, seed: int, jobs: int) -> dict[str, Any]:
-    """Write `out`/pubmed, openpath, laion and table, and to `gold` what each image shows and what was planted."""
+    """Write the exports pubmed, openpath, laion and table below `out`, and to `gold` what each image shows and which
+    copies and leaks were planted."""
     articles, tweets, pages = COUNTS[size]
     rng = np.random.default_rng([seed, 4242])
     made = {
@@ -94,7 +95,7 @@ def _chart(number: int) -> bytes:
 
 
 def _pubmed(out: Path, items: list[Captioned], labels: list[dict[str, str]]) -> None:
-    """Three images an article: every second article shows two of them as one figure with panels A and B."""
+    """Three images per article: every second article shows two of them as one figure with panels A and B."""
     for n in range(0, len(items), 3):
         pmcid = f"PMC{9000000 + n}"
         first, second, third = items[n : n + 3]

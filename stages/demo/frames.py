@@ -1,4 +1,4 @@
-"""Labelled frames that the frame filter learns from: tissue of other seeds than the videos', and what is not tissue."""
+"""Labelled frames for the frame filter: tissue from other seeds than the videos', and frames that show no tissue."""
 
 from collections.abc import Callable
 from pathlib import Path

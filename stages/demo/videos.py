@@ -23,7 +23,7 @@ def make_videos(out: Path, gold: Path, size: str, seed: int, jobs: int) -> dict[
     write_json(gold, labels)
     header = "# One video per line: an address, a file or a folder. Paths are relative to this file.\n"
     write_bytes(out / "videos.txt", (header + "".join(f"media/{row[0]}.mp4\n" for row in rows)).encode())
-    return {"items": len(rows), "seconds_of_film": round(sum(label["duration_s"] for label in labels.values()))}
+    return {"items": len(rows), "seconds_of_video": round(sum(label["duration_s"] for label in labels.values()))}
 
 
 def _make_one(row: tuple[str, str, list[str], str], out: Path, seed: int, holds: int) -> tuple[str, dict[str, Any]]:
@@ -87,7 +87,7 @@ def _scene(shot: Shot) -> tuple[str, int]:
 
 
 def _shot(script: Script, shot: Shot) -> dict[str, Any]:
-    """A shot with what it shows; magnification 0, 1, 2 stands for (1-10]x, (10-20]x and above 20x."""
+    """A shot with what it shows; magnification 0, 1, 2 means (1-10]x, (10-20]x and above 20x."""
     tissue = script.slides[shot.view.slide].split(":")[0] if shot.view else ""
     magnification = None
     if shot.view is not None:

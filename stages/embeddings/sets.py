@@ -8,14 +8,14 @@ from stages.common.data.tars import shard_samples
 from stages.common.tables.dataset import SAMPLE
 from stages.common.tables.embeddings import EVALSET
 
-MEND = "run `dvc repro dataset`"
+REMEDY = "run `dvc repro dataset`"
 
 
 def held_out(dataset: Path) -> pd.DataFrame:
     """The test split's pairs, as rows of EVALSET: every text of every image."""
     rows = []
     for shard in sorted(dataset.glob("test-*.tar")):
-        for key, members in shard_samples(shard, {"json"}, MEND):
+        for key, members in shard_samples(shard, {"json"}, REMEDY):
             if "json" in members:
                 texts = SAMPLE.read_bytes(members["json"].data, f"{shard}#{key}.json")["texts"]
                 rows += [(f"{shard.as_posix()}#{key}.jpg", -1, "test", "", text) for text in texts]

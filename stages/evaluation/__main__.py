@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from stages.common.paths import EMBEDDINGS_DIR, REPORTS_DIR, metrics_file
+from stages.common.paths import EMBEDDINGS_DIR, EVALUATION_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.evaluation.params import Params
 
-REPORTS = REPORTS_DIR / "evaluation"
 TASKS = ("zero_shot", "linear_probe", "retrieval")
 SHOWN = "tuned"  # the model whose predictions are written out
 
@@ -46,7 +45,7 @@ def _zero_shot(models: list[str], names: list[str], protocol: Any, params: Param
         name: classify({model: labelled(EMBEDDINGS_DIR, model, name) for model in models}, protocol.evalsets[name])
         for name in names
     }
-    out = REPORTS / "zero_shot"
+    out = EVALUATION_DIR / "zero_shot"
     for name, predictions in sets.items():
         _write_table(out / f"{name}.csv", prediction_rows(predictions, SHOWN), ["image", "actual", "predicted"])
     write_errors(out / "errors.html", sets, SHOWN, params.errors, f"Zero-shot, protocol {protocol.name}")
@@ -81,7 +80,7 @@ def _linear_probe(models: list[str], names: list[str], protocol: Any, params: Pa
         for name, by_fraction in by_set.items()
         for fraction, scores in by_fraction.items()
     ]
-    _write_table(REPORTS / "linear_probe" / "probes.csv", rows, ["model", "set", "fraction", "mean", "std"])
+    _write_table(EVALUATION_DIR / "linear_probe" / "probes.csv", rows, ["model", "set", "fraction", "mean", "std"])
     for by_set in metrics.values():
         fractions = list(next(iter(by_set.values()), {}))
         by_set["mean"] = {f: {"mean": sum(s[f]["mean"] for s in by_set.values()) / len(by_set)} for f in fractions}
@@ -110,7 +109,7 @@ def _retrieval(models: list[str], names: list[str], protocol: Any, params: Param
         for way, scores in ways.items()
     ]
     columns = ["model", "set", "direction", *recalls, "median_rank", "queries", "candidates"]
-    _write_table(REPORTS / "retrieval" / "recall.csv", rows, columns)
+    _write_table(EVALUATION_DIR / "retrieval" / "recall.csv", rows, columns)
     return metrics
 
 

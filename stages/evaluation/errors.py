@@ -1,4 +1,4 @@
-"""A page of the errors of which a model is most sure, set by set."""
+"""A page of a model's most confident errors, set by set."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ THUMBNAIL = (160, 160)  # pixels, at most
 
 
 def write_errors(path: Path, sets: Mapping[str, Predictions], model: str, count: int, title: str) -> None:
-    """Write an HTML page with up to `count` images a set that `model` was most sure about and wrong."""
+    """Write an HTML page with up to `count` images per set that `model` was most sure about and wrong."""
     import jinja2
 
     template = Path(__file__).with_name("errors.html.j2").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ KINDS = ("images", "texts")
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images of known classes: unit vectors image (n, d) and text (classes, d), and a table with a row an image.
+    """Images of known classes: unit vectors image (n, d) and text (classes, d), and a table with a row per image.
 
     `table` has path, label, split and institution; images whose label the protocol leaves out are not in it.
     """

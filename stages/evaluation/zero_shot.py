@@ -1,4 +1,4 @@
-"""Zero-shot classification: the class whose prompts are nearest (paper section 10), and human readers beside it."""
+"""Zero-shot classification: the class whose prompts are nearest (paper section 10), compared with human readers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -161,7 +161,7 @@ def _by_institution(sets: Mapping[str, Predictions]) -> dict[str, dict[str, Ints
 
 
 def prediction_rows(predictions: Predictions, model: str) -> Sequence[dict[str, str]]:
-    """A row an image: its path, its class and the class that `model` predicts."""
+    """A row per image: its path, its class and the class that `model` predicts."""
     names = np.array(predictions.classes, object)
     columns = (predictions.paths, names[predictions.truth], names[predictions.predicted[model]])
     return [dict(zip(("image", "actual", "predicted"), row, strict=True)) for row in zip(*columns, strict=True)]
@@ -186,7 +186,7 @@ def compare_readers(path: Path, predictions: Predictions, evalset: Evalset, roun
     codes = {code: number for number, code in enumerate(evalset.classes)}
     for number, (image, label) in enumerate(zip(table.image, table.label, strict=True), start=2):
         if (path.parent / image).as_posix() not in known:
-            raise StageError(f"{path}: row {number}: {image} is no measured image of the set")
+            raise StageError(f"{path}: row {number}: {image} is not a measured image of the set")
         if label not in codes:
             raise StageError(f"{path}: row {number}: label '{label}' is none of {', '.join(codes)}")
     result: dict[str, Any] = {}

@@ -1,8 +1,9 @@
 """Compute hashes, embedding and quality of every image, and CLIP similarity of pairs: data/fingerprints out."""
 
+from pathlib import Path
 from typing import Any
 
-from stages.common.paths import FRAME_FILTER_DIR, SOURCES_DIR, metrics_file
+from stages.common.paths import FRAME_FILTER_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.fingerprints.params import Params
@@ -14,19 +15,22 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     import pandas as pd
 
     from stages.common.data.files import write_json
+    from stages.common.errors import StageError
     from stages.common.evalsets.protocol import read_protocol
     from stages.common.models.device import pick_device
     from stages.common.stage.params import load_params
     from stages.common.tables.fingerprints import EVALSET_IMAGES, IMAGES, SIMILARITIES
     from stages.common.tables.pairs import PAIR_TABLE
+    from stages.common.tables.sources import MORE_PAIRS, SOURCE_PAIRS
     from stages.fingerprints.similarity import similarities
     from stages.fingerprints.work import fingerprints
 
     device = pick_device(base.device)
-    more = [*SOURCES_DIR.glob("*/pairs.parquet"), *SOURCES_DIR.glob("more/*/pairs.parquet")]
-    pairs = pd.concat(
-        [PAIR_TABLE.read(path, ["pair_id", "image", "text"]) for path in [PAIR_TABLE.at(), *sorted(more)]]
-    )
+    places = {table.at(name="*").as_posix(): table for table in (PAIR_TABLE, SOURCE_PAIRS, MORE_PAIRS)}
+    found = [(table, path) for place, table in places.items() for path in sorted(Path().glob(place))]
+    if not found:
+        raise StageError(f"no pairs: none of {', '.join(places)} is there: run `dvc repro fingerprints`")
+    pairs = pd.concat(table.read(path, ["pair_id", "image", "text"]) for table, path in found)
     images = fingerprints(sorted(pairs.image.unique()), FRAME_FILTER_DIR, params.dims, base.jobs, device)
     IMAGES.write(IMAGES.at(), images)
     evaluation, _ = load_params("evaluation")

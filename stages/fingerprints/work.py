@@ -17,7 +17,7 @@ from stages.common.data.references import ImageReader
 from stages.common.errors import Rejected
 from stages.common.frame_filter.classifier import load_filter
 from stages.common.frame_filter.quality import background, blur
-from stages.common.models.device import cores, limit_threads
+from stages.common.models.device import cores, one_thread
 from stages.common.tables.fingerprints import IMAGES
 
 CHUNK = 64  # images a worker reads at once
@@ -27,7 +27,7 @@ SEED = 17  # of the projection: the same in every run, so that embeddings of two
 
 
 def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, device: str = "cpu") -> pd.DataFrame:
-    """Return one row an image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
+    """Return one row per image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
 
     Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
     width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it),
@@ -38,13 +38,13 @@ def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, d
     jobs = cores() if jobs < 0 else jobs
     parts = [references[begin : begin + CHUNK] for begin in range(0, len(references), CHUNK)]
     pool = Parallel(n_jobs=min(jobs, max(1, len(parts))), return_as="generator")
-    done = pool(delayed(_part)(part, model, dims, jobs, device) for part in parts)
+    done = pool(delayed(_part)(part, model, dims, device) for part in parts)
     rows = [row for part in tqdm(done, total=len(parts), desc="images", unit=f"x{CHUNK}") for row in part]
     return IMAGES.frame(rows)
 
 
-def _part(references: Sequence[str], model: Path, dims: int, jobs: int, device: str) -> list[dict[str, Any]]:
-    limit_threads(jobs)
+@one_thread()
+def _part(references: Sequence[str], model: Path, dims: int, device: str) -> list[dict[str, Any]]:
     reader = ImageReader()
     rows: list[dict[str, Any]] = []
     pictures: list[Picture] = []

@@ -6,12 +6,11 @@ person to label and to add to the folder of labelled frames.
 
 from typing import Any
 
-from stages.common.paths import DATA_DIR, FRAME_FILTER_DIR, MEDIA_DIR, metrics_file
+from stages.common.paths import FRAME_FILTER_DIR, MEDIA_DIR, UNCERTAIN_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.frame_filter.params import Params
 
-UNCERTAIN = DATA_DIR / "uncertain"
 ASKED = 100  # frames written for labelling
 
 
@@ -23,7 +22,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     if what == "label":
         from stages.frame_filter.uncertain import write_uncertain
 
-        return write_uncertain(MEDIA_DIR, FRAME_FILTER_DIR, UNCERTAIN, ASKED, base.jobs, device, params.more_flags)
+        return write_uncertain(MEDIA_DIR, FRAME_FILTER_DIR, UNCERTAIN_DIR, ASKED, base.jobs, device, params.more_flags)
     if params.published:
         from stages.frame_filter.published import convert
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from stages.common.data.arrays import Picture
 from stages.common.data.files import sha256, write_bytes, write_json
 from stages.common.errors import StageError
-from stages.common.frame_filter.classifier import HEADS, HISTOLOGY, SPEC
+from stages.common.frame_filter.classifier import HEADS, HISTOLOGY
 from stages.common.frame_filter.prediction import FLAGS
 from stages.common.models.backbone import Backbone
 from stages.common.models.weights import is_local, locate
 from stages.common.stats import bootstrap
+from stages.common.tables.frame_filter import FILTER_SPEC, FilterSpec
 from stages.frame_filter.labels import LABELS, read_labels
 from stages.frame_filter.params import Params
 
@@ -45,7 +46,8 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dic
     backbone = Backbone(params.backbone, params.weights, params.size, device)
     rows = backbone.features(frames)
     truth = (table.label == "histology").to_numpy()
-    varied = np.stack([backbone.features(images) for images in variations(frames, truth, params, seed)])
+    varied = np.array([backbone.features(images) for images in variations(frames, truth, params, seed)])
+    varied = varied.reshape(params.variations, *rows.shape)
     weights = even_weights(truth, table.source.str.split("_").str[0].to_numpy())
     trainer = _Trainer(rows, varied, truth, weights, params.regularization_c, seed)
     unseen = trainer.cross_validate(table.source.to_numpy(), params.folds)
@@ -66,10 +68,16 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dic
                 f"{params.frames}/labels.csv: too few frames say something of '{flag}', which frame_filter.more_flags "
                 "names: label 1 in two sources and 0 in two sources at least"
             )
-    spec = {"kind": "logistic", "backbone": params.backbone, "weights": params.weights, "size": params.size}
-    # With it, whatever depends on the filter depends on the weights of its backbone.
-    spec["weights_digest"] = sha256(locate(params.weights)) if is_local(params.weights) else ""
-    write_json(out / SPEC, spec | {"threshold": threshold})
+    spec: FilterSpec = {
+        "kind": "logistic",
+        "backbone": params.backbone,
+        "weights": params.weights,
+        # With it, whatever depends on the filter depends on the weights of its backbone.
+        "weights_digest": sha256(locate(params.weights)) if is_local(params.weights) else "",
+        "size": params.size,
+        "threshold": threshold,
+    }
+    FILTER_SPEC.write(out / FILTER_SPEC.path.name, spec)
     write_bytes(out / HEADS, save(heads))
     write_json(metrics, found)
     return {"items": len(table), "sources": int(table.source.nunique()), "threshold": round(threshold, 3)}

@@ -5,7 +5,7 @@ from typing import Any
 
 from stages.common.data.files import write_bytes, write_json
 from stages.common.errors import StageError
-from stages.common.frame_filter.classifier import SPEC
+from stages.common.frame_filter.classifier import FILTER_KIND
 from stages.common.frame_filter.ensemble import CONVS, DINO, HEAD, member
 from stages.frame_filter.params import Params
 
@@ -24,7 +24,7 @@ def convert(params: Params, out: Path, metrics: Path) -> dict[str, Any]:
     folder = Path(params.published)
     for name in (*CONVS, DINO, HEAD):
         write_bytes(out / f"{name}.safetensors", save(_read(folder / FILES[name], member(name).state_dict())))
-    write_json(out / SPEC, {"kind": "published"})
+    FILTER_KIND.write(out / FILTER_KIND.path.name, {"kind": "published"})
     write_json(metrics, {"members": len(CONVS) + 1})
     return {"items": len(FILES)}
 
@@ -39,7 +39,7 @@ def _read(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a broken or a hostile file makes the reader raise
         reason = " ".join(str(error).split())[:160]
-        raise StageError(f"{path} is no checkpoint of tensors alone; it was not loaded: {reason}") from None
+        raise StageError(f"{path} is not a checkpoint of tensors alone; it was not loaded: {reason}") from None
     stored = stored.get("state_dict", stored)
     tensors = {_plain(key): value for key, value in stored.items()}
     for key, tensor in wanted.items():

@@ -7,12 +7,17 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from stages.common.paths import FRAME_FILTER_DIR, KEYFRAMES_DIR, KEYS_DIR, MEDIA_DIR, VIDEOS_DIR, metrics_file
+from stages.common.paths import (
+    FRAME_FILTER_DIR,
+    KEYFRAMES_DIR,
+    KEYS_DIR,
+    SHEETS_DIR,
+    VIDEOS_DIR,
+    metrics_file,
+)
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.keyframes.params import Params
-
-SHEETS = Path("reports/keyframes")
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
@@ -25,14 +30,13 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.incremental.runner import Item, run_items
     from stages.common.models.device import pick_device
     from stages.common.tables.keyframes import HOLDS, tar_of
+    from stages.common.tables.videos import VIDEO_TABLE
     from stages.keyframes.sheet import sheet
     from stages.keyframes.work import keyframes
 
-    device, anew = pick_device(base.device), forced()
-    items = [
-        Item(row.id, row.digest, {"path": str(MEDIA_DIR / f"{row.id}.mp4")})
-        for row in finished(VIDEOS_DIR).itertuples()
-    ]
+    device, force = pick_device(base.device), forced()
+    videos = VIDEO_TABLE.read(VIDEO_TABLE.at(), ["video_id", "file", "digest"])
+    items = [Item(row.video_id, row.digest, {"path": str(VIDEOS_DIR / row.file)}) for row in videos.itertuples()]
     manifest, done = run_items(
         items,
         functools.partial(keyframes, params=params, model=FRAME_FILTER_DIR, jobs=base.jobs, device=device),
@@ -47,7 +51,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
             libraries=("av", "opencv-python-headless", "timm"),
         ),
         base=base,
-        force=anew,
+        force=force,
     )
     kept = [
         Item(row.id, row.digest, {"holds": str(HOLDS.at(id=row.id)), "images": str(tar_of(row.id))})
@@ -57,12 +61,12 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         kept,
         sheet,
         name="contact sheets",
-        out=SHEETS,
+        out=SHEETS_DIR,
         files=("{id}.png",),
         keys=KEYS_DIR / "keyframes_sheets.parquet",
         needs=Dependencies(code=(sheet,), libraries=("pillow",)),
         base=base,
-        force=anew,
+        force=force,
     )
     metrics = counts(manifest) | _metrics([item.data["holds"] for item in kept])
     write_json(metrics_file("keyframes"), metrics)

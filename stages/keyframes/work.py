@@ -30,7 +30,7 @@ from stages.keyframes.params import Params
 from stages.keyframes.reader import SMALL, shrink
 from stages.keyframes.scan import Cut, StillImage, scan
 
-ALIKE = 0.95  # cosine of two clean images' features below which they are not compared further
+SAME_VIEW_COSINE = 0.95  # of two clean images' features, below which they are not compared further
 GAP_S = 1.0  # seconds; two holds of one view with no longer gap are one
 OBJECTIVE_UM = 10.0  # micrometres a pixel times magnification: 0.5 at 20x, 0.25 at 40x
 # Optical densities of haematoxylin, eosin and DAB in red, green and blue (Ruifrok and Johnston 2001); the row of the
@@ -43,8 +43,8 @@ LONG_SIDE = 1280  # pixels; larger images are shrunk first
 def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int, device: str) -> None:
     """Write ID.parquet and ID.tar below `scratch`: a row of HOLDS for each region; images, cuts and overlays.
 
-    Raises Rejected("no_histology"), Rejected("not_narrative") or Rejected("no_histology_hold") for a video that is no
-    lecture over histology, and what VideoReader raises.
+    Raises Rejected("no_histology"), Rejected("not_narrative") or Rejected("no_histology_hold") for a video that is not
+    a lecture over histology, and what VideoReader raises.
     """
     threads = limit_threads(jobs, at_once=2)  # decoding has a thread of its own
     frame_filter = load_filter(model, device)
@@ -95,8 +95,8 @@ class _Album:
     _shown: list[_Shown] = field(default_factory=list)
 
     def add(self, still: StillImage) -> None:
-        """Keep the regions of `still` that are histology. An earlier view's images are used again; a hold right after
-        it goes on."""
+        """Keep the regions of `still` that are histology. A view seen before keeps its image; a hold right after it
+        extends it."""
         regions = tissue_regions(still.image, still.moving)
         if not regions:
             return
@@ -154,7 +154,7 @@ class _Album:
         """The image of the same view among those kept, or ""."""
         unit, grey = features / np.linalg.norm(features), _grey(part)
         for shown in reversed(self._shown):
-            if shown.grey.shape == grey.shape and float(unit @ shown.features) >= ALIKE:
+            if shown.grey.shape == grey.shape and float(unit @ shown.features) >= SAME_VIEW_COSINE:
                 shift = Anchor(shown.grey, self.params.changed_block_fraction).shift(grey)
                 if shift is not None and shift.size <= self.params.max_shift * SMALL:
                     return shown.image

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.common.tables.captions import Sentence
+from stages.common.tables.captions import CaptionSentence
 from stages.pairs.params import Params
 
 NO_GESTURES = pd.DataFrame({"hold_id": [], "start_s": [], "end_s": []})
@@ -23,7 +23,7 @@ class Match:
 
 
 def align(
-    holds: pd.DataFrame, sentences: list[Sentence], params: Params, gestures: pd.DataFrame = NO_GESTURES
+    holds: pd.DataFrame, sentences: list[CaptionSentence], params: Params, gestures: pd.DataFrame = NO_GESTURES
 ) -> list[Match]:
     """Match medical and region sentences ({start, end, times, kind}) to `holds` (hold_id, start_s, end_s), in order.
 
@@ -39,7 +39,7 @@ def align(
 
 
 def _by_padded_holds(
-    holds: pd.DataFrame, number: int, sentence: Sentence, params: Params, _: pd.DataFrame
+    holds: pd.DataFrame, number: int, sentence: CaptionSentence, params: Params, _: pd.DataFrame
 ) -> list[Match]:
     """The paper's rule (section 7): every hold whose span, padded by pair_chunk_time, has the sentence's middle."""
     middle = (sentence["start"] + sentence["end"]) / 2
@@ -48,7 +48,7 @@ def _by_padded_holds(
 
 
 def _by_words(
-    holds: pd.DataFrame, number: int, sentence: Sentence, params: Params, gestures: pd.DataFrame
+    holds: pd.DataFrame, number: int, sentence: CaptionSentence, params: Params, gestures: pd.DataFrame
 ) -> list[Match]:
     """The hold on screen for most words of the sentence, or for some of them while the cursor points into it; else, if
     the camera still moves, the hold that begins within `ahead_s`.
@@ -74,7 +74,7 @@ def _by_words(
     return [Match(int(holds.index[best]), number, round(0.5 * max(float(shares[best]), 0.5), 3), "hold_coming_up")]
 
 
-def _shares(holds: pd.DataFrame, sentence: Sentence) -> NDArray[np.float64]:
+def _shares(holds: pd.DataFrame, sentence: CaptionSentence) -> NDArray[np.float64]:
     """For each hold the share of the sentence's words whose middle falls into it."""
     middles = np.asarray(sentence["times"], float).mean(axis=1)
     inside = (middles >= holds.start_s.to_numpy()[:, None]) & (middles < holds.end_s.to_numpy()[:, None])
@@ -82,12 +82,12 @@ def _shares(holds: pd.DataFrame, sentence: Sentence) -> NDArray[np.float64]:
     return shares
 
 
-def _overlapping(spans: pd.DataFrame, sentence: Sentence) -> "pd.Series[bool]":
+def _overlapping(spans: pd.DataFrame, sentence: CaptionSentence) -> "pd.Series[bool]":
     """Which spans overlap the sentence."""
     return (spans.start_s < sentence["end"]) & (spans.end_s > sentence["start"])
 
 
-def box_for(boxes: pd.DataFrame, hold_id: str, sentence: Sentence) -> tuple[int | None, list[float]]:
+def box_for(boxes: pd.DataFrame, hold_id: str, sentence: CaptionSentence) -> tuple[int | None, list[float]]:
     """The region of the hold and the box (x0, y0, x1, y1) in it whose gesture overlaps the sentence most, or (None, [])
     where none does."""
     own = boxes[boxes.hold_id == hold_id]
@@ -99,7 +99,7 @@ def box_for(boxes: pd.DataFrame, hold_id: str, sentence: Sentence) -> tuple[int 
 
 
 def images_of(
-    match: Match, regions: pd.DataFrame, sentences: list[Sentence], boxes: pd.DataFrame
+    match: Match, regions: pd.DataFrame, sentences: list[CaptionSentence], boxes: pd.DataFrame
 ) -> list[tuple[pd.Series, list[float], float]]:
     """The images that a match stands for, rows of `regions` (all of every hold), each with a box and a confidence.
 

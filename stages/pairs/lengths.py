@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from stages.common.errors import StageError
 from stages.common.models.weights import why_missing
-from stages.common.tables.captions import Sentence
+from stages.common.tables.captions import CaptionSentence
 
 BREAKS = (r"(?<=[.!?;:])\s+", r"(?<=,)\s+", r"\s+(?=(?:and|but|which|because|so|while|with)\b)", r"\s+")
 
@@ -25,7 +25,7 @@ def token_counter(name: str) -> Callable[[str], int]:
     return lambda text: len(tokenizer.encode(text)) + 2
 
 
-def split_sentence(sentence: Sentence, count: Callable[[str], int], limit: int) -> list[Sentence]:
+def split_sentence(sentence: CaptionSentence, count: Callable[[str], int], limit: int) -> list[CaptionSentence]:
     """Return `sentence` ({text, start, end, times, entities, ...}) as parts of at most `limit` tokens.
 
     It is cut at the end of a clause, else between words, never inside one. Parts divide its time in proportion to their

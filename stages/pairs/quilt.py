@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from stages.common.tables.captions import Sentence
+from stages.common.tables.captions import CaptionSentence
 
 COLUMNS = (
     "caption",
@@ -22,8 +22,8 @@ COLUMNS = (
 )
 
 
-def quilt_table(pairs: pd.DataFrame, images: pd.DataFrame, sentences: dict[str, list[Sentence]]) -> pd.DataFrame:
-    """Return one row a pair, in the order of `pairs`, with COLUMNS.
+def quilt_table(pairs: pd.DataFrame, images: pd.DataFrame, sentences: dict[str, list[CaptionSentence]]) -> pd.DataFrame:
+    """Return one row per pair, in the order of `pairs`, with COLUMNS.
 
     `images` are all videos' keyframes by hold_id and member of the tar, `sentences` the captions of each video.
     roi_text, noisy_text and corrected_text are those of all sentences said during the hold. The split is empty: the

@@ -9,12 +9,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from stages.common.paths import CHECKED_FILE, DEMO_DIR, MORE_SOURCES_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 
-CHECKED = Path("data/preflight/checked.json")
-ADDED, METRICS = Path("data/sources/more"), Path("reports/metrics")  # outputs of sources of the user's own
-PIPELINES = (Path("dvc.yaml"), Path("data/demo/dvc.yaml"))
+PIPELINES = (Path("dvc.yaml"), DEMO_DIR / "dvc.yaml")
 
 
 def run(base: Base, what: str) -> dict[str, Any]:
@@ -34,10 +33,10 @@ def run(base: Base, what: str) -> dict[str, Any]:
     check(all_params)
     link_named_files(all_params)  # only after the check: a mistaken value must leave no links behind
     added = all_params["sources"].more  # type: ignore[attr-defined]
-    for folder in [path for path in ADDED.glob("*/") if path.name not in added]:
-        shutil.rmtree(folder)  # of a source that is no more: whoever reads them all must not find it
-        (METRICS / f"sources_{folder.name}.json").unlink(missing_ok=True)
-    write_json(CHECKED, {"stages": sorted(all_params)})
+    for folder in [path for path in MORE_SOURCES_DIR.glob("*/") if path.name not in added]:
+        shutil.rmtree(folder)  # of a source that was removed: stages that read all sources must not find it
+        metrics_file(f"sources_{folder.name}").unlink(missing_ok=True)
+    write_json(CHECKED_FILE, {"stages": sorted(all_params)})
     return {"stages": len(all_params)}
 
 

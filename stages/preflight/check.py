@@ -10,15 +10,15 @@ from stages.common.errors import StageError
 from stages.common.evalsets.protocol import load_protocol
 from stages.common.frame_filter.prediction import FLAGS
 from stages.common.models.weights import PACKAGE, locate
+from stages.common.paths import DEMO_DIR
 from stages.common.stage.extensions import is_extension, load_extension
 from stages.common.stage.params import schemas
+from stages.common.tables.sources import SOURCES
 
 FILES = {".bin", ".csv", ".json", ".pt", ".pth", ".safetensors", ".tsv", ".yaml", ".yml"}
 FOLDER = "local-dir:"
 LOCAL = ("lexicon.", "captions.nltk_data", "frame_filter.published")  # parameters that never name a model on a hub
-SOURCES = ("pubmed", "openpath", "laion", "table")
 TAKEN = ("quilt", *SOURCES, "more", "search", "hydrate")  # names that a source of the user's own cannot have
-DEMO = Path("data/demo")  # made by the stages of data/demo/dvc.yaml
 HINTS = {"videos.catalog": ", with videos.txt, channels.txt or searches.txt in it"}
 
 
@@ -36,7 +36,7 @@ def check(all_params: Mapping[str, Any]) -> None:
             for place in places:
                 _check_place(f"{stage}.{name}", place)
     for parameter, folder in _folders(all_params).items():
-        if not Path(folder).is_dir() and not Path(folder).is_relative_to(DEMO):
+        if not Path(folder).is_dir() and not Path(folder).is_relative_to(DEMO_DIR):
             hint = HINTS.get(parameter, "")
             raise StageError(f"{parameter}: {folder} is not a folder: make it{hint}, or change the parameter")
     for parameter, value, takes, options in _extensions(all_params):

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import textwrap
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -20,7 +21,7 @@ are in `data/pairs/quilt.csv` ([stages/pairs/quilt.py](../stages/pairs/quilt.py)
 
 A **hold** is a static segment of a video, in which the camera rests (the paper: a stable chunk); `hold_id` names it in
 every table. Its frame may show tissue in several **regions**, each an image of its own. Times are seconds from the
-beginning of the video. In text columns an empty text means that there is none.
+beginning of the video. In text columns an empty text, or null, means that there is none.
 """
 
 
@@ -29,14 +30,14 @@ def columns_page() -> str:
     page = HEAD
     for module in sorted(one.name for one in pkgutil.iter_modules(tables.__path__)):
         for value in vars(importlib.import_module(f"stages.common.tables.{module}")).values():
-            if isinstance(value, Table | Record) and value.stage in (module, ""):
+            if isinstance(value, Table | Record) and value.stage.removesuffix("_more") in (module, ""):
                 page += _table(value) if isinstance(value, Table) else _record(value)
     return page
 
 
 def _table(table: Table) -> str:
-    page = f"\n## `{table.path}`\n\nA row is {table.rows}. Written by {_stage(table)}.\n\n"
-    page += "| column | type | unit | meaning |\n|---|---|---|---|\n"
+    page = f"\n## `{table.path}`\n\n" + _paragraph(f"A row is {table.rows}. Written by {_stage(table)}.")
+    page += "\n| column | type | unit | meaning |\n|---|---|---|---|\n"
     more = [table.more] if table.more else []
     names = [f"`{one.name}`" for one in table.columns] + [f"`{one.name}NAME`, of your own" for one in more]
     for name, one in zip(names, [*table.columns, *more], strict=True):
@@ -45,12 +46,18 @@ def _table(table: Table) -> str:
 
 
 def _record(record: Record[Any]) -> str:
-    page = f"\n## `{record.path}`\n\n{_first_line(record.kind)} Written by {_stage(record)}.\n"
+    page = f"\n## `{record.path}`\n\n"
+    page += _paragraph(f"{_first_line(record.kind)} Written by {_stage(record)}.")
     for kind in _kinds(record.kind):
-        page += f"\n`{kind.__name__}`: {_first_line(kind)}\n\n| key | type | meaning |\n|---|---|---|\n"
+        page += "\n" + _paragraph(f"`{kind.__name__}`: {_first_line(kind)}")
+        page += "\n| key | type | meaning |\n|---|---|---|\n"
         for name, hint in get_type_hints(kind, include_extras=True).items():
             page += f"| `{name}` | {_words(hint)} | {_meaning(hint)} |\n"
     return page
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(text, 120, break_on_hyphens=False) + "\n"
 
 
 def _stage(value: Table | Record[Any]) -> str:
@@ -58,10 +65,10 @@ def _stage(value: Table | Record[Any]) -> str:
 
 
 def _first_line(kind: Any) -> str:
-    """The first line of a record's docstring; of a list, what it is a list of."""
+    """The first line of a record's docstring; of a list or a mapping, what is in it."""
     if is_typeddict(kind):
         return (kind.__doc__ or "").strip().split("\n")[0]
-    return f"A JSON {_words(kind)}: {_meaning(get_args(kind)[0])}."
+    return f"A JSON {_words(kind)}: {_meaning(get_args(kind)[-1])}."
 
 
 def _kinds(hint: Any) -> Iterator[Any]:

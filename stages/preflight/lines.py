@@ -1,7 +1,7 @@
 """The lines of a dvc.yaml that say which code, named files and parameters a stage depends on.
 
-They come from the code's imports and from the schemas of params.yaml, which item keys come from too. Data that a stage
-reads is written by hand: it is the road that the data takes.
+They come from the code's imports and from the schemas of params.yaml, which item keys come from too. The data that a
+stage reads is written by hand.
 """
 
 import re
@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.incremental.code import ROOT, sources
-from stages.common.incremental.named import NAMED
+from stages.common.paths import CHECKED_FILE, NAMED_DIR
 from stages.common.stage.params import ParamsModel
 
-CHECKED = "data/preflight/checked.json"
 CODE = "stages"
 SHARED = Path("stages/common")
 FIRST = "preflight"
 # How a stage starts, what it is up to date with and how it reports changes no output.
-START = {"cli.py", "code.py", "dependencies.py", "errors.py", "forced.py", "logs.py", "named.py"}
+START = {"cli.py", "code.py", "contents.py", "dependencies.py", "errors.py", "forced.py", "logs.py", "named.py"}
 SCHEMA = "params.py"
 KEY = "${key}"  # a member of a group of stages that share a definition
-# What may name code of the user's own, which the check loads: an edit that breaks it is found before outputs are gone.
+# Parameters that may name code of the user's own. The check loads it, so that a mistake is found before DVC removes
+# outputs.
 EXTENSIONS = ("captions/engine", "dataset/filters", "evaluation/protocol", "quiltnet/loss", "sources/more")
 MAPPING = re.compile(r"\$\{\w+\.(\w+)\}")  # such a group whose members a parameter lists
 
@@ -49,7 +49,7 @@ def write_lines(path: Path, all_params: Mapping[str, ParamsModel]) -> int:
 
 def _data(deps: list[str]) -> list[str]:
     """Dependencies that are written by hand."""
-    return [dep for dep in deps if not dep.startswith((f"{CODE}/", NAMED.as_posix(), CHECKED))]
+    return [dep for dep in deps if not dep.startswith((f"{CODE}/", NAMED_DIR.as_posix(), CHECKED_FILE.as_posix()))]
 
 
 def code_lines(
@@ -70,13 +70,13 @@ def code_lines(
     if stage == FIRST:
         schemas = ROOT.glob(f"{CODE}/*/{SCHEMA}")
         return [
-            *(f"{NAMED.as_posix()}/{place}" for place in EXTENSIONS),
+            *(f"{NAMED_DIR.as_posix()}/{place}" for place in EXTENSIONS),
             *own,
             *sorted({*common, *(path.relative_to(ROOT).as_posix() for path in schemas)}),
         ]
     name = package.rpartition(".")[2]
     read = ".".join([name, *filter(None, [added]), *([KEY] if group else [])])
-    return [CHECKED, *_named(name, all_params, read), *own, *common]
+    return [CHECKED_FILE.as_posix(), *_named(name, all_params, read), *own, *common]
 
 
 def _named(stage: str, all_params: Mapping[str, ParamsModel], read: str) -> list[str]:
@@ -86,9 +86,11 @@ def _named(stage: str, all_params: Mapping[str, ParamsModel], read: str) -> list
     folders = []
     for parameter in [read, *all_params[stage].uses]:
         name, _, rest = parameter.partition(".")
+        if parameter != read and rest.endswith(KEY):
+            continue  # of sources of the user's own, only those themselves run their code
         places = [*all_params[name].places(), *(all_params[name].listings() if parameter == name else ())]
         if rest.endswith(KEY) or any(f"{name}.{place}.".startswith(f"{parameter}.") for place in places):
-            folders.append((NAMED / parameter.replace(".", "/")).as_posix())
+            folders.append((NAMED_DIR / parameter.replace(".", "/")).as_posix())
     return folders
 
 

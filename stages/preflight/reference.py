@@ -1,6 +1,7 @@
 """The reference of parameters: meaning and value from params.yaml, type, range and readers from the schemas."""
 
 import json
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ def parameters_page(all_params: Mapping[str, ParamsModel], path: Path = PARAMS_F
     for stage, params in all_params.items():
         reads = ", ".join(f"`{name}`" for name in params.uses)
         words = [_sentence(meanings[stage]), f"It also reads {reads}." if reads else ""]
-        page += f"\n## `{stage}`\n\n{' '.join(filter(None, words))}\n\n"
+        paragraph = textwrap.fill(" ".join(filter(None, words)), 120, break_on_hyphens=False)
+        page += f"\n## `{stage}`\n\n{paragraph}\n\n"
         page += ROW.format(*COLUMNS) + "|---" * len(COLUMNS) + "|\n"
         for name, value, kind, marks in _parameters(stage, params, type(params).model_json_schema()):
             readers = _readers(name, all_params)

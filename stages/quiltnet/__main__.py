@@ -5,7 +5,14 @@ Under torchrun (`quiltnet.launcher`) several processes train one model together.
 
 from typing import Any
 
-from stages.common.paths import DATASET_DIR, MODELS_DIR, PLOTS_DIR, QUILTNET_DIR, REPORTS_DIR, metrics_file
+from stages.common.paths import (
+    DATASET_DIR,
+    LIVE_DIR,
+    QUILTNET_DIR,
+    TRAINING_CURVE_FILE,
+    TRAINING_STATE_DIR,
+    metrics_file,
+)
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.quiltnet.params import Params
@@ -21,10 +28,10 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     places = Places(
         data=DATASET_DIR,
         out=QUILTNET_DIR,
-        state=MODELS_DIR / ".quiltnet",
+        state=TRAINING_STATE_DIR,
         metrics=metrics_file("quiltnet"),
-        curve=PLOTS_DIR / "quiltnet.csv",
-        live=REPORTS_DIR / "live" / "quiltnet",
+        curve=TRAINING_CURVE_FILE,
+        live=LIVE_DIR,
     )
     note = places.data / NOTE
     words = note.read_text(encoding="utf-8") if note.exists() else ""

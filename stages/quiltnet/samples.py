@@ -1,6 +1,5 @@
 """Which samples the shards of a split hold, and the order in which an epoch sees them."""
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,10 @@ from numpy.typing import NDArray
 
 from stages.common.data.tars import shard_samples
 from stages.common.errors import StageError
-from stages.common.tables.dataset import DATASET_TABLE
+from stages.common.tables.dataset import DATASET_TABLE, SAMPLE, Sample
 
 WINDOW = 16  # shards whose samples are shuffled together: enough for mixing, few enough for the page cache
-MEND = "run `dvc checkout data/dataset`, or `dvc repro dataset`"
+REMEDY = "run `dvc checkout data/dataset`, or `dvc repro dataset`"
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ def read_samples(folder: Path, split: str, subset: Collection[str] | None = None
     texts: list[str] = []
     groups: list[str] = []
     for number, path in enumerate(shards):
-        for key, members in shard_samples(path, ("json",), MEND):
-            record = _record(members["json"].data if "json" in members else None, f"{path}: {key}")
+        for key, members in shard_samples(path, ("json",), REMEDY):
+            record = _record(members["json"].data if "json" in members else None, f"{path}#{key}.json")
             chosen = [n for n, pair in enumerate(record["pair_ids"]) if subset is None or pair in subset]
             if not record["texts"] or "jpg" not in members:
                 skipped["no_text" if "jpg" in members else "no_image"] += 1
@@ -71,23 +70,21 @@ def read_samples(folder: Path, split: str, subset: Collection[str] | None = None
                 texts += [record["texts"][n] for n in chosen]
                 groups += [record["text_groups"][n] for n in chosen]
     if not places:
-        raise StageError(f"{folder}: no {split} sample is left: check quiltnet.subset, or {MEND}")
+        raise StageError(f"{folder}: no {split} sample is left: check quiltnet.subset, or {REMEDY}")
     shard, offset, size = np.array(places, np.int64).T
     first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     codes = pd.factorize(pd.Series(groups))[0].astype(np.int64)
     return Samples(shards, shard.astype(np.int32), offset, size, first, pa.array(texts), codes, skipped)
 
 
-def _record(data: bytes | None, what: str) -> dict[str, list[str]]:
-    try:
-        record = json.loads(data or b"{}")
-    except ValueError:
-        raise StageError(f"{what}.json is no JSON: {MEND}") from None
-    texts = [str(text) for text in record.get("texts", [])]
-    known = {name: record.get(name) or texts for name in ("pair_ids", "text_groups")}
-    if len(known["pair_ids"]) != len(texts) or len(known["text_groups"]) != len(texts):
-        raise StageError(f"{what}.json: texts, pair_ids and text_groups differ in number: {MEND}")
-    return {"texts": texts, **known}
+def _record(data: bytes | None, where: str) -> Sample:
+    """The .json of a sample, that of a sample without texts where it has none."""
+    if data is None:
+        return Sample(source="", texts=[], pair_ids=[], text_groups=[])
+    record = SAMPLE.read_bytes(data, where)
+    if not len(record["texts"]) == len(record["pair_ids"]) == len(record["text_groups"]):
+        raise StageError(f"{where}: texts, pair_ids and text_groups differ in number: {REMEDY}")
+    return record
 
 
 def subset_of(table: Path, query: str) -> set[str] | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stages.common.paths import METRICS_DIR, PLOTS_DIR, REPORTS_DIR
+from stages.common.paths import CHARTS_DIR, METRICS_DIR, PAGE_FILE, TRAINING_CURVE_FILE
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.report.params import Params
@@ -18,10 +18,10 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.report.plots import draw_all
 
     metrics = {path.stem: read_json(path) for path in METRICS_DIR.glob("*.json")}
-    names = draw_all(metrics, PLOTS_DIR / "quiltnet.csv", PLOTS_DIR / "charts")
-    pages = [PLOTS_DIR / "charts" / name for name in names]
+    names = draw_all(metrics, TRAINING_CURVE_FILE, CHARTS_DIR)
+    pages = [CHARTS_DIR / name for name in names]
     note, pairs = note_on_run(load_all_params()), DATASET_TABLE.at()
-    return build(params, note, METRICS_DIR, pairs, pages, REPORTS_DIR / "index.html", base.seed)
+    return build(params, note, METRICS_DIR, pairs, pages, PAGE_FILE, base.seed)
 
 
 if __name__ == "__main__":

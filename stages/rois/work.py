@@ -15,10 +15,10 @@ from stages.rois.params import Params
 
 Sides = tuple[float, float, float, float]  # x0, y0, x1, y1
 MOVED = 0.1  # share of an overlay's pixels that changed since the picture before: it moves
-NEAR = 0.05  # of the frame: an overlay that rests is the cursor when it was last seen this close
+MAX_RESTING_DISTANCE = 0.05  # of the frame: an overlay that rests is the cursor if that was last seen this close to it
 FORGET_S = 3.0  # seconds after which a cursor that went unseen may be anywhere
 HASTE = 3.0  # times the usual speed: on its way to a gesture, or from it
-STILL = 0.005  # of the frame: a cursor that rests still trembles by so much
+STILL = 0.005  # of the frame: even a cursor at rest moves by up to this much
 
 
 def rois(item: Item, scratch: Path, params: Params) -> None:
@@ -85,7 +85,7 @@ def _choose(
     candidates = moving if len(moving) else seen
     distance = np.hypot(candidates[:, 0] - last[1], candidates[:, 1] - last[2])
     best = int(distance.argmin())
-    if not len(moving) and distance[best] > NEAR:
+    if not len(moving) and distance[best] > MAX_RESTING_DISTANCE:
         return None
     return float(candidates[best, 0]), float(candidates[best, 1])
 
@@ -129,7 +129,8 @@ def _stretches(places: NDArray[np.float64], max_extent: float) -> NDArray[np.int
 
 
 def box(points: pd.DataFrame) -> Sides:
-    """Return (x0, y0, x1, y1) around a gesture, outliers beyond 1.5 interquartile ranges left out (Quilt-LLaVA)."""
+    """Return the bounding box (x0, y0, x1, y1) of a gesture, outliers beyond 1.5 interquartile ranges left out
+    (Quilt-LLaVA)."""
     sides = []
     for values in (points.x.to_numpy(), points.y.to_numpy()):
         low, high = np.percentile(values, [25, 75])

@@ -1,30 +1,30 @@
-"""Read one of the sources beside video: pubmed, openpath, laion, table or one of `sources.more` in, data/sources out.
+"""Read one of the other sources: pubmed, openpath, laion, table or one of `sources.more` in, data/sources out.
 
-No stages of the pipeline are `search`, which fills the folder of pubmed with open-access articles from the network, and
-`hydrate`, which fills in the texts and images of tweets that openpath has the ids of.
+Two commands are not stages of the pipeline: `search` fills the folder of pubmed with open-access articles from the
+network, and `hydrate` adds texts and images to tweets of which openpath has only the ids.
 """
 
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.paths import FRAME_FILTER_DIR, SOURCES_DIR, metrics_file
+from stages.common.paths import FRAME_FILTER_DIR, MORE_SOURCES_DIR, SOURCES_DIR, metrics_file
 from stages.common.stage.cli import run_stage
-from stages.common.stage.extensions import load_extension
 from stages.common.stage.params import Base, load_params
+from stages.common.tables.sources import SOURCES
+from stages.sources.added import added
 from stages.sources.candidate import Candidate
-from stages.sources.params import Added, Params
+from stages.sources.params import Params
 
-SOURCES = ("pubmed", "openpath", "laion", "table")
 FILLERS = ("search", "hydrate")  # fill the folders that sources read; no result depends on their code
 
 
 def run(params: Params, base: Base, name: str) -> dict[str, Any]:
-    """Read, split, clean and screen one source, or fill the folder of one."""
+    """Read, split, clean and filter one source, or fill the folder of one."""
     if name in params.more:
-        return _collected(added(name, params.more[name]), name, SOURCES_DIR / "more" / name, params, base)
+        return _collected(added(name, params.more[name]), name, MORE_SOURCES_DIR / name, params, base)
     module = importlib.import_module(f"stages.sources.{name}")
     if name in FILLERS:
         counts: dict[str, Any] = module.fill(params)
@@ -49,18 +49,8 @@ def _collected(candidates: Iterable[Candidate], name: str, out: Path, params: Pa
     )
 
 
-def added(name: str, source: Added) -> Iterator[Candidate]:
-    """What the function of a source of the user's own yields, called with the folder and its other parameters."""
-    parameter = f"sources.more.{name}.read"
-    read = load_extension(source.read, parameter, "folder", **source.options)
-    for candidate in read(Path(source.folder), **source.options):
-        if not isinstance(candidate, Candidate):
-            raise StageError(f"{parameter}: {source.read} must yield stages.sources.candidate.Candidate")
-        yield candidate
-
-
 def _names() -> tuple[str, ...]:
-    """The sources of `sources.more`; none where params.yaml is at fault, which the stage says when it starts."""
+    """The sources of `sources.more`; none where params.yaml is wrong, which the stage reports when it starts."""
     try:
         return tuple(load_params("sources")[0].more)
     except StageError:

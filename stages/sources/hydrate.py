@@ -29,7 +29,7 @@ def fill(params: Params) -> dict[str, Any]:
     """Fill in the rows of the folder's tweets.csv that are ids alone, and fetch their images; return counts.
 
     Rows that have a text, several of a tweet among them, and columns of your own stay as they are. tweets.csv is
-    written anew after every hundred ids, so a later call goes on where this one stopped. A tweet that is deleted or
+    written again after every hundred ids, so a later call resumes where this one stopped. A tweet that is deleted or
     protected keeps its row, with the API's word for it in the column `unavailable`. Raises StageError without a key,
     and where the API will not answer.
     """
@@ -54,7 +54,7 @@ def fill(params: Params) -> dict[str, Any]:
     for begin in tqdm(range(0, len(waiting), AT_ONCE), desc="tweets", unit=f"x{AT_ONCE}"):
         ids = waiting[begin : begin + AT_ONCE]
         answer = _tweets(session, f"{openpath.api}/tweets", token, ids)
-        rows = list(_rows(answer, path.parent, images, params))
+        rows = list(_answered_rows(answer, path.parent, images, params))
         asked.update(pd.DataFrame(rows, columns=COLUMNS).drop_duplicates("tweet_id").set_index("tweet_id"))
         unanswered = [one for one in ids if not asked.text[one] and not asked.unavailable[one]]
         asked.loc[unanswered, "unavailable"] = "no answer"
@@ -70,7 +70,7 @@ def _tweets(session: Any, url: str, token: str, ids: list[str]) -> dict[str, Any
     return ask(url, lambda: session.get(url, params=query, headers=key, timeout=60), lambda answer: answer.json())
 
 
-def _rows(answer: dict[str, Any], folder: Path, session: Any, params: Params) -> Iterator[dict[str, str]]:
+def _answered_rows(answer: dict[str, Any], folder: Path, session: Any, params: Params) -> Iterator[dict[str, str]]:
     """Rows of tweets.csv for what the API knows, and for what it says is unavailable."""
     more = answer.get("includes", {})
     media = {one["media_key"]: one for one in more.get("media", [])}

@@ -64,7 +64,7 @@ class Laion(ParamsModel):
     private_addresses: bool
 
 
-class Table(ParamsModel):
+class TableSource(ParamsModel):
     """Any table of images and texts."""
 
     renamed: ClassVar = {"licence": "license"}
@@ -99,12 +99,12 @@ SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]  # i
 
 
 class Params(ParamsModel):
-    """The sources beside video, and what every image and text must meet."""
+    """The sources other than video, and what every image and text must meet."""
 
     pubmed: Pubmed
     openpath: Openpath
     laion: Laion
-    table: Table
+    table: TableSource
     more: dict[SourceName, Added]
     languages: list[str]
     min_side: int = Field(ge=1)

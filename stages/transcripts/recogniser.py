@@ -22,14 +22,15 @@ LANGUAGE_PROBABILITY = 0.5  # probability from which a language counts as detect
 
 @functools.cache
 def load(params: Params, device: str, threads: int) -> Any:
-    """Return whisperx's pipeline for `params`; raises StageError for a model that is not available.
+    """Return whisperx's pipeline for `params`, which decodes by beam search; raises StageError for a model that is not
+    available.
 
     A packaged or local model is a folder in CTranslate2 form; its model.bin must have `params.sha256`, where given.
     """
     import whisperx
     from whisperx.asr import WhisperModel
 
-    class Model(WhisperModel):
+    class RecordingModel(WhisperModel):
         """Keeps the encoder's output of each batch, so that words can be timed without encoding again."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -47,7 +48,7 @@ def load(params: Params, device: str, threads: int) -> Any:
         locate(f"{place}/model.bin", params.sha256 or None)
         place = str(folder)
     try:
-        model = Model(place, device=device, compute_type=params.compute_type, cpu_threads=threads)
+        model = RecordingModel(place, device=device, compute_type=params.compute_type, cpu_threads=threads)
         pipeline = whisperx.load_model(
             place,
             device,
@@ -85,7 +86,7 @@ def transcribe(pipeline: Any, windows: Iterable[Samples], params: Params, device
 def check_language(pipeline: Any, audio: Samples) -> None:
     """Raise Rejected("language") when a multilingual model is sure that `audio` begins in another language.
 
-    The first two minutes count; silence and music are no language. A model or a parameter for English only is not
+    The first two minutes count; silence and music are not a language. A model or a parameter for English only is not
     asked.
     """
     if pipeline.preset_language or not pipeline.model.model.is_multilingual or not len(audio):

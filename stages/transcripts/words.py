@@ -1,4 +1,4 @@
-"""A time for every word of what Whisper heard: by its own attention, or by forced alignment with wav2vec2."""
+"""A time for every word that Whisper recognised: by its own attention, or by forced alignment with wav2vec2."""
 
 import functools
 from collections.abc import Sequence

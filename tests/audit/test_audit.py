@@ -9,7 +9,7 @@ from conftest import ROOT
 
 from stages.audit.copies import copy_metrics
 from stages.audit.frames import frame_metrics
-from stages.audit.gold import Export, Video, read_exports, read_videos
+from stages.audit.gold import Export, GoldVideo, read_exports, read_videos
 from stages.audit.text import correction_scores, field_metrics, normalise, text_metrics, word_error_rate
 from stages.audit.timeline import cut_metrics, f1, hold_metrics, iou, matched, pair_metrics, roi_metrics
 from stages.common.errors import StageError
@@ -54,7 +54,7 @@ def label(decoy="", **changes):
         ],
         "gestures": [{"start": 6.0, "end": 8.0, "box": [0.1, 0.1, 0.3, 0.3]}],
     }
-    return Video.model_validate({key: value for key, value in (whole | changes).items() if value is not None})
+    return GoldVideo.model_validate({key: value for key, value in (whole | changes).items() if value is not None})
 
 
 PARTS = dict.fromkeys(("field", "cuts", "shots", "sentences", "gestures"))
@@ -125,8 +125,8 @@ def test_tissue_and_magnification_may_be_unknown():
 
 
 def test_the_frame_filter_is_not_scored_without_labelled_shots(tmp_path):
-    assert frame_metrics({"v": label(shots=None)}, tmp_path, tmp_path, 1, 0, "cpu") == {}
-    assert frame_metrics({"v": label()}, tmp_path, tmp_path, 1, 0, "cpu") == {}, "its file is not there"
+    assert frame_metrics({"v": label(shots=None)}, {}, tmp_path, 1, 0, "cpu") == {}
+    assert frame_metrics({"v": label()}, {}, tmp_path, 1, 0, "cpu") == {}, "its file is not there"
 
 
 @pytest.mark.parametrize(

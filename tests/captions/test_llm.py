@@ -12,6 +12,7 @@ from loopback import POLL_S
 from stages.captions.chat import Chat
 from stages.captions.correct import Corrector
 from stages.captions.llm import Kinds, LlmEngine
+from stages.captions.sort import sub_pathology
 from stages.captions.work import captions
 from stages.common.data.files import read_json, write_json
 from stages.common.errors import Failed, StageError
@@ -145,6 +146,15 @@ def test_replacements_that_were_not_said_or_are_no_terms_are_refused(
     (repair,) = LlmEngine(corrector, chat(endpoint, tmp_path)).correct([SAID])
     assert (repair.text, repair.made) == (SAID, [])
     assert repair.refused == {"llm_unconditioned": 1}
+
+
+@pytest.mark.parametrize("fields", [[], [{"field": "renal", "probability": 0.9}]])
+def test_a_reply_without_a_known_field_leaves_it_to_the_lexicon(endpoint, tmp_path, lexicon_folder, fields):
+    endpoint.reply = json.dumps(GOOD | {"fields": fields})
+    corrector = Corrector(load_lexicon(lexicon_folder), block_for(endpoint))
+    found = LlmEngine(corrector, chat(endpoint, tmp_path)).sub_pathology("Renal biopsy", "Glomeruli are normal.")
+    assert found == sub_pathology("Renal biopsy", "Glomeruli are normal.")
+    assert found[0]["field"] == "Renal"
 
 
 def test_rate_limits_and_server_errors_are_tried_again(endpoint, tmp_path):

@@ -47,6 +47,6 @@ def test_every_column_and_key_has_a_meaning(page):
 
 def test_the_records_inside_a_record_follow_it(page):
     found = {row[0]: row[1:] for row in rows(page, "data/captions/{id}.json")}
-    assert found["`sentences`"][0] == "list of `Sentence`"
+    assert found["`sentences`"][0] == "list of `CaptionSentence`"
     assert found["`times`"] == ["list of [number, number]", "start and end of each word, s"]
     assert found["`negated`"] == ["true or false", "true where the text says that it is absent"]

@@ -127,14 +127,20 @@ def test_samples_without_text_or_image_are_counted_and_broken_images_marked(shar
     keys = [name.removesuffix(".jpg") for name in members if name.endswith(".jpg")]
     del members[f"{keys[0]}.json"], members[f"{keys[1]}.jpg"]
     members[f"{keys[2]}.jpg"] = b"no picture"
-    members[f"{keys[3]}.json"] = json.dumps({"texts": []}).encode()
+    members[f"{keys[3]}.json"] = json.dumps(
+        {"source": "quilt", "texts": [], "pair_ids": [], "text_groups": []}
+    ).encode()
     write_tar(tmp_path / "train-000000.tar", members)
     samples = read_samples(tmp_path, "train")
     assert samples.skipped == {"no_image": 1, "no_text": 2}
     assert [item[4] for item in view(samples)].count(True) == 1
     members[f"{keys[4]}.json"] = b"{"
     write_tar(tmp_path / "train-000000.tar", members)
-    with pytest.raises(StageError, match=f"{keys[4]}.json is no JSON"):
+    with pytest.raises(StageError, match=f"#{keys[4]}.json: it is not JSON: stage dataset writes it: run"):
+        read_samples(tmp_path, "train")
+    members[f"{keys[4]}.json"] = json.dumps({"source": "quilt", "texts": "one", "pair_ids": []}).encode()
+    write_tar(tmp_path / "train-000000.tar", members)
+    with pytest.raises(StageError, match=f"#{keys[4]}.json: texts: Input should be a valid array"):
         read_samples(tmp_path, "train")
 
 

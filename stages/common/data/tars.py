@@ -30,9 +30,10 @@ def write_tar(path: Path, members: Mapping[str, bytes]) -> None:
 
 
 class TarShards:
-    """Writes members one by one to FOLDER/NAME-NNNNNN.tar, so many to a tar; whole or absent, like write_tar.
+    """Writes members one by one to FOLDER/NAME-NNNNNN.tar, `size` members to a tar. A tar is there as a whole or not at
+    all, as with write_tar.
 
-    Tars of an earlier writing that are not written anew are removed when the `with` block ends without an error.
+    Tars left over from an earlier run are removed when the `with` block ends without an error.
     """
 
     def __init__(self, folder: Path, name: str, size: int) -> None:
@@ -88,11 +89,11 @@ def read_tar(path: Path, names: Iterable[str] | None = None) -> dict[str, bytes]
     return found
 
 
-def shard_samples(path: Path, read: Container[str], mend: str) -> Iterator[tuple[str, dict[str, Member]]]:
+def shard_samples(path: Path, read: Container[str], remedy: str) -> Iterator[tuple[str, dict[str, Member]]]:
     """Yield the samples of the webdataset shard `path`: key, and members by suffix (jpg, txt, json).
 
-    Bytes are read of members whose suffix is in `read`. Raises StageError, which ends in what to do (`mend`), where the
-    shard is cut short or is no tar.
+    Only members whose suffix is in `read` are read. Raises StageError where the shard is cut short or is not a tar; its
+    message ends with `remedy`, which says what to do.
     """
     found: dict[str, dict[str, Member]] = {}
     last = "its beginning"
@@ -105,5 +106,5 @@ def shard_samples(path: Path, read: Container[str], mend: str) -> Iterator[tuple
                 found.setdefault(key, {})[suffix] = Member(info.offset_data, info.size, data)
                 last = info.name
     except (tarfile.ReadError, EOFError):
-        raise StageError(f"{path} is cut short after {last}: {mend}") from None
+        raise StageError(f"{path} is cut short after {last}: {remedy}") from None
     yield from found.items()

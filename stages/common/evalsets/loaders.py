@@ -15,7 +15,7 @@ Row = dict[str, str]  # path, code (the label as the files have it), split; inst
 
 
 def image_folder(root: Path) -> Iterator[Row]:
-    """A folder a class, of any depth; no official split (LC25000, Databiox, BACH's Photos, RenalCell)."""
+    """One folder per class, of any depth; no official split (LC25000, Databiox, BACH's Photos, RenalCell)."""
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         images = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
         if not images:

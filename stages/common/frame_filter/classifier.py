@@ -8,27 +8,28 @@ from typing import Any
 import numpy as np
 
 from stages.common.data.arrays import Picture
-from stages.common.data.files import digest, read_json
-from stages.common.errors import StageError
+from stages.common.data.files import digest
 from stages.common.frame_filter.ensemble import PublishedEnsemble
 from stages.common.frame_filter.prediction import Prediction, Scores
 from stages.common.regions.content import LONG_SIDE
+from stages.common.tables.frame_filter import FILTER_SPEC, FilterKind, FilterSpec
+from stages.common.tables.schema import Record
 
-SPEC = "filter.json"
 HEADS = "heads.safetensors"
 HISTOLOGY = "histology"
+FILTER_KIND = Record(FILTER_SPEC.stage, FILTER_SPEC.path, FilterKind)  # what files of both kinds hold
 
 
 class FrameFilter:
     """Logistic heads on a frozen backbone: one for histology and one for each flag that the labels had examples of."""
 
-    def __init__(self, folder: Path, spec: dict[str, Any], device: str) -> None:
+    def __init__(self, folder: Path, spec: FilterSpec, device: str) -> None:
         from safetensors.numpy import load_file
 
         from stages.common.models.backbone import Backbone
 
-        self.size: int = spec["size"]
-        self.threshold: float = spec["threshold"]
+        self.size = spec["size"]
+        self.threshold = spec["threshold"]
         self._heads = load_file(folder / HEADS)
         self._backbone = Backbone(spec["backbone"], spec["weights"], self.size, device)
 
@@ -51,21 +52,19 @@ class FrameFilter:
 @functools.cache
 def load_filter(folder: Path, device: str = "cpu") -> Any:
     """The filter in `folder`, a FrameFilter or a PublishedEnsemble, loaded once per process."""
-    spec = read_json(_found(folder))
-    return (PublishedEnsemble if spec["kind"] == "published" else FrameFilter)(folder, spec, device)
+    spec = folder / FILTER_SPEC.path.name
+    if FILTER_KIND.read(spec)["kind"] == "published":
+        return PublishedEnsemble(folder, device)
+    return FrameFilter(folder, FILTER_SPEC.read(spec), device)
 
 
 def filter_digest(folder: Path) -> str:
     """Identity of the filter in `folder`, for item keys."""
-    return digest(_found(folder), *sorted(folder.glob("*.safetensors")))
+    spec = folder / FILTER_SPEC.path.name
+    FILTER_KIND.read(spec)
+    return digest(spec, *sorted(folder.glob("*.safetensors")))
 
 
 def sigmoid(values: Scores) -> Scores:
     """The logistic function."""
     return np.asarray(1 / (1 + np.exp(-values)), np.float32)
-
-
-def _found(folder: Path) -> Path:
-    if not (folder / SPEC).exists():
-        raise StageError(f"{folder / SPEC} not found: run `dvc repro frame_filter`")
-    return folder / SPEC

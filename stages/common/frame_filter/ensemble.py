@@ -39,7 +39,7 @@ class PublishedEnsemble:
 
     threshold = 0.5  # of two classes the likelier one: the members' argmax
 
-    def __init__(self, folder: Path, spec: dict[str, Any], device: str) -> None:
+    def __init__(self, folder: Path, device: str) -> None:
         from safetensors.torch import load_file
 
         self._device = device

@@ -26,7 +26,7 @@ class PrescreeningRules(ParamsModel):
 
 
 class Prescreening:
-    """Feed RGB frames at an even rate, then ask for the verdict. Keeps a feature row a region, no frames.
+    """Feed RGB frames at an even rate, then ask for the verdict. Keeps one feature row per region, no frames.
 
     A frame is histology where one of its regions is, which `regions` cuts out; one without any is not.
     """

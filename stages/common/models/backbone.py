@@ -44,7 +44,7 @@ class Backbone:
             self._model = torch.jit.freeze(torch.jit.trace(model, example, check_trace=False))
 
     def features(self, images: Sequence[NDArray[np.uint8]], batch: int = 32) -> NDArray[np.float32]:
-        """Return one feature vector a row for RGB `images` of any size."""
+        """Return one feature vector per row for RGB `images` of any size."""
         import cv2
         import torch
 

@@ -29,7 +29,7 @@ def embed_images(
     squash: bool = False,
     tower: Tower | None = None,
 ) -> Vectors:
-    """Return one unit vector a row for images, under the model's evaluation transform.
+    """Return one unit vector per row for images, under the model's evaluation transform.
 
     Args:
         read: gives the encoded image of a reference; it is called from several threads.
@@ -110,7 +110,7 @@ def _module(model: Any) -> Any:
 
 
 def embed_texts(clip: Clip, texts: Sequence[str], batch_size: int, device: str) -> Vectors:
-    """Return one unit vector a row for texts."""
+    """Return one unit vector per row for texts."""
     import torch
 
     rows = []
@@ -123,7 +123,8 @@ def embed_texts(clip: Clip, texts: Sequence[str], batch_size: int, device: str) 
 
 
 def embed_classes(clip: Clip, names: Sequence[str], templates: Sequence[str], batch_size: int, device: str) -> Vectors:
-    """Return one unit vector a class: the mean of its templates' embeddings, normalised again (section 10a)."""
+    """Return one unit vector per class by a prompt ensemble: the mean of its templates' embeddings, normalised again
+    (section 10a)."""
     prompts = [template.format(c=name) for name in names for template in templates]
     vectors = embed_texts(clip, prompts, batch_size, device).reshape(len(names), len(templates), -1).mean(1)
     unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

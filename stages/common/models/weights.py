@@ -1,4 +1,4 @@
-"""Model weights and data that lie on this machine: in a folder, or inside an installed package."""
+"""Model weights and data on this machine: in a folder, or inside an installed package."""
 
 import importlib.util
 import os

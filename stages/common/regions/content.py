@@ -15,7 +15,7 @@ AROUND = 21  # pixels across the neighbourhood whose middle level is its ground
 LIKE, MOSTLY = 10, 0.62  # levels and share of pixels that are like it
 CROWD = 15  # pixels across the neighbourhood in which the strokes of letters and icons are counted
 STROKE, SOME = 80, 0.1  # levels between neighbours from which they lie on a stroke; share from which it is line art
-PALE = 50  # mean levels of chroma of strokes up to which they are ink on a bright ground, not stain on glass
+PALE = 40  # mean levels of chroma of strokes up to which they are ink on a bright ground, not stain on glass
 TISSUE, GLASS, CHROME, INK = 1.0, -0.03, -0.7, -0.3
 
 

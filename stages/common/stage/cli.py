@@ -16,10 +16,10 @@ from typing import Any
 
 from stages.common.errors import StageError
 from stages.common.incremental.named import link_named_files
+from stages.common.paths import DATA_DIR, MODELS_DIR, REPORTS_DIR, TIMINGS_DIR
 from stages.common.stage.logs import logged
 from stages.common.stage.params import Base, has_params, load_all_params, load_params
 
-TIMINGS = Path("reports/timings")
 STOPPED = 130  # exit code after Ctrl-C
 
 CACHE = Path(".cache")  # for libraries' caches where HOME cannot be written, as in many containers
@@ -99,7 +99,7 @@ def _is_full(error: BaseException | None) -> bool:
 def _fullest(name: str) -> Path:
     """Where stage `name` writes, or the folder for temporary files where that is on a fuller disk; for errors that name
     no file."""
-    places = (Path(tempfile.gettempdir()), Path.cwd(), *(Path(root) / name for root in ("reports", "models", "data")))
+    places = (Path(tempfile.gettempdir()), Path.cwd(), *(root / name for root in (REPORTS_DIR, MODELS_DIR, DATA_DIR)))
     by_disk = {place.stat().st_dev: place for place in places if place.is_dir()}
     return min(by_disk.values(), key=lambda place: shutil.disk_usage(place).free)
 
@@ -133,5 +133,5 @@ def _report(title: str, summary: Mapping[str, Any], seconds: float) -> None:
     line = f"{title}: {counts}, {seconds:.1f} s{rate}"
     print(line, flush=True)
     log.info(line)
-    TIMINGS.mkdir(parents=True, exist_ok=True)
-    (TIMINGS / f"{title}.json").write_text(json.dumps({"seconds": round(seconds, 2), **summary}, indent=1) + "\n")
+    TIMINGS_DIR.mkdir(parents=True, exist_ok=True)
+    (TIMINGS_DIR / f"{title}.json").write_text(json.dumps({"seconds": round(seconds, 2), **summary}, indent=1) + "\n")

@@ -3,13 +3,15 @@
 The path goes from the repository root. `package.module:NAME` names what an installed package brings.
 """
 
+import contextlib
+import functools
 import hashlib
 import importlib
 import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -18,11 +20,12 @@ from typing import Any
 
 from pydantic import AfterValidator
 
-from stages.common.errors import StageError
+from stages.common.errors import Failed, Rejected, StageError
 
 EXTENSION = re.compile(r"(?P<place>[^:\s][^:]*):(?P<name>[A-Za-z_]\w*)")
 SUFFIX = ".py"
 FORM = "FILE.py:NAME"
+PACKAGE = re.compile(r"\bextensions_[0-9a-f]{12}\b")  # what the folder of a file is called as a package
 
 
 def is_extension(value: str) -> bool:
@@ -51,24 +54,53 @@ def load_extension(value: str, parameter: str, *takes: str, **options: Any) -> C
     """Return the function or class that `value` names. It must take the arguments `takes`, by position, and `options`.
 
     Raises StageError that names `parameter` where there is no such file or name, where the file cannot be run, or where
-    the function takes other arguments.
+    the function takes other arguments. So does the function returned, where that of the user fails or returns nothing.
     """
     found = EXTENSION.fullmatch(value)
     if not found:
         raise StageError(f"{parameter}: '{value}' names no code: write it as {FORM}")
     file = extension_file(value)
-    try:
+    with named_errors(value, parameter):
         module = _module_of_file(file) if file else _installed(found["place"])
-    except Exception as error:
-        raise StageError(f"{parameter}: {found['place']}{_line_of(error, file)}: {_explain(error, file)}") from error
     function = getattr(module, found["name"], None)
     if function is None:
         known = ", ".join(sorted(_own_functions(module))) or "nothing"
         raise StageError(f"{parameter}: {found['place']} defines no '{found['name']}' (it defines: {known})")
     if not callable(function):
-        raise StageError(f"{parameter}: {value} is no function but a {type(function).__name__}")
+        raise StageError(f"{parameter}: {value} should be a function, not of the type {type(function).__name__}")
     _check_arguments(function, value, parameter, takes, options)
-    return function
+
+    @functools.wraps(function)
+    def call(*args: Any, **named: Any) -> Any:
+        with named_errors(value, parameter):
+            answer = function(*args, **named)
+        if answer is None:
+            raise StageError(f"{parameter}: {value} returned nothing")
+        return answer
+
+    return call
+
+
+@contextlib.contextmanager
+def named_errors(value: str, parameter: str) -> Iterator[None]:
+    """Make one line of an error inside the code that `value` names: a StageError with the parameter, file and line."""
+    file = extension_file(value)
+    place = value.rpartition(":")[0]
+    try:
+        yield
+    except (StageError, Failed, Rejected):
+        raise
+    except SystemExit as error:
+        raise StageError(f"{parameter}: {place}{_line_of(error, file)}: it ends the process: raise an error") from error
+    except Exception as error:
+        raise StageError(f"{parameter}: {place}{_line_of(error, file)}: {_explain(error, file)}") from error
+
+
+def iterate(rows: Iterable[Any], value: str, parameter: str) -> Iterator[Any]:
+    """Yield `rows`, which the code that `value` names returned, perhaps as a generator that has yet to run; an error on
+    the way is named as by `named_errors`."""
+    with named_errors(value, parameter):
+        yield from rows
 
 
 def _module_of_file(file: Path) -> ModuleType:
@@ -78,7 +110,7 @@ def _module_of_file(file: Path) -> ModuleType:
         raise FileNotFoundError("no such file: paths go from the repository root")
     folder = file.resolve().parent
     package = f"extensions_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
-    name = f"{package}.{file.stem.replace('.', '_')}"
+    name = f"{package}.{file.stem.replace('.', '%2E')}"  # one that no other file has
     if name not in sys.modules:
         if package not in sys.modules:
             parent = module_from_spec(ModuleSpec(package, None, is_package=True))
@@ -106,14 +138,16 @@ def _installed(place: str) -> ModuleType:
 
 def _explain(error: Exception, file: Path | None) -> str:
     """What is wrong with a module, on one line."""
-    said = " ".join(str(error).split())
+    said = PACKAGE.sub(file.resolve().parent.name if file else "", " ".join(str(error).split()))
+    if file and isinstance(error, ImportError) and "beyond top-level package" in said:
+        return f"{said}: only files in its own folder or below it can be imported with a dot"
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if file and missing and file.with_name(f"{missing.partition('.')[0]}{SUFFIX}").exists():
         return f"{said}: import a file beside it with a dot, as in `from .{missing} import NAME`"
     return said if isinstance(error, FileNotFoundError | ImportError) else f"{type(error).__name__}: {said}"
 
 
-def _line_of(error: Exception, file: Path | None) -> str:
+def _line_of(error: BaseException, file: Path | None) -> str:
     """Where in `file` an error arose, as " line N", or ""."""
     if isinstance(error, SyntaxError) or not file:
         return ""  # says its line itself

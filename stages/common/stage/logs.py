@@ -17,7 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-LOGS = Path("reports/logs")
+from stages.common.paths import LOGS_DIR
+
 KEPT = 20  # logs of a stage
 VARIABLE = "QUILT_LOG"  # a run's log, its title, and "verbose" or nothing, a line each
 WIDTH = 300  # letters of a line on the terminal
@@ -36,12 +37,12 @@ PLACE = re.compile(r" \(\S+:\d+\)$")  # where in the code a warning was given
 
 @contextmanager
 def logged(title: str, verbose: bool) -> Iterator[None]:
-    """Keep a log of one run of a stage, and of its workers, in LOGS; the oldest of many goes."""
-    LOGS.mkdir(parents=True, exist_ok=True)
-    for old in sorted(LOGS.glob(f"{title}.*.log"))[: 1 - KEPT]:
+    """Keep a log of one run of a stage, and of its workers, in LOGS_DIR; the oldest of many goes."""
+    LOGS_DIR.mkdir(parents=True, exist_ok=True)
+    for old in sorted(LOGS_DIR.glob(f"{title}.*.log"))[: 1 - KEPT]:
         old.unlink(missing_ok=True)
         shutil.rmtree(_shown_folder(old), ignore_errors=True)
-    path = LOGS.resolve() / f"{title}.{datetime.now():%Y%m%dT%H%M%S}.{os.getpid()}.log"
+    path = LOGS_DIR.resolve() / f"{title}.{datetime.now():%Y%m%dT%H%M%S}.{os.getpid()}.log"
     _shown_folder(path).mkdir()
     os.environ[VARIABLE] = "\n".join([str(path), title, "verbose" if verbose else ""])
     join_log()

@@ -1,14 +1,17 @@
-"""Notes for cards and reports on the data that they are made from: whether it is the demo's."""
+"""Notes in cards and reports that say which of their data come from the demo."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-DEMO = Path("data/demo")
+from stages.common.paths import DEMO_DIR
+from stages.common.tables.sources import SOURCES
+
 NOTE = "note.txt"  # in the dataset's folder: its note, for the model's card
 PLACES = (
     "videos.catalog",
-    *(f"sources.{name}.folder" for name in ("pubmed", "openpath", "laion", "table")),
+    *(f"sources.{name}.folder" for name in SOURCES),
+    "sources.more",
 )  # parameters that say where the dataset's pairs come from
 OF_THE_DEMO = (
     "Demo world: scripted narration over drawn tissue. These numbers say whether the machinery works, never how good a "
@@ -34,7 +37,7 @@ def _inputs(all_params: Mapping[str, Any]) -> dict[str, str]:
     """What the dataset's pairs come from, and the folder of each."""
     places = {"quilt": ("videos", all_params["videos"].catalog)}
     sources = all_params["sources"]
-    for name in ("pubmed", "openpath", "laion", "table"):
+    for name in SOURCES:
         places[name] = (name, getattr(sources, name).folder)
     places |= {name: (name, source.folder) for name, source in sources.more.items()}
     return dict(places[name] for name in all_params["dataset"].sources)
@@ -47,4 +50,4 @@ def _note(all_params: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
 
 
 def _is_demo(place: str) -> bool:
-    return Path(place).resolve().is_relative_to(DEMO.resolve())
+    return Path(place).resolve().is_relative_to(DEMO_DIR.resolve())

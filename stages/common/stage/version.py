@@ -1,4 +1,4 @@
-"""The version of the pipeline, which pyproject.toml states and nothing repeats."""
+"""The version of the pipeline, which only pyproject.toml states."""
 
 import tomllib
 from pathlib import Path

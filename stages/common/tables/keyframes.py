@@ -1,4 +1,4 @@
-"""What stage keyframes writes: a table of holds a video, and a tar with their images, cuts and overlays."""
+"""What stage keyframes writes: per video a table of holds, and a tar with their images, cuts and overlays."""
 
 from dataclasses import replace
 from pathlib import Path

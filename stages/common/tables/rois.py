@@ -1,4 +1,4 @@
-"""What stage rois writes: the cursor's trace and the boxes of its gestures, two tables a video."""
+"""What stage rois writes: per video a table with the cursor's trace, and one with the boxes of its gestures."""
 
 from dataclasses import replace
 

@@ -1,12 +1,13 @@
-"""Tables and JSON records that stages hand on, each written down once: what there is, of which type, in which unit.
+"""Tables and JSON records that stages hand on, each declared once with the type and unit of everything in it.
 
-Writers cast to a schema and readers check it. What a column means is for people, and is not stored in the files: a
-better wording makes no result stale.
+Writers cast to a schema and readers check it. The meaning of a column is for people and is not stored in the
+files: a better wording makes no result stale.
 """
 
 import functools
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from stages.common.errors import StageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
 Type = Literal["string", "float", "double", "int64", "bool", "binary"]
 T = TypeVar("T")
@@ -27,7 +28,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, Arrow type, meaning and unit. Where `type` is string, "" means that there is no value."""
+    """A column: its name, Arrow type, meaning and unit. Where `type` is string, "" means that there is no value; null
+    is read as it is, and means the same."""
 
     name: str
     type: Type
@@ -79,7 +81,7 @@ class Table:
     def to_bytes(self, frame: pd.DataFrame) -> bytes:
         """Parquet bytes of `frame`, cast to the schema.
 
-        Raises ValueError, for whoever writes the stage, where a column is missing or unknown or cannot be cast.
+        Raises ValueError, for the author of the stage, where a column is missing or unknown or cannot be cast.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -105,7 +107,7 @@ class Table:
     def read(self, path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the table at `path`, or some of its columns.
 
-        Raises StageError naming the file, the column and the stage where one of them is not there.
+        Raises StageError naming the file, the column and the stage where one of them is not there or of another type.
         """
         if not path.exists():
             raise StageError(f"{path} not found: {_remedy(self.stage)}")
@@ -119,16 +121,33 @@ class Table:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        wanted = list(columns) if columns is not None else self.names
         try:
-            present = pq.read_schema(source).names
-        except (pa.ArrowInvalid, OSError):
+            present = pq.read_schema(source)
+        except (pa.ArrowException, OSError):
             raise StageError(f"{where} is not a parquet file: {_remedy(self.stage)}") from None
-        if missing := [name for name in wanted if name not in present]:
-            raise StageError(f"{where}: column '{missing[0]}' is missing: {_origin(self.stage)}")
+        for name in columns if columns is not None else self.names:
+            if name not in present.names:
+                raise StageError(f"{where}: column '{name}' is missing: {_origin(self.stage)}")
+        for name, times in Counter(present.names).items():
+            if times > 1:
+                raise StageError(f"{where}: column '{name}' is there {times} times: {_origin(self.stage)}")
+        for name, found in zip(present.names, present.types, strict=True):
+            kind = self._type_of(name)
+            if kind and found != pa.type_for_alias(kind):
+                raise StageError(f"{where}: column '{name}' is {found}, should be {kind}: {_origin(self.stage)}")
         if isinstance(source, io.BytesIO):
             source.seek(0)
-        return pd.read_parquet(source, columns=None if columns is None else wanted)
+        try:
+            return pd.read_parquet(source, columns=None if columns is None else list(columns))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise StageError(f"{where} is damaged ({' '.join(str(error).split())}): {_remedy(self.stage)}") from None
+
+    def _type_of(self, name: str) -> Type | None:
+        """The type of the column `name`; None for one that is not of this table."""
+        types = {column.name: column.type for column in self.columns}
+        if self.more and name.startswith(self.more.name):
+            types.setdefault(name, self.more.type)
+        return types.get(name)
 
 
 @dataclass(frozen=True)
@@ -144,8 +163,19 @@ class Record(Generic[T]):
         return Path(str(self.path).format(**names))
 
     def write(self, path: Path, value: T) -> None:
-        """Write `value` to `path`, whole or not at all."""
-        write_json(path, value)
+        """Write `value` to `path`, whole or not at all. Raises ValueError, for the author of the stage, where it is not
+        of this form."""
+        write_json(path, self.checked(value, path))
+
+    def checked(self, value: T, where: object) -> T:
+        """Return `value`, a record for `where`. Raises ValueError where it is not of this form."""
+        from pydantic import ValidationError
+
+        try:
+            self._adapter.validate_json(json.dumps(value), strict=True)  # in JSON a tuple is a list
+        except ValidationError as error:
+            raise ValueError(f"{where}: {_problem(error)}") from None
+        return value
 
     def read(self, path: Path) -> T:
         """Return what `path` holds, as it is written there.
@@ -162,11 +192,9 @@ class Record(Generic[T]):
 
         try:
             value: T = json.loads(data)
-            self._adapter.validate_python(value)
+            self._adapter.validate_json(data, strict=True)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"])) or "the record"
-            problem = f"'{key}' is missing" if first["type"] == "missing" else f"{key}: {first['msg']}"
+            problem = _problem(error)
         except ValueError:
             problem = "it is not JSON"
         else:
@@ -179,6 +207,13 @@ class Record(Generic[T]):
         from pydantic import TypeAdapter
 
         return TypeAdapter(self.kind)
+
+
+def _problem(error: "ValidationError") -> str:
+    """The first thing that is wrong with a record, on one line."""
+    first = error.errors()[0]
+    key = ".".join(map(str, first["loc"])) or "the record"
+    return f"'{key}' is missing" if first["type"] == "missing" else f"{key}: {first['msg']}"
 
 
 def _remedy(stage: str) -> str:

@@ -1,4 +1,4 @@
-"""What stage transcripts writes: one JSON file a video, of timed words."""
+"""What stage transcripts writes: one JSON file per video, of timed words."""
 
 from typing import Annotated, NotRequired
 

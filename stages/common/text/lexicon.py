@@ -11,7 +11,7 @@ from stages.common.tables.lexicon import TERMS, WORDS
 SPACES = str.maketrans("-_", "  ")
 
 
-class Entity(NamedTuple):
+class EntityMention(NamedTuple):
     """A term found in a text: its characters, its concept and semantic type."""
 
     start: int
@@ -41,7 +41,7 @@ class Lexicon:
     def __contains__(self, term: object) -> bool:
         return isinstance(term, str) and normal(term) in self._index
 
-    def entities(self, text: str) -> list[Entity]:
+    def entities(self, text: str) -> list[EntityMention]:
         """Terms in `text` on word boundaries, longest match, left to right.
 
         Case does not matter, except that abbreviations must be in capitals; a hyphen equals a space.
@@ -56,7 +56,7 @@ class Lexicon:
         for start, end, concept, kind, abbreviation in sorted(spans):
             if start >= last and (not abbreviation or text[start:-end].isupper()):
                 last = -end
-                found.append(Entity(start, last, text[start:last], concept, kind))
+                found.append(EntityMention(start, last, text[start:last], concept, kind))
         return found
 
 

@@ -87,7 +87,7 @@ def _fetch(session: Any, url: str, params: Laion, private: bool) -> bytes:
     deadline = time.monotonic() + WHOLE * params.timeout_s
     try:
         for _ in range(REDIRECTS + 1):
-            _check(url, private)
+            _check_address(url, private)
             with session.get(url, stream=True, timeout=params.timeout_s, allow_redirects=False) as answer:
                 if not answer.is_redirect:
                     return _body(answer, params.max_bytes, deadline)
@@ -101,11 +101,11 @@ def _fetch(session: Any, url: str, params: Laion, private: bool) -> bytes:
         raise TemporaryError("cut_short", str(error)) from None
     except requests.ConnectionError as error:
         raise TemporaryError("connection_failed", str(error)) from None
-    except (requests.RequestException, ValueError) as error:  # what is no address
+    except (requests.RequestException, ValueError) as error:  # what is not an address
         raise _Refused("bad_address", str(error)) from None
 
 
-def _check(url: str, private: bool) -> None:
+def _check_address(url: str, private: bool) -> None:
     """Raise _Refused unless `url` is a web address of a public machine; also where a proxy does the connecting."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -1,4 +1,4 @@
-"""A loopback server that stands in for the network."""
+"""A loopback server in place of the network."""
 
 import contextlib
 import functools

@@ -1,4 +1,4 @@
-"""HTTP sessions that connect to no machine of this network, whatever address a name resolves to."""
+"""HTTP sessions that never connect to a machine of the local network, whatever address a name resolves to."""
 
 import ipaddress
 import socket

@@ -48,12 +48,12 @@ def _tweet(row: dict[str, Any], folder: Path, params: Params) -> Iterator[Candid
         return
     other = row.get("lang") and params.languages and row["lang"] not in params.languages
     for image in row["image"].split(SEPARATOR) or [""]:
-        data = _image(folder, image.strip())
+        data = _read_image(folder, image.strip())
         drop = "language" if other else "" if data else "missing_image"
         yield Candidate(tweet, group, data, clean(row["text"]), f"tweet {tweet}", drop=drop, detail=image)
 
 
-def _image(folder: Path, name: str) -> bytes:
+def _read_image(folder: Path, name: str) -> bytes:
     """The file `name` below `folder`; b"" where there is none, or where it is not below."""
     path = (folder / name).resolve()
     return path.read_bytes() if path.is_relative_to(folder.resolve()) and path.is_file() else b""

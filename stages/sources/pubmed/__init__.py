@@ -21,7 +21,7 @@ PACKAGES = (".tar.gz", ".tgz", ".zip")
 
 
 def candidates(params: Params) -> Iterator[Candidate]:
-    """Yield one candidate per figure panel of every article in the folder: folders, .tar.gz or .zip, one an article."""
+    """Yield one candidate per figure panel of every article in the folder: one folder, .tar.gz or .zip per article."""
     folder = Path(params.pubmed.folder)
     found = sorted(folder.iterdir()) if folder.is_dir() else []
     packages = [path for path in found if path.is_dir() or path.name.endswith(PACKAGES)]

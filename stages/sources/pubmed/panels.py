@@ -13,7 +13,7 @@ FORMS = (  # how captions mark parts, the plainest first: "(A)", "(A and B)"; "A
 def split_caption(caption: str) -> list[tuple[str, str]]:
     """Return (letter, text) for each part that letters from A on mark; [] where they do not.
 
-    What stands before the first letter goes with every part; a part of several letters ("A-C", "A and B") is given to
+    Text before the first letter goes with every part; a part of several letters ("A-C", "A and B") is given to
     each of them.
     """
     for form in FORMS:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from stages.common.data.reading import named_damage
 from stages.common.errors import StageError
 from stages.sources.candidate import Candidate
-from stages.sources.params import Params, Table
+from stages.sources.params import Params, TableSource
 
 QUILT = {"caption", "image_path", "subset", "split", "noisy_text", "corrected_text", "med_umls_ids", "magnification"}
 VIDEO_ID = re.compile(r"(.{11})_image_")  # how Quilt-1M names the images of a video
@@ -32,14 +33,24 @@ def candidates(params: Params) -> Iterator[Candidate]:
         for part in _read(path):
             released = set(part.columns) >= QUILT
             if not released:
-                _check(part, path, table)
+                _check_columns(part, path, table)
             for row in part.to_dict("records"):
                 yield _released(row, number, path) if released else _plain(row, number, path, table)
                 number += 1
 
 
 def _read(path: Path) -> Iterator[pd.DataFrame]:
-    """The table at `path`, in parts."""
+    """The table at `path`, in parts. Raises StageError where it cannot be read."""
+    parts = _parts(path)
+    while True:
+        with named_damage(path):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
+
+
+def _parts(path: Path) -> Iterator[pd.DataFrame]:
     if path.suffix == ".parquet":
         import pyarrow.parquet as parquet
 
@@ -52,15 +63,15 @@ def _read(path: Path) -> Iterator[pd.DataFrame]:
     )
 
 
-def _check(part: pd.DataFrame, path: Path, table: Table) -> None:
+def _check_columns(part: pd.DataFrame, path: Path, table: TableSource) -> None:
     for key in ("image", "text"):
         if (name := getattr(table, key)) not in part.columns:
             known = ", ".join(map(str, part.columns))
             raise StageError(f"{path}: no column '{name}': set sources.table.{key} to one of: {known}")
 
 
-def _plain(row: dict[str, Any], number: int, path: Path, table: Table) -> Candidate:
-    data, name = _image(row[table.image], path.parent, Path(table.folder))
+def _plain(row: dict[str, Any], number: int, path: Path, table: TableSource) -> Candidate:
+    data, name = _image_in(row[table.image], path.parent, Path(table.folder))
     group = str(row.get(table.group) or name or number)
     license = str(row.get(table.license) or "")
     drop = "" if data else "missing_image"
@@ -72,7 +83,7 @@ def _plain(row: dict[str, Any], number: int, path: Path, table: Table) -> Candid
 def _released(row: dict[str, Any], number: int, path: Path) -> Candidate:
     """A row of quilt_1M_lookup.csv; images of one video are one group, the others each their own."""
     name = str(row["image_path"])
-    data, _ = _image(name, path.parent, path.parent)
+    data, _ = _image_in(name, path.parent, path.parent)
     video = VIDEO_ID.match(Path(name).name)
     group = f"{row['subset']}_{video.group(1)}" if video else f"{row['subset']}_{Path(name).stem}"
     fields = _list(row.get("pathology", ""))
@@ -90,7 +101,7 @@ def _released(row: dict[str, Any], number: int, path: Path) -> Candidate:
     return Candidate(f"{number:08d}", group, data, str(row["caption"]), place, "", drop, name, more)
 
 
-def _image(value: Any, *folders: Path) -> tuple[bytes, str]:
+def _image_in(value: Any, *folders: Path) -> tuple[bytes, str]:
     """(bytes, name) of a cell: a path below one of `folders`, or what `datasets` stores: {bytes, path}."""
     if isinstance(value, dict):
         return value.get("bytes") or b"", str(value.get("path") or "")

@@ -7,7 +7,7 @@ from dvc.lock import LockError, make_lock
 from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
 
 
-def mend(folder: Path) -> bool:
+def unlock(folder: Path) -> bool:
     """Whether the lock in `folder` was removed: not where it can be read, nor while a `dvc` is writing it."""
     lock = folder / RWLOCK_FILE
     if not lock.exists():
@@ -30,5 +30,5 @@ def _unreadable(lock: Path) -> bool:
     return True
 
 
-if __name__ == "__main__" and mend(Path(".dvc/tmp")):
+if __name__ == "__main__" and unlock(Path(".dvc/tmp")):
     print("== Removed .dvc/tmp/rwlock, which a killed dvc had left unreadable")

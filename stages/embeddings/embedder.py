@@ -1,0 +1,81 @@
+"""The vectors of one model: of the images, and of the texts or classes, of every set."""
+
+import functools
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stages.common.data.references import ImageReader
+from stages.common.evalsets.protocol import Protocol
+from stages.common.models.clip import Clip
+from stages.common.models.embed import Tower, embed_classes, embed_images, embed_texts, image_tower
+from stages.embeddings.cache import VectorCache, key_of
+
+
+@dataclass
+class Embedder:
+    """Embeds sets with the model `name` and keeps the vectors in `cache`. `made_by` is a digest of the model and of the
+    code, for their keys."""
+
+    name: str
+    clip: Clip
+    made_by: str
+    cache: VectorCache
+    protocol: Protocol
+    batch_size: int
+    device: str
+    jobs: int
+
+    @functools.cached_property
+    def _tower(self) -> Tower:
+        """Prepared once for all sets, and only when one has to be embedded."""
+        return image_tower(self.clip, self.batch_size, self.device)
+
+    def embed(self, evalset: str, table: pd.DataFrame, contents: str) -> int:
+        """Keep the vectors of a set, and return how many of its two files stay as they were.
+
+        `contents` is a digest of the set's images. Images are in order of `table.path.unique()`; texts in that of the
+        classes, or of the sorted unique texts.
+        """
+        name = f"{self.name}/{evalset}"
+        stay = [self._keep_images(name, table, contents), self._keep_texts(name, table, evalset)]
+        return sum(stay)
+
+    def _keep_images(self, name: str, table: pd.DataFrame, contents: str) -> bool:
+        images = table.path.unique().tolist()
+        squash = self.protocol.transform == "squash"
+        return self.cache.keep(
+            f"{name}.images.safetensors",
+            key_of([self.made_by, contents], squash),
+            lambda: embed_images(
+                self.clip,
+                images,
+                ImageReader().read,
+                self.batch_size,
+                self.device,
+                self.jobs,
+                squash=squash,
+                tower=self._tower,
+            ),
+        )
+
+    def _keep_texts(self, name: str, table: pd.DataFrame, evalset: str) -> bool:
+        labelled = self.protocol.evalsets.get(evalset)
+        classes = list(labelled.classes.values()) if labelled else []
+        templates = self.protocol.templates if classes else []
+        texts = classes or sorted(table.text.unique())
+        return self.cache.keep(
+            f"{name}.texts.safetensors",
+            key_of([self.made_by], texts, templates, _tokens(self.clip, texts, templates)),
+            lambda: (
+                embed_classes(self.clip, texts, templates, self.batch_size, self.device)
+                if classes
+                else embed_texts(self.clip, texts, self.batch_size, self.device)
+            ),
+        )
+
+
+def _tokens(clip: Clip, texts: list[str], templates: list[str]) -> list[list[int]]:
+    """The tokens of the texts, for the key: a model may have the same weights with another tokenizer."""
+    prompts = [template.format(c=text) for text in texts for template in templates] if templates else texts
+    return [[int(token) for token in row] for row in clip.tokenizer(prompts)] if prompts else []
