@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stages.common.data.arrays import Grey, Picture
 from stages.common.regions.boxes import Box
+from stages.common.regions.content import LONG_SIDE, TISSUE, weights
 from stages.common.regions.moving import MovingAreas, moving_areas
 from stages.keyframes.cuts import CutFinder
 from stages.keyframes.holds import Hold, HoldFinder
-from stages.keyframes.motion import Shift
+from stages.keyframes.motion import Chosen, Shift, blocks_of
 from stages.keyframes.overlays import OverlayDetector
 from stages.keyframes.params import Params
 from stages.keyframes.reader import (
@@ -26,6 +28,9 @@ from stages.keyframes.reader import (
     shrunk,
     upright_box,
 )
+
+LOOK_S = 0.5  # seconds that the camera must rest before it is looked where the tissue is
+SHOWN, HIDDEN = 0.3, 0.2  # of a block: so much tissue in it must be for it to count, so little that moves all the time
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ class _Scan:
         self.overlays = OverlayDetector(params.overlay_threshold, moving=self.moving)
         self.next_sample = self.next_prescreen = 0.0
         self.seen_in_run = False
+        self.next_look = LOOK_S
+        self.tissue: Chosen | None = None
 
     def run(self, reader: VideoReader) -> Iterator[Cut | SampledFrame | StillImage]:
         between: list[Frame] = []
@@ -115,8 +122,21 @@ class _Scan:
             self.moving.end_hold(counts=False)
             self.overlays = OverlayDetector(self.params.overlay_threshold, frame.picture.rotation, self.moving)
             self.seen_in_run = False
+            self.next_look = frame.time + LOOK_S
         if detail is not None:
             self.overlays.add(frame.time, detail, frame.hue(SMALL))
+            self.look(frame, detail)
+
+    def look(self, frame: Frame, detail: Grey) -> None:
+        """Tell the finder of holds where the tissue is, once in a run, and what moves all the time, at each sample."""
+        if self.tissue is None or frame.time >= self.next_look:
+            self.next_look = np.inf
+            seen = weights(frame.rgb(LONG_SIDE)) == TISSUE
+            self.tissue = blocks_of(np.rot90(seen, -round(frame.picture.rotation / 90)), SHOWN)
+        hidden = np.zeros(detail.shape, bool)
+        for area in self.moving.lately():
+            hidden[area.slices] = True
+        self.holds.look_at(self.tissue, blocks_of(hidden, HIDDEN))
 
     def still_images(self, holds: Iterator[Hold[Frame]]) -> Iterator[StillImage]:
         for hold in holds:

@@ -13,11 +13,13 @@ CELLS = 40  # along the long side of a frame; a cell is square
 EVERY_S = 0.2  # seconds between two frames that are compared: what moves slowly changes too little in less
 FEWEST = 5  # comparisons of a hold, below which nothing is said
 CHANGED = 6  # grey levels by which a pixel must change
-SHARE = 0.35  # of a hold's frames in which a cell must change; where a cursor circles it does in one of six
+SHARE = 0.5  # of a hold's frames in which a cell must change; where a cursor circles it does in one of six
 OFTEN, HOLDS, MOST_HOLDS = 0.1, 4, 0.75  # or: so often, in so many holds at least, and in so much of them
 LEAST_AREA = 0.004  # of the frame: a smaller area is a cursor that trembles
 SMALL_AREA = 0.0005  # of the frame, where most holds show it
 MOST_AREA = 0.4  # of the frame: when more moves, it is the camera
+LATELY = 0.6  # of the comparisons with the camera at rest in which a cell must change to be at rest never
+REMEMBERED, AFTER_MOVE = 100, 5  # comparisons that say what moves lately; how many count on once the camera has moved
 NEAR = 1  # cells between parts of one area
 FRAMED = 0.9, 0.75, 0.6  # share of each side of a frame around it that is an edge, the best that is found
 REACH = 1.2  # times its own sides: how far off that frame may be
@@ -29,14 +31,17 @@ MARGIN = 1  # cells around an area that no edge bounds
 class MovingAreas:
     """Feed the grey frames of each hold; ask for the boxes that moved through it, or in most holds.
 
-    Keeps one frame and two counts a cell, however long the video is.
+    Keeps one frame and three counts a cell, however long the video is.
     """
 
     def __init__(self) -> None:
         self._before: Grey | None = None
         self._time = 0.0  # of that frame
+        self._own = False  # whether it is of this hold
         self._changes: Floats | None = None  # of this hold, by cell
         self._pairs = 0
+        self._lately: Floats | None = None  # share of comparisons, whatever the hold, by cell
+        self._remembered = 0
         self._holds = 0
         self._often: Floats | None = None  # holds in which a cell changed often
 
@@ -48,9 +53,20 @@ class MovingAreas:
             level = cv2.mean(self._before)[0] / max(1.0, cv2.mean(grey)[0])  # a flickering lamp is no movement
             steps = cv2.absdiff(cv2.convertScaleAbs(grey, alpha=level), self._before)
             cells = _cells(cv2.threshold(steps, CHANGED, 255, cv2.THRESH_BINARY)[1])
-            self._changes = cells if self._changes is None else self._changes + cells
-            self._pairs += 1
-        self._before, self._time = grey, time
+            self._remember(cells)
+            if self._own:
+                self._changes = cells if self._changes is None else self._changes + cells
+                self._pairs += 1
+        self._before, self._time, self._own = grey, time, True
+
+    def _remember(self, cells: Floats) -> None:
+        """Update the share of comparisons in which each cell changed, unless the camera moved."""
+        if cells.mean() > MOST_AREA:
+            self._remembered = min(self._remembered, AFTER_MOVE)
+            return
+        self._remembered = min(self._remembered + 1, REMEMBERED)
+        before = np.zeros_like(cells) if self._lately is None else self._lately
+        self._lately = before + (cells - before) / self._remembered
 
     def end_hold(self, counts: bool = True) -> None:
         """The next frame belongs to another hold; what was seen so far `counts` as one."""
@@ -58,7 +74,13 @@ class MovingAreas:
             often = (self._changes >= OFTEN * self._pairs).astype(np.float64)
             self._often = often if self._often is None else self._often + often
             self._holds += 1
-        self._before, self._changes, self._pairs = None, None, 0
+        self._own, self._changes, self._pairs = False, None, 0
+
+    def lately(self) -> list[Box]:
+        """What moves whether or not a hold is on, in pixels of the grey frames: it says nothing of the camera."""
+        if self._before is None or self._lately is None or self._remembered < FEWEST:
+            return []
+        return _areas(self._lately >= LATELY, self._before.shape, LEAST_AREA)
 
     def boxes(self) -> list[Box]:
         """The areas so far, in pixels of the grey frames; to be called before the hold is ended."""
