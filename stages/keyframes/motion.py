@@ -16,6 +16,7 @@ GRID = (16, 9)  # blocks across and down; a cursor covers one or two
 NOISE = 2.0  # grey levels by which compression may change a block of the small picture
 TEXTURE = 3.0  # grey levels of standard deviation from which a block counts: on bare background no movement shows
 FEWEST = 0.03  # of all blocks: with fewer there is too little to say whether the picture moves
+CURSOR = 4  # bare blocks that a cursor may fill
 UNEXPLAINED = 0.4  # share of a block's variance: if a small shift leaves more, the block shows something else
 FAR = 0.9  # of a picture's standard deviation: a larger change is never a small shift
 ROUNDS = 2  # of reweighting, so that blocks under a cursor do not count
@@ -60,9 +61,9 @@ class Anchor:
             self._choose()
 
     def _choose(self) -> None:
-        textured = (self._variance > TEXTURE**2) & ~self._moving
-        inside = textured & self._tissue
-        self.textured = inside if inside.mean() >= FEWEST else textured
+        self._textured = (self._variance > TEXTURE**2) & ~self._moving
+        inside = self._textured & self._tissue
+        self.textured = inside if inside.mean() >= FEWEST else self._textured
 
     def _prepare(self) -> None:
         """Compute what later frames are compared with; put off until the first frame that may be close."""
@@ -99,7 +100,19 @@ class Anchor:
         targets = np.stack([bx.ravel(), by.ravel(), (bx * PX + by * PY).ravel()], axis=1)
         found, left = self._solve(targets, energy.ravel())
         moving = left > (UNEXPLAINED * self._variance + NOISE**2).ravel()
-        return None if moving[self.textured.ravel()].mean() > self.changed_block_fraction else Shift(*found.tolist())
+        return None if self._changed(moving.reshape(energy.shape), energy) else Shift(*found.tolist())
+
+    def _changed(self, moving: Chosen, energy: Grid) -> bool:
+        """Whether too many of the blocks that show something, in the anchor or now, show something else than before."""
+        bare = (self._variance <= TEXTURE**2) & ~self._moving
+        filled = bare & (energy > (2 * TEXTURE) ** 2)
+        for area in (self._tissue, np.ones_like(self._tissue)):
+            appeared = int((filled & area).sum())
+            appeared = appeared if appeared > CURSOR else 0
+            shown = int((self._textured & area).sum()) + appeared
+            if shown >= FEWEST * area.size:
+                return (moving & self._textured & area).sum() + appeared > self.changed_block_fraction * shown
+        return False
 
     def _solve(self, targets: Rows, energy: Rows) -> tuple[Rows, Rows]:
         """Reweighted least squares for (x, y, zoom); also returns what each block's change leaves unexplained."""

@@ -82,7 +82,7 @@ class _Scan:
         self.next_sample = self.next_prescreen = 0.0
         self.seen_in_run = False
         self.next_look = LOOK_S
-        self.tissue: Chosen | None = None
+        self.tissue: list[Chosen] = []  # as last seen, and before
 
     def run(self, reader: VideoReader) -> Iterator[Cut | SampledFrame | StillImage]:
         between: list[Frame] = []
@@ -128,15 +128,19 @@ class _Scan:
             self.look(frame, detail)
 
     def look(self, frame: Frame, detail: Grey) -> None:
-        """Tell the finder of holds where the tissue is, once in a run, and what moves all the time, at each sample."""
-        if self.tissue is None or frame.time >= self.next_look:
+        """Tell the finder of holds where the tissue is, once in a run, and what moves all the time, at each sample.
+
+        Where the view before showed tissue the next may do so, though this one is bare.
+        """
+        if not self.tissue or frame.time >= self.next_look:
             self.next_look = np.inf
             seen = weights(frame.rgb(LONG_SIDE)) == TISSUE
-            self.tissue = blocks_of(np.rot90(seen, -round(frame.picture.rotation / 90)), SHOWN)
+            blocks = blocks_of(np.rot90(seen, -round(frame.picture.rotation / 90)), SHOWN)
+            self.tissue = [blocks, *self.tissue[:1]]
         hidden = np.zeros(detail.shape, bool)
         for area in self.moving.lately():
             hidden[area.slices] = True
-        self.holds.look_at(self.tissue, blocks_of(hidden, HIDDEN))
+        self.holds.look_at(np.logical_or.reduce(self.tissue), blocks_of(hidden, HIDDEN))
 
     def still_images(self, holds: Iterator[Hold[Frame]]) -> Iterator[StillImage]:
         for hold in holds:
