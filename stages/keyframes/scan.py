@@ -11,7 +11,7 @@ import pandas as pd
 from stages.common.data.arrays import Grey, Picture
 from stages.common.regions.boxes import Box
 from stages.common.regions.content import LONG_SIDE, TISSUE, weights
-from stages.common.regions.moving import MovingAreas, moving_areas
+from stages.common.regions.moving import KnownAreas, MovingAreas, moving_areas
 from stages.keyframes.cuts import CutFinder
 from stages.keyframes.holds import Hold, HoldFinder
 from stages.keyframes.motion import Chosen, Shift, blocks_of
@@ -77,7 +77,7 @@ class _Scan:
         self.holds: HoldFinder[Frame] = HoldFinder(
             params.min_hold_s, max_shift, params.changed_block_fraction, params.median_frames
         )
-        self.moving = MovingAreas()
+        self.moving, self.known = MovingAreas(), KnownAreas()
         self.overlays = OverlayDetector(params.overlay_threshold, moving=self.moving)
         self.next_sample = self.next_prescreen = 0.0
         self.seen_in_run = False
@@ -150,7 +150,9 @@ class _Scan:
             self.moving.end_hold()
 
     def moving_areas(self, stored: Any, image: Picture) -> list[Box]:
-        """What moved all through the hold, in pixels of its clean image; `stored` is one of PyAV's frames of it."""
+        """What moved all through the hold, or did so before and rests, in pixels of its clean image; `stored` is one of
+        PyAV's frames of it."""
         size = shrunk(stored.width, stored.height, DETAIL)
         areas = [upright_box(area, size, stored.rotation) for area in self.moving.boxes()]
-        return moving_areas(areas, image, shrunk(image.shape[1], image.shape[0], DETAIL))
+        found = moving_areas(areas, image, shrunk(image.shape[1], image.shape[0], DETAIL))
+        return self.known.added_to(found, image)

@@ -13,12 +13,11 @@ CELLS = 40  # along the long side of a frame; a cell is square
 EVERY_S = 0.2  # seconds between two frames that are compared: what moves slowly changes too little in less
 FEWEST = 5  # comparisons of a hold, below which nothing is said
 CHANGED = 6  # grey levels by which a pixel must change
-SHARE = 0.5  # of a hold's frames in which a cell must change; where a cursor circles it does in one of six
+SHARE = 0.5  # of the frames of a hold, or lately, in which a cell must change; where a cursor circles it does in one of six
 OFTEN, HOLDS, MOST_HOLDS = 0.1, 4, 0.75  # or: so often, in so many holds at least, and in so much of them
 LEAST_AREA = 0.004  # of the frame: a smaller area is a cursor that trembles
 SMALL_AREA = 0.0005  # of the frame, where most holds show it
 MOST_AREA = 0.4  # of the frame: when more moves, it is the camera
-LATELY = 0.6  # of the comparisons with the camera at rest in which a cell must change to be at rest never
 REMEMBERED, AFTER_MOVE = 100, 5  # comparisons that say what moves lately; how many count on once the camera has moved
 NEAR = 1  # cells between parts of one area
 FRAMED = 0.9, 0.75, 0.6  # share of each side of a frame around it that is an edge, the best that is found
@@ -26,6 +25,8 @@ REACH = 1.2  # times its own sides: how far off that frame may be
 DOUBLE = 5  # pixels between the edges that a video draws of one
 BLEED = 2  # pixels by which a video's colours run over an edge
 MARGIN = 1  # cells around an area that no edge bounds
+ALIKE = 0.8  # correlation from which an area that rests shows what it showed when it moved
+KNOWN, THUMB = 4, (32, 32)  # areas of earlier holds that are remembered, and the size that they are compared at
 
 
 class MovingAreas:
@@ -80,7 +81,7 @@ class MovingAreas:
         """What moves whether or not a hold is on, in pixels of the grey frames: it says nothing of the camera."""
         if self._before is None or self._lately is None or self._remembered < FEWEST:
             return []
-        return _areas(self._lately >= LATELY, self._before.shape, LEAST_AREA)
+        return _areas(self._lately >= SHARE, self._before.shape, LEAST_AREA)
 
     def boxes(self) -> list[Box]:
         """The areas so far, in pixels of the grey frames; to be called before the hold is ended."""
@@ -121,6 +122,31 @@ def _areas(moving: NDArray[np.bool_], shape: tuple[int, ...], least: float) -> l
         if number and moving[labels == number].sum() * cell * cell >= least * frame.area:
             boxes.append(Box(*(cell * side for side in (x, y, x + width, y + height))).common(frame))
     return boxes
+
+
+class KnownAreas:
+    """The moving areas of earlier holds: a speaker who sits still for once is a speaker all the same."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[Box, Grey]] = []
+
+    def added_to(self, found: list[Box], image: Picture) -> list[Box]:
+        """`found`, the areas that move in a hold with this clean image, and the known ones that only rest in it."""
+        new = [(box, _thumb(image, box)) for box in found]
+        apart = [(box, seen) for box, seen in self._known if not any(box.common(other).area for other in found)]
+        resting = [box for box, seen in apart if _alike(seen, _thumb(image, box))]
+        self._known = [*new, *apart][:KNOWN]
+        return [*found, *resting]
+
+
+def _thumb(image: Picture, box: Box) -> Grey:
+    return cv2.resize(np.ascontiguousarray(image[box.slices][..., 1]), THUMB, interpolation=cv2.INTER_AREA)
+
+
+def _alike(one: Grey, other: Grey) -> bool:
+    """Whether two thumbs show the same; bare ones say nothing."""
+    textured = min(float(cv2.meanStdDev(thumb)[1][0, 0]) for thumb in (one, other)) > CHANGED
+    return textured and float(cv2.matchTemplate(one, other, cv2.TM_CCOEFF_NORMED)[0, 0]) >= ALIKE
 
 
 def moving_areas(areas: list[Box], image: Picture | Grey, grey_size: tuple[int, int]) -> list[Box]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stages.common.regions.boxes import Box, overlap
-from stages.common.regions.moving import MovingAreas, moving_areas
+from stages.common.regions.moving import KnownAreas, MovingAreas, moving_areas
 from stages.demo.render import arrow, head
 from stages.demo.tissue import paint
 
@@ -85,3 +85,25 @@ def test_no_frame_moves_nothing():
     areas.end_hold()
     assert areas.boxes() == []
     assert moving_areas([], np.zeros((9, 16), np.uint8), (320, 180)) == []
+
+
+def test_one_who_moves_whatever_the_camera_does_is_known_at_once(slide):
+    areas = seen_in(hold(slide, frames=10))
+    areas.end_hold(counts=False)
+    (box,) = areas.lately()
+    assert box.common(WEBCAM.scaled(1 / 4, 1 / 4)) == box
+    for n in range(20):  # a scene without him
+        areas.add(3 + n / 5, grey(np.roll(slide, 300, 1)))
+    assert areas.lately() == []
+    assert seen_in(hold(slide, webcam=None)).lately() == [], "a circling cursor"
+
+
+def test_a_speaker_who_rests_is_masked_until_he_is_gone(slide):
+    known = KnownAreas()
+    first, *_, later = hold(slide, cursor=False)
+    assert known.added_to([WEBCAM], first) == [WEBCAM]
+    assert known.added_to([], later) == [WEBCAM]
+    assert known.added_to([], slide) == []
+    assert known.added_to([], later) == [WEBCAM], "back again"
+    assert known.added_to([WEBCAM.grown(2)], later) == [WEBCAM.grown(2)]
+    assert KnownAreas().added_to([], later) == []
