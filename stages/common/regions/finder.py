@@ -15,7 +15,7 @@ from stages.common.regions.scene import Scene
 
 LEAST_AREA = 0.01  # of the picture: smaller regions are icons
 LEAST_SIDE = 0.12  # of the picture's short side: narrower ones are bars
-LEAST_CONTENT = 0.1  # mean weight of a region, its glass left out
+LEAST_CONTENT = 0.15  # mean weight of a region, its glass left out: half of what the barest of 260 drawn sections has
 LEAST_TISSUE = 0.03  # share of a region that is coloured texture; the rest may be glass
 MOST = 16  # regions of one picture
 DIVIDES = 0.95  # share of a region's span that a dividing line runs along an edge or through what is bare
