@@ -99,7 +99,8 @@ def roi_metrics(gold: dict[str, GoldVideo], boxes: dict[str, pd.DataFrame], min_
         for gesture in gestures:
             span = (gesture.start, gesture.end)
             same = [row for row in table.itertuples() if overlap(span, (row.start_s, row.end_s)) > 0]
-            overlaps.append(max((iou(gesture.box, [row.x0, row.y0, row.x1, row.y1]) for row in same), default=0.0))
+            found = ([row.frame_x0, row.frame_y0, row.frame_x1, row.frame_y1] for row in same)
+            overlaps.append(max((iou(gesture.box, box) for box in found), default=0.0))
     covered = [value for value in overlaps if value >= min_iou]
     return {
         "rois": {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.data.arrays import Grey
-from stages.keyframes.motion import Anchor, Shift
+from stages.keyframes.motion import Anchor, Chosen, Shift
 
 AT_REST = 0.2  # pixels of the grey frames; this close to the resting position is at rest, in a picture without noise
 CREEP_S = 0.5  # seconds for which a slow movement may go unnoticed, at most
@@ -65,6 +65,13 @@ class HoldFinder(Generic[T]):
         self.changed_block_fraction = changed_block_fraction
         self.keep = keep
         self._run: _Run[T] | None = None
+        self._blocks: tuple[Chosen, Chosen] | None = None
+
+    def look_at(self, tissue: Chosen, moving: Chosen) -> None:
+        """Which blocks of the frame count in this run and those after it; see `Anchor`."""
+        self._blocks = tissue, moving
+        if self._run:
+            self._run.anchor.look_at(tissue, moving)
 
     def shift(self, grey: Grey) -> Shift | None:
         """Movement since the current run began, or None when `grey` does not belong to it."""
@@ -79,6 +86,8 @@ class HoldFinder(Generic[T]):
         if shift is None:
             yield from self.finish(time)
             self._run, shift = _Run(Anchor(grey, self.changed_block_fraction)), Shift(0.0, 0.0, 0.0)
+            if self._blocks:
+                self._run.anchor.look_at(*self._blocks)
         assert self._run is not None
         self._run.add(time, shift, sample, self.keep)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from stages.common.data.arrays import Grey, Picture
 from stages.common.data.media import decoded
 from stages.common.errors import Failed, Rejected
+from stages.common.regions.boxes import Box
 
 DETAIL, SMALL = 640, 320  # long side, in pixels, of the grey pictures for cursors and for motion
 MAX_PIXELS = 8192 * 4320  # a frame larger than 8K is refused: some dozen of them would not fit into memory
@@ -138,6 +139,16 @@ def upright(image: Picture, rotation: int) -> Picture:
 def upright_point(x: NDArray[Any], y: NDArray[Any], rotation: int) -> tuple[Any, Any]:
     """Points in 0..1 of the stored frame as points in 0..1 of the frame that `upright` makes."""
     return {0: (x, y), 1: (y, 1 - x), 2: (1 - x, 1 - y), 3: (1 - y, x)}[round(rotation / 90) % 4]
+
+
+def upright_box(box: Box, size: tuple[int, int], rotation: int) -> Box:
+    """A box in a stored frame of `size` (width, height) as a box in the frame that `upright` makes of it."""
+    width, height = size
+    across, down = (height, width) if round(rotation / 90) % 2 else size
+    sides = np.array(box) / (width, height, width, height)
+    x, y = upright_point(sides[[0, 2]], sides[[1, 3]], rotation)
+    (left, right), (top, bottom) = sorted(np.rint(x * across).astype(int)), sorted(np.rint(y * down).astype(int))
+    return Box(int(left), int(top), int(right), int(bottom))
 
 
 def clean_image(pictures: list[Any]) -> Picture:

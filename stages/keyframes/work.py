@@ -11,15 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from stages.common.data.arrays import Grey, Picture
 from stages.common.data.files import jpeg
 from stages.common.data.tars import write_tar
 from stages.common.errors import Rejected
 from stages.common.frame_filter.classifier import load_filter
-from stages.common.frame_filter.prediction import FLAGS
+from stages.common.frame_filter.prediction import FLAGS, Prediction
 from stages.common.frame_filter.prescreening import Prescreening, reason_against
 from stages.common.frame_filter.quality import background, blur
 from stages.common.incremental.runner import Item
 from stages.common.models.device import limit_threads
+from stages.common.regions.boxes import Box
+from stages.common.regions.crops import crop
+from stages.common.regions.finder import tissue_regions
 from stages.common.tables.keyframes import CUTS_MEMBER, HOLDS, OVERLAYS, OVERLAYS_MEMBER
 from stages.keyframes.motion import Anchor
 from stages.keyframes.params import Params
@@ -37,7 +41,7 @@ LONG_SIDE = 1280  # pixels; larger images are shrunk first
 
 
 def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int, device: str) -> None:
-    """Write ID.parquet and ID.tar below `scratch`: a row of HOLDS for each hold; images, cuts and overlays.
+    """Write ID.parquet and ID.tar below `scratch`: a row of HOLDS for each region; images, cuts and overlays.
 
     Raises Rejected("no_histology"), Rejected("not_narrative") or Rejected("no_histology_hold") for a video that is not
     a lecture over histology, and what VideoReader raises.
@@ -68,9 +72,18 @@ def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int,
     HOLDS.write(scratch / f"{item.id}.parquet", pd.DataFrame(album.rows))
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """A kept image: its unit feature vector, its small grey picture, and its name in the tar."""
+
+    features: np.ndarray
+    grey: Grey
+    image: str
+
+
 @dataclass
 class _Album:
-    """The histology holds of a video so far, each view once."""
+    """The histology holds of a video so far, a row for each region that shows it; each view once."""
 
     video: str
     params: Params
@@ -78,48 +91,86 @@ class _Album:
     rows: list[dict[str, Any]] = field(default_factory=list)
     images: dict[str, bytes] = field(default_factory=dict)
     overlays: list[pd.DataFrame] = field(default_factory=list)
-    _images_seen: list[tuple[np.ndarray, np.ndarray, str]] = field(default_factory=list)
+    holds: int = 0
+    _shown: list[_Shown] = field(default_factory=list)
 
     def add(self, still: StillImage) -> None:
-        """Keep `still` if it is histology. A view seen before keeps its image; a hold right after it extends it."""
-        predicted = self.frame_filter.predict([still.image])
-        features, score = predicted.features[0], float(predicted.histology[0])
-        if not self.frame_filter.is_histology(score):
+        """Keep the regions of `still` that are histology. A view seen before keeps its image; a hold right after it
+        extends it."""
+        regions = tissue_regions(still.image, still.moving)
+        if not regions:
             return
-        height, width = still.image.shape[:2]
-        grey = shrink(np.ascontiguousarray(still.image[..., 1]), SMALL)
-        image = self._seen(features, grey)
-        last = self.rows[-1] if self.rows else None
-        if image and last and last["image"] == image and still.start - last["end_s"] <= GAP_S:
-            last["end_s"] = round(still.end, 3)
-            self.overlays.append(still.overlays.assign(hold_id=last["hold_id"]))
+        parts = [crop(still.image, region) for region in regions]
+        predicted = self.frame_filter.predict(parts)
+        kept = [n for n, score in enumerate(predicted.histology) if self.frame_filter.is_histology(float(score))]
+        if not kept:
             return
-        name = f"{len(self.rows):04d}"
-        size = level(magnification(still.image, self.params.nucleus_um))
-        if not image:
-            image = f"{name}.jpg"
-            self.images[image] = jpeg(Image.fromarray(still.image))
-            self._images_seen.append((features / np.linalg.norm(features), grey, image))
-        hold_id = f"{self.video}_{name}"
-        times = {"hold_id": hold_id, "start_s": round(still.start, 3), "end_s": round(still.end, 3)}
-        picture = {"histology_prob": score, "magnification": size, "width": width, "height": height, "image": image}
+        seen = [self._seen(predicted.features[n], parts[n]) for n in kept]
+        if last := self._goes_on(seen, still.start):
+            for row in last:
+                row["end_s"] = round(still.end, 3)
+            self.overlays.append(still.overlays.assign(hold_id=last[0]["hold_id"]))
+            return
+        name = f"{self.holds:04d}"
+        self.holds += 1
+        times = {"start_s": round(still.start, 3), "end_s": round(still.end, 3)}
+        for number, (n, image) in enumerate(zip(kept, seen, strict=True)):
+            image = image or self._keep(
+                predicted.features[n], parts[n], f"{name}.jpg" if number == 0 else f"{name}_{number}.jpg"
+            )
+            place = {"hold_id": f"{self.video}_{name}", "region": number} | times | _shares(regions[n].box, still.image)
+            self.rows.append(place | self._described(parts[n], predicted, n) | {"image": image})
+        self.overlays.append(still.overlays.assign(hold_id=f"{self.video}_{name}"))
+
+    def _goes_on(self, seen: list[str], start: float) -> list[dict[str, Any]]:
+        """The rows of the hold before, where it shows the images `seen` and ended just before `start`; else none."""
+        last = [row for row in self.rows[-len(seen) :] if row["hold_id"] == self.rows[-1]["hold_id"]]
+        same = all(seen) and [row["image"] for row in last] == seen and last[0]["region"] == 0
+        return last if same and start - last[0]["end_s"] <= GAP_S else []
+
+    def _keep(self, features: np.ndarray, part: Picture, name: str) -> str:
+        """Store an image that was not seen before; returns its name."""
+        self.images[name] = jpeg(Image.fromarray(part))
+        self._shown.append(_Shown(features / np.linalg.norm(features), _grey(part), name))
+        return name
+
+    def _described(self, part: Picture, predicted: Prediction, number: int) -> dict[str, Any]:
+        """What the table says of an image, the filter's prediction `number`."""
+        height, width = part.shape[:2]
         flags = {
-            f"flag_{flag}": float(predicted.flags[flag][0]) if flag in predicted.flags else np.nan
+            f"flag_{flag}": float(predicted.flags[flag][number]) if flag in predicted.flags else np.nan
             for flag in dict.fromkeys([*FLAGS, *predicted.flags])
         }
-        quality = {"blur": blur(still.image), "background": background(still.image)}
-        self.rows.append(times | picture | quality | flags)
-        self.overlays.append(still.overlays.assign(hold_id=hold_id))
+        return {
+            "histology_prob": float(predicted.histology[number]),
+            "magnification": level(magnification(part, self.params.nucleus_um)),
+            "width": width,
+            "height": height,
+            "blur": blur(part),
+            "background": background(part),
+        } | flags
 
-    def _seen(self, features: np.ndarray, grey: np.ndarray) -> str:
+    def _seen(self, features: np.ndarray, part: Picture) -> str:
         """The image of the same view among those kept, or ""."""
-        unit = features / np.linalg.norm(features)
-        for other, before, image in reversed(self._images_seen):
-            if before.shape == grey.shape and float(unit @ other) >= SAME_VIEW_COSINE:
-                shift = Anchor(before, self.params.changed_block_fraction).shift(grey)
+        unit, grey = features / np.linalg.norm(features), _grey(part)
+        for shown in reversed(self._shown):
+            if shown.grey.shape == grey.shape and float(unit @ shown.features) >= SAME_VIEW_COSINE:
+                shift = Anchor(shown.grey, self.params.changed_block_fraction).shift(grey)
                 if shift is not None and shift.size <= self.params.max_shift * SMALL:
-                    return image
+                    return shown.image
         return ""
+
+
+def _grey(part: Picture) -> Grey:
+    """Green, shrunk: what views are compared by."""
+    return shrink(np.ascontiguousarray(part[..., 1]), SMALL)
+
+
+def _shares(box: Box, image: Picture) -> dict[str, float]:
+    """A box as shares of the frame."""
+    height, width = image.shape[:2]
+    sides = (box.left / width, box.top / height, box.right / width, box.bottom / height)
+    return dict(zip(("x0", "y0", "x1", "y1"), (round(side, 4) for side in sides), strict=True))
 
 
 def magnification(image: NDArray[np.uint8], nucleus_um: float) -> float:

@@ -87,11 +87,28 @@ def _overlapping(spans: pd.DataFrame, sentence: CaptionSentence) -> "pd.Series[b
     return (spans.start_s < sentence["end"]) & (spans.end_s > sentence["start"])
 
 
-def box_for(boxes: pd.DataFrame, hold_id: str, sentence: CaptionSentence) -> list[float]:
-    """The box (x0, y0, x1, y1) whose gesture overlaps the sentence most, or [] where none does."""
+def box_for(boxes: pd.DataFrame, hold_id: str, sentence: CaptionSentence) -> tuple[int | None, list[float]]:
+    """The region of the hold and the box (x0, y0, x1, y1) in it whose gesture overlaps the sentence most, or (None, [])
+    where none does."""
     own = boxes[boxes.hold_id == hold_id]
     overlap = own.end_s.clip(upper=sentence["end"]) - own.start_s.clip(lower=sentence["start"])
     if not len(overlap) or overlap.max() <= 0:
-        return []
+        return None, []
     row = own.loc[overlap.idxmax()]
-    return [round(float(row[side]), 4) for side in ("x0", "y0", "x1", "y1")]
+    return int(row.region), [round(float(row[side]), 4) for side in ("x0", "y0", "x1", "y1")]
+
+
+def images_of(
+    match: Match, regions: pd.DataFrame, sentences: list[CaptionSentence], boxes: pd.DataFrame
+) -> list[tuple[pd.Series, list[float], float]]:
+    """The images that a match stands for, rows of `regions` (all of every hold), each with a box and a confidence.
+
+    Where the hold shows several, the sentence goes with the one that the cursor points into meanwhile; without a
+    gesture it may be about any of them, and each has its share of the confidence.
+    """
+    hold_id = regions.hold_id[match.hold]
+    own = regions[regions.hold_id == hold_id]
+    pointed, box = box_for(boxes, hold_id, sentences[match.sentence])
+    if pointed is not None:
+        own = own[own.region == pointed]
+    return [(row, box, round(match.confidence / len(own), 3)) for _, row in own.iterrows()]

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from stages.common.data.tars import read_tar
 from stages.common.incremental.runner import Item
-from stages.common.tables.keyframes import OVERLAYS, OVERLAYS_MEMBER
+from stages.common.tables.keyframes import HOLDS, OVERLAYS, OVERLAYS_MEMBER
 from stages.common.tables.rois import BOXES, TRACE
 from stages.rois.params import Params
 
+Sides = tuple[float, float, float, float]  # x0, y0, x1, y1
 MOVED = 0.1  # share of an overlay's pixels that changed since the picture before: it moves
 MAX_RESTING_DISTANCE = 0.05  # of the frame: an overlay that rests is the cursor if that was last seen this close to it
 FORGET_S = 3.0  # seconds after which a cursor that went unseen may be anywhere
@@ -21,17 +22,39 @@ STILL = 0.005  # of the frame: even a cursor at rest moves by up to this much
 
 
 def rois(item: Item, scratch: Path, params: Params) -> None:
-    """Write ID.parquet (boxes) and ID.trace.parquet (hold_id, t_s, x, y) below `scratch`."""
+    """Write ID.parquet (boxes) and ID.trace.parquet (hold_id, t_s, x, y) below `scratch`.
+
+    A gesture is boxed in the region of the hold that most of its box lies in; over none of them it is left out.
+    """
+    holds = HOLDS.read(Path(item.data["holds"]))
     member = read_tar(tar := Path(item.data["keyframes"]), [OVERLAYS_MEMBER])[OVERLAYS_MEMBER]
     points = trace(OVERLAYS.read_bytes(member, f"{tar}#{OVERLAYS_MEMBER}"))
     rows = []
     for hold_id, path in points.groupby("hold_id", sort=True):
+        regions = holds[holds.hold_id == hold_id]
         for piece in gestures(path, params.max_gap_s, params.max_extent, params.min_gesture_s):
-            x0, y0, x1, y1 = box(piece)
+            around = box(piece)
+            region, inside = in_region(around, regions)
+            x0, y0, x1, y1 = inside
             if params.min_area <= (x1 - x0) * (y1 - y0) <= params.max_area:
-                rows.append((hold_id, piece.t_s.iloc[0], piece.t_s.iloc[-1], x0, y0, x1, y1))
+                rows.append((hold_id, region, piece.t_s.iloc[0], piece.t_s.iloc[-1], *inside, *around))
     BOXES.write(scratch / f"{item.id}.parquet", BOXES.frame(rows))
     TRACE.write(scratch / f"{item.id}.trace.parquet", points)
+
+
+def in_region(around: Sides, regions: pd.DataFrame) -> tuple[int, Sides]:
+    """The number of the region that most of a box of the frame lies in, and that part of it as shares of the region.
+
+    The part is empty, (0, 0, 0, 0), where the box lies in none.
+    """
+    best, most = (0, (0.0, 0.0, 0.0, 0.0)), 0.0
+    for row in regions.itertuples():
+        width, height = row.x1 - row.x0, row.y1 - row.y0
+        x0, x1 = (min(max((side - row.x0) / width, 0.0), 1.0) for side in around[::2])
+        y0, y1 = (min(max((side - row.y0) / height, 0.0), 1.0) for side in around[1::2])
+        if (shared := (x1 - x0) * (y1 - y0) * width * height) > most:
+            best, most = (int(row.region), (round(x0, 4), round(y0, 4), round(x1, 4), round(y1, 4))), shared
+    return best
 
 
 def trace(overlays: pd.DataFrame) -> pd.DataFrame:
@@ -105,7 +128,7 @@ def _stretches(places: NDArray[np.float64], max_extent: float) -> NDArray[np.int
     return np.repeat(np.arange(len(sizes)), sizes)
 
 
-def box(points: pd.DataFrame) -> tuple[float, float, float, float]:
+def box(points: pd.DataFrame) -> Sides:
     """Return the bounding box (x0, y0, x1, y1) of a gesture, outliers beyond 1.5 interquartile ranges left out
     (Quilt-LLaVA)."""
     sides = []

@@ -59,7 +59,7 @@ def label(decoy="", **changes):
 
 PARTS = dict.fromkeys(("field", "cuts", "shots", "sentences", "gestures"))
 HOLDS = pd.DataFrame({"hold_id": ["a", "b"], "start_s": [0.1, 5.2], "end_s": [4.9, 7.0], "magnification": [1, 0]})
-BOX = pd.DataFrame({"start_s": [6.1], "end_s": [7.9], "x0": [0.1], "y0": [0.1], "x1": [0.3], "y1": [0.3]})
+BOX = pd.DataFrame({"start_s": [6.1], "end_s": [7.9]}).assign(frame_x0=0.1, frame_y0=0.1, frame_x1=0.3, frame_y1=0.3)
 PAIRS = pd.DataFrame({"video_id": ["v", "v"], "hold_id": ["a", "a"], "start_s": [1.0, 6.0], "end_s": [3.0, 8.0]})
 HEARD = {"segments": [{"words": [{"word": "lung"}, {"word": "mucin"}]}]}
 CAPTION = {"sentences": [{"text": "Lung.", "corrections": []}], "sub_pathology": [{"field": "Pulmonary"}]}

@@ -56,3 +56,36 @@ def test_blank_pictures_are_compared_by_brightness():
     blank = Anchor(np.full((180, 320), 240, np.uint8), 0.25)
     assert blank.shift(np.full((180, 320), 236, np.uint8)).size == 0
     assert blank.shift(np.random.default_rng(0).integers(0, 255, (180, 320), dtype=np.uint8)) is None
+
+
+def test_only_what_shows_tissue_counts_and_nothing_that_moves_all_the_time(slide):
+    tissue = np.zeros((9, 16), bool)
+    tissue[2:6, 8:12] = True
+    words = np.full((180, 320), 250, np.uint8)
+    for n in range(12):
+        cv2.putText(words, "haphazard glands, nuclei", (4, 14 + 14 * n), 0, 0.45, 30, 1, cv2.LINE_AA)
+
+    def presentation(view):
+        image = words.copy()
+        image[40:120, 160:240] = view[40:120, 160:240]
+        return image
+
+    first, other = presentation(view(slide)), presentation(view(slide, 400, 100))
+    assert Anchor(first, 0.25).shift(other) is not None, "most of what is textured is words"
+    anchor = Anchor(first, 0.25)
+    anchor.look_at(tissue, np.zeros_like(tissue))
+    assert anchor.shift(other) is None
+    assert anchor.shift(first).size < 0.1
+    anchor.look_at(np.ones_like(tissue), tissue)
+    assert anchor.shift(other).size < 0.1
+
+
+def test_tissue_that_appears_on_bare_glass_is_another_view(slide):
+    bare = np.full((180, 320), 245, np.uint8)
+    bare[:, 300:] = view(slide)[:, 300:]
+    filled = bare.copy()
+    filled[:, 100:] = view(slide)[:, 100:]
+    assert Anchor(bare, 0.25).shift(filled) is None
+    large = cv2.resize(cv2.cvtColor(bare, cv2.COLOR_GRAY2RGB), (1280, 720))
+    pointed = cv2.resize(camera.arrow(large, 600, 360)[..., 0], (320, 180), interpolation=cv2.INTER_AREA)
+    assert Anchor(bare, 0.25).shift(pointed).size < 0.1

@@ -21,9 +21,10 @@ def test_every_column_of_the_released_table_is_there_and_says_what_was_said():
         "text": "necrosis",
     }
     more = {"entities": "[]", "sub_pathology": "Renal", "magnification": 1, "width": 640, "height": 480}
-    holds = pd.DataFrame({"hold_id": ["v_0000"], "start_s": 0.0, "end_s": 9.0, "flag_panels": 0.9}).set_index("hold_id")
+    shown = {"hold_id": "v_0000", "image": ["0000.jpg", "0000_1.jpg"], "start_s": 0.0, "end_s": 9.0}
+    images = pd.DataFrame(shown | {"flag_panels": [0.9, 0.1]}).set_index(["hold_id", "image"])
     said = [line(1, "necrosus", "necrosis", "medical"), line(3, "here", "here", "roi"), line(20, "bye", "bye", "other")]
-    table = quilt_table(pairs_table([row | more]), holds, {"v": said})
+    table = quilt_table(pairs_table([row | more]), images, {"v": said})
     assert tuple(table.columns) == COLUMNS
     (found,) = table.to_dict("records")
     assert (found["caption"], found["image_path"], found["subset"]) == ("necrosis", "v.tar#0000.jpg", "quilt")

@@ -11,6 +11,7 @@ from stages.common.data.arrays import Picture
 from stages.common.data.files import digest
 from stages.common.frame_filter.ensemble import PublishedEnsemble
 from stages.common.frame_filter.prediction import Prediction, Scores
+from stages.common.regions.content import LONG_SIDE
 from stages.common.tables.frame_filter import FILTER_SPEC, FilterKind, FilterSpec
 from stages.common.tables.schema import Record
 
@@ -34,8 +35,8 @@ class FrameFilter:
 
     @property
     def long_side(self) -> int:
-        """Pixels that the longer side of a frame needs so that the filter loses no detail."""
-        return 2 * self.size
+        """Pixels that the longer side of a frame needs so that its regions are found and the filter loses no detail."""
+        return max(LONG_SIDE, 2 * self.size)
 
     def predict(self, images: Sequence[Picture]) -> Prediction:
         """Predictions for RGB images of any size."""

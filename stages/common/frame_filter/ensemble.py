@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.frame_filter.prediction import Prediction
+from stages.common.regions.content import LONG_SIDE
 
 SIDE = 384
 CONVS = {"conv_0": 300, "conv_1": 300}  # members, and pixels of the centre crop of each
@@ -50,8 +51,8 @@ class PublishedEnsemble:
 
     @property
     def long_side(self) -> int:
-        """Pixels that the longer side of a frame needs so that the filter loses no detail."""
-        return 2 * SIDE
+        """Pixels that the longer side of a frame needs so that its regions are found and the filter loses no detail."""
+        return max(LONG_SIDE, 2 * SIDE)
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> Prediction:
         """Predictions for RGB images of any size; features are DINO's, and there are no flags."""

@@ -23,6 +23,7 @@ BOX = (
     Column("x1", "double", "right of the box, as a share of the width"),
     Column("y1", "double", "bottom of the box, as a share of the height"),
 )
+REGION = Column("region", "int64", "the region of the hold that the image shows: 0, 1, ... from the largest")
 
 
 FLAG = Column("flag_", "double", "probability that this spoils the image; NaN where no label taught it")
@@ -32,11 +33,13 @@ FLAG_COLUMNS = tuple(replace(FLAG, name=f"flag_{name}") for name in FLAGS)
 HOLDS = Table(
     stage="keyframes",
     path=KEYFRAMES_DIR / "{id}.parquet",
-    rows="a hold of one video whose image is histology",
+    rows="a region of a hold of one video whose image is histology; the box says where in the frame it is",
     columns=(
         HOLD_ID,
+        REGION,
         START,
         END,
+        *BOX,
         Column("histology_prob", "double", "probability that the image is histology"),
         Column("magnification", "int64", "class of the estimated objective: 0 up to 10x, 1 up to 20x, 2 above"),
         Column("width", "int64", "of the image", "pixels"),
@@ -51,7 +54,7 @@ HOLDS = Table(
 OVERLAYS = Table(
     stage="keyframes",
     path=KEYFRAMES_DIR / "{id}.tar#overlays.parquet",
-    rows="something small that lay over a hold's image at one moment: a cursor or an annotation",
+    rows="something small that lay over a hold's frame at one moment: a cursor or an annotation",
     columns=(
         Column("t_s", "float", "time, from the beginning of the video", "s"),
         Column("x", "float", "where it points, as a share of the width"),
