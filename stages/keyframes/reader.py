@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from stages.common.data.arrays import Grey, Picture
 from stages.common.data.media import decoded
 from stages.common.errors import Failed, Rejected
+from stages.keyframes.motion import CLOSE, Shift, moved_back
 
 DETAIL, SMALL = 640, 320  # long side, in pixels, of the grey pictures for cursors and for motion
 MAX_PIXELS = 8192 * 4320  # a frame larger than 8K is refused: some dozen of them would not fit into memory
@@ -140,13 +141,21 @@ def upright_point(x: NDArray[Any], y: NDArray[Any], rotation: int) -> tuple[Any,
     return {0: (x, y), 1: (y, 1 - x), 2: (1 - x, 1 - y), 3: (1 - y, x)}[round(rotation / 90) % 4]
 
 
-def clean_image(pictures: list[Any]) -> Picture:
-    """The median frame of PyAV frames, pixel by pixel, as RGB, upright, at their own size: a cursor goes."""
+def clean_image(pictures: list[Any], shifts: list[Shift] | None = None) -> Picture:
+    """The median frame of PyAV frames, pixel by pixel, as RGB, upright, at their own size: a cursor goes.
+
+    `shifts` say by how much each is moved, in pixels of a grey frame of SMALL, when the camera was not still.
+    """
     import av
 
     first = pictures[0]
+    still = all(shift.size <= CLOSE for shift in shifts or [])
     planar = first.format.name == "yuv420p" and first.width % 2 == 0 and first.height % 2 == 0
-    if planar:
+    if not still:
+        long_side = min(SMALL, max(first.width, first.height))
+        images = [p.reformat(format="rgb24", src_colorspace=p.colorspace).to_ndarray() for p in pictures]
+        image = median([moved_back(i, shift, long_side) for i, shift in zip(images, shifts or [], strict=True)])
+    elif planar:
         middle = av.VideoFrame.from_ndarray(median([picture.to_ndarray() for picture in pictures]), format="yuv420p")
         middle.colorspace, middle.color_range = first.colorspace, first.color_range
         image = middle.reformat(format="rgb24", src_colorspace=first.colorspace).to_ndarray()

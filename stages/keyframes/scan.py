@@ -9,10 +9,11 @@ import pandas as pd
 from stages.common.data.arrays import Grey, Picture
 from stages.keyframes.cuts import CutFinder
 from stages.keyframes.holds import Hold, HoldFinder
-from stages.keyframes.motion import Shift
+from stages.keyframes.motion import AT_ANCHOR, CLOSE, Shift, moved_back
 from stages.keyframes.overlays import OverlayDetector
 from stages.keyframes.params import Params
 from stages.keyframes.reader import DETAIL, SMALL, Frame, VideoReader, clean_image, prefetch, shrink
+from stages.keyframes.resting import without_resting_cursor
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class _Scan:
         self.prescreen_side = prescreen_side
         self.cuts = CutFinder(params.cut_ratio, params.cut_level)
         max_shift = params.max_shift * SMALL
-        self.holds: HoldFinder[Frame] = HoldFinder(
+        self.holds: HoldFinder[tuple[Frame, Shift]] = HoldFinder(
             params.min_hold_s, max_shift, params.changed_block_fraction, params.median_frames
         )
         self.overlays = OverlayDetector(params.overlay_threshold)
@@ -72,7 +73,9 @@ class _Scan:
             detail = frame.grey(DETAIL)
             grey = shrink(detail, SMALL)
             shift = self.holds.shift(grey)
-            if shift is None:  # something happened since the last sample: look at every frame
+            if shift is None or self.holds.moves(
+                shift
+            ):  # something happened since the last sample: look at every frame
                 yield from self.catch_up(between)
                 shift = self.holds.shift(grey)
             between.clear()
@@ -94,15 +97,31 @@ class _Scan:
     ) -> Iterator[Cut | StillImage]:
         """Show one frame to the finders; only samples have a `detail`."""
         yield from (Cut(time) for time in self.cuts.feed(frame.time, grey))
-        keep = frame if detail is not None or shift is None else None
+        keep = (frame, shift or AT_ANCHOR) if detail is not None or shift is None else None
         yield from self.still_images(self.holds.feed(frame.time, grey, shift, keep))
         if shift is None:
             self.overlays = OverlayDetector(self.params.overlay_threshold, frame.picture.rotation)
             self.seen_in_run = False
+        elif shift.detail > 0:
+            self.overlays.flush()
         if detail is not None:
-            self.overlays.add(frame.time, detail, frame.hue(SMALL))
+            back, long_side = (shift or AT_ANCHOR) - self.holds.place, max(grey.shape)
+            pictures = (moved_back(picture, back, long_side) for picture in (detail, frame.hue(SMALL)))
+            self.overlays.add(frame.time, *pictures)
 
-    def still_images(self, holds: Iterator[Hold[Frame]]) -> Iterator[StillImage]:
+    def still_images(self, holds: Iterator[Hold[tuple[Frame, Shift]]]) -> Iterator[StillImage]:
         for hold in holds:
-            image = clean_image([frame.picture for frame in hold.samples])
+            image = self.clean_image(hold)
             yield StillImage(hold.start, hold.end, image, self.overlays.table(hold.start, hold.end))
+
+    def clean_image(self, hold: Hold[tuple[Frame, Shift]]) -> Picture:
+        """The median of the hold's frames, without a camera's shake and without the cursor."""
+        shifts = [shift - hold.place for _, shift in hold.samples]
+        image = clean_image([frame.picture for frame, _ in hold.samples], shifts)
+        frames = [frame for frame, shift in hold.samples + hold.busy if (shift - hold.place).size <= CLOSE]
+        if len(frames) < 3:
+            return image
+        small = [frame.rgb(DETAIL) for frame in frames]
+        return without_resting_cursor(
+            image, small, lambda n: frames[n].rgb(max(image.shape)), self.params.overlay_threshold
+        )
