@@ -15,8 +15,7 @@ from stages.keyframes.motion import AT_ANCHOR, Anchor, Shift
 
 AT_REST = 0.2  # pixels of the grey frames; this close to the resting position is at rest, in a picture without noise
 SETTLE_S = 2.0  # seconds whose middle position is the centre that a run stays close to
-LEFT = 1.0  # pixels: farther is a movement that must be seen in every frame; or a new place, where the camera stops
-STOPPED = 0.05  # pixels between two samples, up to which the camera has stopped
+LEFT = 1.0  # pixels: farther is a movement that must be seen in every frame; one of the whole run asks for a new anchor
 SMOOTH = 0.5  # pixels by which a shift may be wrong when one of the two pictures is blurred
 CREEP = 0.5  # pixels: a view at rest drifts no farther
 STEADY = 0.6  # share of the way that all frames of a run cover: a movement that leads so far leads one way
@@ -109,6 +108,10 @@ class _Run(Generic[T]):
         first = int(far[-1]) + 1 if len(far) else 0
         return self.times[first:], shifts[first:]
 
+    def off_centre(self, shift: Shift) -> bool:
+        """Whether a frame would be much better to compare with than the anchor."""
+        return bool(self.times) and self.away(self.place) > max(LEFT, 2 * self.away(shift))
+
     def add(self, time: float, grey: Grey, shift: Shift, sample: T | None) -> None:
         self.times.append(time)
         self.shifts.extend(shift.parts)
@@ -137,6 +140,7 @@ class HoldFinder(Generic[T]):
         self.max_shift = max_shift
         self.changed_block_fraction = changed_block_fraction
         self.keep = keep
+        self.renewed = False  # whether the latest frame is what the run's later ones are compared with from now on
         self._run: _Run[T] | None = None
 
     def shift(self, grey: Grey) -> Shift | None:
@@ -159,15 +163,15 @@ class HoldFinder(Generic[T]):
         The first frame of a run needs a sample. Yields a hold that has just ended.
         """
         if shift is None or self._run is None:
-            young = self._run and time - self._run.times[0] < min(SETTLE_S, self.min_hold_s)
+            young = self._run and time - self._run.times[0] < self.min_hold_s
             arriving = self._run.arriving(grey, self.max_shift) if self._run and young else None
             yield from self.finish(time)
             self._run, shift = _Run(Anchor(grey, self.changed_block_fraction), self.keep), AT_ANCHOR
             if arriving:
                 self._run.begin_with(*arriving)
         run = self._run
-        stopped = (shift - run.place).size > LEFT and (shift - run.last).size <= STOPPED
-        if sample is not None and (shift.detail > 0 or stopped):
+        self.renewed = sample is not None and (shift.detail > 0 or run.off_centre(shift))
+        if self.renewed:
             run.renew(Anchor(grey, self.changed_block_fraction), shift)
             if shift.detail > 0:
                 run.forget_samples()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.data.arrays import Grey
+from stages.common.data.arrays import Grey, Picture
 
 Grid = NDArray[np.float32]
 Rows = NDArray[np.float32]
@@ -55,12 +55,10 @@ class Shift:
         return self.x, self.y, self.zoom, self.turn
 
 
-def moved_back(
-    picture: NDArray[np.uint8], shift: Shift, long_side: int, onto: NDArray[np.uint8] | None = None
-) -> NDArray[np.uint8]:
+def moved_back(picture: Picture, shift: Shift, long_side: int, onto: Picture) -> Picture:
     """`picture` as it would be without `shift`, which was measured in frames of this long side.
 
-    What was out of sight is taken from `onto`, else the picture's edge goes on. Too short a shift is none.
+    What was out of sight is taken from `onto`. Too short a shift is none.
     """
     if shift.size <= CLOSE:
         return picture
@@ -75,9 +73,7 @@ def moved_back(
             [turn, 1 + zoom, scale * shift.y - turn * across - zoom * down],
         ]
     )
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    if onto is None:
-        return cv2.warpAffine(picture, move, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(picture, move, (width, height), onto.copy(), flags, cv2.BORDER_TRANSPARENT)
 
 

@@ -149,12 +149,13 @@ def clean_image(pictures: list[Any], shifts: list[Shift] | None = None) -> Pictu
     import av
 
     first = pictures[0]
-    still = all(shift.size <= CLOSE for shift in shifts or [])
+    sizes = [shift.size for shift in shifts or []]
     planar = first.format.name == "yuv420p" and first.width % 2 == 0 and first.height % 2 == 0
-    if not still:
+    if max(sizes, default=0.0) > CLOSE:
         long_side = min(SMALL, max(first.width, first.height))
         images = [p.reformat(format="rgb24", src_colorspace=p.colorspace).to_ndarray() for p in pictures]
-        image = median([moved_back(i, shift, long_side) for i, shift in zip(images, shifts or [], strict=True)])
+        onto, pairs = images[int(np.argmin(sizes))], zip(images, shifts or [], strict=True)
+        image = median([moved_back(image, shift, long_side, onto) for image, shift in pairs])
     elif planar:
         middle = av.VideoFrame.from_ndarray(median([picture.to_ndarray() for picture in pictures]), format="yuv420p")
         middle.colorspace, middle.color_range = first.colorspace, first.color_range

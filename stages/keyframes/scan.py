@@ -60,6 +60,7 @@ class _Scan:
             params.min_hold_s, max_shift, params.changed_block_fraction, params.median_frames
         )
         self.overlays = OverlayDetector(params.overlay_threshold)
+        self.anchor: tuple[Grey, Grey] | None = None  # brightness and hue of a run's anchor
         self.next_sample = self.next_prescreen = 0.0
         self.seen_in_run = False
 
@@ -101,13 +102,16 @@ class _Scan:
         yield from self.still_images(self.holds.feed(frame.time, grey, shift, keep))
         if shift is None:
             self.overlays = OverlayDetector(self.params.overlay_threshold, frame.picture.rotation)
-            self.seen_in_run = False
-        elif shift.detail > 0:
+            self.seen_in_run, self.anchor = False, None
+        elif self.holds.renewed:
             self.overlays.flush()
         if detail is not None:
+            pictures = detail, frame.hue(SMALL)
+            if self.anchor is None or self.holds.renewed:
+                self.anchor = pictures
             back, long_side = (shift or AT_ANCHOR) - self.holds.place, max(grey.shape)
-            pictures = (moved_back(picture, back, long_side) for picture in (detail, frame.hue(SMALL)))
-            self.overlays.add(frame.time, *pictures)
+            pairs = zip(pictures, self.anchor, strict=True)
+            self.overlays.add(frame.time, *(moved_back(picture, back, long_side, onto) for picture, onto in pairs))
 
     def still_images(self, holds: Iterator[Hold[tuple[Frame, Shift]]]) -> Iterator[StillImage]:
         for hold in holds:
