@@ -96,4 +96,6 @@ def test_a_box_is_taken_from_the_gesture_made_meanwhile():
     )
     assert box_for(boxes, "a", said(5, 8))[0] == 0.2
     assert box_for(boxes, "a", said(20, 22)) == []
+    pause = said(5, 8) | {"times": [(3.0, 3.5), (3.5, 4.0), (8.0, 8.5)], "start": 3.0, "end": 8.5}
+    assert box_for(boxes, "a", pause)[0] == 0.1, "more words were said during the first, more time passed in the second"
     assert box_for(boxes, "c", said(0, 9)) == []
