@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.data.arrays import Grey
-from stages.keyframes.motion import AT_ANCHOR, Anchor, Shift
+from stages.keyframes.motion import AT_ANCHOR, CLOSE, Anchor, Shift
 
 AT_REST = 0.2  # pixels of the grey frames; this close to the resting position is at rest, in a picture without noise
 SETTLE_S = 2.0  # seconds whose middle position is the centre that a run stays close to
-LEFT = 1.0  # pixels: farther is a movement that must be seen in every frame; one of the whole run asks for a new anchor
+LEFT = 1.0  # pixels: farther is a movement of which every frame is looked at, and which is followed back no farther
 SMOOTH = 0.5  # pixels by which a shift may be wrong when one of the two pictures is blurred
 CREEP = 0.5  # pixels: a view at rest drifts no farther
 STEADY = 0.6  # share of the way that all frames of a run cover: a movement that leads so far leads one way
@@ -64,8 +64,8 @@ class _Run(Generic[T]):
     def __init__(self, anchor: Anchor, keep: int) -> None:
         self.keep = keep
         self.times, self.shifts = array("d"), array("f")
-        self._centre: NDArray[np.float32] | None = None
-        self._first = 0  # frames of the first seconds
+        self._centre: NDArray[np.float32] | None = None  # of the first seconds
+        self._settled = False  # whether those seconds are over
         self.last = AT_ANCHOR
         self._grey: Grey | None = None
         self.renew(anchor, AT_ANCHOR)
@@ -93,9 +93,10 @@ class _Run(Generic[T]):
 
     def away(self, shift: Shift) -> float:
         """How far a frame is from the middle position of the run's first seconds, in pixels."""
-        if self._centre is None or len(self.times) <= self._first:
-            self._first = bisect(self.times, self.times[0] + SETTLE_S)
-            self._centre = np.median(np.frombuffer(self.shifts[: 4 * self._first], np.float32).reshape(-1, 4), axis=0)
+        if self._centre is None or not self._settled:
+            first = bisect(self.times, self.times[0] + SETTLE_S)
+            self._settled = first < len(self.times)
+            self._centre = np.median(np.frombuffer(self.shifts[: 4 * first], np.float32).reshape(-1, 4), axis=0)
         return (shift - Shift(*self._centre.tolist())).size
 
     def arriving(self, grey: Grey, reach: float) -> "tuple[array[float], NDArray[np.float32]]":
@@ -110,7 +111,7 @@ class _Run(Generic[T]):
 
     def off_centre(self, shift: Shift) -> bool:
         """Whether a frame would be much better to compare with than the anchor."""
-        return bool(self.times) and self.away(self.place) > max(LEFT, 2 * self.away(shift))
+        return bool(self.times) and self.away(self.place) > max(CLOSE, 2 * self.away(shift))
 
     def add(self, time: float, grey: Grey, shift: Shift, sample: T | None) -> None:
         self.times.append(time)

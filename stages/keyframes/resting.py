@@ -2,6 +2,7 @@
 place without it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from stages.common.data.arrays import Picture
 
 Mask = NDArray[np.uint8]
+Channel = TypeVar("Channel", np.uint8, np.float32)
 
 SMALLEST, LARGEST = 10, 0.02  # pixels that a cursor covers at least, share of the picture at most
 CROWD = 12  # more places than this in one frame are noise
@@ -52,8 +54,9 @@ def _places(median: Picture, frame: Picture, threshold: int) -> Iterator[Mask]:
     """The small places where `frame` differs from `median`."""
     level = cv2.mean(cv2.cvtColor(median, cv2.COLOR_RGB2GRAY))[0]
     frame = cv2.convertScaleAbs(frame, alpha=level / max(1.0, cv2.mean(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))[0]))
-    difference = cv2.absdiff(cv2.blur(frame, (3, 3)), cv2.blur(median, (3, 3))).max(axis=2)  # noise is finer
-    mask = cv2.morphologyEx((difference > threshold).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    difference = _strongest(cv2.absdiff(cv2.blur(frame, (3, 3)), cv2.blur(median, (3, 3))))  # noise is finer
+    over = cv2.threshold(difference, threshold, 1, cv2.THRESH_BINARY)[1]
+    mask = cv2.morphologyEx(over, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     numbers = [n for n in range(1, len(stats)) if stats[n, cv2.CC_STAT_AREA] >= SMALLEST]
     for number in numbers if len(numbers) <= CROWD else []:
@@ -63,12 +66,17 @@ def _places(median: Picture, frame: Picture, threshold: int) -> Iterator[Mask]:
 
 def _edges(picture: Picture, place: Mask) -> float:
     """How strong the edges of `picture` are along the outline of a place."""
-    outline = cv2.morphologyEx(place, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
-    left, top, wide, high = cv2.boundingRect(outline.astype(np.uint8))
+    left, top, wide, high = cv2.boundingRect(place)
     part = slice(max(0, top - 2), top + high + 2), slice(max(0, left - 2), left + wide + 2)
-    own = picture[part].astype(np.float32)
-    across, down = (cv2.Sobel(own, cv2.CV_32F, *order, ksize=1) for order in ((1, 0), (0, 1)))
-    return float(np.hypot(across, down).max(axis=2)[outline[part]].mean())
+    outline = cv2.morphologyEx(place[part], cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    across, down = (cv2.Sobel(picture[part], cv2.CV_32F, *order, ksize=1) for order in ((1, 0), (0, 1)))
+    return float(_strongest(cv2.magnitude(across, down))[outline].mean())
+
+
+def _strongest(channels: NDArray[Channel]) -> NDArray[Channel]:
+    """The largest of the three channels of each pixel."""
+    red, green, blue = cv2.split(channels)
+    return cv2.max(cv2.max(red, green), blue)
 
 
 def _overlap(a: Mask, b: Mask) -> float:
