@@ -29,7 +29,7 @@ T = TypeVar("T")
 @dataclass
 class Hold(Generic[T]):
     """A static segment: its start and the start of the next view, in seconds; evenly spaced samples of it; others, of
-    moments at which something moved; and where the picture lay that its last frames were compared with."""
+    moments at which something moved; and its middle position, a movement since the run began."""
 
     start: float
     end: float
@@ -184,11 +184,13 @@ class HoldFinder(Generic[T]):
         if run is None or time - run.times[0] < self.min_hold_s:
             return
         times = np.append(np.frombuffer(run.times), time)
-        start, end = _rest(times, np.frombuffer(run.shifts, np.float32).reshape(-1, 4), self.min_hold_s)
+        shifts = np.frombuffer(run.shifts, np.float32).reshape(-1, 4)
+        start, end = _rest(times, shifts, self.min_hold_s)
         if end - start >= self.min_hold_s:
             kept = run.samples.kept
             inside = run.samples.inside(start, end) or [kept[len(kept) // 2][1]]
-            yield Hold(start, end, inside, run.busy.inside(start, end), run.place)
+            place = np.median(shifts[(times[:-1] >= start) & (times[:-1] < end)], axis=0)
+            yield Hold(start, end, inside, run.busy.inside(start, end), Shift(*place.tolist()))
 
 
 def _rest(times: NDArray[np.float64], shifts: NDArray[np.float32], min_hold_s: float) -> tuple[float, float]:
