@@ -44,13 +44,13 @@ class OverlayDetector:
     def add(self, time: float, grey: Grey, hue: Grey) -> None:
         """Take one picture: its brightness, and its hue at the same or a smaller size."""
         if self._window and time - self._window[0][0] > WINDOW_S:
-            self._flush()
+            self.flush()
         self._window.append((time, grey, hue))
         self.moving.add(time, grey)
 
     def table(self, start: float, end: float) -> pd.DataFrame:
         """Overlays from `start` to `end` seconds, in time order; see `overlays_in` for the columns."""
-        self._flush()
+        self.flush()
         rows = np.concatenate(self._rows) if self._rows else np.zeros((0, len(COLUMNS)), np.float32)
         rows = rows[(rows[:, 0] >= start) & (rows[:, 0] < end)]
         for x, y in ((1, 2), (3, 4), (5, 6)):
@@ -58,8 +58,8 @@ class OverlayDetector:
         rows[:, 3:7] = np.sort(rows[:, 3:7].reshape(-1, 2, 2), axis=1).reshape(-1, 4)
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
-    def _flush(self) -> None:
-        """Turn the window into rows and empty it."""
+    def flush(self) -> None:
+        """Turn the window into rows and empty it: the next picture is compared with later ones only."""
         if len(self._window) > 2:
             times, *channels = zip(*self._window, strict=True)
             over, moved = ([self._union(masks) for masks in zip(*kind, strict=True)] for kind in self._masks(channels))

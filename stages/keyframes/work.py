@@ -31,6 +31,7 @@ from stages.keyframes.reader import SMALL, shrink
 from stages.keyframes.scan import Cut, StillImage, scan
 
 SAME_VIEW_COSINE = 0.95  # of two clean images' features, below which they are not compared further
+SAME_VIEW_SHIFT = 0.003  # of the long side: views that lie farther apart are two images
 GAP_S = 1.0  # seconds; two holds of one view with no longer gap are one
 OBJECTIVE_UM = 10.0  # micrometres a pixel times magnification: 0.5 at 20x, 0.25 at 40x
 # Optical densities of haematoxylin, eosin and DAB in red, green and blue (Ruifrok and Johnston 2001); the row of the
@@ -156,7 +157,7 @@ class _Album:
         for shown in reversed(self._shown):
             if shown.grey.shape == grey.shape and float(unit @ shown.features) >= SAME_VIEW_COSINE:
                 shift = Anchor(shown.grey, self.params.changed_block_fraction).shift(grey)
-                if shift is not None and shift.size <= self.params.max_shift * SMALL:
+                if shift is not None and shift.size <= SAME_VIEW_SHIFT * SMALL:
                     return shown.image
         return ""
 

@@ -87,11 +87,20 @@ def _overlapping(spans: pd.DataFrame, sentence: CaptionSentence) -> "pd.Series[b
     return (spans.start_s < sentence["end"]) & (spans.end_s > sentence["start"])
 
 
+def _said_during(spans: pd.DataFrame, sentence: CaptionSentence) -> "pd.Series[float]":
+    """How many of the sentence's words are said during each span, and, below one, the share of its time."""
+    overlap = spans.end_s.clip(upper=sentence["end"]) - spans.start_s.clip(lower=sentence["start"])
+    shares = overlap / max(sentence["end"] - sentence["start"], 1e-6)
+    middles = np.asarray(sentence["times"], float).reshape(-1, 2).mean(axis=1)
+    said = (middles >= spans.start_s.to_numpy()[:, None]) & (middles < spans.end_s.to_numpy()[:, None])
+    return shares.clip(upper=0.999) + said.sum(axis=1)
+
+
 def box_for(boxes: pd.DataFrame, hold_id: str, sentence: CaptionSentence) -> tuple[int | None, list[float]]:
-    """The region of the hold and the box (x0, y0, x1, y1) in it whose gesture overlaps the sentence most, or (None, [])
-    where none does."""
+    """The region of the hold, and the box (x0, y0, x1, y1) in it, of the gesture during which most of the sentence is
+    said, or (None, []) where there is none."""
     own = boxes[boxes.hold_id == hold_id]
-    overlap = own.end_s.clip(upper=sentence["end"]) - own.start_s.clip(lower=sentence["start"])
+    overlap = _said_during(own, sentence)
     if not len(overlap) or overlap.max() <= 0:
         return None, []
     row = own.loc[overlap.idxmax()]

@@ -1,6 +1,5 @@
 """One video's cursor trace, its gestures, and the region of interest (ROI) of each."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,13 @@ from stages.common.data.tars import read_tar
 from stages.common.incremental.runner import Item
 from stages.common.tables.keyframes import HOLDS, OVERLAYS, OVERLAYS_MEMBER
 from stages.common.tables.rois import BOXES, TRACE
+from stages.rois.gestures import gestures
 from stages.rois.params import Params
 
 Sides = tuple[float, float, float, float]  # x0, y0, x1, y1
 MOVED = 0.1  # share of an overlay's pixels that changed since the picture before: it moves
 MAX_RESTING_DISTANCE = 0.05  # of the frame: an overlay that rests is the cursor if that was last seen this close to it
 FORGET_S = 3.0  # seconds after which a cursor that went unseen may be anywhere
-HASTE = 3.0  # times the usual speed: on its way to a gesture, or from it
-STILL = 0.005  # of the frame: even a cursor at rest moves by up to this much
 
 
 def rois(item: Item, scratch: Path, params: Params) -> None:
@@ -88,44 +86,6 @@ def _choose(
     if not len(moving) and distance[best] > MAX_RESTING_DISTANCE:
         return None
     return float(candidates[best, 0]), float(candidates[best, 1])
-
-
-def gestures(points: pd.DataFrame, max_gap_s: float, max_extent: float, min_gesture_s: float) -> Iterator[pd.DataFrame]:
-    """Yield the gestures in one hold's path (t_s, x, y), in time order.
-
-    The path is split where the cursor is unseen for longer than `max_gap_s`, then into stretches whose boxes have a
-    diagonal of at most `max_extent` of the frame. Shorter stretches than `min_gesture_s` are dropped.
-    """
-    for _, piece in points.groupby((points.t_s.diff() > max_gap_s).cumsum()):
-        for _, part in piece.groupby(_stretches(piece[["x", "y"]].to_numpy(), max_extent)):
-            kept = _settled(part)
-            if len(kept) and kept.t_s.iloc[-1] - kept.t_s.iloc[0] >= min_gesture_s:
-                yield kept
-
-
-def _settled(points: pd.DataFrame) -> pd.DataFrame:
-    """The stretch without the cursor's way to it and from it, where its speed is over HASTE times the median."""
-    steps = np.linalg.norm(np.diff(points[["x", "y"]].to_numpy(), axis=0), axis=1)
-    calm = np.nonzero(steps <= HASTE * np.median(steps) + STILL)[0] if len(steps) else steps
-    return points.iloc[int(calm[0]) : int(calm[-1]) + 2] if len(calm) else points.iloc[:0]
-
-
-def _stretches(places: NDArray[np.float64], max_extent: float) -> NDArray[np.int64]:
-    """A number for each place, rising with time, the same for those of one stretch.
-
-    Agglomerative clustering of neighbours in time: the two whose common box is smallest are joined first.
-    """
-    low, high, sizes = places.copy(), places.copy(), np.ones(len(places), np.int64)
-    while len(sizes) > 1:
-        extents = np.linalg.norm(np.maximum(high[1:], high[:-1]) - np.minimum(low[1:], low[:-1]), axis=1)
-        first = int(extents.argmin())
-        if extents[first] > max_extent:
-            break
-        low[first], high[first] = np.minimum(low[first], low[first + 1]), np.maximum(high[first], high[first + 1])
-        low, high = np.delete(low, first + 1, axis=0), np.delete(high, first + 1, axis=0)
-        sizes[first] += sizes[first + 1]
-        sizes = np.delete(sizes, first + 1)
-    return np.repeat(np.arange(len(sizes)), sizes)
 
 
 def box(points: pd.DataFrame) -> Sides:

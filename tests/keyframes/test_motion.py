@@ -6,7 +6,7 @@ import pytest
 
 from stages.demo import render as camera
 from stages.demo.tissue import paint
-from stages.keyframes.motion import Anchor
+from stages.keyframes.motion import Anchor, moved_back
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,45 @@ def test_a_cursor_and_a_flickering_lamp_are_no_movement(slide):
     assert still.shift(cv2.convertScaleAbs(view(slide), alpha=1.06)).size < 0.15
     noisy = view(slide) + np.random.default_rng(0).normal(0, 3, (180, 320))
     assert still.shift(noisy.clip(0, 255).astype(np.uint8)).size < 0.1
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(8, 0), (-12, 9), (20, -15)])
+def test_a_hand_moves_farther_than_the_fine_picture_can_follow(slide, dx, dy):
+    shift = Anchor(view(slide), 0.25).shift(view(slide, 100 - dx, 80 - dy))
+    assert (shift.x, shift.y) == pytest.approx((dx / 4, dy / 4), abs=0.1)
+    assert (shift.zoom, shift.turn) == pytest.approx((0, 0), abs=0.15)
+
+
+@pytest.mark.parametrize("degrees", [-1.5, 0.5, 1.0])
+def test_a_turn_is_told_from_a_shift(slide, degrees):
+    turned = cv2.warpAffine(slide, cv2.getRotationMatrix2D((740, 440), degrees, 1), (1500, 900))
+    shift = Anchor(view(slide), 0.25).shift(view(turned))
+    assert shift.turn == pytest.approx(-np.radians(degrees) * 150, abs=0.2)
+    assert (shift.x, shift.y, shift.zoom) == pytest.approx((0, 0, 0), abs=0.15)
+
+
+def test_moving_back_undoes_what_was_measured(slide):
+    move = cv2.getRotationMatrix2D((740, 440), 0.8, 1.01) + np.array([[0, 0, 6], [0, 0, -9]])
+    moved = view(cv2.warpAffine(slide, move, (1500, 900)))
+    shift = Anchor(view(slide), 0.25).shift(moved)
+    back = moved_back(moved, shift, 320, view(slide))
+    inner = slice(10, -10), slice(10, -10)
+    assert cv2.PSNR(back[inner], view(slide)[inner]) > cv2.PSNR(moved[inner], view(slide)[inner]) + 8
+
+
+@pytest.mark.parametrize("coarse", [8, 12])
+def test_a_view_that_sharpens_is_the_same_view_and_another_one_is_not(slide, coarse):
+    blurred = cv2.GaussianBlur(view(slide), (0, 0), coarse / 4)
+    sharper, softer = Anchor(blurred, 0.25).shift(view(slide)), Anchor(view(slide), 0.25).shift(blurred)
+    assert (sharper.detail, softer.detail) == (1, -1)
+    assert max(sharper.size, softer.size) < 0.5
+    assert Anchor(blurred, 0.25).shift(view(slide, 300, 100)) is None
+
+
+def test_a_change_of_scene_in_much_of_the_picture_is_not_a_movement(slide):
+    other = view(slide)
+    other[:, :160] = view(slide, 400, 150)[:, :160]
+    assert Anchor(view(slide), 0.25).shift(other) is None
 
 
 def test_far_moves_and_other_scenes_are_none(slide):

@@ -94,9 +94,12 @@ def test_a_box_is_taken_from_the_gesture_made_meanwhile():
             "y1": 0.9,
         }
     )
-    region, box = box_for(boxes.assign(region=[2] * len(boxes)), "a", said(5, 8))
+    boxes = boxes.assign(region=[2] * len(boxes))
+    region, box = box_for(boxes, "a", said(5, 8))
     assert (region, box[0]) == (2, 0.2)
     assert box_for(boxes, "a", said(20, 22)) == (None, [])
+    pause = said(5, 8) | {"times": [(3.0, 3.5), (3.5, 4.0), (8.0, 8.5)], "start": 3.0, "end": 8.5}
+    assert box_for(boxes, "a", pause)[1][0] == 0.1, "more words were said during the first, the second lasted longer"
     assert box_for(boxes, "c", said(0, 9)) == (None, [])
 
 
