@@ -20,6 +20,7 @@ from stages.sources.params import Params
 
 BATCH = 64  # images given to the frame filter at once
 PER_TAR = 2000
+READ = "read"  # how a magnification that the source states is known
 
 Kept = tuple[Candidate, Picture, bytes]
 Refusal = tuple[Candidate, Rejected]
@@ -116,6 +117,7 @@ def _row(candidate: Candidate, source: str, reference: str, picture: Picture) ->
         "reason": "captioned",
         "provenance": candidate.provenance,
         "license": candidate.license,
+        "magnification_how": "" if candidate.more.get("magnification") is None else READ,
         **candidate.more,
     }
 
