@@ -11,8 +11,8 @@ from stages.common.data.arrays import Floats, Ints
 from stages.common.data.files import write_json
 from stages.common.errors import StageError
 from stages.common.magnification.blobs import blob_spectrum
-from stages.common.magnification.estimator import OBJECTIVE_UM, level, probabilities
-from stages.common.tables.magnification import ESTIMATOR_SPEC
+from stages.common.magnification.estimator import OBJECTIVE_UM, is_familiar, level, probabilities
+from stages.common.tables.magnification import ESTIMATOR_SPEC, EstimatorSpec
 from stages.magnification.params import Params
 from stages.magnification.tissue import Tissue, read_tissue
 from stages.magnification.views import view
@@ -35,9 +35,13 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, jobs: int) -> dict[
     weights = even_weights(table.source, classes)
     heads = fit_heads(spectra, classes, weights, params.regularization_c)
     write_json(metrics, leave_out(spectra, table, classes, weights, params) | {"views": len(table)})
-    ESTIMATOR_SPEC.write(
-        out / ESTIMATOR_SPEC.path.name, {"heads": heads.tolist(), "min_probability": params.min_probability}
-    )
+    spec: EstimatorSpec = {
+        "heads": heads.tolist(),
+        "lowest": np.round(spectra.min(axis=0), DIGITS).tolist(),
+        "highest": np.round(spectra.max(axis=0), DIGITS).tolist(),
+        "min_probability": params.min_probability,
+    }
+    ESTIMATOR_SPEC.write(out / ESTIMATOR_SPEC.path.name, spec)
     return {"items": len(table), "sources": int(table.source.nunique())}
 
 
@@ -80,6 +84,8 @@ def leave_out(spectra: Floats, table: pd.DataFrame, classes: Ints, weights: Floa
         own = (table.source == source).to_numpy()
         if len(set(classes[~own])) == LEVELS:
             heads = fit_heads(spectra[~own], classes[~own], weights[~own], params.regularization_c)
+            bounds = spectra[~own].min(axis=0), spectra[~own].max(axis=0)
+            familiar = np.array([is_familiar(spectrum, *bounds) for spectrum in spectra[own]])
             chances = np.array([probabilities(spectrum, heads) for spectrum in spectra[own]])
             found.append(
                 pd.DataFrame(
@@ -89,7 +95,7 @@ def leave_out(spectra: Floats, table: pd.DataFrame, classes: Ints, weights: Floa
                         "truth": classes[own],
                         "level": chances.argmax(axis=1),
                         "mean": chances @ np.arange(LEVELS),
-                        "answered": chances.max(axis=1) >= params.min_probability,
+                        "answered": familiar & (chances.max(axis=1) >= params.min_probability),
                     }
                 )
             )

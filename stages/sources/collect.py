@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from stages.common.data.arrays import Picture
 from stages.common.data.files import write_json
 from stages.common.data.tars import TarShards
@@ -117,7 +119,7 @@ def _row(candidate: Candidate, source: str, reference: str, picture: Picture) ->
         "reason": "captioned",
         "provenance": candidate.provenance,
         "license": candidate.license,
-        "magnification_how": "" if candidate.more.get("magnification") is None else READ,
+        "magnification_how": READ if pd.notna(candidate.more.get("magnification")) else "",
         **candidate.more,
     }
 

@@ -15,6 +15,8 @@ class EstimatorSpec(TypedDict):
     heads: Annotated[
         list[list[float]], Field(description="of each class of magnification: coefficients and, last, the intercept")
     ]
+    lowest: Annotated[list[float], Field(description="of each number of the spectrum, the least that it learned from")]
+    highest: Annotated[list[float], Field(description="of each number of the spectrum, the most that it learned from")]
     min_probability: Annotated[float, Field(description="probability below which the class is left empty")]
 
 

@@ -14,7 +14,9 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 
 def write(folder, intercepts, min_probability):
     heads = [[0.0] * FEATURES + [value] for value in intercepts]
-    ESTIMATOR_SPEC.write(folder / "estimator.json", {"heads": heads, "min_probability": min_probability})
+    spectrum = blob_spectrum(IMAGE)
+    spec = {"heads": heads, "lowest": (spectrum - 0.01).tolist(), "highest": (spectrum + 0.01).tolist()}
+    ESTIMATOR_SPEC.write(folder / "estimator.json", spec | {"min_probability": min_probability})
     return Estimator(folder)
 
 
@@ -33,6 +35,12 @@ def test_a_class_that_is_not_probable_enough_is_left_empty(tmp_path):
     odds = np.log([0.1, 0.2, 0.7]).tolist()
     assert write(tmp_path, odds, 0.69).estimate(IMAGE) == 2
     assert np.isnan(write(tmp_path, odds, 0.71).estimate(IMAGE))
+
+
+def test_an_image_unlike_all_it_learned_from_is_left_empty(tmp_path):
+    estimator = write(tmp_path, [0.0, 0.0, 9.0], 0.5)
+    assert estimator.estimate(IMAGE) == 2
+    assert np.isnan(estimator.estimate(np.full((64, 64, 3), 240, np.uint8)))
 
 
 def test_another_confidence_is_another_estimator(tmp_path):
