@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from PIL import Image
 
 from stages.common.data.arrays import Grey, Picture
@@ -20,6 +18,7 @@ from stages.common.frame_filter.prediction import FLAGS, Prediction
 from stages.common.frame_filter.prescreening import Prescreening, reason_against
 from stages.common.frame_filter.quality import background, blur
 from stages.common.incremental.runner import Item
+from stages.common.magnification.estimator import ESTIMATED, Estimator, load_estimator
 from stages.common.models.device import limit_threads
 from stages.common.regions.boxes import Box
 from stages.common.regions.crops import crop
@@ -33,16 +32,14 @@ from stages.keyframes.scan import Cut, StillImage, scan
 SAME_VIEW_COSINE = 0.95  # of two clean images' features, below which they are not compared further
 SAME_VIEW_SHIFT = 0.003  # of the long side: views that lie farther apart are two images
 GAP_S = 1.0  # seconds; two holds of one view with no longer gap are one
-OBJECTIVE_UM = 10.0  # micrometres a pixel times magnification: 0.5 at 20x, 0.25 at 40x
-# Optical densities of haematoxylin, eosin and DAB in red, green and blue (Ruifrok and Johnston 2001); the row of the
-# inverse that gives haematoxylin.
-STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
-HAEMATOXYLIN = np.linalg.inv(STAINS)[:, 0]
-LONG_SIDE = 1280  # pixels; larger images are shrunk first
 
 
-def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int, device: str) -> None:
+def keyframes(
+    item: Item, scratch: Path, params: Params, model: Path, jobs: int, device: str, estimator: Path | None = None
+) -> None:
     """Write ID.parquet and ID.tar below `scratch`: a row of HOLDS for each region; images, cuts and overlays.
+
+    `estimator` is the folder of the estimate of magnification, which is empty without one.
 
     Raises Rejected("no_histology"), Rejected("not_narrative") or Rejected("no_histology_hold") for a video that is not
     a lecture over histology, and what VideoReader raises.
@@ -50,7 +47,7 @@ def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int,
     threads = limit_threads(jobs, at_once=2)  # decoding has a thread of its own
     frame_filter = load_filter(model, device)
     prescreening = Prescreening(frame_filter)
-    album = _Album(item.id, params, frame_filter)
+    album = _Album(item.id, params, frame_filter, load_estimator(estimator) if estimator else None)
     cuts = []
     for found in scan(Path(item.data["path"]), params, threads, frame_filter.long_side):
         if isinstance(found, Cut):
@@ -89,6 +86,7 @@ class _Album:
     video: str
     params: Params
     frame_filter: Any
+    estimator: Estimator | None
     rows: list[dict[str, Any]] = field(default_factory=list)
     images: dict[str, bytes] = field(default_factory=dict)
     overlays: list[pd.DataFrame] = field(default_factory=list)
@@ -142,9 +140,11 @@ class _Album:
             f"flag_{flag}": float(predicted.flags[flag][number]) if flag in predicted.flags else np.nan
             for flag in dict.fromkeys([*FLAGS, *predicted.flags])
         }
+        magnification = self.estimator.estimate(part) if self.estimator else np.nan
         return {
             "histology_prob": float(predicted.histology[number]),
-            "magnification": level(magnification(part, self.params.nucleus_um)),
+            "magnification": magnification,
+            "magnification_how": "" if np.isnan(magnification) else ESTIMATED,
             "width": width,
             "height": height,
             "blur": blur(part),
@@ -172,30 +172,3 @@ def _shares(box: Box, image: Picture) -> dict[str, float]:
     height, width = image.shape[:2]
     sides = (box.left / width, box.top / height, box.right / width, box.bottom / height)
     return dict(zip(("x0", "y0", "x1", "y1"), (round(side, 4) for side in sides), strict=True))
-
-
-def magnification(image: NDArray[np.uint8], nucleus_um: float) -> float:
-    """Return the estimated magnification of an RGB histology image, or 0 where no nucleus is found.
-
-    Nuclei are the dark part of the haematoxylin channel (colour deconvolution, Otsu's threshold); half their width is
-    the local maximum of the distance to the background, so that touching nuclei count one by one.
-    """
-    scale = min(1.0, LONG_SIDE / max(image.shape[:2]))
-    if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    density = -np.log10(np.maximum(np.arange(256, dtype=np.float32) / 255, 1e-6))
-    channel = cv2.transform(cv2.LUT(image, density), HAEMATOXYLIN[None].astype(np.float32))
-    channel = cv2.GaussianBlur(np.maximum(channel, 0), (0, 0), 1.0)
-    scaled = cv2.normalize(channel, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
-    _, nuclei = cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    depth = cv2.distanceTransform(nuclei, cv2.DIST_L2, 5)
-    peaks = (depth >= 1.5) & (depth == cv2.dilate(depth, np.ones((7, 7), np.uint8)))
-    if not peaks.any():
-        return 0.0
-    diameter = 2 * float(np.median(depth[peaks])) / scale
-    return OBJECTIVE_UM * diameter / nucleus_um
-
-
-def level(estimate: float) -> int:
-    """The paper's ordinal class: 0 for (1-10]x, 1 for (10-20]x, 2 above (section 4d)."""
-    return 0 if estimate <= 10 else 1 if estimate <= 20 else 2

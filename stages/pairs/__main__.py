@@ -84,6 +84,7 @@ def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
                 "entities": json.dumps(sentence["entities"]),
                 "sub_pathology": captions["sub_pathology"][0]["field"],
                 "magnification": hold.magnification,
+                "magnification_how": hold.magnification_how,
                 "width": hold.width,
                 "height": hold.height,
                 "confidence": confidence,

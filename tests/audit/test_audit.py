@@ -3,6 +3,7 @@
 import re
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
@@ -122,6 +123,19 @@ def test_tissue_and_magnification_may_be_unknown():
     found = scores({"v": label(shots=[shot])})
     assert "magnification" not in found
     assert "pairs" not in found
+
+
+@pytest.mark.parametrize(
+    ("found", "scored"),
+    [
+        ([1, 0], {"accuracy": 0.5, "answered": 1}),
+        ([1, np.nan], {"accuracy": 1, "answered": 0.5}),
+        ([np.nan] * 2, {"accuracy": None, "answered": 0}),
+    ],
+)
+def test_a_magnification_that_is_left_empty_is_not_wrong(found, scored):
+    holds = HOLDS.assign(end_s=[4.9, 8.9], magnification=found)
+    assert hold_metrics({"v": label()}, {"v": holds}, 3.0, 0.5)["magnification"] == scored | {"holds": 2}
 
 
 def test_the_frame_filter_is_not_scored_without_labelled_shots(tmp_path):

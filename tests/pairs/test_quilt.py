@@ -1,6 +1,7 @@
 """Pairs under QUILT's names."""
 
 import ast
+import io
 
 import pandas as pd
 
@@ -30,4 +31,12 @@ def test_every_column_of_the_released_table_is_there_and_says_what_was_said():
     assert (found["caption"], found["image_path"], found["subset"]) == ("necrosis", "v.tar#0000.jpg", "quilt")
     assert (found["noisy_text"], found["corrected_text"]) == ("necrosus here", "necrosis here")
     assert ast.literal_eval(found["roi_text"]) == ["here"]
+    assert found["magnification"] == 1
     assert (found["single_wsi"], found["not_histology"], found["height"]) == (0, 0, 480)
+
+
+def test_a_magnification_that_nobody_knows_is_an_empty_cell():
+    row = {"pair_id": "v_0000_000", "video_id": "v", "hold_id": "v_0000", "magnification": float("nan")}
+    holds = pd.DataFrame({"hold_id": ["v_0000"], "start_s": 0.0, "end_s": 9.0, "flag_panels": 0.1}).set_index("hold_id")
+    text = quilt_table(pairs_table([row]), holds, {"v": []}).to_csv(index=False)
+    assert list(pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False).magnification) == [""]

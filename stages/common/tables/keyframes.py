@@ -15,6 +15,14 @@ CUTS_MEMBER, OVERLAYS_MEMBER = "cuts.json", "overlays.parquet"  # of the tar, be
 HOLD_ID = Column("hold_id", "string", "the hold, a stretch in which the camera rests (the paper: a stable chunk)")
 START = Column("start_s", "double", "when it begins, from the beginning of the video", "s")
 END = Column("end_s", "double", "when it ends, from the beginning of the video", "s")
+MAGNIFICATION = Column(
+    "magnification", "double", "class of the nearest objective: 0 up to 10x, 1 20x, 2 above; NaN unknown"
+)
+MAGNIFICATION_HOW = Column(
+    "magnification_how",
+    "string",
+    "how it is known: estimated from the image, read where the source states it, or empty",
+)
 BLUR = Column("blur", "double", "0 sharp, 1 blurred (Crete et al. 2007)")
 BACKGROUND = Column("background", "double", "share of the image that is bright and without colour: bare background")
 BOX = (
@@ -41,10 +49,11 @@ HOLDS = Table(
         END,
         *BOX,
         Column("histology_prob", "double", "probability that the image is histology"),
-        Column("magnification", "int64", "class of the estimated objective: 0 up to 10x, 1 up to 20x, 2 above"),
         Column("width", "int64", "of the image", "pixels"),
         Column("height", "int64", "of the image", "pixels"),
         Column("image", "string", "member of the video's tar with the clean image; holds of one view share it"),
+        MAGNIFICATION,
+        MAGNIFICATION_HOW,
         BLUR,
         BACKGROUND,
         *FLAG_COLUMNS,
