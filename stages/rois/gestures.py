@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 Places = NDArray[np.float64]
 
-REST_S = 0.8  # seconds; a cursor that stays for so long rests
+REST_S = 0.6  # seconds; a cursor that stays for so long rests
 STILL = 0.01  # of the frame: as far as a cursor at rest moves
 CLOSED = 0.2  # of its extent: as near as a loop's end is to its beginning
 LOOP_S = 10.0  # seconds that a loop takes at most
 LEAST = 0.05  # of the frame: smallest extent of a loop
 STRAIGHT = 0.8  # share of a path's length that is the distance between its ends: it is a way
+ALMOST, AFAR = 0.95, 0.08  # that share, and the length in frames, of the part of a path that is the way to the rest
 
 
 def gestures(points: pd.DataFrame, max_gap_s: float, max_extent: float, min_gesture_s: float) -> Iterator[pd.DataFrame]:
@@ -27,8 +28,7 @@ def gestures(points: pd.DataFrame, max_gap_s: float, max_extent: float, min_gest
     for _, piece in points.groupby((points.t_s.diff() > max_gap_s).cumsum()):
         places, times = piece[["x", "y"]].to_numpy(), piece.t_s.to_numpy()
         for first, last in _moving(places, times):
-            for stretch in _turning(places[first:last], times[first:last], max_extent):
-                begin, end = _without_ways(places[first:last], *stretch)
+            for begin, end in _turning(places[first:last], times[first:last], max_extent):
                 if times[first + end - 1] - times[first + begin] >= min_gesture_s:
                     yield piece.iloc[first + begin : first + end]
 
@@ -43,7 +43,8 @@ def _moving(places: Places, times: Places) -> Iterator[tuple[int, int]]:
             last += 1
         if times[last] - times[first] >= REST_S:
             resting[first : last + 1] = True
-    yield from _runs(~resting)
+    for first, last in _runs(~resting):  # where it rests it begins and ends
+        yield max(0, first - 1), min(len(places), last + 1)
 
 
 def _turning(places: Places, times: Places, max_extent: float) -> Iterator[tuple[int, int]]:
@@ -55,14 +56,14 @@ def _turning(places: Places, times: Places, max_extent: float) -> Iterator[tuple
         else:
             spans.append((first, last + 1))
     looped = np.zeros(len(places), bool)
-    for first, last in spans:
-        looped[first:last] = True
+    for number, span in enumerate(spans):
+        spans[number] = _without_ways(places, *span)
+        looped[slice(*span)] = True
     for first, last in _runs(~looped):
-        part = places[first:last]
-        length = np.linalg.norm(np.diff(part, axis=0), axis=1).sum()
-        turns = np.linalg.norm(part[-1] - part[0]) < STRAIGHT * length
-        if turns and LEAST <= _extent(part) <= max_extent:
-            spans.append((first, last))
+        begin, end = first + _way(places[first:last]), last - _way(places[first:last][::-1])
+        part = places[begin:end]
+        if len(part) > 2 and _straightness(part) < STRAIGHT and LEAST <= _extent(part) <= max_extent:
+            spans.append((begin, end))
     yield from sorted(spans)
 
 
@@ -85,11 +86,30 @@ def _loops(places: Places, times: Places, max_extent: float) -> Iterator[tuple[i
 
 def _without_ways(places: Places, first: int, last: int) -> tuple[int, int]:
     """First and last + 1 of a stretch without the points at its ends that lead out of the box of those between."""
-    while last - first > 2 and _outside(places[first], places[first + 1 : last]):
-        first += 1
-    while last - first > 2 and _outside(places[last - 1], places[first : last - 1]):
-        last -= 1
-    return first, last
+    first += _leading_out(places[first:last])
+    return first, last - _leading_out(places[first:last][::-1])
+
+
+def _leading_out(places: Places) -> int:
+    """How many of the first places each lie outside the box of all later ones."""
+    count = 0
+    while count < len(places) - 2 and _outside(places[count], places[count + 1 :]):
+        count += 1
+    return count
+
+
+def _way(places: Places) -> int:
+    """How many of the first places lead straight into the box of all later ones, from afar."""
+    count = _leading_out(places)
+    while count and _straightness(places[: count + 1]) < ALMOST:
+        count -= 1
+    return count if np.linalg.norm(places[count] - places[0]) >= AFAR else 0
+
+
+def _straightness(places: Places) -> float:
+    """Share of a path's length that is the distance between its ends."""
+    length = float(np.linalg.norm(np.diff(places, axis=0), axis=1).sum())
+    return float(np.linalg.norm(places[-1] - places[0])) / max(length, 1e-9)
 
 
 def _outside(place: Places, others: Places) -> bool:
