@@ -85,6 +85,7 @@ class _Scan:
         self.seen_in_run = False
         self.next_look = LOOK_S
         self.tissue: list[Chosen] = []  # as last seen, and before
+        self.areas: list[Box] = []  # that move whatever the camera does
 
     def run(self, reader: VideoReader) -> Iterator[Cut | SampledFrame | StillImage]:
         between: list[Frame] = []
@@ -139,17 +140,20 @@ class _Scan:
             self.look(frame, detail)
 
     def look(self, frame: Frame, detail: Grey) -> None:
-        """Tell the finder of holds where the tissue is, once in a run, and what moves all the time, at each sample.
+        """Tell the finder of holds where the tissue is, once in a run, and what moves all the time.
 
         Where the view before showed tissue the next may do so, though this one is bare.
         """
+        areas = self.moving.lately()
         if not self.tissue or frame.time >= self.next_look:
             self.next_look = np.inf
             seen = weights(frame.rgb(LONG_SIDE)) == TISSUE
             blocks = blocks_of(np.rot90(seen, -round(frame.picture.rotation / 90)), SHOWN)
             self.tissue = [blocks, *self.tissue[:1]]
-        hidden = np.zeros(detail.shape, bool)
-        for area in self.moving.lately():
+        elif areas == self.areas:
+            return
+        self.areas, hidden = areas, np.zeros(detail.shape, bool)
+        for area in areas:
             hidden[area.slices] = True
         self.holds.look_at(np.logical_or.reduce(self.tissue), blocks_of(hidden, HIDDEN))
 

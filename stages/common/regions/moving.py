@@ -110,7 +110,7 @@ def _cell(shape: tuple[int, ...]) -> int:
 
 def _areas(moving: NDArray[np.bool_], shape: tuple[int, ...], least: float) -> list[Box]:
     """Boxes around the connected cells that move."""
-    if moving.mean() > MOST_AREA:
+    if not moving.any() or moving.mean() > MOST_AREA:
         return []
     cell = _cell(shape)
     near = np.ones((2 * NEAR + 1, 2 * NEAR + 1), np.uint8)
