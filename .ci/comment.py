@@ -1,7 +1,8 @@
 """Print what a pull request changes in the pipeline, as Markdown.
 
-Three tables against the commit BASE: stages that are stale (`dvc status`), parameters (`dvc params diff`) and metrics
-(`dvc metrics diff`). A checkout in CI has no data, so data that is not there is no change.
+Three tables: stages that are stale by dvc.lock as it is here, whoever made them so (`dvc status`); and parameters (`dvc
+params diff`) and metrics (`dvc metrics diff`) that differ from the commit BASE. A checkout in CI has no data, so data
+that is not there is not a change.
 """
 
 import argparse
@@ -19,15 +20,16 @@ MISSING = {"deleted", "not in cache"}
 PAGE = """\
 ### What this changes in the pipeline
 
-**Stages that have to run again** (`dvc status`; those after them follow where outputs change)
+**Stages that have to run again**, by `dvc.lock` of this branch: also those that were stale before (`dvc status`; those
+after them follow where outputs change)
 
 {status}
 
-**Parameters** (`dvc params diff`)
+**Parameters** that differ from the base (`dvc params diff`)
 
 {params}
 
-**Metrics** (`dvc metrics diff`)
+**Metrics** that differ from the base (`dvc metrics diff`)
 
 {metrics}
 """
@@ -76,11 +78,11 @@ def dvc(*words: str) -> str:
 
 
 def _differences(what: str, base: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
-    """Rows of `dvc params diff` or `dvc metrics diff`: file, name, and the values in `columns`."""
+    """Rows of `dvc params diff` or `dvc metrics diff`, sorted: file, name, and the values in `columns`."""
     return [
-        (_code(file), _code(name), *(_code(values.get(column, "-")) for column in columns))
-        for file, names in json.loads(dvc(what, "diff", "--json", base)).items()
-        for name, values in names.items()
+        (_code(file), _code(name), *(_value(values.get(column)) for column in columns))
+        for file, names in sorted(json.loads(dvc(what, "diff", "--json", base)).items())
+        for name, values in sorted(names.items())
     ]
 
 
@@ -96,6 +98,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _list(names: Sequence[str]) -> str:
     more = [f"and {len(names) - NAMED} more"] if len(names) > NAMED else []
     return ", ".join([*map(_code, names[:NAMED]), *more])
+
+
+def _value(value: Any) -> str:
+    """A value in a cell; one that is not there, which DVC leaves out or gives as null, is `-`."""
+    return _code("-" if value is None else value)
 
 
 def _code(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Clones of the working tree at tiny size, one of them run by DVC once for all the tests that look at it."""
 
+import functools
 import json
 import os
 import re
@@ -11,8 +12,15 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from filelock import FileLock
+from warm import Warm
 
 from stages.common.data.files import read_yaml
+
+
+@functools.cache
+def warm():
+    """The warm Python of this process of tests."""
+    return Warm()
 
 
 class Scratch:
@@ -54,7 +62,9 @@ class Scratch:
         (self.folder / file).write_text(text.replace(old, new))
 
     def call(self, *command, fails=False):
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        # Stages look at the processes above them for --force, and a fork of the warm Python has none of DVC.
+        first = [] if {"-f", "--force"} & set(command) else [warm().folder]
+        path = os.pathsep.join(map(str, [*first, Path(sys.executable).parent, os.environ["PATH"]]))
         env = {
             **os.environ,
             "PATH": path,

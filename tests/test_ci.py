@@ -82,6 +82,31 @@ def test_code_parameters_and_metrics_are_listed_each_in_its_table(pull_request):
     assert section(page, "Metrics").splitlines()[2] == "| `scores.json` | `f1` | `0.5` | `0.75` | `0.25` |"
 
 
+def test_rows_are_sorted_and_what_is_not_there_is_one_word(pull_request):
+    folder, commit = pull_request
+    commit("params.yaml", "".join(f"p{n}: 1\n" for n in range(9)))
+    commit("scores.json", '{"b": 1.0, "a": 2.0}')
+    page = comment(folder).stdout
+    rows = section(page, "Parameters").splitlines()[2:]
+    assert rows == [
+        "| `params.yaml` | `lr` | `1` | `-` |",
+        *(f"| `params.yaml` | `p{n}` | `-` | `1` |" for n in range(9)),
+    ]
+    assert section(page, "Metrics").splitlines()[2:] == [
+        "| `scores.json` | `a` | `-` | `2.0` | `-` |",
+        "| `scores.json` | `b` | `-` | `1.0` | `-` |",
+        "| `scores.json` | `f1` | `0.5` | `-` | `-` |",
+    ]
+
+
+def test_stages_that_the_base_has_left_stale_are_said_to_be_among_them(pull_request):
+    folder, commit = pull_request
+    commit("code.py", "print()")
+    page = comment(folder, base="edit").stdout
+    assert "| `one` |" in section(page, "Stages")
+    assert "also those that were stale before" in " ".join(page.split())
+
+
 def test_a_value_stays_inside_its_cell(pull_request):
     folder, commit = pull_request
     commit("params.yaml", 'lr: "a | b\\n`@all` <b>"\n')
@@ -165,6 +190,11 @@ def test_a_pull_request_of_a_fork_is_not_commented_but_does_not_fail():
     assert "if" not in says
     assert writes["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
     assert "GH_TOKEN" not in str([JOBS["comment"]["steps"][:-1]]), "only the last step has the token"
+
+
+def test_the_token_is_not_left_in_the_checkout():
+    checkouts = [step for job in JOBS.values() for step in job["steps"] if "checkout" in step.get("uses", "")]
+    assert [step["with"]["persist-credentials"] for step in checkouts] == [False, False]
 
 
 def test_nothing_of_an_event_is_pasted_into_a_shell():

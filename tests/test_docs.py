@@ -1,6 +1,7 @@
 """Documents name what is there: links, paths, targets of make, and the outputs of stages."""
 
 import itertools
+import json
 import re
 import subprocess
 
@@ -19,6 +20,7 @@ DOCUMENTS = sorted(
         check=True,
     ).stdout.splitlines()
 )
+HEADLINE = (ROOT / "reports/summary.txt").read_text()
 GUIDES = [path for path in DOCUMENTS if path.parent in (ROOT, ROOT / "docs") and path.name != "CHANGELOG.md"]
 OURS = re.compile(r"`((?:\.ci|benchmarks|catalogs/quilt1m|docs|profiles|protocols|stages|tests)/[\w./-]+)`")
 ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
@@ -92,3 +94,27 @@ def test_lines_are_short_enough_to_read_but_for_tables(document):
     """Not README.md, which shows the output of a command as it is."""
     lines = enumerate(document.read_text().splitlines(), 1)
     assert [number for number, line in lines if len(line) > 120 and not line.startswith("|")] == []
+
+
+def test_the_score_of_the_demo_is_that_of_the_report():
+    score = re.search(r"balanced accuracy after +([\d.]+)", HEADLINE)[1]
+    page = " ".join((ROOT / "docs/evaluation.md").read_text().split())
+    assert re.findall(r"the tuned model scores ([\d.]+) under `demo.yaml`", page) == [score]
+    metrics = json.loads((ROOT / "reports/metrics/zero_shot.json").read_text())
+    assert float(score) == round(metrics["tuned"]["mean"]["balanced_accuracy"], 3)
+    assert f"after {score}" in " ".join((ROOT / "README.md").read_text().split())
+
+
+@pytest.mark.parametrize("page", ["CHANGELOG.md", "docs/extending.md"])
+def test_what_dvc_says_of_an_older_params_file_is_answered(page):
+    text = " ".join((ROOT / page).read_text().split())
+    for part in ("`Could not find 'sources.more'`", "add `more: {}` below `sources`", "`python -m stages.preflight`"):
+        assert part in text
+
+
+@pytest.mark.parametrize("path", [*GUIDES, ROOT / "params.yaml"], ids=named)
+def test_prose_is_spelled_in_one_way_and_negates_plainly(path):
+    prose = re.sub(r"```.*?```|`[^`]*`|^[ \w]+:(?= )", "", path.read_text(), flags=re.S | re.M)
+    american = r"\b(?:colors?|gray|(?:normal|regular|recogn|organ)iz\w+|behaviors?|labeled|neighbors?)\b"
+    assert re.findall(american, prose, re.I) == []
+    assert re.findall(r"(?<!There )(?<!there )\b(?:is|are) no (?!longer\b|more\b)\w+", prose) == []

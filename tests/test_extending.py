@@ -13,6 +13,7 @@ import torch
 from conftest import ROOT
 from extensions import write_examples
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from stages.captions.engines import engine
@@ -23,7 +24,7 @@ from stages.common.frame_filter.classifier import load_filter
 from stages.common.frame_filter.prediction import FLAGS
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.named import link_named_files
-from stages.common.stage.extensions import load_extension
+from stages.common.stage.extensions import iterate, load_extension
 from stages.common.stage.params import load_all_params
 from stages.common.tables.pairs import pairs_table
 from stages.dataset.filters import filter_reasons
@@ -84,6 +85,7 @@ def test_an_engine_sorts_and_worker_processes_find_it(stage_params):
     entity = SimpleNamespace(semantic_type="Tissue", id="x")
     kinds = functools.partial(_kinds, params, texts, [[entity], [entity]])
     assert kinds() == ["roi", "other"]
+    get_reusable_executor().shutdown()  # workers of an earlier test are in its folder
     assert Parallel(n_jobs=2)(delayed(kinds)() for _ in range(2)) == [["roi", "other"]] * 2
 
 
@@ -165,11 +167,14 @@ def frames(home):
     return write
 
 
-def test_a_flag_is_taught_scored_and_noted(home, frames, stage_params, monkeypatch):
+@pytest.mark.parametrize("variations", [0, 1])
+def test_a_flag_is_taught_scored_and_noted(home, frames, stage_params, monkeypatch, variations):
     frames()
     for place in ("stages.frame_filter.fit.Backbone", "stages.common.models.backbone.Backbone"):
         monkeypatch.setattr(place, Colours)
-    params = stage_params("frame_filter", frames="frames", more_flags=["ruler"], variations=1, weights="hub", folds=3)
+    params = stage_params(
+        "frame_filter", frames="frames", more_flags=["ruler"], variations=variations, weights="hub", folds=3
+    )
     fitting.fit(params, home / "model", home / "m.json", 0, "cpu")
     assert read_json(home / "m.json")["flags"]["ruler"]["auroc"] > 0.9
     load_filter.cache_clear()
@@ -210,17 +215,32 @@ def test_a_loss_is_what_the_page_says_and_trains(tune, stage_params):
     ("answer", "message"),
     [
         ("1.0", "must answer with the loss and the number of samples left out"),
-        ("(1.0, 0)", "learned from: it is no tensor but float"),
-        ("(image.sum(1), 0)", r"learned from: it is no scalar but has the shape \(2,\)"),
+        ("(1.0, 0)", "learned from: it should be a tensor, not of the type float"),
+        ("(image.sum(1), 0)", r"learned from: it should be a scalar, not of the shape \(2,\)"),
         ("(image.detach().sum(), 0)", "learned from: it has no gradient"),
-        ("(1 / 0, 0)", " line 1: ZeroDivisionError"),
+        ("(1 / 0, 0)", " line 2: ZeroDivisionError"),
+        ("(image.sum().to(torch.complex64), 0)", "learned from: it is of torch.complex64, should be of a real float"),
+        ("(image.sum(), None)", "number of samples left out, .* not None"),
+        ("(image.sum(), '3')", "number of samples left out, .* not '3'"),
+        ("(image.sum(), -1)", "number of samples left out, .* not -1"),
+        ("(image.sum(), True)", "number of samples left out, .* not True"),
+        ("(image.sum(), torch.ones(2))", r"number of samples left out, .* not Tensor of the shape \(2,\)"),
+        ("(image.sum(), torch.tensor(float('nan')))", r"number of samples left out, .* not tensor\(nan\)"),
+        ("(image.sum(), torch.tensor(1j))", r"number of samples left out, .* not tensor\("),
     ],
 )
 def test_a_loss_that_nothing_can_be_learned_from_is_said(home, stage_params, answer, message):
-    (home / "extensions/mine.py").write_text(f"def f(*_): return lambda image: {answer}")
+    (home / "extensions/mine.py").write_text(f"import torch\ndef f(*_): return lambda image: {answer}")
     loss = make_loss(stage_params("quiltnet", loss="extensions/mine.py:f"), 0, 1)
     with pytest.raises(StageError, match=f"quiltnet.loss: extensions/mine.py.*{message}"):
         loss(torch.ones(2, 3, requires_grad=True))
+
+
+@pytest.mark.parametrize("left_out", ["2", "torch.tensor(2)", "torch.tensor(2.0)"])
+def test_a_number_of_samples_left_out_is_an_int_or_a_tensor(home, stage_params, left_out):
+    (home / "extensions/mine.py").write_text(f"import torch\ndef f(*_): return lambda image: (image.sum(), {left_out})")
+    loss = make_loss(stage_params("quiltnet", loss="extensions/mine.py:f"), 0, 1)
+    assert int(loss(torch.ones(2, 3, requires_grad=True))[1]) == 2
 
 
 def test_a_loss_must_be_a_function(home, stage_params):
@@ -289,7 +309,7 @@ def test_dvc_sees_the_files_through_links(home, stage_params):
     [
         ("", "extensions/none.py:f", "x.y: extensions/none.py: no such file: paths go from the repository root"),
         ("def g(): ...", "{}:f", r"x.y: .*mine.py defines no 'f' \(it defines: g\)"),
-        ("f = 3", "{}:f", "x.y: .*mine.py:f is no function but a int"),
+        ("f = 3", "{}:f", "x.y: .*mine.py:f should be a function, not of the type int"),
         ("def f(a): ...", "{}:f", r"x.y: .*mine.py:f is called with \(a, b\): too many positional"),
         ("def f(a, b, c): ...", "{}:f", r"called with \(a, b\): missing a required argument: 'c'"),
         ("def f(:", "{}:f", r"x.y: .*mine.py: SyntaxError: .*line 1"),
@@ -298,6 +318,9 @@ def test_dvc_sees_the_files_through_links(home, stage_params):
         ("import no_such", "{}:f", "mine.py line 1: No module named 'no_such'$"),
         ("raise SystemExit", "{}:f", "mine.py line 1: it ends the process: raise an error"),
         ("from ..other import g", "{}:f", "mine.py line 1: attempted .*: only files in its own folder or below it"),
+        ("from .gone import g", "{}:f", r"mine.py line 1: No module named 'extensions.gone'$"),
+        ("from .words import g", "{}:f", r"mine.py line 1: cannot import name 'g' from 'extensions.words' \("),
+        ("from . import gone", "{}:f", r"mine.py line 1: cannot import name 'gone' from 'extensions' \("),
         ("", "no_such.module:f", "x.y: no_such.module: No module named 'no_such'"),
         ("", "extensions.telling:f", "is a file of the repository: name it as extensions/telling.py:NAME"),
         ("", "extensions/telling.py", "'extensions/telling.py' names no code: write it as FILE.py:NAME"),
@@ -305,6 +328,7 @@ def test_dvc_sees_the_files_through_links(home, stage_params):
 )
 def test_mistakes_are_named(home, text, value, message):
     (home / "extensions/mine.py").write_text(text)
+    (home / "extensions/words.py").touch()
     with pytest.raises(StageError, match=message):
         load_extension(value.format("extensions/mine.py"), "x.y", "a", "b")
 
@@ -314,12 +338,33 @@ def test_a_function_of_an_installed_package_is_found():
 
 
 @pytest.mark.parametrize(
-    "answer", ["[''] * 2", "pairs.text.head(1)", "pairs.text", "pairs.text.map(len)", "pairs.text.map(list)"]
+    "answer",
+    [
+        *("[''] * 2", "pairs.text.head(1)", "pairs.text", "pairs.text.map(len)", "pairs.text.map(list)"),
+        *("pairs.text.astype('category')", "pairs.text.where(pairs.text == '')", "pairs.text.map(len).astype('Int64')"),
+    ],
 )
 def test_a_filter_must_answer_with_a_reason_for_each_row(home, answer):
     (home / "extensions/mine.py").write_text(f"def f(pairs): return {answer}")
     with pytest.raises(StageError, match=r"extensions/mine.py:f (must return a Series|returns .*: a reason is)"):
         filter_reasons(table_of(["One two.", "Two three."]), "extensions/mine.py:f")
+
+
+@pytest.mark.parametrize("kind", ["category", "string", "string[pyarrow]"])
+def test_a_filter_may_answer_in_any_type_of_text(home, kind):
+    (home / "extensions/mine.py").write_text(f"def f(pairs): return pairs.text.map(lambda t: 'odd').astype('{kind}')")
+    found = filter_reasons(table_of(["One two.", "Two three."]), "extensions/mine.py:f")
+    assert (found.tolist(), found.dtype) == (["odd", "odd"], object)
+
+
+def test_a_missing_reason_is_shown_as_python_writes_it(home):
+    (home / "extensions/mine.py").write_text("def f(pairs): return pairs.text.map({'One two.': 'short'})")
+    table = table_of(["Two three."]).assign(text=["Two three."])
+    with pytest.raises(StageError, match=r"extensions/mine.py:f returns nan: a reason is"):
+        filter_reasons(table, "extensions/mine.py:f")
+    (home / "extensions/five.py").write_text("def f(pairs): return pairs.text.map(len).astype(float)")
+    with pytest.raises(StageError, match=r"extensions/five.py:f returns 10.0: a reason is"):
+        filter_reasons(table, "extensions/five.py:f")
 
 
 @pytest.mark.parametrize("reason", ["leak_arch", "flag_arrow", "exact_duplicate", "same_image_and_text", "blurred"])
@@ -341,7 +386,7 @@ def test_a_filter_gives_no_built_in_reason(home, reason, stage_params):
 def test_errors_inside_a_function_are_one_line(home, body, message):
     (home / "extensions/mine.py").write_text(f"def f(a):\n    {body}\n")
     with pytest.raises(StageError) as caught:
-        list(load_extension("extensions/mine.py:f", "x.y", "a")([]))
+        list(iterate(load_extension(mine := "extensions/mine.py:f", "x.y", "a")([]), mine, "x.y"))
     assert str(caught.value) == message
 
 
@@ -358,6 +403,87 @@ def test_a_loader_must_yield_paths_and_labels(home, row):
     evalset = Evalset(loader="extensions/mine.py:f", root="sets", sub_pathology="skin")
     with pytest.raises(StageError, match="evalset mine: the loader extensions/mine.py:f must yield dicts"):
         read_evalset(home, "mine", evalset)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("[GOOD | {'split': 3}, GOOD]", "row 1: split is int, should be str"),
+        ("[GOOD, GOOD | {'split': 'learn'}]", "row 2: split 'learn' is none of train, validation, test"),
+        ("[GOOD | {'path': None}]", "row 1: path is NoneType, should be str"),
+        ("[GOOD | {'path': b'x.png'}]", "row 1: path is bytes, should be str"),
+        ("[GOOD | {'path': 'sets/no.png'}]", "row 1: path: there is no file 'sets/no.png'"),
+        ("[GOOD | {'path': 'sets/no.tar#x.png'}]", "row 1: path: there is no file 'sets/no.tar'"),
+        ("[GOOD | {'code': 1}]", "row 1: code is int, should be str"),
+        ("[GOOD | {'text': 3}]", "row 1: text is int, should be str"),
+        ("[GOOD | {'text': '\\ud800'}]", "row 1: text .* has half a character"),
+        ("[GOOD | {'institution': 3.0}]", "row 1: institution is float, should be str"),
+    ],
+)
+def test_rows_of_a_loader_are_checked(home, rows, message):
+    save(home / "sets/x.png")
+    (home / "extensions/mine.py").write_text(
+        f"GOOD = {{'path': 'sets/x.png', 'code': 'a'}}\ndef f(root): return {rows}"
+    )
+    evalset = Evalset(loader="extensions/mine.py:f", root="sets", sub_pathology="skin", classes={"a": "a"})
+    with pytest.raises(StageError, match=f"^evalset mine: the loader extensions/mine.py:f: {message}"):
+        read_evalset(home, "mine", evalset)
+
+
+def test_an_error_on_the_way_through_a_loaders_rows_is_one_line(home):
+    (home / "extensions/mine.py").write_text(
+        "class Rows:\n    def __iter__(self):\n        raise KeyError('x')\n\ndef f(root): return Rows()"
+    )
+    evalset = Evalset(loader="extensions/mine.py:f", root="extensions", sub_pathology="skin")
+    with pytest.raises(StageError, match=r"^evalset mine: loader: extensions/mine.py line 3: KeyError: 'x'$"):
+        read_evalset(home, "mine", evalset)
+
+
+OWN_ENGINE = """
+from stages.captions.correct import Correction, Repair
+
+class Mine:
+    def correct(self, texts): return [Repair(text, []) for text in texts]
+    def kinds(self, texts, entities): return ["other"] * len(texts)
+    def sub_pathology(self, title, text): return [{"field": "Renal", "probability": 1.0}]
+
+def f(*_): return Mine()
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "message"),
+    [
+        ("correct", "1 / 0", r"mine.py line \d+: ZeroDivisionError: division by zero$"),
+        ("correct", "None", "mine.py:f: correct must return a list, not NoneType$"),
+        ("correct", "[]", "mine.py:f: correct returns 0 values for 2 sentences$"),
+        ("correct", "args[0]", "mine.py:f: correct: value 1 is 'One.', should be a stages.captions.correct.Repair"),
+        ("correct", "[Repair(None, [])] * 2", "correct: value 1 is Repair.*, should be"),
+        (
+            "correct",
+            "[Repair('One.', [Correction('a', 'b', 'me', '1')])] * 2",
+            "correct: value 1 is Repair.*, should be",
+        ),
+        ("kinds", "['other']", "mine.py:f: kinds returns 1 values for 2 sentences$"),
+        ("kinds", "['other', 'spam']", "mine.py:f: kinds: value 2 is 'spam', should be medical, roi, other$"),
+        ("kinds", "[['other'], None]", r"mine.py:f: kinds: value 1 is \['other'\], should be medical, roi, other$"),
+        ("kinds", "{}['x']", r"mine.py line \d+: KeyError: 'x'$"),
+        ("sub_pathology", "None", "mine.py:f: sub_pathology must return a list, not NoneType$"),
+        ("sub_pathology", "[]", "mine.py:f: sub_pathology returns 0 fields, should be one to three$"),
+        ("sub_pathology", "['Renal']", "sub_pathology: value 1 is 'Renal', should be"),
+        ("sub_pathology", "[{'field': 'Skin', 'probability': 1.0}]", "sub_pathology: value 1 is .*Skin.*, should be"),
+        ("sub_pathology", "[{'field': 'Renal', 'probability': 2.0}]", "sub_pathology: value 1 is .*2.0.*, should be"),
+    ],
+)
+def test_what_an_own_engine_answers_is_checked(home, stage_params, method, answer, message):
+    own = f"{OWN_ENGINE}\ndef wrong(self, *args): return {answer}\nMine.{method} = wrong\n"
+    (home / "extensions/mine.py").write_text(own)
+    found = engine(stage_params("captions", engine="extensions/mine.py:f"), None, None, 1.0)
+    values = {"correct": [["One.", "Two."]], "kinds": [["One.", "Two."], [[], []]], "sub_pathology": ["", ""]}
+    with pytest.raises(StageError, match=f"^captions.engine: extensions/.*{message}"):
+        getattr(found, method)(*values[method])
+    for other in values.keys() - {method}:
+        assert getattr(found, other)(*values[other])
 
 
 def test_an_engine_must_have_its_methods_and_a_source_yield_candidates(home, stage_params):
@@ -399,6 +525,7 @@ def source(name, read, folder="docs"):
         ({"dataset": {"flags": ["ruler"]}}, r"dataset.flags: there is no 'ruler' \(known: person"),
         ({"frame_filter": {"more_flags": ["Ruler 2"]}}, "frame_filter.more_flags.0: .*pattern"),
         ({"frame_filter": {"more_flags": ["a", "b", "a"]}}, "frame_filter.more_flags: .*a is there twice"),
+        ({"frame_filter": {"more_flags": ["threshold"]}}, "more_flags: .*should not have the name threshold"),
         ({"frame_filter": {"more_flags": ["arrow"]}}, "frame_filter.more_flags: there is a 'arrow' already"),
         (source("table", "a.py:f"), "sources.more.table: there is a 'table'"),
         (source("a", "none.py:f"), "sources.more.a.read: none.py: no such file"),

@@ -1,6 +1,7 @@
 """A model that trains in seconds, and shards to train it on."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,10 +9,12 @@ from PIL import Image
 
 from stages.common.data.files import jpeg
 from stages.common.data.tars import write_tar
+from stages.common.models.device import pick_device
 from stages.demo.tissue import paint
 from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.train import Places, train
 
+DEVICE = pick_device(os.environ.get("DEVICE", "cpu"))  # DEVICE=cuda runs the tests of training and embedding on a GPU
 WORDS = {
     "adipose": "adipose tissue",
     "lymphocytes": "dense lymphocytes",
@@ -95,7 +98,7 @@ def tune(quick, places):
 
     def make(name="run", data=None, seed=0, **changes):
         where = places(name, data)
-        train(quick(**changes), where, DistributedContext(0, 1, "cpu"), seed)
+        train(quick(**changes), where, DistributedContext(0, 1, DEVICE), seed)
         return where
 
     return make

@@ -9,9 +9,9 @@ from stages.common.paths import (
     FRAME_FILTER_DIR,
     KEYFRAMES_DIR,
     LEXICON_DIR,
-    MEDIA_DIR,
     REVIEW_FILE,
     ROIS_DIR,
+    VIDEOS_DIR,
     metrics_file,
 )
 from stages.common.stage.cli import run_stage
@@ -71,6 +71,7 @@ def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
         for name in names["keyframes"]
     }
     videos = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id")
+    media = {name: VIDEOS_DIR / file for name, file in videos.file.items()}
     boxes = {name: BOXES.read(BOXES.at(id=name)) for name in names["rois"]}
     transcripts = {name: TRANSCRIPT.read(TRANSCRIPT.at(id=name)) for name in names["captions"]}
     captions = {name: CAPTIONS.read(CAPTIONS.at(id=name)) for name in names["captions"]}
@@ -84,7 +85,7 @@ def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
         **roi_metrics(gold, boxes, params.min_iou),
         **pair_metrics(gold, pairs, holds),
         **copy_metrics(read_exports(folder), dataset),
-        **frame_metrics(gold, MEDIA_DIR, FRAME_FILTER_DIR, base.jobs, base.seed, device),
+        **frame_metrics(gold, media, FRAME_FILTER_DIR, base.jobs, base.seed, device),
     }
 
 

@@ -1,5 +1,6 @@
 """Score the frame filter on frames of the videos, which it was not fitted on."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,20 +8,21 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from stages.audit.gold import GoldShot, GoldVideo
+from stages.common.data.media import decoded
 from stages.common.frame_filter.classifier import load_filter
 from stages.common.models.device import limit_threads
 from stages.common.stats import bootstrap
 
 
 def frame_metrics(
-    gold: dict[str, GoldVideo], media: Path, model: Path, jobs: int, seed: int, device: str
+    gold: dict[str, GoldVideo], media: Mapping[str, Path], model: Path, jobs: int, seed: int, device: str
 ) -> dict[str, Any]:
-    """Metric frame_filter over the middle frame of every labelled shot of every readable video, none where there is no
-    such frame; intervals resample videos."""
+    """Metric frame_filter over the middle frame of every labelled shot of the videos that have a file in `media`, none
+    where there is no such frame; intervals resample videos."""
     from sklearn.metrics import balanced_accuracy_score
 
     shots = {name: label.shots for name, label in sorted(gold.items()) if label.shots}
-    paths = {name: path for name in shots if (path := media / f"{name}.mp4").exists()}
+    paths = {name: media[name] for name in shots if name in media}
     calls = (delayed(predicted_shots)(path, shots[name], model, jobs, device) for name, path in paths.items())
     rows = [(number, *pair) for number, pairs in enumerate(Parallel(n_jobs=jobs)(calls)) for pair in pairs]
     if not rows:
@@ -50,7 +52,7 @@ def predicted_shots(path: Path, shots: list[GoldShot], model: Path, jobs: int, d
     frames, truth = [], []
     with av.open(str(path)) as container:
         container.streams.video[0].thread_type = "SLICE"
-        for frame in container.decode(video=0):
+        for frame in decoded(container, container.streams.video[0]):
             if wanted and frame.time >= wanted[0][0]:
                 truth.append(bool(wanted.pop(0)[1]))
                 frames.append(frame.reformat(640, 360, format="rgb24").to_ndarray())

@@ -1,4 +1,7 @@
-"""Candidates for misheard words: terms of the lexicon that are similar in spelling and sound."""
+"""Candidates for misheard words: terms of the lexicon that are similar in spelling and sound.
+
+Similarity is a normalised edit distance, of insertions and deletions (rapidfuzz's ratio).
+"""
 
 import functools
 import re

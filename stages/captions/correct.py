@@ -4,10 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict, Field
 
 from stages.captions.candidates import SHORTEST, Candidates, Similarity, letters, similarity, sound
 from stages.captions.params import Params
 from stages.captions.phrases import keyphrases, stopwords
+from stages.common.data.files import SURROGATE
 from stages.common.tables.captions import Correction as CorrectionRecord
 from stages.common.text.english import common, usual_pairs
 from stages.common.text.lexicon import Lexicon, normal
@@ -24,15 +28,30 @@ NEARLY = 0.9  # similarity of a term in another form, as villus for villous
 RARE = 40  # concepts of the lexicon, at most, of a word that shows which term is meant
 EVERYDAY = 20000  # most common words: after an article they are probably right
 
+# How an engine of the user's own, which may put anything into them, has a Repair and its Corrections checked.
+CHECKED = ConfigDict(strict=True, revalidate_instances="always")
+
+
+def whole(text: str) -> str:
+    """The text. Raises ValueError where it has half a character (a surrogate)."""
+    if SURROGATE.search(text):
+        raise ValueError("should have no half of a character")
+    return text
+
+
+WholeText = Annotated[str, AfterValidator(whole)]
+
 
 @dataclass(frozen=True)
 class Correction:
     """`from_` was transcribed, `to` is meant; `score` is their similarity in 0..1."""
 
-    from_: str
-    to: str
-    by: str
-    score: float
+    __pydantic_config__ = CHECKED
+
+    from_: WholeText
+    to: WholeText
+    by: WholeText
+    score: Annotated[float, Field(ge=0, le=1)]
 
     def record(self) -> CorrectionRecord:
         """As stored in captions."""
@@ -49,9 +68,11 @@ def proposed_by(engine: str, words: str, suspects: set[str]) -> str:
 class Repair:
     """A corrected sentence, its corrections in order, and the number of refused proposals of each method."""
 
-    text: str
+    __pydantic_config__ = CHECKED
+
+    text: WholeText
     made: list[Correction]
-    refused: dict[str, int] = field(default_factory=dict)
+    refused: dict[WholeText, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,7 +115,7 @@ class Corrector:
         return Repair(out + text[position:], made)
 
     def _proposals(self, text: str, words: list[re.Match[str]], suspects: set[str]) -> Iterator[_Proposal]:
-        """Every run of words that may stand for a term, by each of the three methods."""
+        """Every n-gram, a run of words, that may stand for a term, by each of the three methods."""
         heard = [match.group().lower() for match in words]
         closed = self._closed(text, words)
         stopped = [STOP.match(text, word.end()) is not None for word in words]

@@ -126,7 +126,7 @@ class LlmEngine:
         return [kind if own else "other" for kind, own in zip(found, entities, strict=True)]
 
     def sub_pathology(self, title: str, text: str) -> list[SubPathology]:
-        """Return up to three fields with a probability each, the lexicon's where the model names none of ours."""
+        """Return up to three fields with a probability each: the lexicon's where the model names none of ours."""
         guesses = self.chat.ask(NAME, {"title": title, "text": text}, Fields).fields
         known: list[SubPathology] = [
             {"field": guess.field, "probability": guess.probability} for guess in guesses if guess.field in fields()

@@ -9,7 +9,7 @@ from stages.common.data.files import read_yaml
 from stages.common.tables.captions import Kind, SubPathology
 from stages.common.text.lexicon import EntityMention
 
-FIELDS = Path(__file__).parent / "sub_pathologies.yaml"
+FIELDS_FILE = Path(__file__).parent / "sub_pathologies.yaml"
 WEIGHTS = {"names": 3.0, "signs": 1.0}
 FLOOR = 0.1  # score of every field before any word counts
 MEDICAL = frozenset({"Anatomy", "Cell", "Disease", "Finding", "Neoplasm", "Stain", "Substance", "Tissue"})
@@ -29,7 +29,7 @@ def kind(text: str, entities: list[EntityMention], cues: tuple[str, ...]) -> Kin
 @functools.cache
 def fields() -> dict[str, dict[str, list[str]]]:
     """The 18 sub-pathology fields of the paper (section 3), each with words that indicate it: names and signs."""
-    tree: dict[str, dict[str, list[str]]] = read_yaml(FIELDS)
+    tree: dict[str, dict[str, list[str]]] = read_yaml(FIELDS_FILE)
     return tree
 
 

@@ -10,14 +10,12 @@ from stages.captions.engines import engine
 from stages.captions.params import Params
 from stages.captions.personal_data import personal_data
 from stages.captions.sentences import TimedSentence, sentences
-from stages.common.errors import StageError
 from stages.common.incremental.runner import Item
 from stages.common.tables.captions import CAPTIONS, Captions, CaptionSentence, Kind
 from stages.common.tables.transcripts import TRANSCRIPT
 from stages.common.text.lexicon import EntityMention, load_lexicon
 
 OTHER: Kind = "other"
-KINDS = ("medical", "roi", OTHER)
 BEFORE = re.compile(
     r"\b(no|not|without|never|lacks?|lacking|absence of|absent|negative for|free of|devoid of|rather than|instead of"
     r"|rules? out|neither|nor|cannot (?:see|find)|do(?:n't| not| n't) (?:see|find|have))\b(?P<between>[^.;:!?]*)$"
@@ -50,8 +48,6 @@ def captions(item: Item, scratch: Path, params: Params, model: Path, replies: Pa
     repairs = caption_engine.correct([sentence.text for sentence in public])
     entities = [corrector.lexicon.entities(repair.text) for repair in repairs]
     kinds = caption_engine.kinds([repair.text for repair in repairs], entities)
-    if wrong := set(kinds) - set(KINDS):
-        raise StageError(f"captions.engine: {params.engine} gives the kind {wrong.pop()!r}, none of {', '.join(KINDS)}")
     records = [_record(*all_of) for all_of in zip(public, repairs, entities, kinds, strict=True)]
     records += [_withheld(sentence, found) for sentence, found in zip(spoken, private, strict=True) if found]
     records.sort(key=lambda record: (record["start"], record["end"]))

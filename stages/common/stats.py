@@ -10,7 +10,7 @@ PERCENTILES = (2.5, 97.5)  # between which 95 % of the rounds lie
 
 
 def interval(rounds: Sequence[float] | Floats) -> list[float]:
-    """The 95 % percentile interval [low, high] of a number over rounds of resampling; NaN rounds do not count."""
+    """The 95 % confidence interval [low, high] of a number: percentiles over rounds of resampling, NaN left out."""
     return [float(value) for value in np.nanpercentile(rounds, PERCENTILES)]
 
 

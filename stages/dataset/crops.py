@@ -24,7 +24,7 @@ REACH = 4.0  # pixels by which a matched point may be off (RANSAC)
 MIN_SHARED = 0.4  # share of the smaller image that both show
 MIN_CORRELATION = 0.7  # of the grey levels where they overlap
 SMALLEST = 16  # pixels: side of the smallest area that is compared
-MOST_SCALE = 3.0  # larger or smaller is no match: both images have the same long side
+MOST_SCALE = 3.0  # larger or smaller is not a match: both images have the same long side
 
 
 def verifier(jobs: int) -> Verify:

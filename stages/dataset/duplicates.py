@@ -46,7 +46,7 @@ def copies(
     hashes, or that of a mirror image, differ in at most `bits` of 256 bits) or crop (one is cut out of the other)."""
     same = _equal(candidates.sha256, candidates.sha256)
     turned = hamming_pairs(candidates.hashes, candidates.mirrored, bits)
-    # An image that resembles its own mirror image is no copy; every other mirrored pair is found from both sides.
+    # An image that resembles its own mirror image is not a copy; every other mirrored pair is found from both sides.
     close = np.concatenate(
         [
             hamming_pairs(candidates.hashes, candidates.hashes, bits),

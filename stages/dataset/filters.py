@@ -4,15 +4,21 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from stages.common.data.files import SHORT_WORD
 from stages.common.errors import StageError
 from stages.common.stage.extensions import load_extension
 
 INSIDE = ["hash", "mirrored", "embedding", "sha256", "error", "drop", "duplicate_of"]  # not for filters
-REASON = re.compile(r"[a-z][a-z0-9_]*|")
 BUILT_IN = re.compile(r"leak_.*|flag_.*|.*_duplicate|same_image_and_text")  # reasons that this stage gives
 PARAMETER = "dataset.filters"
+
+
+def _shown(value: Any) -> str:
+    """A value as Python writes it; a number of NumPy as one of Python."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def filter_reasons(pairs: pd.DataFrame, extension: str, taken: Collection[str] = ()) -> pd.Series:
@@ -25,12 +31,14 @@ def filter_reasons(pairs: pd.DataFrame, extension: str, taken: Collection[str] =
     found: Any = find(pairs.drop(columns=INSIDE, errors="ignore"))
     if not isinstance(found, pd.Series) or not found.index.equals(pairs.index):
         raise StageError(f"{PARAMETER}: {extension} must return a Series with the index of the table that it gets")
-    if (wrong := ~found.map(lambda reason: isinstance(reason, str) and bool(REASON.fullmatch(reason)))).any():
+    reasons = found.astype(object)  # whatever its type: categorical, Arrow's, pandas' own
+    wrong = [one for one in reasons if not isinstance(one, str) or (one and not SHORT_WORD.fullmatch(one))]
+    if wrong:
         raise StageError(
-            f"{PARAMETER}: {extension} returns {found[wrong].iloc[0]!r}: a reason is a lower-case word, with "
+            f"{PARAMETER}: {extension} returns {_shown(wrong[0])}: a reason is a lower-case word, with "
             "underscores, or '' for a pair that stays"
         )
-    for reason in found.unique():
+    for reason in reasons.unique():
         if reason in taken or BUILT_IN.fullmatch(reason):
             raise StageError(f"{PARAMETER}: {extension} returns {reason!r}, a built-in reason: give yours another name")
-    return found.astype(object)
+    return reasons

@@ -14,7 +14,7 @@ from PIL import Image
 
 from stages.common.data.files import jpeg
 from stages.common.data.references import ImageReader
-from stages.common.tables.dataset import SPLITS, Sample
+from stages.common.tables.dataset import SAMPLE, SPLITS, Sample
 
 JPEG = b"\xff\xd8\xff"  # what a JPEG begins with
 BLANK = tarfile.TarInfo().tobuf(tarfile.PAX_FORMAT)  # a header without name and size
@@ -85,7 +85,7 @@ def _write(path: Path, part: list[ImageWithTexts], max_side: int) -> None:
         for key, image, record, side in part:
             _add(tar, f"{key}.jpg", small_jpeg(reader.read(image), side, max_side))
             _add(tar, f"{key}.txt", record["texts"][0].encode())
-            _add(tar, f"{key}.json", json.dumps(record, sort_keys=True).encode())
+            _add(tar, f"{key}.json", json.dumps(SAMPLE.checked(record, key), sort_keys=True).encode())
         tar.write(bytes(2 * tarfile.BLOCKSIZE))
     unfinished.replace(path)
 

@@ -14,6 +14,8 @@ from stages.evaluation.sets import Labelled
 def linear_probe(evalset: Labelled, params: Params, metric: str, seed: int) -> dict[str, dict[str, float]]:
     """Return {fraction: {mean, std}} of the protocol's `metric` on test images, over `probe_seeds` draws of labels.
 
+    Small fractions are few-shot, but there is no fixed number of images per class.
+
     The regularisation is chosen on the official validation split, or, where there is none, for each draw on a quarter
     of its training images. Sets with no official side to learn from are cut in half by class, with `seed`.
     """

@@ -186,7 +186,7 @@ def compare_readers(path: Path, predictions: Predictions, evalset: Evalset, roun
     codes = {code: number for number, code in enumerate(evalset.classes)}
     for number, (image, label) in enumerate(zip(table.image, table.label, strict=True), start=2):
         if (path.parent / image).as_posix() not in known:
-            raise StageError(f"{path}: row {number}: {image} is no measured image of the set")
+            raise StageError(f"{path}: row {number}: {image} is not a measured image of the set")
         if label not in codes:
             raise StageError(f"{path}: row {number}: label '{label}' is none of {', '.join(codes)}")
     result: dict[str, Any] = {}

@@ -15,6 +15,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     import pandas as pd
 
     from stages.common.data.files import write_json
+    from stages.common.errors import StageError
     from stages.common.evalsets.protocol import read_protocol
     from stages.common.models.device import pick_device
     from stages.common.stage.params import load_params
@@ -25,11 +26,11 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.fingerprints.work import fingerprints
 
     device = pick_device(base.device)
-    pairs = pd.concat(
-        table.read(path, ["pair_id", "image", "text"])
-        for table in (PAIR_TABLE, SOURCE_PAIRS, MORE_PAIRS)
-        for path in sorted(Path().glob(table.at(name="*").as_posix()))
-    )
+    places = {table.at(name="*").as_posix(): table for table in (PAIR_TABLE, SOURCE_PAIRS, MORE_PAIRS)}
+    found = [(table, path) for place, table in places.items() for path in sorted(Path().glob(place))]
+    if not found:
+        raise StageError(f"no pairs: none of {', '.join(places)} is there: run `dvc repro fingerprints`")
+    pairs = pd.concat(table.read(path, ["pair_id", "image", "text"]) for table, path in found)
     images = fingerprints(sorted(pairs.image.unique()), FRAME_FILTER_DIR, params.dims, base.jobs, device)
     IMAGES.write(IMAGES.at(), images)
     evaluation, _ = load_params("evaluation")

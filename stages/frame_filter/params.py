@@ -9,8 +9,10 @@ from stages.common.stage.params import ParamsModel, Place
 FlagName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-def no_repeats(names: list[str]) -> list[str]:
-    """The names. Raises ValueError where one is there twice."""
+def _distinct(names: list[str]) -> list[str]:
+    """The names. Raises ValueError where one is there twice, or is that of the decision on histology."""
+    if "threshold" in names:
+        raise ValueError("should not have the name threshold")
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"should have each name once, {repeated[0]} is there twice")
     return names
@@ -31,5 +33,5 @@ class Params(ParamsModel):
     variations: int = Field(ge=0, le=50)
     folds: int = Field(ge=2)
     leave_out: str
-    more_flags: Annotated[list[FlagName], AfterValidator(no_repeats)]
+    more_flags: Annotated[list[FlagName], AfterValidator(_distinct)]
     published: Place[str]

@@ -5,8 +5,8 @@ from typing import Any
 
 from stages.common.data.files import write_bytes, write_json
 from stages.common.errors import StageError
+from stages.common.frame_filter.classifier import FILTER_KIND
 from stages.common.frame_filter.ensemble import CONVS, DINO, HEAD, member
-from stages.common.tables.frame_filter import FILTER_KIND
 from stages.frame_filter.params import Params
 
 PREFIXES = ("module.", "backbone.", "model.")
@@ -39,7 +39,7 @@ def _read(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a broken or a hostile file makes the reader raise
         reason = " ".join(str(error).split())[:160]
-        raise StageError(f"{path} is no checkpoint of tensors alone; it was not loaded: {reason}") from None
+        raise StageError(f"{path} is not a checkpoint of tensors alone; it was not loaded: {reason}") from None
     stored = stored.get("state_dict", stored)
     tensors = {_plain(key): value for key, value in stored.items()}
     for key, tensor in wanted.items():

@@ -31,7 +31,7 @@ def write_uncertain(
     folder that the filter is fitted on. Rows that a person has filled in stay. Raises StageError where there is no
     video.
     """
-    paths = sorted(media.glob("*.mp4"))
+    paths = sorted(path for path in media.glob("*.*") if path.suffix != ".json")  # each has a record beside it
     if not paths:
         raise StageError(f"{media} holds no video: run `dvc repro videos`")
     calls = (delayed(_closest)(path, model, jobs, device) for path in paths)

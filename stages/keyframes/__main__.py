@@ -11,7 +11,6 @@ from stages.common.paths import (
     FRAME_FILTER_DIR,
     KEYFRAMES_DIR,
     KEYS_DIR,
-    MEDIA_DIR,
     SHEETS_DIR,
     VIDEOS_DIR,
     metrics_file,
@@ -31,14 +30,13 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.incremental.runner import Item, run_items
     from stages.common.models.device import pick_device
     from stages.common.tables.keyframes import HOLDS, tar_of
+    from stages.common.tables.videos import VIDEO_TABLE
     from stages.keyframes.sheet import sheet
     from stages.keyframes.work import keyframes
 
     device, force = pick_device(base.device), forced()
-    items = [
-        Item(row.id, row.digest, {"path": str(MEDIA_DIR / f"{row.id}.mp4")})
-        for row in finished(VIDEOS_DIR).itertuples()
-    ]
+    videos = VIDEO_TABLE.read(VIDEO_TABLE.at(), ["video_id", "file", "digest"])
+    items = [Item(row.video_id, row.digest, {"path": str(VIDEOS_DIR / row.file)}) for row in videos.itertuples()]
     manifest, done = run_items(
         items,
         functools.partial(keyframes, params=params, model=FRAME_FILTER_DIR, jobs=base.jobs, device=device),

@@ -1,4 +1,4 @@
-"""Shot boundaries that are hard cuts, by PySceneDetect on a small grey stream."""
+"""Each shot boundary that is a hard cut, by PySceneDetect on a small grey stream."""
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ class CutFinder:
 
     PySceneDetect's adaptive detector finds frames that differ from the one before by `level` grey levels, and `ratio`
     times as much as the frames around do; those that phase correlation (Kuglin and Hines 1975) explains by a jump of
-    the camera, as where frames are missing from a pan, are no cuts. Its own time codes are not used, so frames may be
+    the camera, as where frames are missing from a pan, are not cuts. Its own time codes are not used, so frames may be
     left out where nothing moves and the frame rate may vary.
     """
 

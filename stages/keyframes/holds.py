@@ -55,8 +55,8 @@ class HoldFinder(Generic[T]):
 
     A hold is a run of frames that stay within `max_shift` pixels of its first one. Its exact start and end
     are computed when it is over, from the position at which most of its frames rest. A pan or zoom, however slow, moves
-    the picture beyond `max_shift` in the end; a run that moved all the time is no hold. Memory is bounded: once a hold
-    has too many samples, every second one is dropped.
+    the picture beyond `max_shift` in the end; a run that moved all the time is not a hold. Memory is bounded: once a
+    hold has too many samples, every second one is dropped.
     """
 
     def __init__(self, min_hold_s: float, max_shift: float, changed_block_fraction: float, keep: int) -> None:

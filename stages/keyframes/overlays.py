@@ -92,7 +92,7 @@ class OverlayDetector:
 
 
 def _as_bright(picture: Grey, still: Grey) -> Grey:
-    """`picture` scaled to the brightness of `still`, so that a flickering lamp is no movement."""
+    """`picture` scaled to the brightness of `still`, so that a flickering lamp is not a movement."""
     return cv2.convertScaleAbs(picture, alpha=cv2.mean(still)[0] / max(1.0, cv2.mean(picture)[0]))
 
 

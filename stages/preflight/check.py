@@ -13,11 +13,11 @@ from stages.common.models.weights import PACKAGE, locate
 from stages.common.paths import DEMO_DIR
 from stages.common.stage.extensions import is_extension, load_extension
 from stages.common.stage.params import schemas
+from stages.common.tables.sources import SOURCES
 
 FILES = {".bin", ".csv", ".json", ".pt", ".pth", ".safetensors", ".tsv", ".yaml", ".yml"}
 FOLDER = "local-dir:"
 LOCAL = ("lexicon.", "captions.nltk_data", "frame_filter.published")  # parameters that never name a model on a hub
-SOURCES = ("pubmed", "openpath", "laion", "table")
 TAKEN = ("quilt", *SOURCES, "more", "search", "hydrate")  # names that a source of the user's own cannot have
 HINTS = {"videos.catalog": ", with videos.txt, channels.txt or searches.txt in it"}
 

@@ -18,7 +18,7 @@ from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.loader import Loader, SampleView
 from stages.quiltnet.params import Params
 from stages.quiltnet.samples import Samples, batches_of, order_of, read_samples, subset_of
-from stages.quiltnet.step import Stepper, interpolate, lock, make_loss, weight_groups
+from stages.quiltnet.step import Stepper, interpolate, lock, make_loss, make_optimizer
 from stages.quiltnet.tracker import Tracker
 
 TRAIN, VAL = "train", "val"
@@ -83,9 +83,7 @@ class Run:
         if self.held:
             views[VAL] = SampleView(self.held, self._transform(False), self.clip.tokenizer, seed, False)
         self.loader = Loader(views, params.workers)
-        optimizer = torch.optim.AdamW(
-            weight_groups(module, params.weight_decay), lr=params.lr, betas=(params.beta1, params.beta2), eps=params.eps
-        )
+        optimizer = make_optimizer(module, params, context.device)
         self.digest = data_digest(places.data)
         needs = Dependencies(code=(Run, build), params=params, libraries=("torch", "open_clip_torch"))
         self.checkpoints = Checkpoints(places.state, f"{needs.digest()} {seed} {self.digest}")
@@ -138,6 +136,7 @@ class Run:
         self._close_epoch()
 
     def _close_epoch(self) -> None:
+        """Validate, and keep the weights if they are the best. All epochs are trained: there is no early stopping."""
         state = self.state
         row = {"epoch": state.epoch + 1, "train": self._mean_loss(), "val": self._validate()}
         state.epochs.append(row)
@@ -181,6 +180,7 @@ class Run:
         }
 
     def _transform(self, augmented: bool) -> Any:
+        """open_clip's transform; with data augmentation a random crop and colour jitter, and no flip or rotation."""
         if not augmented:
             return self.clip.transform()
         share = self.params.color_jitter

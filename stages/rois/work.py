@@ -106,7 +106,8 @@ def _stretches(places: NDArray[np.float64], max_extent: float) -> NDArray[np.int
 
 
 def box(points: pd.DataFrame) -> tuple[float, float, float, float]:
-    """Return (x0, y0, x1, y1) around a gesture, outliers beyond 1.5 interquartile ranges left out (Quilt-LLaVA)."""
+    """Return the bounding box (x0, y0, x1, y1) of a gesture, outliers beyond 1.5 interquartile ranges left out
+    (Quilt-LLaVA)."""
     sides = []
     for values in (points.x.to_numpy(), points.y.to_numpy()):
         low, high = np.percentile(values, [25, 75])

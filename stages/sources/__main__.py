@@ -13,11 +13,11 @@ from stages.common.errors import StageError
 from stages.common.paths import FRAME_FILTER_DIR, MORE_SOURCES_DIR, SOURCES_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base, load_params
+from stages.common.tables.sources import SOURCES
 from stages.sources.added import added
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params
 
-SOURCES = ("pubmed", "openpath", "laion", "table")
 FILLERS = ("search", "hydrate")  # fill the folders that sources read; no result depends on their code
 
 

@@ -6,15 +6,17 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
-from stages.common.data.files import SAFE_ID
+from stages.common.data.files import SAFE_ID, SHORT_WORD
 from stages.common.errors import StageError
-from stages.common.stage.extensions import load_extension
+from stages.common.stage.extensions import iterate, load_extension
+from stages.common.tables.captions import FIELDS
 from stages.common.tables.pairs import PAIR_TABLE
 from stages.sources.candidate import Candidate
 from stages.sources.params import Added
 
-GIVEN = ("pair_id", "source", "group", "image", "text", "width", "height", "provenance", "license")
-MORE = {column.name: column.type for column in PAIR_TABLE.columns if column.name not in GIVEN}
+# Columns that `more` may fill; all others come from the other fields, or from the stage.
+OPEN = ("video_id", "hold_id", "start_s", "end_s", "sub_pathology", "magnification", "confidence")
+MORE = {column.name: column.type for column in PAIR_TABLE.columns if column.name in OPEN}
 TYPES = {"string": str, "double": float | int}
 
 
@@ -28,7 +30,7 @@ def added(name: str, source: Added) -> Iterator[Candidate]:
     found = load_extension(source.read, parameter, "folder", **source.options)(Path(source.folder), **source.options)
     if not isinstance(found, Iterable):
         raise StageError(f"{parameter}: {source.read} must yield candidates, not return {type(found).__name__}")
-    for number, candidate in enumerate(found, 1):
+    for number, candidate in enumerate(iterate(found, source.read, parameter), 1):
         if not isinstance(candidate, Candidate):
             raise StageError(f"{parameter}: {source.read} must yield stages.sources.candidate.Candidate")
         if wrong := _wrong(candidate):
@@ -37,7 +39,7 @@ def added(name: str, source: Added) -> Iterator[Candidate]:
 
 
 def _wrong(candidate: Candidate) -> str:
-    """What is wrong with the type of a field, or with a column of `more`; "" where nothing is."""
+    """What is wrong with a field or with a column of `more`; "" where nothing is."""
     hints = get_type_hints(Candidate)
     for field in fields(Candidate):
         value, wanted = getattr(candidate, field.name), get_origin(hints[field.name]) or hints[field.name]
@@ -48,6 +50,13 @@ def _wrong(candidate: Candidate) -> str:
             return f"more has {column!r}, which is none of {', '.join(MORE)}"
         if value is not None and (not isinstance(value, TYPES[MORE[column]]) or isinstance(value, bool)):
             return f"more[{column!r}] is {type(value).__name__}, should be {MORE[column]}"
+    if candidate.drop and not SHORT_WORD.fullmatch(candidate.drop):
+        return f"drop is {candidate.drop!r}, should be a lower-case word, with underscores, or ''"
+    confidence, subject = candidate.more.get("confidence"), candidate.more.get("sub_pathology")
+    if confidence is not None and not 0 <= confidence <= 1:
+        return f"more['confidence'] is {confidence!r}, should be between 0 and 1"
+    if subject and subject not in FIELDS:
+        return f"more['sub_pathology'] is {subject!r}, should be '' or one of {', '.join(FIELDS)}"
     return ""
 
 

@@ -41,7 +41,7 @@ def collect(
     frame_filter = load_filter(model, device)
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, str]] = []
-    stream = _unique_keys(tqdm(candidates, desc=source, unit="image", mininterval=1))
+    stream = _unique_keys(map(_encodable, tqdm(candidates, desc=source, unit="image", mininterval=1)))
     with TarShards(out, "images", PER_TAR) as shards:
         while part := list(islice(stream, BATCH)):
             kept, rejected = _filtered(part, frame_filter, params)
@@ -55,6 +55,18 @@ def collect(
     seen = len(rows) + len(dropped)
     write_json(metrics, {"candidates": seen, "pairs": len(rows), "dropped": dict(sorted(reasons.items()))})
     return {"items": seen, "pairs": len(rows)}
+
+
+def _encodable(candidate: Candidate) -> Candidate:
+    """The candidate with texts that UTF-8 can hold: halves of a character (surrogates) are joined, or replaced."""
+    names = ("text", "provenance", "license", "detail")
+    texts: dict[str, Any] = {name: _joined(getattr(candidate, name)) for name in names}
+    more = {name: _joined(value) if isinstance(value, str) else value for name, value in candidate.more.items()}
+    return replace(candidate, **texts, more=more)
+
+
+def _joined(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _unique_keys(candidates: Iterable[Candidate]) -> Iterator[Candidate]:

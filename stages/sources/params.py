@@ -99,7 +99,7 @@ SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]  # i
 
 
 class Params(ParamsModel):
-    """The sources beside video, and what every image and text must meet."""
+    """The sources other than video, and what every image and text must meet."""
 
     pubmed: Pubmed
     openpath: Openpath

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from stages.common.paths import KEYFRAMES_DIR, KEYS_DIR, MEDIA_DIR, TRANSCRIPTS_DIR, VIDEOS_DIR, metrics_file
+from stages.common.paths import KEYFRAMES_DIR, KEYS_DIR, TRANSCRIPTS_DIR, VIDEOS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.transcripts.params import Params
@@ -20,10 +20,12 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.incremental.runner import Item, run_items
     from stages.common.models.device import pick_device
     from stages.common.tables.transcripts import TRANSCRIPT
+    from stages.common.tables.videos import VIDEO_TABLE
     from stages.transcripts.work import transcript
 
-    sounds = finished(VIDEOS_DIR).set_index("id").digest
-    items = [Item(name, sounds[name], {"path": str(MEDIA_DIR / f"{name}.mp4")}) for name in finished(KEYFRAMES_DIR).id]
+    videos = VIDEO_TABLE.read(VIDEO_TABLE.at(), ["video_id", "file", "digest"]).set_index("video_id")
+    kept = videos.loc[finished(KEYFRAMES_DIR).id]
+    items = [Item(str(row.Index), row.digest, {"path": str(VIDEOS_DIR / row.file)}) for row in kept.itertuples()]
     began = time.perf_counter()
     manifest, done = run_items(
         items,

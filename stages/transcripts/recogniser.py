@@ -22,7 +22,8 @@ LANGUAGE_PROBABILITY = 0.5  # probability from which a language counts as detect
 
 @functools.cache
 def load(params: Params, device: str, threads: int) -> Any:
-    """Return whisperx's pipeline for `params`; raises StageError for a model that is not available.
+    """Return whisperx's pipeline for `params`, which decodes by beam search; raises StageError for a model that is not
+    available.
 
     A packaged or local model is a folder in CTranslate2 form; its model.bin must have `params.sha256`, where given.
     """
@@ -85,7 +86,7 @@ def transcribe(pipeline: Any, windows: Iterable[Samples], params: Params, device
 def check_language(pipeline: Any, audio: Samples) -> None:
     """Raise Rejected("language") when a multilingual model is sure that `audio` begins in another language.
 
-    The first two minutes count; silence and music are no language. A model or a parameter for English only is not
+    The first two minutes count; silence and music are not a language. A model or a parameter for English only is not
     asked.
     """
     if pipeline.preset_language or not pipeline.model.model.is_multilingual or not len(audio):

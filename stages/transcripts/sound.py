@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.common.data.media import decoded
 from stages.common.errors import Failed, Rejected
 
 SAMPLE_RATE = 16000
@@ -19,7 +20,7 @@ def sound(path: Path) -> Iterator[Samples]:
     """Yield the first sound track of `path`, piece by piece, as mono samples in -1..1 at SAMPLE_RATE.
 
     The first sample is at the file's start, as in keyframes: a track that begins late, or has holes, is filled with
-    silence. Nothing is written to disk. Raises Rejected("no_audio") and Failed("undecodable").
+    silence, as damaged packets are. Nothing is written to disk. Raises Rejected("no_audio") and Failed("undecodable").
     """
     import av
 
@@ -29,8 +30,14 @@ def sound(path: Path) -> Iterator[Samples]:
             if not container.streams.audio:
                 raise Rejected("no_audio")
             origin = (container.start_time or 0) / av.time_base
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-            for frame in container.decode(audio=0):
+            resampler, form = None, None
+            for frame in decoded(container, container.streams.audio[0]):
+                if (frame.format.name, frame.layout.name, frame.sample_rate) != form:  # the first, or they have changed
+                    for part in _rest(resampler):
+                        done += len(part)
+                        yield part
+                    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+                    form = (frame.format.name, frame.layout.name, frame.sample_rate)
                 due = done if frame.pts is None else round((frame.time - origin) * SAMPLE_RATE)
                 if due - done > GAP_S * SAMPLE_RATE:
                     yield np.zeros(due - done, np.float32)
@@ -38,7 +45,7 @@ def sound(path: Path) -> Iterator[Samples]:
                 for part in _parts(resampler, frame):
                     done += len(part)
                     yield part
-            yield from _parts(resampler, None)
+            yield from _rest(resampler)
     except av.FFmpegError as error:
         raise Failed(
             "undecodable", f"{path.name}: sound breaks off after {done / SAMPLE_RATE:.1f} s: {error}"
@@ -57,6 +64,11 @@ def windows(parts: Iterator[Samples], seconds: float) -> Iterator[Samples]:
             held, length = [], 0
     if held:
         yield np.concatenate(held)
+
+
+def _rest(resampler: Any) -> list[Samples]:
+    """What a resampler still holds."""
+    return _parts(resampler, None) if resampler else []
 
 
 def _parts(resampler: Any, frame: Any) -> list[Samples]:

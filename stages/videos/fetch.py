@@ -6,74 +6,108 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.data.files import sha256
-from stages.common.errors import Failed
+from stages.common.errors import Failed, Rejected
 from stages.common.incremental.runner import Item
 from stages.common.tables.videos import VIDEO
+from stages.videos.local import SUFFIXES
 from stages.videos.params import Params
-from stages.videos.rules import check_file, check_metadata, probe
-from stages.videos.site import attempt, downloader
+from stages.videos.rules import check_file, check_metadata, check_size, probe
+from stages.videos.site import attempt, downloader, look_up
+from stages.videos.withdrawn import Withdrawn
 
 FIELDS = ("title", "channel", "channel_id", "channel_follower_count", "language", "license", "upload_date", "format_id")
 UNFINISHED = {".part", ".ytdl", ".json"}
+# A video becomes mp4 where mp4 can hold its streams, and otherwise keeps the container that it came in.
+FILES = (tuple(f"media/{{id}}.{ending}" for ending in ("mp4", *sorted(SUFFIXES - {"mp4"}))), "media/{id}.json")
 
 
-def fetch(item: Item, scratch: Path, params: Params, withdrawn: set[str], partial: Path) -> None:
-    """Write media/ID.mp4 and media/ID.json below `scratch`.
+def fetch(item: Item, scratch: Path, params: Params, withdrawn: Withdrawn, partial: Path) -> None:
+    """Write media/ID.mp4, or another ending, and media/ID.json below `scratch`.
 
     A download that breaks off is kept in `partial`/ID, and the next run resumes it. Raises Rejected with the rule that
     a video breaks, and Failed for what went wrong.
     """
     import yt_dlp
 
-    target = scratch / "media" / f"{item.id}.mp4"
     folder = partial / item.id
-    local = item.data.get("file")
-    if local:
+    local = "file" in item.data
+    try:
+        info, source = _local(item, params, withdrawn) if local else _download(item, params, withdrawn, folder)
+    except Rejected:
         shutil.rmtree(folder, ignore_errors=True)
+        raise
+    file = _in_place(source, scratch / "media", item.id, keep=local)
+    shutil.rmtree(folder, ignore_errors=True)
+    record: Any = {"video_id": item.id, "url": item.data["place"], "field": item.data.get("field", "")}
+    record |= {name: info.get(name) for name in FIELDS}
+    record |= probe(file)
+    check_file(record, file.stat().st_size, params)
+    record |= {"yt_dlp": yt_dlp.version.__version__, "digest": sha256(file)}
+    VIDEO.write(scratch / "media" / f"{item.id}.json", record)
+
+
+def _local(item: Item, params: Params, withdrawn: Withdrawn) -> tuple[dict[str, Any], Path]:
+    """What the sidecar says of a video that is a file on this machine, and the file."""
+    if item.data["problem"]:
+        raise item.data["problem"]
+    check_metadata(item.data["info"], params, withdrawn)
+    path = Path(item.data["file"])
+    check_size(path.stat().st_size, params)
+    return {"format_id": "0", **item.data["info"]}, path
+
+
+def _download(item: Item, params: Params, withdrawn: Withdrawn, folder: Path) -> tuple[dict[str, Any], Path]:
+    """What the site says of a video, and the file that was downloaded to `folder`."""
     height = params.max_height
     wanted = f"bv*[height<={height}]+ba/b[height<={height}]/bv*+ba/b"
-    with downloader(
-        params, format=wanted, outtmpl=str(folder / f"{item.id}.%(ext)s"), enable_file_urls=bool(local)
-    ) as site:
-        info = _about(item) if local else attempt(lambda: site.extract_info(item.data["place"], download=False), params)
+    with downloader(params, format=wanted, outtmpl=str(folder / f"{item.id}.%(ext)s")) as site:
+        info = look_up(site, item.data["place"], params)
         check_metadata(info, params, withdrawn)
         done = attempt(lambda: site.process_ie_result(info, download=True), params)
-    _to_mp4(folder, target)
-    shutil.rmtree(folder)
-    record: Any = {"video_id": item.id, "url": item.data["place"], "field": item.data.get("field", "")}
-    record |= {name: done.get(name) for name in FIELDS}
-    record |= probe(target)
-    check_file(record, params)
-    record |= {"yt_dlp": yt_dlp.version.__version__, "digest": sha256(target)}
-    VIDEO.write(target.with_suffix(".json"), record)
-
-
-def _about(item: Item) -> dict[str, Any]:
-    """The metadata of a local file, from its sidecar, in the form in which yt-dlp gives a site's."""
-    file = Path(item.data["file"])
-    info = {"title": item.id, **item.data["info"], "extractor": "file", "extractor_key": "Generic"}
-    return info | {"url": file.resolve().as_uri(), "ext": file.suffix[1:], "webpage_url": item.data["place"]}
-
-
-def _to_mp4(folder: Path, target: Path) -> None:
-    """Give the downloaded file its final name; another container is remuxed to mp4, with the streams unchanged."""
-    import av
-    import imageio_ffmpeg
-
     found = [path for path in folder.iterdir() if path.suffix not in UNFINISHED]
     if len(found) != 1:
-        raise Failed("download", f"{target.name}: yt-dlp left {len(found)} files, expected one")
+        raise Failed("download", f"{item.id}: yt-dlp left {len(found)} files, expected one")
+    return done, found[0]
+
+
+def _in_place(source: Path, folder: Path, name: str, keep: bool) -> Path:
+    """Give a file its final name, in `folder`, and return it; `keep` says that the source stays.
+
+    Another container becomes mp4, with the streams unchanged, where mp4 can hold them, and else stays as it is, or
+    becomes mkv where the file's name does not say what it is.
+    """
+    import av
+
     try:
-        with av.open(str(found[0])) as container:
+        with av.open(str(source)) as container:
             is_mp4 = "mp4" in container.format.name.split(",")
     except av.FFmpegError as error:
-        shutil.rmtree(folder)
-        raise Failed("unreadable", f"{target.name} is not a readable video: {error}") from None
-    if is_mp4:
-        found[0].replace(target)
-        return
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(found[0]), "-map", "0:v:0", "-map", "0:a:0?"]
+        if not keep:
+            shutil.rmtree(source.parent)
+        raise Failed("unreadable", f"{name} is not a readable video: {error}") from None
+    mp4, ending = folder / f"{name}.mp4", source.suffix[1:].lower()
+    if not is_mp4:
+        if not _remux(source, mp4):
+            return mp4
+        mp4.unlink(missing_ok=True)
+    if not is_mp4 and (ending == "mp4" or ending not in SUFFIXES):
+        mkv = mp4.with_suffix(".mkv")
+        if problem := _remux(source, mkv):
+            raise Failed("container", f"{name} cannot be re-wrapped as mp4 or mkv: {problem}")
+        return mkv
+    target = mp4 if is_mp4 else mp4.with_suffix(f".{ending}")
+    if keep:
+        shutil.copyfile(source, target)
+    else:
+        source.replace(target)
+    return target
+
+
+def _remux(source: Path, target: Path) -> str:
+    """Write the first streams of picture and sound to `target`, unchanged; return what ffmpeg has against it, or ""."""
+    import imageio_ffmpeg
+
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(source), "-map", "0:v:0", "-map", "0:a:0?"]
     command += ["-c", "copy", "-fflags", "+bitexact", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise Failed("container", f"{found[0].name} cannot be re-wrapped as mp4: {done.stderr.strip()[:200]}")
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    return done.stderr.strip()[:200] or "ffmpeg stopped" if done.returncode else ""

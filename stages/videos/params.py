@@ -17,6 +17,8 @@ class Params(ParamsModel):
     catalog: Lists[str]
     search: Literal["videos", "channels"]
     min_duration_s: float = Field(ge=0)
+    max_duration_s: float = Field(gt=0)
+    max_size_mb: float = Field(gt=0)
     max_subscribers: int = Field(gt=0)
     languages: list[str]
     prescreen_height: int = Field(ge=100)

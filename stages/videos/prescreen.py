@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.common.data.media import decoded
 from stages.common.errors import Failed, Rejected
 from stages.common.frame_filter.classifier import filter_digest, load_filter
 from stages.common.frame_filter.prescreening import Prescreening, PrescreeningRules, reason_against
@@ -16,7 +17,8 @@ from stages.common.models.device import limit_threads
 from stages.common.tables.videos import SHARES, Shares
 from stages.videos.params import Params
 from stages.videos.rules import check_metadata
-from stages.videos.site import attempt, downloader
+from stages.videos.site import attempt, downloader, look_up
+from stages.videos.withdrawn import Withdrawn
 
 
 def prescreen(
@@ -24,7 +26,7 @@ def prescreen(
     scratch: Path,
     params: Params,
     rules: PrescreeningRules,
-    withdrawn: set[str],
+    withdrawn: Withdrawn,
     model: Path,
     partial: Path,
     jobs: int,
@@ -40,7 +42,7 @@ def prescreen(
     height = params.prescreen_height
     wanted = f"bv*[height<={height}]/wv*"
     with downloader(params, format=wanted, outtmpl=str(copies / "%(format_id)s.%(ext)s")) as site:
-        info = attempt(lambda: site.extract_info(item.data["place"], download=False), params)
+        info = look_up(site, item.data["place"], params)
         check_metadata(info, params, withdrawn)
         if _video_formats(info) < 2:
             SHARES.write(scratch / f"{item.id}.json", {"copy": None})
@@ -78,7 +80,7 @@ def _sampled(path: Path, fps: float) -> Iterator[NDArray[np.uint8]]:
     try:
         with av.open(str(path)) as container:
             container.streams.video[0].codec_context.skip_frame = "NONREF"
-            for frame in container.decode(video=0):
+            for frame in decoded(container, container.streams.video[0]):
                 if frame.time is not None and frame.time >= due:
                     due = frame.time + 1 / fps
                     yield frame.to_ndarray(format="rgb24")

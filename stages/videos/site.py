@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.retry import TemporaryError, retried, retry_after
 from stages.videos.params import Params
+from stages.videos.rules import check_size
 
 T = TypeVar("T")
 
 LONGEST_S = 900.0  # longest wait before a retry
+NOT_RECORDED = ("is_live", "is_upcoming", "post_live")  # yt-dlp's live_status of what will be a video later
 
 # (pattern in a site's message, reason, whether the video is lost for good); the first pattern that matches counts.
 ERROR_MESSAGES = (
@@ -35,10 +37,13 @@ STATUSES |= {410: ("removed", True), 429: ("rate_limited", False), 451: ("geo_bl
 def downloader(params: Params, **more: Any) -> Any:
     """Return a quiet yt-dlp with the limits of `params`; `more` are yt-dlp options.
 
-    Raises StageError for bad cookies.
+    A download that is larger than allowed raises Rejected. Raises StageError for bad cookies.
     """
     import imageio_ffmpeg
     import yt_dlp
+
+    def limit(progress: dict[str, Any]) -> None:
+        check_size(max(progress.get(key) or 0 for key in ("downloaded_bytes", "total_bytes")), params)
 
     wait = {kind: lambda n: params.backoff_s * 2**n for kind in ("http", "fragment", "extractor", "file_access")}
     options = {
@@ -46,7 +51,7 @@ def downloader(params: Params, **more: Any) -> Any:
         "noprogress": True,
         "logger": logging.getLogger("yt_dlp"),
         "ffmpeg_location": imageio_ffmpeg.get_ffmpeg_exe(),
-        "merge_output_format": "mp4",
+        "merge_output_format": "mp4/mkv",
         "retries": params.retries,
         "fragment_retries": params.retries,
         "extractor_retries": params.retries,
@@ -58,12 +63,13 @@ def downloader(params: Params, **more: Any) -> Any:
         "proxy": params.proxy or None,
         "cookiefile": _cookies(params.cookies),
         "cachedir": False,
+        "progress_hooks": [limit],
     }
     site = yt_dlp.YoutubeDL(options | more)
     try:
         _ = site.cookiejar  # loaded when first asked for
     except (yt_dlp.cookies.CookieLoadError, yt_dlp.utils.DownloadError):
-        message = f"videos.cookies: {params.cookies} is no cookies.txt in Netscape's format: export it anew"
+        message = f"videos.cookies: {params.cookies} is not a cookies.txt in Netscape's format: export it anew"
         raise StageError(message) from None
     return site
 
@@ -75,6 +81,30 @@ def _cookies(path: str) -> io.StringIO | None:
     if not Path(path).is_file():
         raise StageError(f"videos.cookies: {path} not found: export cookies.txt from a browser, or leave it empty")
     return io.StringIO(Path(path).read_text(encoding="utf-8"))
+
+
+def look_up(site: Any, address: str, params: Params) -> dict[str, Any]:
+    """Return what yt-dlp finds at the address of a video. Raises as `attempt` does, and Failed for a live stream."""
+    info: dict[str, Any] = attempt(lambda: site.extract_info(address, download=False), params)
+    if attempt(lambda: _is_live(site, info), params):
+        raise Failed("live", "a live stream is fetched when it has become a recording")
+    return info
+
+
+def _is_live(site: Any, info: dict[str, Any]) -> bool:
+    """Whether the site says so, or a playlist of segments (HLS) that was chosen has no end."""
+    if info.get("is_live") or info.get("live_status") in NOT_RECORDED:
+        return True
+    chosen = info.get("requested_formats") or [info]
+    return any(_is_endless(site, one) for one in chosen if "m3u8" in str(one.get("protocol", "")))
+
+
+def _is_endless(site: Any, form: dict[str, Any]) -> bool:
+    """Whether the playlist of a format lists segments but no end of them."""
+    from yt_dlp.networking import Request
+
+    playlist = site.urlopen(Request(form["url"], headers=form.get("http_headers") or {})).read()
+    return b"#EXT-X-TARGETDURATION" in playlist and b"#EXT-X-ENDLIST" not in playlist
 
 
 def attempt(task: Callable[[], T], params: Params) -> T:

@@ -11,33 +11,75 @@ from stages.common.frame_filter.classifier import filter_digest
 from stages.common.frame_filter.prescreening import PrescreeningRules, reason_against
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.forced import forced
+from stages.common.incremental.manifest import files_of
 from stages.common.incremental.runner import Item, run_items
 from stages.common.models.device import pick_device
-from stages.common.paths import FRAME_FILTER_DIR, KEYS_DIR, PRESCREENED_DIR
+from stages.common.paths import FRAME_FILTER_DIR, KEYS_DIR, PRESCREENED_DIR, VIDEOS_DIR
 from stages.common.stage.params import Base, load_params
-from stages.common.tables.videos import SHARES, VIDEO
+from stages.common.tables.videos import SHARES, STATUS_TABLE, VIDEO
+from stages.videos.fetch import FILES
 from stages.videos.params import Params
 from stages.videos.prescreen import prescreen
 from stages.videos.rules import check_file, check_metadata
+from stages.videos.withdrawn import Withdrawn
 
-RULES = {"min_duration_s", "max_subscribers", "languages"}  # parameters that decide only which videos are rejected
+# Parameters that decide only which videos are rejected.
+RULES = {"min_duration_s", "max_duration_s", "max_size_mb", "max_subscribers", "languages"}
 VERSION = "1"  # of what is fetched; raise it to fetch all again, which an edit of this stage does not do
 
 
-def broken_rule(item: Item, params: Params, withdrawn: set[str], media: Path) -> str:
-    """The rule that a video breaks by what is known without asking its site again, or ""."""
-    record = media / f"{item.id}.json"
+def dropped(items: list[Item], params: Params, withdrawn: Withdrawn) -> pd.DataFrame:
+    """Rows of STATUS_TABLE of videos that break a rule by what is known without asking their sites again, and of files
+    that are copies of another. A copy of what is withdrawn is withdrawn."""
+    broken = {item.id: found for item in items if (found := broken_rule(item, params, withdrawn))}
+    copies: dict[str, list[str]] = {}
+    for item in items:
+        copies.setdefault(item.data.get("copy_of", item.id), []).append(item.id)
+    for first, names in copies.items():
+        taken_out = next((broken[name] for name in names if _is_withdrawn(broken.get(name))), None)
+        for name in names:
+            if taken_out:
+                broken[name] = taken_out
+            elif name != first:
+                broken[name] = Rejected("duplicate", f"the same file as {first}")
+    rows = [(name, "rejected", found.reason, found.message) for name, found in broken.items()]
+    return pd.DataFrame(rows, columns=STATUS_TABLE.names)
+
+
+def broken_rule(item: Item, params: Params, withdrawn: Withdrawn) -> Rejected | None:
+    """The rule that a video breaks by what is known without asking its site again."""
+    file, record = media_file(item.id), VIDEO.at(id=item.id)
     known: Any = VIDEO.read(record) if record.exists() else {}
     try:
-        check_metadata(item.data["info"] | known | {"id": item.id}, params, withdrawn)
-        if known:
-            check_file(known, params)
+        withdrawn.check(item.data["names"])
+        check_metadata(item.data["info"] | known, params, withdrawn)
+        if known and file.exists():
+            check_file(known, file.stat().st_size, params)
     except Rejected as broken:
-        return broken.reason
-    return ""
+        return broken
+    return None
 
 
-def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[str], partial: Path) -> pd.DataFrame:
+def media_file(name: str) -> Path:
+    """Where the file of a video is that was fetched, whatever its container."""
+    return VIDEOS_DIR / files_of(VIDEOS_DIR, FILES, name)[0]
+
+
+def without_copies(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The fetched videos of VIDEO_TABLE without those whose file is the same as another's, and rows of STATUS_TABLE of
+    those."""
+    first = table.groupby("digest").video_id.transform("first")
+    copies = table.video_id != first
+    error = "the same file as " + first[copies].astype("string")
+    rows = pd.DataFrame({"id": table.video_id[copies], "status": "rejected", "reason": "duplicate", "error": error})
+    return table[~copies], rows
+
+
+def _is_withdrawn(broken: Rejected | None) -> bool:
+    return broken is not None and broken.reason == "withdrawn"
+
+
+def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: Withdrawn, partial: Path) -> pd.DataFrame:
     """Look at small copies; return the manifest of that. A verdict is kept when the frame filter is fitted again.
 
     Fetching the small copies of all rejected videos again for each change of the filter would take days, and keyframes
@@ -56,6 +98,7 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
         device=device,
     )
     minima = {"min_histology", "min_narrative"}
+    rejections = params.model_dump(include=RULES) | {"withdrawn": sorted(withdrawn.lines)}
     manifest, _ = run_items(
         items,
         work,
@@ -66,7 +109,7 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: set[
         needs=Dependencies(
             params={"prescreen_height": params.prescreen_height, "version": VERSION} | rules.model_dump(exclude=minima)
         ),
-        rules=params.model_dump(include=RULES) | rules.model_dump(include=minima) | {"withdrawn": sorted(withdrawn)},
+        rules=rejections | rules.model_dump(include=minima),
         base=base,
         recheck=forced(),
     )

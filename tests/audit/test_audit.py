@@ -125,8 +125,8 @@ def test_tissue_and_magnification_may_be_unknown():
 
 
 def test_the_frame_filter_is_not_scored_without_labelled_shots(tmp_path):
-    assert frame_metrics({"v": label(shots=None)}, tmp_path, tmp_path, 1, 0, "cpu") == {}
-    assert frame_metrics({"v": label()}, tmp_path, tmp_path, 1, 0, "cpu") == {}, "its file is not there"
+    assert frame_metrics({"v": label(shots=None)}, {}, tmp_path, 1, 0, "cpu") == {}
+    assert frame_metrics({"v": label()}, {}, tmp_path, 1, 0, "cpu") == {}, "its file is not there"
 
 
 @pytest.mark.parametrize(

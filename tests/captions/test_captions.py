@@ -16,6 +16,7 @@ from stages.captions.sort import fields, kind, sub_pathology
 from stages.captions.work import captions, negated
 from stages.common.data.files import read_json, write_json
 from stages.common.incremental.runner import Item
+from stages.common.tables.captions import CAPTIONS, FIELDS
 from stages.common.text.lexicon import EntityMention, Lexicon
 from stages.lexicon.build import build
 
@@ -227,12 +228,21 @@ def test_at_least_two_thirds_of_real_mishearings_are_repaired_and_nothing_right_
     assert repaired / missed > 0.66
 
 
+def test_tables_know_the_same_fields():
+    assert tuple(fields()) == FIELDS
+
+
 def test_there_are_18_fields_and_a_title_decides():
     assert len(fields()) == 18
     top = sub_pathology("Prostate biopsy", "glands of the prostate, some in the colon")
     assert top[0]["field"] == "Genitourinary"
     assert len(top) == 3
     assert 0 < sum(row["probability"] for row in top) <= 1
+
+
+def test_captions_without_a_field_are_not_written(tmp_path):
+    with pytest.raises(ValueError, match=r"v.json: sub_pathology: List should have at least 1 item"):
+        CAPTIONS.write(tmp_path / "v.json", {"sentences": [], "sub_pathology": [], "refused": {}})
 
 
 def test_the_lexicon_has_ids_types_and_no_everyday_words(lexicon):

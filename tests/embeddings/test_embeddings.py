@@ -9,6 +9,7 @@ import torch
 from conftest import ROOT
 from PIL import Image
 from safetensors.numpy import load_file
+from training import DEVICE
 
 from stages.common.data.files import read_yaml
 from stages.common.data.tars import write_tar
@@ -52,29 +53,29 @@ def read(path):
 @pytest.mark.parametrize("squash", [False, True])
 def test_image_vectors_are_open_clips_whatever_the_batch(tiny, pictures, batch, squash):
     clip = build(str(tiny), "none", 0)
-    found = embed_images(clip, pictures, read, batch, "cpu", 2, squash=squash)
+    found = embed_images(clip, pictures, read, batch, DEVICE, 2, squash=squash)
     transform = clip.transform(squash=squash)
     with torch.inference_mode():
         pixels = torch.stack([transform(Image.open(path)) for path in pictures])
-        theirs = clip.model.eval().encode_image(pixels, normalize=True).numpy()
+        theirs = clip.model.cpu().eval().encode_image(pixels, normalize=True).numpy()
     assert np.allclose(found, theirs, atol=1e-5)
 
 
 @pytest.mark.slow
 def test_folding_normalisation_into_convolutions_changes_nothing(pictures):
     clip = build(str(ROOT / "stages/quiltnet/configs/lite0_minilm.json"), "towers", 0)
-    found = embed_images(clip, pictures, read, 4, "cpu", 1)
+    found = embed_images(clip, pictures, read, 4, DEVICE, 1)
     with torch.inference_mode():
         pixels = torch.stack([clip.transform()(Image.open(path)) for path in pictures])
-        theirs = clip.model.eval().encode_image(pixels, normalize=True).numpy()
+        theirs = clip.model.cpu().eval().encode_image(pixels, normalize=True).numpy()
     assert np.allclose(found, theirs, atol=1e-5)
 
 
 def test_class_vectors_are_the_mean_of_templates_normalised_again(tiny):
     clip = build(str(tiny), "none", 0)
-    found = embed_classes(clip, ["mucin", "lung"], ["a {c}", "the {c} of a slide"], 3, "cpu")
+    found = embed_classes(clip, ["mucin", "lung"], ["a {c}", "the {c} of a slide"], 3, DEVICE)
     by_hand = [
-        embed_texts(clip, [f"a {name}", f"the {name} of a slide"], 1, "cpu").mean(0) for name in ("mucin", "lung")
+        embed_texts(clip, [f"a {name}", f"the {name} of a slide"], 1, DEVICE).mean(0) for name in ("mucin", "lung")
     ]
     assert np.allclose(found, [row / np.linalg.norm(row) for row in by_hand], atol=1e-6)
 
@@ -82,7 +83,7 @@ def test_class_vectors_are_the_mean_of_templates_normalised_again(tiny):
 def test_an_unreadable_tile_is_named(tiny, pictures, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     with pytest.raises(StageError, match="bad.png: unreadable image"):
-        embed_images(build(str(tiny), "none", 0), [*pictures, str(tmp_path / "bad.png")], read, 2, "cpu", 1)
+        embed_images(build(str(tiny), "none", 0), [*pictures, str(tmp_path / "bad.png")], read, 2, DEVICE, 1)
 
 
 def test_arrays_stay_under_their_key_and_changed_files_are_made_anew(tmp_path):
@@ -224,7 +225,7 @@ def test_models_in_transformers_form_see_what_transformers_sees(hf_clip, picture
 
     clip = named(f"transformers:{hf_clip}")
     texts = ["adipose tissue", "a naevus of the skin, H&E stain"]
-    seen, read_ = embed_images(clip, pictures, read, 3, "cpu", 1), embed_texts(clip, texts, 2, "cpu")
+    seen, read_ = embed_images(clip, pictures, read, 3, DEVICE, 1), embed_texts(clip, texts, 2, DEVICE)
     model = transformers.CLIPModel.from_pretrained(hf_clip).eval()
     words = transformers.CLIPTokenizerFast.from_pretrained(hf_clip)(texts, padding=True, return_tensors="pt")
     steps = transformers.CLIPImageProcessor.from_pretrained(hf_clip)

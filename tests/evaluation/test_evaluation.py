@@ -180,7 +180,7 @@ def test_readers_are_compared_on_the_images_they_saw(tmp_path):
     ("text", "message"),
     [
         ("image,reader\n", "column 'label' is missing"),
-        ("image,reader,label\n120.png,ann,A\n999.png,ann,A\n", "row 3: 999.png is no measured image"),
+        ("image,reader,label\n120.png,ann,A\n999.png,ann,A\n", "row 3: 999.png is not a measured image"),
         ("image,reader,label\n120.png,ann,Z\n", "row 2: label 'Z' is none of A, B, C"),
     ],
 )

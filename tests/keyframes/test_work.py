@@ -65,7 +65,7 @@ def test_a_video_becomes_holds_images_cuts_and_marks(make, tissue, tmp_path):
     pointing = [camera.arrow(tissue(300), 100 + 4 * n, 60) for n in range(30)]
     table, members = make([tissue(0)] * 20 + pointing + [grey] * 20)
     assert list(table.columns) == HOLDS.names
-    assert list(table.hold_id) == ["v_0000", "v_0001"], "the grey hold is no histology"
+    assert list(table.hold_id) == ["v_0000", "v_0001"], "the grey hold is not histology"
     assert list(table.start_s) == pytest.approx([0, 2], abs=0.11)
     assert list(table.end_s) == pytest.approx([2, 5], abs=0.11)
     assert (table.flag_arrow == 0.75).all()

@@ -140,7 +140,7 @@ def test_samples_without_text_or_image_are_counted_and_broken_images_marked(shar
         read_samples(tmp_path, "train")
     members[f"{keys[4]}.json"] = json.dumps({"source": "quilt", "texts": "one", "pair_ids": []}).encode()
     write_tar(tmp_path / "train-000000.tar", members)
-    with pytest.raises(StageError, match=f"#{keys[4]}.json: texts: Input should be a valid list"):
+    with pytest.raises(StageError, match=f"#{keys[4]}.json: texts: Input should be a valid array"):
         read_samples(tmp_path, "train")
 
 

@@ -15,6 +15,7 @@ import torch
 from conftest import ROOT
 from PIL import Image
 from safetensors.torch import load_file
+from training import DEVICE
 
 from stages.common.data.files import read_json, read_yaml, sha256
 from stages.common.data.tars import read_tar, write_tar
@@ -82,9 +83,9 @@ def test_a_run_that_is_broken_off_goes_on_to_the_same_weights_and_curves(tune, q
     where = places("broken")
     monkeypatch.setattr(Checkpoints, "save", save_and_stop)
     with pytest.raises(Stop):
-        train(quick(save_steps=1), where, DistributedContext(0, 1, "cpu"), 0)
+        train(quick(save_steps=1), where, DistributedContext(0, 1, DEVICE), 0)
     monkeypatch.setattr(Checkpoints, "save", saved)
-    counts = train(quick(save_steps=1, workers=1), where, DistributedContext(0, 1, "cpu"), 0)
+    counts = train(quick(save_steps=1, workers=1), where, DistributedContext(0, 1, DEVICE), 0)
     assert counts["items"] < 48
     assert sha256(where.out / "open_clip_model.safetensors") == sha256(whole.out / "open_clip_model.safetensors")
     for name in ("curve", "metrics"):
@@ -97,10 +98,10 @@ def test_a_run_that_is_broken_off_goes_on_to_the_same_weights_and_curves(tune, q
 def test_a_state_of_other_parameters_is_not_gone_on_from(tune, quick, places, monkeypatch):
     where = places("broken")
     monkeypatch.setattr(Checkpoints, "clear", lambda self: None)
-    train(quick(epochs=1), where, DistributedContext(0, 1, "cpu"), 0)
+    train(quick(epochs=1), where, DistributedContext(0, 1, DEVICE), 0)
     assert (where.state / LATEST).exists()
-    assert train(quick(epochs=1, workers=1), where, DistributedContext(0, 1, "cpu"), 0)["items"] == 0
-    assert train(quick(epochs=2), where, DistributedContext(0, 1, "cpu"), 0)["items"] == 48
+    assert train(quick(epochs=1, workers=1), where, DistributedContext(0, 1, DEVICE), 0)["items"] == 0
+    assert train(quick(epochs=2), where, DistributedContext(0, 1, DEVICE), 0)["items"] == 48
 
 
 def test_a_state_is_not_gone_on_from_under_another_model_of_the_same_name(quick, places, monkeypatch, tmp_path, tiny):
@@ -112,7 +113,7 @@ def test_a_state_is_not_gone_on_from_under_another_model_of_the_same_name(quick,
 
     def learned():
         params = quick(epochs=1, model=str(config), start=str(start))
-        return train(params, places("broken"), DistributedContext(0, 1, "cpu"), 0)["items"]
+        return train(params, places("broken"), DistributedContext(0, 1, DEVICE), 0)["items"]
 
     assert (learned(), learned()) == (24, 0)
     tree = json.loads(config.read_text())

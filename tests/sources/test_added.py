@@ -38,6 +38,11 @@ def test_two_bad_names_are_two_names(rows):
     assert first.group != second.group
 
 
+def test_what_the_tables_can_hold_passes(rows):
+    (first,) = rows("yield Candidate(**GOOD, drop='too_dark', more={'confidence': 1, 'sub_pathology': 'Soft tissue'})")
+    assert (first.drop, first.more) == ("too_dark", {"confidence": 1, "sub_pathology": "Soft tissue"})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -47,10 +52,19 @@ def test_two_bad_names_are_two_names(rows):
         ({"text": b"text"}, "text is bytes, should be str"),
         ({"license": None}, "license is NoneType, should be str"),
         ({"more": []}, "more is list, should be dict"),
-        ({"more": {"pair_id": "x"}}, "more has 'pair_id', which is none of video_id, hold_id, .*confidence, reason$"),
+        ({"more": {"pair_id": "x"}}, "more has 'pair_id', which is none of video_id, hold_id, .*, confidence$"),
+        ({"more": {"entities": "none"}}, "more has 'entities', which is none of"),
         ({"more": {"colour": "red"}}, "more has 'colour', which is none of"),
         ({"more": {"confidence": "high"}}, r"more\['confidence'\] is str, should be double"),
         ({"more": {"sub_pathology": 3}}, r"more\['sub_pathology'\] is int, should be string"),
+        (
+            {"more": {"sub_pathology": "skin"}},
+            r"more\['sub_pathology'\] is 'skin', should be '' or one of Bone, .*Renal",
+        ),
+        ({"more": {"confidence": 1.5}}, r"more\['confidence'\] is 1.5, should be between 0 and 1"),
+        ({"more": {"confidence": -1}}, r"more\['confidence'\] is -1, should be between 0 and 1"),
+        ({"drop": "Too dark"}, "drop is 'Too dark', should be a lower-case word, with underscores, or ''"),
+        ({"drop": "dark\n"}, r"drop is 'dark\\n', should be a lower-case word"),
     ],
 )
 def test_a_field_of_a_wrong_type_names_row_and_field(rows, change, message):
@@ -65,6 +79,11 @@ def test_a_field_of_a_wrong_type_names_row_and_field(rows, change, message):
         ("return 3", "mine.py:read must yield candidates, not return int"),
         ("yield 3", "mine.py:read must yield stages.sources.candidate.Candidate"),
         ("yield Candidate(**GOOD); 1 / 0", "mine.py line 5: ZeroDivisionError"),
+        ("return type('Rows', (), {'__iter__': lambda self: 1 / 0})()", "mine.py line 5: ZeroDivisionError"),
+        (
+            "return type('Rows', (), {'__iter__': lambda self: 1 / 0, '__len__': lambda self: 1})()",
+            "mine.py line 5: Zero",
+        ),
     ],
 )
 def test_a_function_that_yields_no_candidates_stops_the_stage(rows, body, message):

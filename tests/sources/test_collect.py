@@ -97,6 +97,17 @@ def test_keys_that_repeat_or_are_long_keep_their_own_images(collected):
     assert dropped.key.tolist() == ["b"]
 
 
+def test_halves_of_a_character_are_joined_or_replaced(collected):
+    rows = [one("a", text="three \ud83d\ude00 words here", license="CC\udc80"), one("b", text="two\ud800")]
+    rows.append(one("c", drop="bad", detail="why\udfff", more={"video_id": "v\udc80"}))
+    rows.append(one("d", more={"hold_id": "h\udc80"}))
+    pairs, dropped, _ = collected(rows)
+    assert pairs.text.tolist() == ["three \U0001f600 words here", "three words here"]
+    assert pairs.license.tolist() == ["CC\ufffd", ""]
+    assert pairs.hold_id.tolist() == ["", "h\ufffd"]
+    assert dropped.detail.tolist() == ["two\ufffd", "why\ufffd"]
+
+
 def test_nothing_kept_is_an_empty_table_not_an_error(collected):
     pairs, dropped, _ = collected([one("a", b"")])
     assert len(pairs) == 0

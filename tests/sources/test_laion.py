@@ -4,6 +4,7 @@ import http.server
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -175,6 +176,40 @@ def test_rows_below_the_thresholds_are_not_fetched(tmp_path, bad, stage_params):
     assert [one.drop for one in found] == ["low_similarity", "unsafe", "low_similarity"]
 
 
+@pytest.fixture
+def rows_of(tmp_path, stage_params):
+    """What is read from laion.parquet, without fetching anything: all rows are below the threshold."""
+
+    def read():
+        params = stage_params("sources")
+        place = params.laion.model_copy(update={"folder": str(tmp_path), "min_similarity": 2.0})
+        return list(laion.candidates(params.model_copy(update={"laion": place}), tmp_path / "cache"))
+
+    return read
+
+
+def test_a_table_that_cannot_be_read_is_one_line(tmp_path, rows_of):
+    (tmp_path / "laion.parquet").write_bytes(b"PAR1 junk")
+    with pytest.raises(StageError, match=r"^\S+/laion.parquet cannot be read \(.+\): get it again or remove it$"):
+        rows_of()
+
+
+@pytest.mark.parametrize("column", ["similarity", "punsafe"])
+def test_scores_are_numbers_and_may_be_null(tmp_path, rows_of, column):
+    rows = pd.DataFrame({"URL": ["http://x/1", "http://x/2"], "TEXT": "t", "similarity": 0.4, "punsafe": 0.0})
+    write_table(tmp_path / "laion.parquet", rows.assign(**{column: [None, "high"]}))
+    with pytest.raises(StageError, match=rf"^\S+/laion.parquet: column '{column}' is str, should be numbers$"):
+        rows_of()
+    for nulls in ([None, None], pd.array([1, None], "Int64"), [np.nan, 0.5]):
+        write_table(tmp_path / "laion.parquet", rows.assign(**{column: nulls}))
+        assert [one.drop for one in rows_of()] == ["low_similarity"] * 2
+
+
+def test_a_row_without_punsafe_counts_as_safe():
+    limits = SimpleNamespace(min_similarity=0.3, max_unsafe=0.5)
+    assert laion._unwanted({"similarity": 0.4, "punsafe": float("nan")}, limits) == ""
+
+
 def unit(rows):
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
@@ -204,6 +239,13 @@ def test_queries_find_what_a_full_comparison_finds(index):
     assert table.similarity.is_monotonic_decreasing
     with pytest.raises(StageError, match="use the model the index was made with"):
         search(parts, np.zeros((1, 8), np.float32), 1)
+    rows = folder / "metadata/metadata_1.parquet"
+    write_table(rows, pd.read_parquet(rows).head(1))
+    with pytest.raises(StageError, match="metadata_1.parquet has 1 rows, fewer than the vectors beside it"):
+        _described(parts, search(parts, queries, 300))
+    rows.write_bytes(b"junk")
+    with pytest.raises(StageError, match="metadata_1.parquet cannot be read"):
+        _described(parts, search(parts, queries, 300))
 
 
 @pytest.mark.slow

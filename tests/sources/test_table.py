@@ -79,6 +79,13 @@ def test_quilts_own_csv_is_read_as_it_was_released(tmp_path, read):
     assert (third.group, third.drop, third.more["magnification"]) == ("openpath_x", "not_histology_flag", None)
 
 
+@pytest.mark.parametrize(("name", "data"), [("x.parquet", b"PAR1 junk"), ("x.csv", b""), ("x.csv", b'a,b\n"1,2,3\n')])
+def test_a_table_that_cannot_be_read_is_one_line(tmp_path, read, name, data):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(StageError, match=rf"^\S+/{name} cannot be read \(.+\): get it again or remove it$"):
+        read()
+
+
 def test_no_table_is_no_pair_and_parquet_is_read_in_parts(tmp_path, read):
     assert read() == []
     write_table(tmp_path / "many.parquet", pd.DataFrame({"image": ["images/a.jpg"] * 2500, "text": "t"}))

@@ -7,7 +7,7 @@ import pytest
 
 from stages.common.data.files import SAFE_ID
 from stages.common.errors import StageError
-from stages.videos.catalog import SEARCHES, read_catalog, read_withdrawn
+from stages.videos.catalog import SEARCHES, read_catalog
 
 
 def test_a_catalog_lists_files_and_folders_once_each(catalog, params, film):
@@ -100,12 +100,6 @@ def test_hostile_ids_become_harmless_names(catalog, params, film, site):
     items = read_catalog(catalog(channels=[site.playlist("page.xml", links)]), params, {})
     assert items
     assert all(item.id.replace("-", "").replace("_", "").isalnum() for item in items)
-
-
-def test_withdrawn_ids_are_read(catalog):
-    folder = catalog(withdrawn=["# asked by mail", "abc", " UCx "])
-    assert read_withdrawn(folder) == {"abc", "UCx"}
-    assert read_withdrawn(folder / "none") == set()
 
 
 def test_the_paper_s_catalog_covers_its_fields():

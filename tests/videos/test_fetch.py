@@ -16,10 +16,9 @@ from stages.common.errors import Failed, Rejected
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.runner import Item, run_items
 from stages.videos.catalog import read_catalog
-from stages.videos.fetch import fetch
+from stages.videos.fetch import FILES, fetch
 from stages.videos.rules import check_metadata, probe
-
-FILES = ("media/{id}.mp4", "media/{id}.json")
+from stages.videos.withdrawn import Withdrawn
 
 
 @pytest.mark.parametrize(
@@ -35,11 +34,12 @@ FILES = ("media/{id}.mp4", "media/{id}.json")
     ],
 )
 def test_what_the_site_says_is_screened_before_any_download(params, info, reason):
+    withdrawn = Withdrawn({"UCgone": frozenset({"UCgone"})})
     if reason is None:
-        check_metadata(info, params, {"UCgone"})
+        check_metadata(info, params, withdrawn)
         return
     with pytest.raises(Rejected, match=reason):
-        check_metadata(info, params, {"UCgone"})
+        check_metadata(info, params, withdrawn)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def get(tmp_path, params, base):
     def work(links, **changes):
         items = [Item(name, link, {"info": {}, "place": link}) for name, link in links.items()]
         rules = params.model_copy(update=changes)
-        job = functools.partial(fetch, params=rules, withdrawn=set(), partial=tmp_path / "out" / ".partial")
+        job = functools.partial(fetch, params=rules, withdrawn=Withdrawn(), partial=tmp_path / "out" / ".partial")
         calm = base.model_copy(update={"max_failed": 1.0})
         manifest, done = run_items(
             items,
@@ -72,7 +72,7 @@ def test_a_local_file_arrives_unchanged_with_its_record(tmp_path, params, film, 
     source.with_suffix(".info.json").write_text(json.dumps(info))
     item = read_catalog(catalog(videos=["clip.mp4"]), params, {})[0]
     (tmp_path / "out" / "media").mkdir(parents=True)
-    fetch(item, tmp_path / "out", params, set(), tmp_path / "partial")
+    fetch(item, tmp_path / "out", params, Withdrawn(), tmp_path / "partial")
     record = read_json(tmp_path / "out" / "media" / "clip.json")
     assert record["digest"] == sha256(source) == sha256(tmp_path / "out" / "media" / "clip.mp4")
     assert (record["title"], record["width"], record["has_audio"], record["license"]) == (
@@ -84,7 +84,7 @@ def test_a_local_file_arrives_unchanged_with_its_record(tmp_path, params, film, 
     assert record["duration_s"] == pytest.approx(3, abs=0.1)
     assert str(tmp_path) not in json.dumps(record)
     assert record["yt_dlp"]
-    assert not list((tmp_path / "partial").iterdir())
+    assert not (tmp_path / "partial").exists()
 
 
 def test_every_kind_of_answer_becomes_a_row_with_its_reason(tmp_path, film, site, get):
@@ -157,10 +157,12 @@ def test_a_killed_download_goes_on_and_nothing_finished_is_lost(tmp_path, film, 
         "import functools; from pathlib import Path; from stages.common.incremental.runner import Item, run_items;"
         "from stages.common.incremental.dependencies import Dependencies;"
         "from stages.common.stage.params import load_params; from stages.videos.fetch import fetch;"
+        "from stages.videos.withdrawn import Withdrawn;"
         f"params, base = load_params('videos', Path({str(ROOT / 'params.yaml')!r}));"
         "params = params.model_copy(update={'min_duration_s': 1.0});"
         f"items = [Item(n, n, {{'info': {{}}, 'place': f'{site.url}/{{n}}.mp4'}}) for n in ('quick', 'slow')];"
-        "out = Path('out'); work = functools.partial(fetch, params=params, withdrawn=set(), partial=out / '.partial');"
+        "out = Path('out'); partial = out / '.partial';"
+        "work = functools.partial(fetch, params=params, withdrawn=Withdrawn(), partial=partial);"
         f"run_items(items, work, name='videos', out=out, files={FILES!r}, keys=Path('keys.parquet'),"
         " needs=Dependencies(), base=base.model_copy(update={'jobs': 1}))"
     )

@@ -96,8 +96,8 @@ def test_a_single_copy_is_not_fetched_twice(run_stage, catalog, site, film):
 
 
 def test_withdrawn_videos_and_channels_disappear_and_may_come_back(run_stage, catalog, film, tmp_path):
-    for name in ("one", "two", "three"):
-        film(f"catalog/media/{name}.mp4")
+    for seconds, name in enumerate(("one", "two", "three"), start=2):
+        film(f"catalog/media/{name}.mp4", seconds=seconds)
     (tmp_path / "catalog/media/two.info.json").write_text('{"channel_id": "UCx"}')
     folder = catalog(videos=["media"])
     assert len(run_stage(folder)[1]) == 3

@@ -86,7 +86,7 @@ def test_cookies_are_read_and_never_written(tmp_path, params):
     with pytest.raises(StageError, match=r"videos.cookies: .* not found: export cookies.txt"):
         downloader(params.model_copy(update={"cookies": str(tmp_path / "none")}))
     jar.write_text("junk\tjunk")
-    with pytest.raises(StageError, match="is no cookies.txt in Netscape's format"):
+    with pytest.raises(StageError, match="is not a cookies.txt in Netscape's format"):
         downloader(params.model_copy(update={"cookies": str(jar)}))
 
 

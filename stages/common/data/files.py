@@ -13,6 +13,8 @@ from PIL import Image
 from stages.common.errors import StageError
 
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
+SHORT_WORD = re.compile(r"[a-z][a-z0-9_]*")  # what a reason is made of
+SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which UTF-8 cannot hold
 
 
 def safe_id(text: str) -> str:

@@ -42,6 +42,13 @@ class ImageReader:
             return os.pread(file.fileno(), size, offset)
 
 
+def image_file(reference: str) -> str:
+    """The file that holds the image: the path itself, or that of the tar or HDF5 file."""
+    if TAR in reference:
+        return reference.split("#", 1)[0]
+    return reference.rpartition("#")[0] if HDF5 in reference else reference
+
+
 def read_images(references: Iterable[str]) -> dict[str, bytes]:
     """Return the encoded images that `references` point to. Raises as ImageReader does."""
     reader = ImageReader()

@@ -9,13 +9,17 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stages.common.data.files import SAFE_ID, read_yaml
+from stages.common.data.files import SAFE_ID, SURROGATE, read_yaml
+from stages.common.data.references import image_file
 from stages.common.errors import StageError
 from stages.common.evalsets.loaders import find_loader
+from stages.common.stage.extensions import is_extension, iterate
 from stages.common.tables.embeddings import EVALSET
 
 METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
 SPLITS = ("train", "validation", "test", "")
+FIELDS = ["path", "code", "split", "institution", "text"]  # of a loader's rows
+OPTIONAL = FIELDS[2:]
 HELD_OUT = "held_out"  # the set of the dataset's own test split
 # Keys of metrics files that stand beside names of models or of sets, and so cannot be such names.
 OF_A_FILE, OF_A_READER = ("difference", "protocol", "readers"), ("accuracy", "images", "kappa")
@@ -49,7 +53,7 @@ class Evalset(BaseModel):
 
 
 class Protocol(BaseModel):
-    """What is measured on, with which templates (their embeddings are averaged), and which number sums it up."""
+    """What is measured on, with which prompt templates (see embed_classes), and which number sums it up."""
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
@@ -138,7 +142,7 @@ def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
     labels and classes do not agree.
     """
     root = folder / evalset.root
-    rows = pd.DataFrame(_rows(root, name, evalset), columns=["path", "code", "split", "institution", "text"])
+    rows = pd.DataFrame(_rows(root, name, evalset), columns=FIELDS)
     rows = rows.fillna({"split": "", "institution": evalset.institution, "text": ""}).astype({"path": str, "code": str})
     if rows.empty:
         raise StageError(f"evalset {name}: no image below {root}")
@@ -159,10 +163,33 @@ def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
 
 def _rows(root: Path, name: str, evalset: Evalset) -> list[dict[str, Any]]:
     """What the loader of an evalset finds in its folder `root`."""
-    found = find_loader(evalset.loader, f"evalset {name}: loader")(root)
+    where = f"evalset {name}: loader"
+    found: Any = find_loader(evalset.loader, where)(root)
+    own = is_extension(evalset.loader)
+    if own and isinstance(found, Iterable):
+        found = iterate(found, evalset.loader, where)
     rows: list[Any] = list(found) if isinstance(found, Iterable) else [found]
     if any(not isinstance(row, dict) or not {"path", "code"} <= row.keys() for row in rows):
         raise StageError(
             f"evalset {name}: the loader {evalset.loader} must yield dicts with path and code for each image"
         )
+    for number, row in enumerate(rows if own else [], 1):
+        if wrong := _wrong(row):
+            raise StageError(f"evalset {name}: the loader {evalset.loader}: row {number}: {wrong}")
     return rows
+
+
+def _wrong(row: dict[str, Any]) -> str:
+    """What is wrong with a field of a row that a loader of the user's own yields; "" where nothing is."""
+    for field in FIELDS:
+        value = row.get(field)
+        if value is None and field in OPTIONAL:
+            continue
+        if not isinstance(value, str):
+            return f"{field} is {type(value).__name__}, should be str"
+        if SURROGATE.search(value):
+            return f"{field} {value!r} has half a character (a surrogate): decode the text as UTF-8"
+    if row.get("split") not in (None, *SPLITS):
+        return f"split {row['split']!r} is none of train, validation, test"
+    file = image_file(row["path"])
+    return "" if Path(file).is_file() else f"path: there is no file {file!r}"

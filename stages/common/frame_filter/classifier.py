@@ -11,10 +11,12 @@ from stages.common.data.arrays import Picture
 from stages.common.data.files import digest
 from stages.common.frame_filter.ensemble import PublishedEnsemble
 from stages.common.frame_filter.prediction import Prediction, Scores
-from stages.common.tables.frame_filter import FILTER_KIND, FILTER_SPEC, FilterSpec
+from stages.common.tables.frame_filter import FILTER_SPEC, FilterKind, FilterSpec
+from stages.common.tables.schema import Record
 
 HEADS = "heads.safetensors"
 HISTOLOGY = "histology"
+FILTER_KIND = Record(FILTER_SPEC.stage, FILTER_SPEC.path, FilterKind)  # what files of both kinds hold
 
 
 class FrameFilter:

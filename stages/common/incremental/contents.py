@@ -30,7 +30,7 @@ def values_of(path: Path) -> Any:
 
 
 def imported_files(path: Path) -> list[Path]:
-    """The files that the Python file at `path`, which is none of this package, imports from its own folder or from
+    """The files that the Python file at `path`, which is not of this package, imports from its own folder or from
     below the working directory. What it imports of this package is not among them."""
     found: list[Path] = []
     for node in ast.walk(_tree_of(path) or ast.Module([], [])):
@@ -57,7 +57,7 @@ def texts_of_code(path: Path) -> list[str]:
 
 
 def _tree_of(path: Path) -> ast.Module | None:
-    """The syntax tree of a Python file; None for any other, and for one that is no Python."""
+    """The syntax tree of a Python file; None for any other, and for one that is not Python."""
     try:
         return ast.parse(path.read_bytes()) if path.suffix == ".py" else None
     except (SyntaxError, ValueError):

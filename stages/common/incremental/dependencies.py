@@ -6,6 +6,7 @@ dependency lines of dvc.yaml, which `make deps` writes.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -62,22 +63,35 @@ def named_files(place: str, packaged: bool = True) -> list[Path]:
 
     A value may be a file, a folder, `package:NAME/path`, `local-dir:FOLDER`, `transformers:FOLDER`, MODEL@FILE or
     FILE.py:NAME; the name of a model on a hub gives none. A JSON or YAML file names others in its texts: a protocol the
-    one that it extends, a model's config its towers. So does a Python file, which also imports others. Without
-    `packaged`, what installed packages carry is left out.
+    one that it extends, a model's config its towers. So does a Python file, which also imports others, but only below
+    the working directory or the folder of the Python file that was named first. Without `packaged`, what installed
+    packages carry is left out.
     """
     found: set[Path] = set()
-    queue = [path for part in _parts(place) for path in _existing(part, Path(), packaged)]
+    # Each path with the folder of the Python file through which it was found, if there is one.
+    queue: list[tuple[Path, Path | None]]
+    queue = [(path, None) for part in _parts(place) for path in _existing(part, Path(), packaged)]
     while queue:
-        path = queue.pop()
+        path, home = queue.pop()
         if path.is_dir():
-            queue += path.iterdir()
+            queue += [(one, home) for one in path.iterdir()]
         elif path.is_file() and path not in found:
             found.add(path)
             others = [other for text in _texts(path) for other in _existing(text, path.parent, packaged)]
             # A protocol names its evalsets' folders too, and those are dependencies of their own.
-            queue += [other for other in others if other.is_file() or path.suffix == ".json"]
-            queue += imported_files(path) if path.suffix == ".py" else []
+            others = [other for other in others if other.is_file() or path.suffix == ".json"]
+            if path.suffix == ".py":
+                home = home or path.parent
+                others += imported_files(path)
+            # A text in code may be anything: that a file elsewhere has that name is chance.
+            queue += [(other, home) for other in others if home is None or _is_below(other, Path(), home)]
     return sorted(found)
+
+
+def _is_below(path: Path, *folders: Path) -> bool:
+    """Whether `path` as it is written, links not followed, lies below one of `folders`."""
+    whole = Path(os.path.abspath(path))  # noqa: PTH100 - takes out `..` without following links
+    return any(whole.is_relative_to(os.path.abspath(folder)) for folder in folders)  # noqa: PTH100
 
 
 def _parts(place: str) -> set[str]:

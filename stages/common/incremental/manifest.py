@@ -18,6 +18,9 @@ JOURNAL = "journal.jsonl"
 SCRATCH = ".scratch"
 WRITTEN = ".written"  # folder beside the keys: sizes and times of files as this machine wrote or checked them
 
+# Where an item's file lies below its folder, with `{id}`; several where the item decides, as a video on its container.
+Template = str | tuple[str, ...]
+
 
 @dataclass(frozen=True)
 class Row:
@@ -62,13 +65,27 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def choices(template: Template, name: str) -> list[str]:
+    """Paths that the file of `template` may have for an item."""
+    return [one.format(id=name) for one in ([template] if isinstance(template, str) else template)]
+
+
+def files_of(folder: Path, templates: Sequence[Template], name: str) -> list[str]:
+    """Paths below `folder` of an item's files; of several choices the one that is there."""
+    found = []
+    for template in templates:
+        paths = choices(template, name)
+        found.append(next((path for path in paths if (folder / path).exists()), paths[0]))
+    return found
+
+
 class Folder:
     """The output folder: its manifest, its journal and the files of its items; and the table of their keys beside it.
 
     `keys` is a parquet file of id, key and digest: DVC tracks it, so that keys travel with the data.
     """
 
-    def __init__(self, out: Path, files: Sequence[str], keys: Path) -> None:
+    def __init__(self, out: Path, files: Sequence[Template], keys: Path) -> None:
         self.out = out
         self.files = files
         self.keys = keys
@@ -120,7 +137,7 @@ class Folder:
 
     def paths(self, name: str) -> list[str]:
         """Paths of the item's files, below the output folder."""
-        return [template.format(id=name) for template in self.files]
+        return files_of(self.out, self.files, name)
 
     def is_current(self, row: Row | None, key: str, rejection_key: str) -> bool:
         """True when the recorded row was made under this key and is not to be tried again."""
@@ -163,16 +180,17 @@ class Folder:
         """Move a worker's files into place. The journal first forgets the item, so after a kill between
         two renames the item counts as not done."""
         self.note({"id": row.id, "key": None})
-        for path in self.paths(row.id):
+        scratch = self.out / SCRATCH / row.id
+        made = files_of(scratch, self.files, row.id) if row.status == "ok" else []
+        for path in set(self.paths(row.id)) - set(made):
+            (self.out / path).unlink(missing_ok=True)
+        for path in made:
             target = self.out / path
-            if row.status == "ok":
-                target.parent.mkdir(parents=True, exist_ok=True)
-                (self.out / SCRATCH / row.id / path).replace(target)
-                if stat := self._stat(path):
-                    self._stats[path] = stat
-            else:
-                target.unlink(missing_ok=True)
-        shutil.rmtree(self.out / SCRATCH / row.id, ignore_errors=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (scratch / path).replace(target)
+            if stat := self._stat(path):
+                self._stats[path] = stat
+        shutil.rmtree(scratch, ignore_errors=True)
         self.note(asdict(row))
         return row
 
@@ -186,7 +204,7 @@ class Folder:
         (self.out / JOURNAL).unlink(missing_ok=True)
         known = {path for row in rows.values() if row.status == "ok" for path in self.paths(row.id)}
         write_json(self._written, {path: stat for path, stat in sorted(self._stats.items()) if path in known})
-        for folder in {Path(template).parent for template in self.files}:
+        for folder in {Path(one).parent for template in self.files for one in choices(template, "{id}")}:
             for path in (self.out / folder).glob("*"):
                 if self._is_item_file(path) and path.relative_to(self.out).as_posix() not in known:
                     path.unlink()
@@ -198,7 +216,8 @@ class Folder:
             path.is_file()
             and inside != MANIFEST_FILE
             and any(
-                inside.endswith(template.split("{id}")[1]) and Path(template).parent == Path(inside).parent
+                inside.endswith(one.split("{id}")[1]) and Path(one).parent == Path(inside).parent
                 for template in self.files
+                for one in choices(template, "{id}")
             )
         )

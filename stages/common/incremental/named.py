@@ -7,7 +7,7 @@ names now; the stages that read the parameter depend on the folder. Links are tr
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from glob import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -17,33 +17,49 @@ from stages.common.paths import NAMED_DIR
 from stages.common.stage.params import ParamsModel
 
 LONGEST = 200  # letters of a link's name
-KEEP = ".gitkeep"  # Git knows no empty folders
+KEEP = ".gitkeep"
 
 
 def link_named_files(all_params: Mapping[str, ParamsModel]) -> None:
     """Make the links below NAMED_DIR agree with the Place parameters of all stages. What packages carry is not linked:
-    their versions are pinned. A link is called after its file's path."""
+    their versions are pinned. A link is called after its file's path. Folders of parameters that are no longer there
+    are removed."""
+    folders: set[Path] = set()
     wanted: dict[Path, Path] = {}
     for stage, values in all_params.items():
-        for name in [name for name, value in values if isinstance(value, ParamsModel | dict)]:
-            _make(NAMED_DIR / stage / name)  # also of a group whose parameters name no file now
+        groups = [name for name, value in values if isinstance(value, ParamsModel | dict)]
+        folders |= {NAMED_DIR / stage / name for name in groups}  # also those whose parameters name no file now
         for name, places in values.places().items():
             folder = NAMED_DIR / stage / name.replace(".", "/")
-            _make(folder)
+            folders.add(folder)
             for place in places:
                 wanted |= {folder / _name(path): path for path in _local(place)}
         for name, folder_of_lists in values.listings().items():
             folder = NAMED_DIR / stage / name
-            _make(folder)
+            folders.add(folder)
             wanted |= {folder / _name(path): path for path in _listed(Path(folder_of_lists))}
-    for other in [path for path in NAMED_DIR.rglob("*") if path not in wanted and path.name != KEEP]:
-        if other.is_symlink() or other.is_file():
-            other.unlink()
+    _clear(folders, wanted)
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / KEEP).touch()  # Git knows no empty folders
     for link, path in wanted.items():
         target = path if path.is_absolute() else Path(os.path.relpath(path, link.parent))
         if not link.is_symlink() or link.readlink() != target:
             link.unlink(missing_ok=True)
             link.symlink_to(target)
+
+
+def _clear(folders: Collection[Path], wanted: Collection[Path]) -> None:
+    """Remove what is below NAMED_DIR, except `folders`, the `wanted` links and the folders above them."""
+    kept = {*folders, *wanted, *(folder / KEEP for folder in folders)}
+    kept |= {parent for path in kept for parent in path.parents}
+    for other in sorted(NAMED_DIR.rglob("*"), reverse=True):  # what is in a folder before the folder
+        if other in kept:
+            continue
+        if other.is_dir() and not other.is_symlink():
+            other.rmdir()
+        else:
+            other.unlink()
 
 
 def _name(path: Path) -> str:
@@ -63,11 +79,6 @@ def _listed(folder: Path) -> Iterator[Path]:
             found = sorted(place.iterdir()) if place.is_dir() else [place] if place.is_file() else []
             beside = [other for one in found for other in one.parent.glob(f"{escape(one.stem)}.*")]
             yield from {_from_here(other) for other in [*found, *beside] if other.is_file()}
-
-
-def _make(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / KEEP).touch()
 
 
 def _local(place: str) -> list[Path]:

@@ -23,7 +23,7 @@ import pandas as pd
 from stages.common.data.files import digest, safe_id
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.incremental.dependencies import Dependencies
-from stages.common.incremental.manifest import SCRATCH, Folder, Row
+from stages.common.incremental.manifest import SCRATCH, Folder, Row, Template, choices, files_of
 from stages.common.models.device import cores
 from stages.common.stage.params import Base
 
@@ -48,7 +48,7 @@ def run_items(
     *,
     name: str,
     out: Path,
-    files: Sequence[str],
+    files: Sequence[Template],
     keys: Path,
     needs: Dependencies,
     base: Base,
@@ -63,7 +63,8 @@ def run_items(
         work: called as work(item, scratch); must be picklable; writes each of `files` below `scratch`.
         name: for the progress bar and messages.
         out: the folder; it holds the items' files and manifest.parquet.
-        files: templates of an item's files below `out`, with `{id}`; at most two.
+        files: templates of an item's files below `out`, with `{id}`; at most two. Where the item decides, a tuple
+            stands for the one of its templates that is written.
         keys: parquet file outside `out` for the items' keys; its name says which folder it belongs to.
         needs: all that the files depend on besides the items.
         base: jobs, backend and the share of failures that is tolerated.
@@ -96,7 +97,7 @@ def run_items(
         current[result.id] = folder.accept(result)
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
     manifest = folder.close(current)
-    _check_failures(manifest, out, base)
+    check_failures(manifest, out, base)
     return manifest, len(todo)
 
 
@@ -170,22 +171,22 @@ def _register(backend: str) -> None:
         raise StageError(f"base.backend is '{backend}' but it is not installed: pip install '{backend}'") from None
 
 
-def _attempt(item: Item, work: Work, key: str, rejection_key: str, out: Path, files: Sequence[str]) -> Row:
+def _attempt(item: Item, work: Work, key: str, rejection_key: str, out: Path, files: Sequence[Template]) -> Row:
     """Do one item in a worker. An error becomes a row, except one that every item after it would meet: a StageError
     (the stage cannot go on) or a full disk."""
     scratch = out / SCRATCH / safe_id(item.id)
     shutil.rmtree(scratch, ignore_errors=True)
-    for template in files:
-        (scratch / template.format(id=item.id)).parent.mkdir(parents=True, exist_ok=True)
+    for path in (path for template in files for path in choices(template, item.id)):
+        (scratch / path).parent.mkdir(parents=True, exist_ok=True)
     try:
         work(item, scratch)
-        digest_of_files = digest(*(scratch / template.format(id=item.id) for template in files))
+        digest_of_files = digest(*(scratch / file for file in files_of(scratch, files, item.id)))
         return Row(item.id, "ok", "", "", key, digest_of_files)
     except Rejected as rejected:
         return Row(item.id, "rejected", rejected.reason, _line(rejected.message, scratch), rejection_key, "")
     except StageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # code of the user's own may call sys.exit
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             error.filename = error.filename or str(out)
             raise
@@ -198,7 +199,8 @@ def _line(message: str, scratch: Path) -> str:
     return " ".join(message.replace(str(scratch), ".").split())[:300]
 
 
-def _check_failures(manifest: pd.DataFrame, out: Path, base: Base) -> None:
+def check_failures(manifest: pd.DataFrame, out: Path, base: Base) -> None:
+    """Raise StageError where more than `base.max_failed` of the items of folder `out` failed."""
     failed = manifest[manifest.status == "failed"]
     if len(failed) > base.max_failed * len(manifest):
         first = failed.iloc[0]

@@ -8,9 +8,14 @@ from stages.common.errors import StageError
 
 
 def pick_device(wish: str) -> str:
-    """Return "cuda" or "cpu" for `base.device`; raises StageError when a GPU is asked for and there is none."""
+    """Return "cuda" or "cpu" for `base.device`; raises StageError when a GPU is asked for and there is none.
+
+    From here on float32 is float32 on a GPU too, in worker processes as well: PyTorch's convolutions would otherwise
+    round their inputs to TF32, which has 10 bits of mantissa, and a GPU would see other images than a CPU.
+    """
     import torch
 
+    os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")  # read when the first kernel runs
     if wish == "cuda" and not torch.cuda.is_available():
         raise StageError("base.device is cuda but no GPU is visible: set it to auto or cpu, or check the driver")
     return ("cuda" if torch.cuda.is_available() else "cpu") if wish == "auto" else wish

@@ -123,7 +123,8 @@ def embed_texts(clip: Clip, texts: Sequence[str], batch_size: int, device: str) 
 
 
 def embed_classes(clip: Clip, names: Sequence[str], templates: Sequence[str], batch_size: int, device: str) -> Vectors:
-    """Return one unit vector per class: the mean of its templates' embeddings, normalised again (section 10a)."""
+    """Return one unit vector per class by a prompt ensemble: the mean of its templates' embeddings, normalised again
+    (section 10a)."""
     prompts = [template.format(c=name) for name in names for template in templates]
     vectors = embed_texts(clip, prompts, batch_size, device).reshape(len(names), len(templates), -1).mean(1)
     unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

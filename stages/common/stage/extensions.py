@@ -11,7 +11,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -25,6 +25,7 @@ from stages.common.errors import Failed, Rejected, StageError
 EXTENSION = re.compile(r"(?P<place>[^:\s][^:]*):(?P<name>[A-Za-z_]\w*)")
 SUFFIX = ".py"
 FORM = "FILE.py:NAME"
+PACKAGE = re.compile(r"\bextensions_[0-9a-f]{12}\b")  # what the folder of a file is called as a package
 
 
 def is_extension(value: str) -> bool:
@@ -66,7 +67,7 @@ def load_extension(value: str, parameter: str, *takes: str, **options: Any) -> C
         known = ", ".join(sorted(_own_functions(module))) or "nothing"
         raise StageError(f"{parameter}: {found['place']} defines no '{found['name']}' (it defines: {known})")
     if not callable(function):
-        raise StageError(f"{parameter}: {value} is no function but a {type(function).__name__}")
+        raise StageError(f"{parameter}: {value} should be a function, not of the type {type(function).__name__}")
     _check_arguments(function, value, parameter, takes, options)
 
     @functools.wraps(function)
@@ -75,7 +76,7 @@ def load_extension(value: str, parameter: str, *takes: str, **options: Any) -> C
             answer = function(*args, **named)
         if answer is None:
             raise StageError(f"{parameter}: {value} returned nothing")
-        return _iterate(answer, value, parameter) if isinstance(answer, Iterator) else answer
+        return answer
 
     return call
 
@@ -95,7 +96,9 @@ def named_errors(value: str, parameter: str) -> Iterator[None]:
         raise StageError(f"{parameter}: {place}{_line_of(error, file)}: {_explain(error, file)}") from error
 
 
-def _iterate(rows: Iterator[Any], value: str, parameter: str) -> Iterator[Any]:
+def iterate(rows: Iterable[Any], value: str, parameter: str) -> Iterator[Any]:
+    """Yield `rows`, which the code that `value` names returned, perhaps as a generator that has yet to run; an error on
+    the way is named as by `named_errors`."""
     with named_errors(value, parameter):
         yield from rows
 
@@ -135,7 +138,7 @@ def _installed(place: str) -> ModuleType:
 
 def _explain(error: Exception, file: Path | None) -> str:
     """What is wrong with a module, on one line."""
-    said = " ".join(str(error).split())
+    said = PACKAGE.sub(file.resolve().parent.name if file else "", " ".join(str(error).split()))
     if file and isinstance(error, ImportError) and "beyond top-level package" in said:
         return f"{said}: only files in its own folder or below it can be imported with a dot"
     missing = error.name if isinstance(error, ModuleNotFoundError) else None

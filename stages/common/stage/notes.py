@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.paths import DEMO_DIR
+from stages.common.tables.sources import SOURCES
 
 NOTE = "note.txt"  # in the dataset's folder: its note, for the model's card
 PLACES = (
     "videos.catalog",
-    *(f"sources.{name}.folder" for name in ("pubmed", "openpath", "laion", "table")),
+    *(f"sources.{name}.folder" for name in SOURCES),
     "sources.more",
 )  # parameters that say where the dataset's pairs come from
 OF_THE_DEMO = (
@@ -36,7 +37,7 @@ def _inputs(all_params: Mapping[str, Any]) -> dict[str, str]:
     """What the dataset's pairs come from, and the folder of each."""
     places = {"quilt": ("videos", all_params["videos"].catalog)}
     sources = all_params["sources"]
-    for name in ("pubmed", "openpath", "laion", "table"):
+    for name in SOURCES:
         places[name] = (name, getattr(sources, name).folder)
     places |= {name: (name, source.folder) for name, source in sources.more.items()}
     return dict(places[name] for name in all_params["dataset"].sources)

@@ -3,7 +3,7 @@
 import difflib
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -111,11 +111,11 @@ def load_all_params(path: Path = PARAMS_FILE) -> dict[str, ParamsModel]:
     found, wrong = {}, []
     for name, values in tree.items():
         try:
-            found[name] = _validate(path, name, values)
+            found[name] = _validate(name, values)
         except StageError as error:
             wrong.append(str(error))
-    if wrong:  # all of them at once, the file named once
-        raise StageError("; ".join([wrong[0], *(text.removeprefix(f"{path}: ") for text in wrong[1:])]))
+    if wrong:
+        raise StageError(f"{path}: {'; '.join(wrong)}")
     return found
 
 
@@ -140,36 +140,48 @@ def has_params(stage: str) -> bool:
     return stage in schemas()
 
 
-def _schema(path: Path, name: str) -> type[ParamsModel]:
+def _schema(name: str) -> type[ParamsModel]:
     if name == "base":
         return Base
     if name not in (known := schemas()):
-        raise StageError(f"{path}: no stage is called '{name}'{_did_you_mean(name, sorted(known))}")
+        raise StageError(f"no stage is called '{name}'{_did_you_mean(name, sorted(known))}")
     schema: type[ParamsModel] = importlib.import_module(f"stages.{name}.params").Params
     return schema
 
 
-def _validate(path: Path, name: str, values: Any) -> ParamsModel:
-    schema = _schema(path, name)
+def _validate(name: str, values: Any) -> ParamsModel:
+    schema = _schema(name)
     try:
         return schema.model_validate(values)
     except ValidationError as error:
         errors = error.errors()
-        old = [phrase for one in errors if (phrase := _renamed(schema, name, one))]
+        renamed = {one["loc"]: new for one in errors if (new := _new_place(schema, one))}
         # A parameter under its earlier name is unknown, and missing under its new one: one phrase says both.
-        phrases = old or [_explain(schema, name, one) for one in errors]
-        raise StageError(f"{path}: " + "; ".join(phrases)) from None
+        said = [one for one in errors if one["type"] != "missing" or one["loc"] not in renamed.values()]
+        absent = {one["loc"] for one in errors if one["type"] == "missing"}
+        phrases = [
+            _renamed(name, one["loc"], renamed[one["loc"]], absent)
+            if one["loc"] in renamed
+            else _explain(schema, name, one)
+            for one in said
+        ]
+        raise StageError("; ".join(phrases)) from None
 
 
-def _renamed(schema: type[ParamsModel], name: str, error: Any) -> str:
-    """One phrase for a parameter under the name that it had before, else ""."""
-    if not error["loc"]:  # the whole section is of a wrong type
-        return ""
+def _new_place(schema: type[ParamsModel], error: Any) -> tuple[Any, ...]:
+    """Where a parameter under the name that it had before belongs now; () for any other error."""
+    if error["type"] != "extra_forbidden":
+        return ()
     *parents, last = error["loc"]
     owner = _schema_at(schema, parents)
-    new = owner.renamed.get(str(last)) if owner and error["type"] == "extra_forbidden" else None
-    prefix = ".".join([name, *map(str, parents)])
-    return f"parameter {prefix}.{last} is called {prefix}.{new} now: rename it" if new else ""
+    new = owner.renamed.get(str(last)) if owner else None
+    return (*parents, new) if new else ()
+
+
+def _renamed(name: str, old: tuple[Any, ...], new: tuple[Any, ...], absent: Container[tuple[Any, ...]]) -> str:
+    """One phrase for a parameter under its earlier name: where the new one is there too, the old one is to go."""
+    before, now = (".".join([name, *map(str, place)]) for place in (old, new))
+    return f"parameter {before} is called {now} now: {'rename' if new in absent else 'remove'} it"
 
 
 def _schema_at(schema: type[ParamsModel], parents: list[Any]) -> type[ParamsModel] | None:
@@ -190,7 +202,15 @@ def _explain(schema: type[ParamsModel], name: str, error: Any) -> str:
         return f"unknown parameter {key}{_did_you_mean(str(error['loc'][-1]), list(known.model_fields))}"
     if error["type"] == "missing":
         return f"parameter {key} is missing"
-    return f"{key}: {error['msg']} (found {error['input']!r})"
+    return f"{key}: {_plain(error)} (found {error['input']!r})"
+
+
+def _plain(error: Any) -> str:
+    """What pydantic says of a value, without its words for itself and for Python."""
+    if error["type"] in ("model_type", "dict_type"):
+        return "should be a group of names, each with its value"
+    said: str = error["msg"]
+    return said.removeprefix("Value error, ").removeprefix("Input ")
 
 
 def _did_you_mean(word: str, known: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, NotRequired
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from stages.common.paths import CAPTIONS_DIR
@@ -10,6 +10,27 @@ from stages.common.tables.schema import Record
 from stages.common.tables.transcripts import Seconds
 
 Kind = Literal["medical", "roi", "other"]
+# The 18 fields of pathology of the paper (section 3).
+FIELDS = (
+    "Bone",
+    "Breast",
+    "Cardiac",
+    "Cytopathology",
+    "Dermatopathology",
+    "Endocrine",
+    "Gastrointestinal",
+    "Genitourinary",
+    "Gynecologic",
+    "Head and Neck",
+    "Hematopathology",
+    "Hepatobiliary",
+    "Neuropathology",
+    "Ophthalmic",
+    "Pediatric",
+    "Pulmonary",
+    "Renal",
+    "Soft tissue",
+)
 Correction = TypedDict(
     "Correction",
     {
@@ -45,18 +66,19 @@ class CaptionSentence(TypedDict):
     personal_data: Annotated[list[str], Field(description="kinds found: name, email, phone, ...")]
 
 
+@with_config(ConfigDict(extra="forbid"))
 class SubPathology(TypedDict):
     """A guess at the video's sub-pathology."""
 
     field: Annotated[str, Field(description="one of the paper's 18 fields")]
-    probability: Annotated[float, Field(description="0..1")]
+    probability: Annotated[float, Field(ge=0, le=1, description="0..1")]
 
 
 class Captions(TypedDict):
     """The captions of a video."""
 
     sentences: Annotated[list[CaptionSentence], Field(description="in order of time")]
-    sub_pathology: Annotated[list[SubPathology], Field(description="up to three, the likeliest first")]
+    sub_pathology: Annotated[list[SubPathology], Field(description="one to three, the likeliest first", min_length=1)]
     refused: Annotated[dict[str, int], Field(description="corrections proposed and not made, by who proposed them")]
 
 

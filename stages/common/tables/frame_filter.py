@@ -10,13 +10,13 @@ from stages.common.tables.schema import Record
 
 
 class FilterKind(TypedDict):
-    """What every frame filter says of itself, and all that a published one does: its networks are known."""
+    """All that a published frame filter says of itself: its networks are known."""
 
     kind: Annotated[Literal["logistic", "published"], Field(description="heads on a backbone, or a published ensemble")]
 
 
 class FilterSpec(FilterKind):
-    """What a frame filter of heads on a backbone says of itself."""
+    """What a frame filter says of itself; a published one, whose networks are known, only its `kind`."""
 
     backbone: Annotated[str, Field(description="timm model that gives the features")]
     weights: Annotated[str, Field(description="its weights: a file, one in a package, hub, or empty")]
@@ -25,5 +25,4 @@ class FilterSpec(FilterKind):
     threshold: Annotated[float, Field(description="probability from which a frame counts as histology")]
 
 
-FILTER_KIND = Record("frame_filter", FRAME_FILTER_DIR / "filter.json", FilterKind)
 FILTER_SPEC = Record("frame_filter", FRAME_FILTER_DIR / "filter.json", FilterSpec)

@@ -7,6 +7,7 @@ files: a better wording makes no result stale.
 import functools
 import io
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, Arrow type, meaning and unit. Where `type` is string, "" means that there is no value."""
+    """A column: its name, Arrow type, meaning and unit. Where `type` is string, "" means that there is no value; null
+    is read as it is, and means the same."""
 
     name: str
     type: Type
@@ -121,18 +123,24 @@ class Table:
 
         try:
             present = pq.read_schema(source)
-        except (pa.ArrowInvalid, OSError):
+        except (pa.ArrowException, OSError):
             raise StageError(f"{where} is not a parquet file: {_remedy(self.stage)}") from None
         for name in columns if columns is not None else self.names:
             if name not in present.names:
                 raise StageError(f"{where}: column '{name}' is missing: {_origin(self.stage)}")
+        for name, times in Counter(present.names).items():
+            if times > 1:
+                raise StageError(f"{where}: column '{name}' is there {times} times: {_origin(self.stage)}")
         for name, found in zip(present.names, present.types, strict=True):
             kind = self._type_of(name)
             if kind and found != pa.type_for_alias(kind):
                 raise StageError(f"{where}: column '{name}' is {found}, should be {kind}: {_origin(self.stage)}")
         if isinstance(source, io.BytesIO):
             source.seek(0)
-        return pd.read_parquet(source, columns=None if columns is None else list(columns))
+        try:
+            return pd.read_parquet(source, columns=None if columns is None else list(columns))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise StageError(f"{where} is damaged ({' '.join(str(error).split())}): {_remedy(self.stage)}") from None
 
     def _type_of(self, name: str) -> Type | None:
         """The type of the column `name`; None for one that is not of this table."""
@@ -164,7 +172,7 @@ class Record(Generic[T]):
         from pydantic import ValidationError
 
         try:
-            self._adapter.validate_python(value, strict=True)
+            self._adapter.validate_json(json.dumps(value), strict=True)  # in JSON a tuple is a list
         except ValidationError as error:
             raise ValueError(f"{where}: {_problem(error)}") from None
         return value
@@ -184,7 +192,7 @@ class Record(Generic[T]):
 
         try:
             value: T = json.loads(data)
-            self._adapter.validate_python(value, strict=True)
+            self._adapter.validate_json(data, strict=True)
         except ValidationError as error:
             problem = _problem(error)
         except ValueError:

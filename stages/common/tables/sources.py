@@ -1,4 +1,4 @@
-"""What stage sources writes for each source beside video: its pairs, and what was dropped."""
+"""What stage sources writes for each source other than video: its pairs, and what was dropped."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ from stages.common.paths import MORE_SOURCES_DIR, SOURCES_DIR
 from stages.common.tables.pairs import PAIR_TABLE
 from stages.common.tables.schema import Column, Table
 
+SOURCES = ("pubmed", "openpath", "laion", "table")  # built in; a folder of SOURCES_DIR for each
 SOURCE_PAIRS = replace(PAIR_TABLE, stage="sources", path=SOURCES_DIR / "{name}/pairs.parquet")
 DROPPED = Table(
     stage="sources",

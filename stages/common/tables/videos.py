@@ -1,6 +1,6 @@
 """What stage videos writes: media files with a record each, and two tables."""
 
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -17,6 +17,7 @@ VIDEO_TABLE = Table(
     rows="a video that was fetched",
     columns=(
         VIDEO_ID,
+        Column("file", "string", "the media file, in data/videos"),
         Column("url", "string", "where it came from: an address, or a path in the catalog"),
         Column("field", "string", "sub-pathology that the catalog lists it under"),
         Column("channel", "string", "name of the channel"),
@@ -78,10 +79,15 @@ class Shares(TypedDict, total=False):
 class ListedVideo(TypedDict):
     """A video that a search, a channel or a playlist listed."""
 
-    id: Annotated[str, Field(description="the site's id, or a digest of the address")]
+    id: Annotated[str, Field(description="made of the site's id, or of the address where there is none")]
     url: Annotated[str, Field(description="address of its page")]
     channel_id: Annotated[str | None, Field(description="id of the channel")]
     duration: Annotated[float | None, Field(description="as the site says, s")]
+    site: NotRequired[Annotated[str, Field(description="yt-dlp's name of the site")]]
+    site_id: NotRequired[Annotated[str, Field(description="the site's id of the video")]]
+    uploader_id: NotRequired[Annotated[str | None, Field(description="another id of the channel: its handle")]]
+    channel_url: NotRequired[Annotated[str | None, Field(description="address of the channel")]]
+    uploader_url: NotRequired[Annotated[str | None, Field(description="another address of the channel")]]
 
 
 Listings = dict[str, Annotated[list[ListedVideo], Field(description="what each address listed when it last could be")]]

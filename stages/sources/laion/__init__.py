@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from stages.common.data.reading import named_damage
 from stages.common.errors import StageError
 from stages.common.paths import DOWNLOADS_DIR
 from stages.sources.candidate import Candidate
@@ -15,7 +16,8 @@ from stages.sources.laion.mirror import mirrored
 from stages.sources.laion.retrieval import retrieve
 from stages.sources.params import Laion, Params
 
-COLUMNS = ("URL", "TEXT", "similarity", "punsafe")
+SCORES = ("similarity", "punsafe")
+COLUMNS = ("URL", "TEXT", *SCORES)
 
 
 def candidates(params: Params, cache: Path = DOWNLOADS_DIR) -> Iterator[Candidate]:
@@ -42,16 +44,27 @@ def _read_rows(laion: Laion) -> pd.DataFrame:
     if laion.queries.index:
         table = retrieve(laion.queries)
     elif path.exists():
-        table = pd.read_parquet(path)
+        with named_damage(path):
+            table = pd.read_parquet(path)
     else:
         raise StageError(f"sources.laion.folder: {path} not found")
     if missing := [name for name in COLUMNS if name not in table.columns]:
         raise StageError(f"{path}: column '{missing[0]}' is missing")
-    table = table[list(COLUMNS)].astype({"URL": str, "TEXT": str})
+    for name in SCORES:
+        values = table[name]
+        if not (pd.api.types.is_numeric_dtype(values) or values.isna().all()):
+            raise StageError(f"{path}: column '{name}' is {_type_of(values)}, should be numbers")
+    table = table[list(COLUMNS)].astype({"URL": str, "TEXT": str} | dict.fromkeys(SCORES, float))
     return table.drop_duplicates("URL", ignore_index=True)
 
 
+def _type_of(values: pd.Series) -> str:
+    """The type of the first value that is there, for a message."""
+    return type(values.dropna().iloc[0]).__name__
+
+
 def _unwanted(row: dict[str, Any], laion: Laion) -> str:
+    """Why a row is not fetched, or "". One without a similarity is not wanted; one without `punsafe` counts as safe."""
     if not row["similarity"] >= laion.min_similarity:
         return "low_similarity"
     return "unsafe" if row["punsafe"] > laion.max_unsafe else ""

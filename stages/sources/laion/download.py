@@ -101,7 +101,7 @@ def _fetch(session: Any, url: str, params: Laion, private: bool) -> bytes:
         raise TemporaryError("cut_short", str(error)) from None
     except requests.ConnectionError as error:
         raise TemporaryError("connection_failed", str(error)) from None
-    except (requests.RequestException, ValueError) as error:  # what is no address
+    except (requests.RequestException, ValueError) as error:  # what is not an address
         raise _Refused("bad_address", str(error)) from None
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from stages.common.data.arrays import Vectors
+from stages.common.data.reading import named_damage
 from stages.common.errors import StageError
 from stages.sources.params import Queries
 
@@ -75,9 +76,14 @@ def _described(parts: list[tuple[Path, Path]], found: pd.DataFrame) -> pd.DataFr
     """The address and caption of each row found, in LAION's names."""
     tables = []
     for number, group in found.groupby("part", sort=True):
-        rows = pd.read_parquet(parts[int(str(number))][1]).iloc[group.row].reset_index(drop=True)
+        path = parts[int(str(number))][1]
+        with named_damage(path):
+            rows = pd.read_parquet(path)
+        if len(rows) <= group.row.max():
+            raise StageError(f"{path} has {len(rows)} rows, fewer than the vectors beside it: get both again")
+        rows = rows.iloc[group.row].reset_index(drop=True)
         if missing := [name for name in ("url", "caption") if name not in rows.columns]:
-            raise StageError(f"{parts[int(str(number))][1]}: column '{missing[0]}' is missing")
+            raise StageError(f"{path}: column '{missing[0]}' is missing")
         unsafe = rows["punsafe"] if "punsafe" in rows.columns else 0.0
         tables.append(rows.assign(similarity=group.similarity.to_numpy(), order=group.index, punsafe=unsafe))
     table = pd.concat(tables).sort_values("order")

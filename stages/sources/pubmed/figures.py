@@ -33,7 +33,7 @@ class Article:
 def read_article(xml: bytes) -> Article:
     """Parse JATS XML. External entities are never read and internal ones never expanded.
 
-    Raises lxml.etree.XMLSyntaxError for what is no XML.
+    Raises lxml.etree.XMLSyntaxError for what is not XML.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     root = etree.fromstring(xml, parser)

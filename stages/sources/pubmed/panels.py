@@ -9,7 +9,7 @@ from stages.common.data.arrays import Picture
 
 WHITE, FLAT = 245, 4.0  # a gutter's columns are at least so bright, and all of one level
 GUTTER = 10  # pixels across a gutter
-SLIVER = 0.15  # of the figure's side: a narrower part is no panel
+SLIVER = 0.15  # of the figure's side: a narrower part is not a panel
 DEPTH = 3  # rows of columns of rows
 MARK = r"[A-Za-z](?:\s?(?:[-\u2013,&]|and)\s?[A-Za-z])*"
 FORMS = (  # how captions mark parts, the plainest first: "(A)", "(A and B)"; "A)"; "A. Text", "A, text"

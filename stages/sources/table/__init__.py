@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from stages.common.data.reading import named_damage
 from stages.common.errors import StageError
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params, TableSource
@@ -39,7 +40,17 @@ def candidates(params: Params) -> Iterator[Candidate]:
 
 
 def _read(path: Path) -> Iterator[pd.DataFrame]:
-    """The table at `path`, in parts."""
+    """The table at `path`, in parts. Raises StageError where it cannot be read."""
+    parts = _parts(path)
+    while True:
+        with named_damage(path):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part
+
+
+def _parts(path: Path) -> Iterator[pd.DataFrame]:
     if path.suffix == ".parquet":
         import pyarrow.parquet as parquet
 

@@ -69,6 +69,45 @@ def test_what_is_no_link_of_ours_goes_and_long_names_are_cut(links, tmp_path):
     assert link.read_text() == "x"
 
 
+def test_folders_of_parameters_that_are_gone_are_removed(links, tmp_path):
+    left = tmp_path / "data/named/toy/more/atlas/read"
+    left.mkdir(parents=True)
+    (left / ".gitkeep").touch()
+    (left / "extensions%2Fatlas.py").symlink_to("../../../../../../gone.py")
+    assert set(links(glossary="mine/a.csv")) == {"glossary/mine%2Fa.csv"}
+    assert {path.name for path in (tmp_path / "data/named/toy").iterdir()} == {"glossary", "others"}
+
+
+def test_texts_of_code_make_links_only_below_the_repository(links, tmp_path, monkeypatch):
+    root = tmp_path / "clone"
+    (root / "extensions").mkdir(parents=True)
+    (root / "words.txt").touch()
+    outside = [tmp_path / "x.txt", tmp_path / "y.py"]
+    for path in outside:
+        path.touch()
+    monkeypatch.chdir(root)
+    code = f'from ... import y\nTEXTS = "words.txt", "../x.txt", "../../x.txt", {str(outside[0])!r}\n'
+    (root / "extensions/mine.py").write_text(code)
+    link_named_files({"toy": Toy(glossary="extensions/mine.py:f", others=[str(outside[0])])})
+    folder = root / "data/named/toy"
+    assert {path.name for path in (folder / "glossary").iterdir()} == {
+        ".gitkeep",
+        "extensions%2Fmine.py",
+        "words.txt",
+    }
+    (link,) = [path for path in (folder / "others").iterdir() if path.is_symlink()]
+    assert link.readlink() == outside[0], "a parameter may name a file anywhere"
+
+
+def test_code_elsewhere_that_a_parameter_names_counts_with_what_is_beside_it(links, tmp_path, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "mine.py").write_text('from .other import f\nWORDS = "words.txt"\n')
+    for name in ("other.py", "words.txt"):
+        (folder / name).touch()
+    found = links(glossary=f"{folder / 'mine.py'}:f")
+    assert {link.readlink() for link in found.values()} == {folder / n for n in ("mine.py", "other.py", "words.txt")}
+
+
 class Catalog(ParamsModel):
     """A block with a folder of lists."""
 

@@ -182,6 +182,14 @@ def test_failed_items_are_rows_and_are_tried_again_rejected_ones_are_not(tmp_pat
     assert (manifest.status == "ok").sum() == 3
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_code_that_calls_sys_exit_fails_its_item_and_not_the_stage(tmp_path, base, jobs):
+    calm = base.model_copy(update={"max_failed": 0.5, "jobs": jobs})
+    manifest, _ = go(tmp_path, calm, items("a", "b", "c"), Work({"b": SystemExit("enough")}))
+    assert manifest.status.tolist() == ["ok", "failed", "ok"]
+    assert manifest.loc[1, ["reason", "error"]].tolist() == ["SystemExit", "enough"]
+
+
 def test_changed_rules_look_at_rejected_items_and_leave_finished_ones(tmp_path, base):
     work = Work({"a": Rejected("too_short", "by\n far")})
     manifest, _ = go(tmp_path, base, items("a", "b"), work, rules={"min": 5})

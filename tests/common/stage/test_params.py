@@ -45,7 +45,17 @@ def test_nearly_every_key_has_a_comment():
         (lambda t: t["pairs"].pop("rule"), r"parameter pairs.rule is missing"),
         (lambda t: t["pairs"].update(rule="guess"), r"pairs.rule: .*'words' or 'paper'"),
         (lambda t: t["sources"]["laion"].update(min_similarity=2.0), r"sources.laion.min_similarity"),
-        (lambda t: t.update(report=None), r"params.yaml: report: .*\(found None\)"),
+        (
+            lambda t: t["frame_filter"].update(more_flags=["threshold"]),
+            r"more_flags: should not have the name threshold",
+        ),
+        (lambda t: t["base"].update(offline="x"), r"base.offline: should be a valid boolean .*\(found 'x'\)"),
+        (
+            lambda t: t["sources"].update(more=3),
+            r"sources.more: should be a group of names, each with its value \(found 3",
+        ),
+        (lambda t: t["sources"].update(laion=[]), r"sources.laion: should be a group of names, each with its value"),
+        (lambda t: t.update(report=None), r"params.yaml: report: should be a group of names.*\(found None\)"),
         (lambda t: t.update(report=["a"]), r"params.yaml: report: .*\(found \['a'\]\)"),
         (lambda t: t.update(keyframe={}), r"no stage is called 'keyframe', did you mean 'keyframes'"),
     ],

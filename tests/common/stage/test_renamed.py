@@ -58,7 +58,23 @@ def test_an_old_name_is_answered_with_the_new_in_one_line(tmp_path, old, new, ke
     path = old_file(tmp_path, old, new, keep)
     with pytest.raises(StageError) as error:
         load_params("report", path)
-    assert str(error.value) == f"{path}: parameter {old} is called {new} now: rename it"
+    assert str(error.value) == f"{path}: parameter {old} is called {new} now: {'remove' if keep else 'rename'} it"
+
+
+def test_an_old_name_hides_no_other_fault_of_its_section(tmp_path):
+    path = old_file(tmp_path, "dataset.near_bits", "dataset.phash_distance")
+    tree = read_yaml(path)
+    del tree["dataset"]["crop_cosine"]
+    tree["dataset"] |= {"colour": 1, "text_jaccard": "much"}
+    path.write_text(json.dumps(tree))
+    with pytest.raises(StageError) as error:
+        load_params("report", path)
+    said = str(error.value)
+    assert "parameter dataset.near_bits is called dataset.phash_distance now: rename it" in said
+    assert "parameter dataset.crop_cosine is missing" in said
+    assert "unknown parameter dataset.colour" in said
+    assert "dataset.text_jaccard: " in said
+    assert len(said.split("; ")) == 4
 
 
 def test_old_names_in_several_sections_are_said_at_once(tmp_path):

@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from typing import NotRequired
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ TOYS = Table(
 class Toy(TypedDict):
     name: str
     parts: list[dict[str, float]]
+    sides: NotRequired[tuple[float, float]]
 
 
 TOY = Record("toys", "data/toys/{id}.json", Toy)
@@ -67,6 +69,23 @@ def test_files_that_are_missing_or_broken_name_the_stage(tmp_path):
         TOYS.read(tmp_path / "c.parquet")
 
 
+def test_a_column_that_is_there_twice_and_a_damaged_page_name_file_and_stage(tmp_path):
+    twice = pa.table([pa.array(["a"]), pa.array([1.0]), pa.array([2.0])], names=["name", "weight", "weight"])
+    pq.write_table(twice, tmp_path / "a.parquet")
+    with pytest.raises(StageError) as caught:
+        TOYS.read(tmp_path / "a.parquet")
+    said = f"{tmp_path}/a.parquet: column 'weight' is there 2 times: stage toys writes it: run `dvc repro toys`"
+    assert str(caught.value) == said
+    frame = pd.DataFrame({"name": [f"toy {n}" for n in range(1000)], "weight": np.arange(1000.0)})
+    data = bytearray(TOYS.to_bytes(frame))
+    data[4:400] = bytes([255]) * 396  # the first page; the footer with the schema is whole
+    (tmp_path / "b.parquet").write_bytes(data)
+    with pytest.raises(StageError, match=r"^.*b.parquet is damaged \(.*\): run `dvc repro toys`$"):
+        TOYS.read(tmp_path / "b.parquet")
+    with pytest.raises(StageError, match=r"^b.tar#b.parquet is damaged \(.*\): run `dvc repro toys`$"):
+        TOYS.read_bytes(bytes(data), "b.tar#b.parquet")
+
+
 def test_a_table_of_several_stages_names_none(tmp_path):
     shared = replace(TOYS, stage="")
     pd.DataFrame({"name": ["ball"]}).to_parquet(tmp_path / "a.parquet")
@@ -104,10 +123,22 @@ def test_a_writer_that_breaks_the_schema_is_told(frame, message):
         TOYS.to_bytes(pd.DataFrame(frame))
 
 
+def test_tuples_are_written_as_lists_and_read_back(tmp_path):
+    boxes = Record("toys", "data/toys/{id}.json", list[tuple[float, float]])
+    boxes.write(tmp_path / "a.json", [(0.0, 0.5)])
+    boxes.write(tmp_path / "b.json", boxes.read(tmp_path / "a.json"))
+    assert boxes.read(tmp_path / "b.json") == [[0.0, 0.5]]
+    (tmp_path / "b.json").write_text("[[0.0]]")
+    with pytest.raises(StageError, match=r"b.json: '0.1' is missing: stage toys"):
+        boxes.read(tmp_path / "b.json")
+
+
 def test_a_record_that_lacks_a_key_names_key_file_and_stage(tmp_path):
     path = tmp_path / "a.json"
     TOY.write(path, {"name": "ball", "parts": [{"radius": 1.0}]})
     assert TOY.read(path) == {"name": "ball", "parts": [{"radius": 1.0}]}
+    TOY.write(path, {"name": "box", "parts": [], "sides": (1, 2.5)})
+    assert TOY.read(path) == {"name": "box", "parts": [], "sides": [1, 2.5]}, "as JSON has it"
     path.write_text(json.dumps({"name": "ball"}))
     with pytest.raises(StageError, match=r"a.json: 'parts' is missing: stage toys writes it: run `dvc repro toys`"):
         TOY.read(path)
@@ -121,7 +152,7 @@ def test_a_record_that_lacks_a_key_names_key_file_and_stage(tmp_path):
     with pytest.raises(StageError, match=r"a.json: parts.0.radius: Input should be a valid number"):
         TOY.read(path)
     path.write_text("[]")
-    with pytest.raises(StageError, match=r"a.json: the record: Input should be a valid dictionary: stage toys"):
+    with pytest.raises(StageError, match=r"a.json: the record: Input should be an object: stage toys"):
         TOY.read(path)
     path.write_text("{")
     with pytest.raises(StageError, match=r"a.json: it is not JSON"):
