@@ -63,6 +63,71 @@ def _violins(axes: Any, rng: np.random.Generator) -> None:
     _described(axes, rng)
 
 
+def _raincloud(axes: Any, rng: np.random.Generator) -> None:
+    """Violin, box and all points in one, as ggplot users draw it."""
+    colour = str(rng.choice(["cornflowerblue", "salmon", "mediumpurple", "plum", "lightgreen", "pink", "grey"]))
+    for at in range(int(rng.integers(1, 4))):
+        parts = [rng.normal(rng.uniform(0, 4), rng.uniform(0.3, 1), int(rng.integers(15, 120))) for _ in range(2)]
+        values = np.concatenate(parts)
+        for body in axes.violinplot([values], [at], widths=0.9, showextrema=False)["bodies"]:
+            body.set(facecolor=colour if rng.random() < 0.4 else "white", edgecolor="black", alpha=1)
+        box = {"facecolor": colour, "alpha": float(rng.uniform(0.6, 1))}
+        axes.boxplot([values], positions=[at], widths=0.4, patch_artist=True, boxprops=box, showfliers=False)
+        spread = at + rng.uniform(-0.15, 0.15, len(values))
+        axes.scatter(spread, values, s=float(rng.choice([4, 12, 30])), c="black", alpha=float(rng.uniform(0.3, 0.8)))
+    _described(axes, rng)
+
+
+def _density(axes: Any, rng: np.random.Generator) -> None:
+    """A histogram under its smoothed curve."""
+    from scipy.stats import gaussian_kde
+
+    values = np.concatenate([rng.normal(rng.uniform(0, 6), rng.uniform(0.5, 2), 150) for _ in range(3)])
+    colour = str(rng.choice(["cornflowerblue", "salmon", "mediumpurple", "seagreen", "grey"]))
+    axes.hist(values, bins=int(rng.integers(10, 40)), density=True, color=colour, edgecolor="black", alpha=0.8)
+    x = np.linspace(values.min(), values.max(), 200)
+    axes.fill_between(x, gaussian_kde(values)(x), color=colour, alpha=0.3, edgecolor="black")
+    _described(axes, rng)
+
+
+def _stacked(axes: Any, rng: np.random.Generator) -> None:
+    shares = rng.dirichlet(np.ones(int(rng.integers(3, 9))), int(rng.integers(3, 12)))
+    bottom = np.zeros(len(shares))
+    for number, part in enumerate(shares.T):
+        axes.bar(np.arange(len(shares)), part, bottom=bottom, label=NAMES[number])
+        bottom += part
+    axes.legend(fontsize=6)
+
+
+def _forest(axes: Any, rng: np.random.Generator) -> None:
+    """Hazard ratios with their intervals."""
+    count = int(rng.integers(4, 12))
+    middle, error = rng.lognormal(0, 0.5, count), rng.uniform(0.1, 0.5, count)
+    axes.errorbar(middle, np.arange(count), xerr=error, fmt="s", color="black", capsize=2)
+    axes.axvline(1, linestyle="--", color="grey")
+    axes.set_yticks(np.arange(count), rng.choice(NAMES, count))
+
+
+def _cell_map(axes: Any, rng: np.random.Generator) -> None:
+    """Positions of cells in a section, a colour for each type."""
+    from stages.demo.stain import Slide
+
+    slide = Slide(300, 300, rng)
+    outline = slide.blob((150, 150), float(rng.uniform(90, 130)), lobes=0.12)
+    points = slide.scatter(float(rng.choice([4, 7, 12])), outline)
+    kinds = np.digitize(slide.noise(12)[points[:, 1].astype(int), points[:, 0].astype(int)], [-1, 0, 0.7, 1.5])
+    axes.scatter(*points.T, s=float(rng.choice([1, 4, 12])), c=kinds, cmap=str(rng.choice([*MAPS, "Set1", "rainbow"])))
+    axes.set_facecolor("black" if rng.random() < 0.6 else "white")
+    axes.axis("equal")
+
+
+def _swatches(axes: Any, rng: np.random.Generator) -> None:
+    """Rows of coloured squares: a palette, or which gene is changed in whom."""
+    rows, columns = int(rng.integers(6, 30)), int(rng.integers(6, 30))
+    axes.pcolormesh(rng.random((rows, columns)), cmap=str(rng.choice(["tab20", "Set3", "hsv"])), edgecolors="w")
+    axes.set_xticks(np.arange(columns) + 0.5, [f"{number}" for number in range(columns)], rotation=90, fontsize=5)
+
+
 def _curves(axes: Any, rng: np.random.Generator) -> None:
     """ROC or precision-recall curves."""
     x = np.linspace(0, 1, 100)
@@ -144,4 +209,5 @@ def _table(axes: Any, rng: np.random.Generator) -> None:
 CHARTS: tuple[Callable[[Any, np.random.Generator], None], ...] = (
     *(_bars, _boxes, _violins, _curves, _lines, _survival),
     *(_clusters, _heatmap, _confusion, _histogram, _pie, _table),
+    *(_raincloud, _raincloud, _density, _stacked, _forest, _cell_map, _swatches),
 )

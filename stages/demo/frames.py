@@ -19,14 +19,16 @@ from stages.common.data.arrays import Picture
 from stages.common.data.files import jpeg, write_bytes
 from stages.demo.charts import chart
 from stages.demo.overview import overview
-from stages.demo.real import HISTOLOGY, PHOTOGRAPHS, photograph
+from stages.demo.radiology import scan
+from stages.demo.real import HISTOLOGY, PHOTOGRAPHS, photograph, segmented
 from stages.demo.render import arrow, head, title
-from stages.demo.restain import fluoresce, glow, relight, restain, vignette
+from stages.demo.restain import fluoresce, glow, ink, masks, outline, relight, restain, vignette
 from stages.demo.spoil import SPOILERS
 from stages.demo.tissue import PAINTERS, paint
 from stages.demo.windows import dialog, navigator, page, viewer
 
-SHAPE = (360, 640)
+SHAPE = (360, 640)  # a lecture's frame
+SHAPES = (*[SHAPE] * 3, (480, 640), (480, 480), (640, 480), (270, 640))  # and a region's or a picture's
 COUNTS = {"small": (7, 4, 24), "tiny": (4, 2, 3)}  # frames of a real slide in each guise, of a source, of a program
 MIN_TISSUE = 0.25  # share of a frame that must be stained: bare background teaches nothing
 REAL = ("skin", *HISTOLOGY)
@@ -66,10 +68,12 @@ def _kinds(many: int, few: int, most: int) -> Iterator[Kind]:
         yield Kind(source, "plain", _tissue_crops, name, "histology", many)
         yield Kind(source, "stained", _stained, name, "histology", many)
         yield Kind(source, "field", _field, name, "histology", many // 2)
+        yield Kind(source, "analysed", _analysed, name, "histology", many // 2)
         yield Kind(source, "slide", _slide, name, "histology", many, ("overview",))
         yield Kind(source, "viewer", _viewer, name, "histology", many, ("desktop", "text"))
         yield Kind(source, "figure", _beside_chart, name, "histology", many // 2, ("panels", "text"))
         yield Kind(source, "glowing", _glowing, name, "other", many)
+        yield Kind(source, "glowing_slide", _glowing_slide, name, "other", many // 2)
     for name in PHOTOGRAPHS:
         flags = ("person",) * (name in PERSONS) + ("text",) * (name in PAGES)
         yield Kind(f"photo_{name}", "plain", _crops, name, "other", few, flags)
@@ -94,7 +98,7 @@ def _make_kind(out: Path, kind: Kind, seed: int) -> list[dict[str, Any]]:
                 frame = SPOILERS[spoiler](frame, rng)
             shown |= {"text"} if shown & {"desktop", "panels"} else set()
         if rng.random() < 0.3:
-            frame = arrow(frame, rng.uniform(50, SHAPE[1] - 50), rng.uniform(50, SHAPE[0] - 50))
+            frame = arrow(frame, rng.uniform(50, frame.shape[1] - 50), rng.uniform(50, frame.shape[0] - 50))
         write_bytes(out / f"{name}.jpg", jpeg(Image.fromarray(frame), int(rng.integers(70, 95))))
         flags = {flag: int(flag in shown) for flag in SPOILERS}
         rows.append({"file": f"{name}.jpg", "label": kind.label, "source": kind.source} | flags)
@@ -107,31 +111,34 @@ def _drawn(tissue: str, rng: np.random.Generator) -> Picture:
     return cv2.resize(slide, SHAPE[::-1], interpolation=cv2.INTER_AREA if zoom > 0.7 else cv2.INTER_LINEAR)
 
 
+def _shape(rng: np.random.Generator) -> tuple[int, int]:
+    """Height and width of a frame."""
+    return SHAPES[int(rng.integers(len(SHAPES)))]
+
+
 def _crops(name: str, rng: np.random.Generator) -> Picture:
-    """A random part of a photograph, at least a third of its sides, mirrored half of the time."""
-    return cv2.resize(_part(name, rng), SHAPE[::-1], interpolation=cv2.INTER_AREA)
+    """A random part of a photograph, mirrored half of the time."""
+    return _part(name, rng, _shape(rng))
 
 
 def _tissue_crops(name: str, rng: np.random.Generator) -> Picture:
     """A random part of a real slide that is not mostly bare background."""
-    return cv2.resize(_tissue_part(name, rng), SHAPE[::-1], interpolation=cv2.INTER_AREA)
+    shape = _shape(rng)
+    part = _part(name, rng, shape)
+    while (cv2.cvtColor(part, cv2.COLOR_RGB2HSV)[..., 1] > 20).mean() < MIN_TISSUE:
+        part = _part(name, rng, shape)
+    return part
 
 
-def _part(name: str, rng: np.random.Generator) -> Picture:
-    """As `_crops`, in its own pixels."""
+def _part(name: str, rng: np.random.Generator, shape: tuple[int, int]) -> Picture:
+    """A part of a photograph of the aspect of `shape`, at least a third of what fits, in as many pixels."""
     image = photograph(name)
-    share = rng.uniform(0.35, 1.0)
-    height, width = int(image.shape[0] * share), int(image.shape[1] * share)
+    scale = min(image.shape[0] / shape[0], image.shape[1] / shape[1]) * rng.uniform(0.35, 1.0)
+    height, width = int(shape[0] * scale), int(shape[1] * scale)
     top, left = int(rng.integers(image.shape[0] - height + 1)), int(rng.integers(image.shape[1] - width + 1))
     part = image[top : top + height, left : left + width]
-    return np.ascontiguousarray(part[:, ::-1] if rng.random() < 0.5 else part)
-
-
-def _tissue_part(name: str, rng: np.random.Generator) -> Picture:
-    part = _part(name, rng)
-    while (cv2.cvtColor(part, cv2.COLOR_RGB2HSV)[..., 1] > 20).mean() < MIN_TISSUE:
-        part = _part(name, rng)
-    return part
+    part = np.ascontiguousarray(part[:, ::-1] if rng.random() < 0.5 else part)
+    return cv2.resize(part, shape[::-1], interpolation=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
 
 
 def _title(number: int, rng: np.random.Generator) -> Picture:
@@ -144,9 +151,14 @@ def _head(number: int, rng: np.random.Generator) -> Picture:
 
 def _not_tissue(rng: np.random.Generator) -> Picture:
     """Anything that a program may show in place of tissue."""
-    drawers = (_chart, _dialog, _page, _nuclei)
+    drawers = (_chart, _dialog, _page, _nuclei, _cells, _scan, _scan)
     which = int(rng.integers(len(drawers) + 1))
     return drawers[which](0, rng) if which < len(drawers) else _crops(str(rng.choice(list(PHOTOGRAPHS))), rng)
+
+
+def _in_window(inner: Picture, share: float, rng: np.random.Generator) -> Picture:
+    """`inner`, in a program's window in this `share` of the calls."""
+    return viewer(inner, *_shape(rng)[::-1], rng) if rng.random() < share else inner
 
 
 def _stained(name: str, rng: np.random.Generator) -> Picture:
@@ -157,20 +169,27 @@ def _field(name: str, rng: np.random.Generator) -> Picture:
     return vignette(relight(_tissue_crops(name, rng), rng), rng)
 
 
+def _analysed(name: str, rng: np.random.Generator) -> Picture:
+    """Tissue with a pen's mark on it, or with what an analysis found."""
+    tissue = relight(_tissue_crops(name, rng), rng)
+    return ink(tissue, rng) if rng.random() < 0.5 else _in_window(outline(tissue, rng), 0.5, rng)
+
+
+def _whole_slide(name: str, rng: np.random.Generator) -> Picture:
+    """A whole slide with sections of the tissue `name`."""
+    tissue = relight(_tissue_crops(name, rng), rng)
+    return overview([restain(tissue, rng) if rng.random() < 0.3 else tissue], *_shape(rng)[::-1], rng)
+
+
 def _slide(name: str, rng: np.random.Generator) -> Picture:
-    """A whole slide with sections of the tissue `name`, in a viewer now and then."""
-    tissue = relight(_tissue_part(name, rng), rng)
-    if rng.random() < 0.3:
-        tissue = restain(cv2.resize(tissue, (600, 600), interpolation=cv2.INTER_AREA), rng)
-    image = overview([tissue], *SHAPE[::-1], rng)
-    return viewer(image, *SHAPE[::-1], rng) if rng.random() < 0.3 else image
+    return _in_window(_whole_slide(name, rng), 0.3, rng)
 
 
 def _viewer(name: str, rng: np.random.Generator) -> Picture:
     """Tissue, or a whole slide, in a program's window."""
     inner = relight(_tissue_crops(name, rng), rng) if rng.random() < 0.7 else _slide(name, rng)
     inner = navigator(inner, _slide(name, rng), rng) if rng.random() < 0.5 else inner
-    return viewer(inner, *SHAPE[::-1], rng)
+    return viewer(inner, *_shape(rng)[::-1], rng)
 
 
 def _beside_chart(name: str, rng: np.random.Generator) -> Picture:
@@ -181,21 +200,34 @@ def _beside_chart(name: str, rng: np.random.Generator) -> Picture:
 
 
 def _chart(number: int, rng: np.random.Generator) -> Picture:
-    return chart(*SHAPE[::-1], rng)
+    return chart(*_shape(rng)[::-1], rng)
 
 
 def _dialog(number: int, rng: np.random.Generator) -> Picture:
-    return dialog(*SHAPE[::-1], rng)
+    return dialog(*_shape(rng)[::-1], rng)
 
 
 def _page(number: int, rng: np.random.Generator) -> Picture:
-    return page(*SHAPE[::-1], rng)
+    return page(*_shape(rng)[::-1], rng)
+
+
+def _scan(number: int, rng: np.random.Generator) -> Picture:
+    return scan(*_shape(rng)[::-1], rng)
+
+
+def _workstation(number: int, rng: np.random.Generator) -> Picture:
+    """A radiologist's program."""
+    return viewer(_scan(number, rng), *_shape(rng)[::-1], rng)
 
 
 def _glowing(name: str, rng: np.random.Generator) -> Picture:
-    """Tissue as a fluorescence microscope shows it, in a program now and then."""
-    image = fluoresce(_tissue_crops(name, rng), rng)
-    return viewer(image, *SHAPE[::-1], rng) if rng.random() < 0.2 else image
+    """Tissue as a fluorescence microscope shows it."""
+    return _in_window(fluoresce(_tissue_crops(name, rng), rng), 0.3, rng)
+
+
+def _glowing_slide(name: str, rng: np.random.Generator) -> Picture:
+    """Whole sections as a fluorescence scanner shows them."""
+    return _in_window(fluoresce(_whole_slide(name, rng), rng), 0.5, rng)
 
 
 def _nuclei(number: int, rng: np.random.Generator) -> Picture:
@@ -203,17 +235,31 @@ def _nuclei(number: int, rng: np.random.Generator) -> Picture:
     return glow([cv2.cvtColor(_crops("nuclei", rng), cv2.COLOR_RGB2GRAY)], rng)
 
 
+def _cells(number: int, rng: np.random.Generator) -> Picture:
+    """What a segmentation made of these nuclei, alone or in a figure beside them."""
+    top, left = rng.integers(0, 200, 2)
+    found = masks(segmented()[top : top + 300, left : left + 300], rng)
+    parts = [cv2.resize(found, (320, SHAPE[0]), interpolation=cv2.INTER_NEAREST)]
+    parts += [cv2.resize(_nuclei(0, rng), (320, SHAPE[0])) for _ in range(int(rng.integers(0, 3)))]
+    framed = [cv2.copyMakeBorder(part, 6, 6, 6, 6, cv2.BORDER_CONSTANT, value=(255, 255, 255)) for part in parts]
+    return _in_window(np.hstack(framed), 0.3, rng)
+
+
 def _other_program(number: int, rng: np.random.Generator) -> Picture:
     """A window that looks like a slide viewer's and shows no tissue."""
     inner = _not_tissue(rng)
     inner = navigator(inner, inner, rng) if rng.random() < 0.4 else inner
-    return viewer(inner, *SHAPE[::-1], rng)
+    return viewer(inner, *_shape(rng)[::-1], rng)
 
 
 _PROGRAMS: tuple[tuple[str, Draw, tuple[str, ...]], ...] = (
     ("chart", _chart, ("text",)),
+    ("graph", _chart, ("text",)),
     ("dialog", _dialog, ("desktop", "text")),
     ("page", _page, ("text",)),
     ("nuclei", _nuclei, ()),
+    ("cells", _cells, ()),
+    ("scan", _scan, ()),
+    ("workstation", _workstation, ("desktop", "text")),
     ("program", _other_program, ("desktop", "text")),
 )

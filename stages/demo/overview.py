@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 
 from stages.common.data.arrays import Picture
+from stages.demo.restain import INKS
 from stages.demo.stain import Slide
-
-INKS = ((20, 30, 160), (10, 90, 40), (15, 15, 15), (170, 20, 40))
 
 
 def overview(tissues: Sequence[Picture], width: int, height: int, rng: np.random.Generator) -> Picture:
