@@ -17,12 +17,14 @@ from PIL import Image
 
 from stages.common.data.arrays import Picture
 from stages.common.data.files import jpeg, write_bytes
+from stages.demo.analysed import ink, masks, outline, spots
 from stages.demo.charts import chart
 from stages.demo.overview import overview
 from stages.demo.radiology import scan
 from stages.demo.real import HISTOLOGY, PHOTOGRAPHS, photograph, segmented
 from stages.demo.render import arrow, head, title
-from stages.demo.restain import fluoresce, glow, ink, masks, outline, relight, restain, vignette
+from stages.demo.restain import fluoresce, glow, relight, restain, vignette
+from stages.demo.smear import smear
 from stages.demo.spoil import SPOILERS
 from stages.demo.tissue import PAINTERS, paint
 from stages.demo.windows import dialog, navigator, page, viewer
@@ -63,12 +65,13 @@ def _kinds(many: int, few: int, most: int) -> Iterator[Kind]:
     for tissue in PAINTERS:
         yield Kind(f"drawn_{tissue}", "plain", _drawn, tissue, "histology", few)
         yield Kind(f"drawn_{tissue}", "spoiled", _drawn, tissue, "histology", few)
+        yield Kind(f"drawn_{tissue}", "analysed", _drawn_analysed, tissue, "histology", few // 2)
     for name in REAL:
         source = f"real_{name}"
         yield Kind(source, "plain", _tissue_crops, name, "histology", many)
         yield Kind(source, "stained", _stained, name, "histology", many)
         yield Kind(source, "field", _field, name, "histology", many // 2)
-        yield Kind(source, "analysed", _analysed, name, "histology", many // 2)
+        yield Kind(source, "analysed", _analysed, name, "histology", many)
         yield Kind(source, "slide", _slide, name, "histology", many, ("overview",))
         yield Kind(source, "viewer", _viewer, name, "histology", many, ("desktop", "text"))
         yield Kind(source, "figure", _beside_chart, name, "histology", many // 2, ("panels", "text"))
@@ -76,11 +79,14 @@ def _kinds(many: int, few: int, most: int) -> Iterator[Kind]:
         yield Kind(source, "glowing_slide", _glowing_slide, name, "other", many // 2)
     for name in PHOTOGRAPHS:
         flags = ("person",) * (name in PERSONS) + ("text",) * (name in PAGES)
-        yield Kind(f"photo_{name}", "plain", _crops, name, "other", few, flags)
+        yield Kind(f"real-photo_{name}", "plain", _crops, name, "other", few, flags)
+    yield Kind("real-nuclei_cells", "glowing", _nuclei, 0, "other", most)
+    yield Kind("real-nuclei_cells", "masks", _cells, 0, "other", most)
     for number in range(few):
         yield Kind(f"head_{number}", "plain", _head, number, "other", few, ("person",))
         yield Kind(f"title_{number}", "plain", _title, number, "other", few, ("text",))
     for number in range(most):
+        yield Kind(f"drawn_smear{number}", "plain", _smear, number, "histology", few // 2)
         for name, drawer, flags in _PROGRAMS:
             yield Kind(f"{name}_{number}", "plain", drawer, number, "other", few // 2, flags)
 
@@ -109,6 +115,16 @@ def _drawn(tissue: str, rng: np.random.Generator) -> Picture:
     zoom = float(rng.choice([0.5, 1.0, 1.0, 2.0]))
     slide = paint(tissue, int(SHAPE[0] * zoom * 1.5), int(SHAPE[1] * zoom * 1.5), rng)
     return cv2.resize(slide, SHAPE[::-1], interpolation=cv2.INTER_AREA if zoom > 0.7 else cv2.INTER_LINEAR)
+
+
+def _drawn_analysed(tissue: str, rng: np.random.Generator) -> Picture:
+    return _overlaid(relight(_drawn(tissue, rng), rng), rng)
+
+
+def _smear(number: int, rng: np.random.Generator) -> Picture:
+    cells = relight(smear(*_shape(rng)[::-1], rng), rng)
+    cells = restain(cells, rng) if rng.random() < 0.6 else cells
+    return _overlaid(cells, rng) if rng.random() < 0.3 else _in_window(cells, 0.2, rng)
 
 
 def _shape(rng: np.random.Generator) -> tuple[int, int]:
@@ -170,8 +186,11 @@ def _field(name: str, rng: np.random.Generator) -> Picture:
 
 
 def _analysed(name: str, rng: np.random.Generator) -> Picture:
-    """Tissue with a pen's mark on it, or with what an analysis found."""
-    tissue = relight(_tissue_crops(name, rng), rng)
+    return _overlaid(relight(_tissue_crops(name, rng), rng), rng)
+
+
+def _overlaid(tissue: Picture, rng: np.random.Generator) -> Picture:
+    """`tissue` with a pen's mark on it, or with what an analysis found."""
     return ink(tissue, rng) if rng.random() < 0.5 else _in_window(outline(tissue, rng), 0.5, rng)
 
 
@@ -245,6 +264,18 @@ def _cells(number: int, rng: np.random.Generator) -> Picture:
     return _in_window(np.hstack(framed), 0.3, rng)
 
 
+def _spots(number: int, rng: np.random.Generator) -> Picture:
+    """A map of cells."""
+    return _in_window(spots(*_shape(rng)[::-1], rng), 0.6, rng)
+
+
+def _diagram(number: int, rng: np.random.Generator) -> Picture:
+    """A method at a glance: pictures in a row or grid, joined by arrows."""
+    drawers = (_nuclei, _cells, _scan, _scan, _chart)
+    shown = [drawers[int(rng.integers(len(drawers)))](0, rng) for _ in range(int(rng.integers(2, 5)))]
+    return page(*_shape(rng)[::-1], rng, shown)
+
+
 def _other_program(number: int, rng: np.random.Generator) -> Picture:
     """A window that looks like a slide viewer's and shows no tissue."""
     inner = _not_tissue(rng)
@@ -257,8 +288,8 @@ _PROGRAMS: tuple[tuple[str, Draw, tuple[str, ...]], ...] = (
     ("graph", _chart, ("text",)),
     ("dialog", _dialog, ("desktop", "text")),
     ("page", _page, ("text",)),
-    ("nuclei", _nuclei, ()),
-    ("cells", _cells, ()),
+    ("spots", _spots, ()),
+    ("diagram", _diagram, ("text",)),
     ("scan", _scan, ()),
     ("workstation", _workstation, ("desktop", "text")),
     ("program", _other_program, ("desktop", "text")),

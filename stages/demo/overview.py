@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 
 from stages.common.data.arrays import Picture
-from stages.demo.restain import INKS
+from stages.demo.analysed import INKS
 from stages.demo.stain import Slide
 
 
 def overview(tissues: Sequence[Picture], width: int, height: int, rng: np.random.Generator) -> Picture:
-    """A whole slide, RGB (height, width, 3): one to six sections cut from `tissues`, with pen, label and glass edges."""
+    """A whole slide, RGB (height, width, 3): one to six sections of `tissues`, with pen, label and glass edges."""
     ground = np.array([1, rng.uniform(0.97, 1), rng.uniform(0.94, 1)]) * rng.uniform(228, 254)
     slide = np.full((height, width, 3), ground, np.float32)
     count = int(rng.integers(1, 7))

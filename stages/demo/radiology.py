@@ -27,7 +27,8 @@ def scan(width: int, height: int, rng: np.random.Generator) -> Picture:
             _model(cell, rng)
             continue
         draw = (_abdomen, _head, _chest)[int(rng.integers(3))]
-        grey = np.clip(draw(rng) + rng.normal(0, rng.uniform(0.005, 0.04), (SIDE, SIDE)), 0, 1)
+        grain = rng.uniform(0.005, 0.04) * rng.standard_normal((SIDE, SIDE), np.float32)
+        grey = np.clip(draw(rng) + grain, 0, 1).astype(np.float32)
         picture = cv2.cvtColor((255 * grey).astype(np.uint8), cv2.COLOR_GRAY2RGB)
         if coloured:
             _segment(picture, grey, rng)
@@ -40,7 +41,8 @@ def _organs(slide: Slide, grey: Grey, inside: NDArray[np.bool_], count: int, low
     rng = slide.rng
     for _ in range(count):
         centre = tuple(rng.uniform(0.28, 0.72, 2) * SIDE)
-        mask = slide.blob(centre, SIDE * rng.uniform(0.03, 0.14), lobes=0.1, squeeze=float(rng.uniform(0.5, 1))) & inside
+        squeeze = float(rng.uniform(0.5, 1))
+        mask = slide.blob(centre, SIDE * rng.uniform(0.03, 0.14), lobes=0.1, squeeze=squeeze) & inside
         grey[mask] = rng.uniform(low, high) + 0.02 * slide.noise(4)[mask]
 
 
@@ -80,7 +82,9 @@ def _head(rng: np.random.Generator) -> Grey:
     folds = slide.noise(float(rng.uniform(3, 6)))
     for share, value in ((1.0, scalp), (0.94, bone), (0.87, 0.08), (0.83, 0.0)):
         ring = np.zeros((SIDE, SIDE), np.uint8)
-        cv2.ellipse(ring, (SIDE // 2, SIDE // 2), (int(radius * share * squeeze), int(radius * share)), 0, 0, 360, 1, -1)
+        cv2.ellipse(
+            ring, (SIDE // 2, SIDE // 2), (int(radius * share * squeeze), int(radius * share)), 0, 0, 360, 1, -1
+        )
         grey[ring == 1] = value if value else 0.5 + 0.12 * np.tanh(3 * folds[ring == 1])
     for side in (-1, 1):
         grey[slide.blob((middle[0] + side * SIDE * 0.05, middle[1]), SIDE * 0.06, lobes=0.1, squeeze=0.4)] = 0.12
@@ -94,13 +98,17 @@ def _chest(rng: np.random.Generator) -> Grey:
     slide = Slide(SIDE, SIDE, rng)
     grey = np.full((SIDE, SIDE), rng.uniform(0.5, 0.75), np.float32) + 0.05 * slide.noise(50)
     for x in (0.3, 0.7):
-        cv2.ellipse(grey, (int(SIDE * x), SIDE // 2), (SIDE // 7, SIDE // 3), 0, 0, 360, float(rng.uniform(0.1, 0.3)), -1)
+        cv2.ellipse(
+            grey, (int(SIDE * x), SIDE // 2), (SIDE // 7, SIDE // 3), 0, 0, 360, float(rng.uniform(0.1, 0.3)), -1
+        )
     grey[slide.blob((SIDE * 0.55, SIDE * 0.62), SIDE * 0.13, lobes=0.05)] = 0.75
     grey[:, int(SIDE * 0.47) : int(SIDE * 0.53)] += 0.12
     grey = cv2.GaussianBlur(grey, (0, 0), 6)
     for y in range(int(SIDE * 0.15), int(SIDE * 0.85), SIDE // 10):
         for x, tilt in ((0.3, 15), (0.7, -15)):
-            cv2.ellipse(grey, (int(SIDE * x), y), (SIDE // 6, SIDE // 14), tilt, 180, 360, float(grey[y, SIDE // 2]) - 0.2, 2)
+            cv2.ellipse(
+                grey, (int(SIDE * x), y), (SIDE // 6, SIDE // 14), tilt, 180, 360, float(grey[y, SIDE // 2]) - 0.2, 2
+            )
     return _soft(grey, rng)
 
 
@@ -119,7 +127,7 @@ def _model(cell: Picture, rng: np.random.Generator) -> None:
     """A shaded model of an organ on a pale blue ground."""
     cell[:] = (150, 150, 215)
     side = min(cell.shape[:2])
-    slide = Slide(*cell.shape[:2], rng)
+    slide = Slide(cell.shape[0], cell.shape[1], rng)
     mask = slide.blob((cell.shape[1] / 2, cell.shape[0] / 2), side * 0.3, lobes=0.12)
     shade = 0.8 + 0.15 * slide.noise(side / 8)[mask]
     cell[mask] = np.clip(rng.integers(90, 230, 3) * shade[:, None], 0, 255).astype(np.uint8)
@@ -128,7 +136,9 @@ def _model(cell: Picture, rng: np.random.Generator) -> None:
 def _place(cell: Picture, picture: Picture) -> None:
     """`picture` in the middle of `cell`, as large as fits."""
     scale = min(cell.shape[0] / picture.shape[0], cell.shape[1] / picture.shape[1])
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[: cell.shape[0], : cell.shape[1]]
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[
+        : cell.shape[0], : cell.shape[1]
+    ]
     top, left = (cell.shape[0] - small.shape[0]) // 2, (cell.shape[1] - small.shape[1]) // 2
     cell[top : top + small.shape[0], left : left + small.shape[1]] = small
 

@@ -12,7 +12,6 @@ from stages.common.data.arrays import Picture
 # Stains whose colours scikit-image knows (rgb_from_...; Landini's table of Ruifrok and Johnston's method): DAB, PAS,
 # light green, methyl blue with ponceau, Giemsa, fast red and blue, Feulgen, azan, alcian blue.
 STAINS = ("hed", "hdx", "hpx", "fgx", "bpx", "gdx", "rbd", "bex", "hax", "ahx", "bro")
-INKS = ((20, 30, 160), (10, 90, 40), (15, 15, 15), (170, 20, 40), (200, 25, 30))  # of felt pens
 HUES = ((0.1, 0.2, 1.0), (0.1, 1.0, 0.2), (1.0, 0.1, 0.1), (0.2, 0.9, 0.9), (1.0, 0.2, 0.8), (1.0, 0.8, 0.1))
 
 
@@ -56,51 +55,13 @@ def glow(channels: Sequence[NDArray[Any]], rng: np.random.Generator) -> Picture:
     hues = rng.permutation(len(HUES))
     for channel, hue in zip(channels, hues, strict=False):
         soft = cv2.GaussianBlur(channel.astype(np.float32), (0, 0), float(rng.uniform(0.6, 2.5)))
-        low, high = np.quantile(soft, [rng.uniform(0.4, 0.85), 0.998])
+        shown = soft[soft > 0.02 * soft.max()] if soft.max() > 0 else soft  # not the glass around a section
+        low, high = np.quantile(shown, [rng.uniform(0.4, 0.85), 0.998])
         bright = np.clip((soft - low) / max(high - low, 1e-6), 0, 1) ** rng.uniform(0.8, 2)
-        colour = (1.0, 1.0, 1.0) if rng.random() < 0.2 else HUES[hue]
+        colour = (1.0, 1.0, 1.0) if len(channels) == 1 and rng.random() < 0.2 else HUES[hue]
         light += bright[..., None] * np.array(colour, np.float32)
     noisy = 255 * light * rng.uniform(0.5, 1.1) + rng.normal(rng.uniform(0, 12), rng.uniform(0, 6), light.shape)
     return np.clip(noisy, 0, 255).astype(np.uint8)
-
-
-def masks(labels: NDArray[Any], rng: np.random.Generator) -> Picture:
-    """Cells as a segmentation shows them: each of `labels` in a colour of its own, filled or as an outline."""
-    colours = rng.integers(60, 256, (int(labels.max()) + 1, 3)).astype(np.uint8)
-    colours[0] = 255 if rng.random() < 0.3 else 0
-    picture = colours[labels]
-    if rng.random() < 0.4:
-        edge = cv2.dilate(labels.astype(np.uint16), np.ones((5, 5))) != labels
-        picture[~edge] = colours[0]
-    return picture
-
-
-def outline(image: Picture, rng: np.random.Generator) -> Picture:
-    """Tissue as image analysis shows it: its nuclei outlined, filled or in boxes, as found by their dark stain."""
-    dark = cv2.GaussianBlur(255 - image[..., 0], (0, 0), 1.5)
-    _, found = cv2.threshold(dark, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    shapes, _ = cv2.findContours(found, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    drawn = image.copy()
-    inks = [tuple(int(value) for value in rng.integers(0, 256, 3)) for _ in range(int(rng.integers(1, 5)))]
-    boxes, thick = rng.random() < 0.3, int(rng.choice([-1, 1, 1, 2]))
-    for number, shape in enumerate(shapes):
-        if boxes:
-            x, y, width, height = cv2.boundingRect(shape)
-            cv2.rectangle(drawn, (x - 4, y - 4), (x + width + 4, y + height + 4), inks[number % len(inks)], 1)
-        else:
-            cv2.drawContours(drawn, [shape], -1, inks[number % len(inks)], thick)
-    return drawn
-
-
-def ink(image: Picture, rng: np.random.Generator) -> Picture:
-    """`image` with a felt pen's mark over or beside the tissue, out of focus."""
-    height, width = image.shape[:2]
-    mark = np.zeros((height, width), np.float32)
-    points = rng.uniform(0, 1, (int(rng.integers(2, 5)), 2)) * (width, height)
-    cv2.polylines(mark, [points.astype(np.int32)], False, 1.0, int(rng.integers(20, max(21, height // 3))))
-    mark = cv2.GaussianBlur(mark, (0, 0), float(rng.uniform(2, 20)))[..., None] * rng.uniform(0.5, 1)
-    colour = np.array(INKS[int(rng.integers(len(INKS)))], np.float32) / 255
-    return (image * (1 - mark + mark * colour)).astype(np.uint8)
 
 
 def vignette(image: Picture, rng: np.random.Generator) -> Picture:

@@ -196,8 +196,9 @@ def _panel(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], theme: The
             draw.text((x + 14, y), words[: max(2, (right - x - 20) * 2 // theme.size)], theme.ink, theme.font)
 
 
-def page(width: int, height: int, rng: np.random.Generator) -> Picture:
-    """A lecture slide, a page of a paper or a diagram: words, bullets, boxes and arrows."""
+def page(width: int, height: int, rng: np.random.Generator, pictures: Sequence[Picture] = ()) -> Picture:
+    """A lecture slide, a page of a paper or a diagram: words, bullets, boxes and arrows; with `pictures`, a diagram
+    that shows them."""
     dark = rng.random() < 0.25
     ground, ink = ((20, 30, 60), (240, 240, 240)) if dark else (_grey(rng, 235, 256), (20, 20, 20))
     canvas = Image.new("RGB", (width, height), ground)
@@ -208,9 +209,12 @@ def page(width: int, height: int, rng: np.random.Generator) -> Picture:
     draw.text(
         (int(width * 0.05), int(height * 0.04)), _sentence(rng, 4), ink, font(int(rng.integers(16, 30)), bold=True)
     )
-    PAGES[int(rng.integers(len(PAGES)))](
-        draw, (int(width * 0.05), int(height * 0.2), int(width * 0.95), height - 12), ink, rng
-    )
+    box = (int(width * 0.05), int(height * 0.2), int(width * 0.95), height - 12)
+    if pictures:
+        _diagram(draw, box, ink, rng)
+        _illustrate(canvas, box, pictures, rng)
+    else:
+        PAGES[int(rng.integers(len(PAGES)))](draw, box, ink, rng)
     return np.asarray(canvas).copy()
 
 
@@ -251,6 +255,18 @@ def _diagram(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], ink: Col
                 line = (x + int(wide * 0.7), y + int(high * 0.3), x + wide - 2, y + int(high * 0.3))
                 draw.line(line, fill=ink, width=2)
                 draw.polygon([(line[2], line[3]), (line[2] - 8, line[3] - 5), (line[2] - 8, line[3] + 5)], fill=ink)
+
+
+def _illustrate(
+    canvas: Image.Image, box: tuple[int, int, int, int], pictures: Sequence[Picture], rng: np.random.Generator
+) -> None:
+    """Small pictures at places of a grid."""
+    columns, rows = int(rng.integers(2, 5)), int(rng.integers(1, 4))
+    wide, high = (box[2] - box[0]) // columns, (box[3] - box[1]) // rows
+    for place in rng.choice(columns * rows, min(len(pictures), columns * rows), replace=False).tolist():
+        shown = Image.fromarray(pictures[place % len(pictures)])
+        shown.thumbnail((int(wide * 0.75), int(high * 0.8)))
+        canvas.paste(shown, (box[0] + place % columns * wide, box[1] + place // columns * high))
 
 
 SPOKEN = (

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 Rows = NDArray[np.float32]
 Truth = NDArray[np.bool_]
 Weights = NDArray[np.float64]
+Scores = NDArray[np.float64]
 
 STAIN, LIGHT = 0.4, 0.15  # deviation of the log strength per colour: of a stain, and of a camera's colours
 SMALLEST = 0.5  # share of the sides that a part has at least
@@ -51,10 +52,9 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dic
     weights = even_weights(truth, table.source.str.split("_").str[0].to_numpy())
     trainer = _Trainer(rows, varied, truth, weights, params.regularization_c, seed)
     unseen = trainer.cross_validate(table.source.to_numpy(), params.folds)
-    threshold = best_threshold(truth, unseen, weights)
+    left_out = trainer.leave_out(table.source, params.leave_out)
+    threshold, found = _scored(table, truth, unseen, left_out, seed)
     heads = {HISTOLOGY: trainer.head(np.ones(len(rows), bool))}
-    found = measure(table, truth, unseen >= threshold, threshold, seed)
-    found["leave_one_source_out"] = trainer.leave_out(table.source, params.leave_out, threshold)
     found["flags"] = {}
     for flag in (*FLAGS, *params.more_flags):
         if known := _taught(table, flag):
@@ -81,6 +81,24 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dic
     write_bytes(out / HEADS, save(heads))
     write_json(metrics, found)
     return {"items": len(table), "sources": int(table.source.nunique()), "threshold": round(threshold, 3)}
+
+
+def _scored(
+    table: pd.DataFrame, truth: Truth, unseen: Scores, left_out: Scores, seed: int
+) -> tuple[float, dict[str, Any]]:
+    """The threshold and the metrics: of the sources left out one by one where they are of both labels, with those of
+    the cross-validation of all frames beside them; else of the latter alone."""
+    known = ~np.isnan(left_out)
+    if len(set(truth[known])) < 2:
+        known, left_out = np.ones(len(truth), bool), unseen
+    rows, scores = table[known].reset_index(drop=True), left_out[known]
+    kinds = rows.source.str.split("_").str[0].to_numpy()
+    threshold = best_threshold(truth[known], scores, even_weights(truth[known], kinds))
+    found = measure(rows, truth[known], scores >= threshold, threshold, seed)
+    found["cross_validation"] = measure(table, truth, unseen >= threshold, threshold, seed)
+    right = pd.Series((scores >= threshold) == truth[known]).groupby(rows.source.to_numpy()).mean()
+    found["leave_one_source_out"] = {str(source): float(share) for source, share in right.items()}
+    return threshold, found
 
 
 def variations(frames: list[Picture], truth: Truth, params: Params, seed: int) -> list[list[Picture]]:
@@ -145,15 +163,15 @@ class _Trainer:
         by_row = StratifiedKFold(min(folds, *map(len, by_label)), shuffle=True, random_state=self.seed)
         return list(by_row.split(self.rows, self.truth))
 
-    def leave_out(self, sources: pd.Series, prefix: str, threshold: float) -> dict[str, float]:
-        """Accuracy on each source whose name begins with `prefix`, by a fit without that source; and their mean."""
-        right = {}
+    def leave_out(self, sources: pd.Series, prefix: str) -> Scores:
+        """Probability for each row of the sources whose names begin with `prefix`, by a fit without its source; else
+        NaN."""
+        unseen = np.full(len(self.rows), np.nan)
         for source in sorted(set(sources)) if prefix else []:
             own = (sources == source).to_numpy()
             if source.startswith(prefix) and 0 < self.truth[~own].mean() < 1:
-                scores = self.fit(~own).predict_proba(self.rows[own])[:, 1]
-                right[source] = float(((scores >= threshold) == self.truth[own]).mean())
-        return right | ({"mean": float(np.mean(list(right.values())))} if right else {})
+                unseen[own] = self.fit(~own).predict_proba(self.rows[own])[:, 1]
+        return unseen
 
     def score(self, groups: NDArray[Any], folds: int) -> dict[str, Any]:
         """Cross-validated area under the ROC curve, average precision, and the share of positive rows."""

@@ -20,7 +20,8 @@ def read_labels(
     """Return labels.csv of `folder` and its frames as RGB, in the table's order.
 
     Columns: file, label (histology or other), source, any of FLAGS and all of `more_flags` with 1, 0 or nothing where
-    nobody looked, and any of `more_columns` with text; flags come back as floats, NaN for nothing. Raises StageError naming the row and what to do.
+    nobody looked, and any of `more_columns` with text; flags come back as floats, NaN for nothing. Raises StageError
+    naming the row and what to do.
     """
     flags = (*FLAGS, *more_flags)
     path = folder / "labels.csv"

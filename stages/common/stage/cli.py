@@ -41,8 +41,9 @@ def run_stage(
 
     `run(params, base)`, without `params` for a stage that has none, or `run(params, base, choice)` where the stage
     takes one of `choices` (`default` where none is given), does the work and returns counts for the summary line; the
-    count called `items` also gives items/s. `operands` says what else a choice takes: `run` gets that text last. A StageError, or a full disk, ends the process with one line and exit code
-    1, Ctrl-C with one line and 130.
+    count called `items` also gives items/s. `operands` says what else a choice takes, and `run` gets that text last,
+    None where there is none. A StageError, or a full disk, ends the process with one line and exit code 1, Ctrl-C with
+    one line and 130.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m stages.{name}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
