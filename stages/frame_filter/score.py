@@ -13,6 +13,7 @@ from stages.frame_filter.labels import LABELS, read_labels
 
 KIND = "kind"  # a column that labels.csv may have: what a frame shows
 ROUNDS = 1000
+FLAGGED = 0.5  # probability from which dataset.flags drops an image
 
 
 def score(folder: Path, model: Path, device: str, seed: int) -> dict[str, Any]:
@@ -43,6 +44,11 @@ def score(folder: Path, model: Path, device: str, seed: int) -> dict[str, Any]:
     by_kind = table.assign(kept=kept, frames=1).groupby(["label", KIND if KIND in table else "source"])
     print(by_kind[["frames", "kept"]].sum().to_string())
     for name, found in predicted.flags.items():
-        if (shown := (table[name] == 1).to_numpy()).any():
-            print(f"flag {name}: found in {int((found[shown] >= 0.5).sum())} of {int(shown.sum())} frames that show it")
+        shown, clear = (table[name] == 1).to_numpy(), (table[name] == 0).to_numpy()
+        if shown.any():
+            seen = found >= FLAGGED
+            print(
+                f"flag {name}: found in {int(seen[shown].sum())} of {int(shown.sum())} frames that show it, "
+                f"and in {int(seen[clear].sum())} of {int(clear.sum())} that do not"
+            )
     return {"items": len(table), "kept": int(kept.sum())}
