@@ -73,7 +73,7 @@ def _kinds(many: int, few: int, most: int) -> Iterator[Kind]:
         yield Kind(source, "field", _field, name, "histology", many // 2)
         yield Kind(source, "analysed", _analysed, name, "histology", many)
         yield Kind(source, "slide", _slide, name, "histology", many, ("overview",))
-        yield Kind(source, "viewer", _viewer, name, "histology", many, ("desktop", "text"))
+        yield Kind(source, "viewer", _viewer, name, "histology", 2 * many, ("desktop", "text"))
         yield Kind(source, "figure", _beside_chart, name, "histology", many // 2, ("panels", "text"))
         yield Kind(source, "glowing", _glowing, name, "other", many)
         yield Kind(source, "glowing_slide", _glowing_slide, name, "other", many // 2)
@@ -207,7 +207,9 @@ def _slide(name: str, rng: np.random.Generator) -> Picture:
 def _viewer(name: str, rng: np.random.Generator) -> Picture:
     """Tissue, or a whole slide, in a program's window."""
     inner = relight(_tissue_crops(name, rng), rng) if rng.random() < 0.7 else _slide(name, rng)
-    inner = navigator(inner, _slide(name, rng), rng) if rng.random() < 0.5 else inner
+    for _ in range(int(rng.choice([0, 0, 1, 1, 2]))):
+        beside = _slide(name, rng) if rng.random() < 0.6 else _tissue_crops(name, rng)
+        inner = navigator(inner, beside, rng)
     return viewer(inner, *_shape(rng)[::-1], rng)
 
 

@@ -116,7 +116,7 @@ def _segment(picture: Picture, grey: Grey, rng: np.random.Generator) -> None:
     """Paint organs in clear colours."""
     slide = Slide(SIDE, SIDE, rng)
     for _ in range(int(rng.integers(1, 9))):
-        mask = slide.blob(tuple(rng.uniform(0.3, 0.7, 2) * SIDE), SIDE * rng.uniform(0.03, 0.13), lobes=0.12)
+        mask = slide.blob(tuple(rng.uniform(0.3, 0.7, 2) * SIDE), SIDE * rng.uniform(0.03, 0.25), lobes=0.12)
         mask &= grey > 0.1
         share = rng.uniform(0.3, 0.8)
         colour = rng.integers(40, 256, 3)

@@ -21,6 +21,8 @@ from stages.common.tables.frame_filter import FILTER_SPEC, FilterSpec
 from stages.frame_filter.labels import LABELS, read_labels
 from stages.frame_filter.params import Params
 
+# Share of the histology that the threshold keeps: what the filter loses is lost, what it keeps wrongly meets others.
+LEAST_KEPT = 0.97
 FEWEST = 2  # frames of a label: one to learn from and one to be scored on
 
 log = logging.getLogger(__name__)
@@ -200,12 +202,14 @@ def even_weights(truth: Truth, kinds: NDArray[Any]) -> Weights:
     return (len(table) / (sizes * shares)).to_numpy()
 
 
-def best_threshold(truth: Truth, scores: NDArray[np.float64], weights: Weights) -> float:
-    """The threshold of highest weighted balanced accuracy: midway between two neighbouring scores."""
+def best_threshold(truth: Truth, scores: Scores, weights: Weights) -> float:
+    """The threshold of highest weighted balanced accuracy among those that keep LEAST_KEPT of the histology: midway
+    between two neighbouring scores."""
     from sklearn.metrics import balanced_accuracy_score
 
     cuts = np.unique(np.concatenate([[0.0], scores, [1.0]]))
     middles = (cuts[1:] + cuts[:-1]) / 2
+    middles = middles[[(scores[truth] >= middle).mean() >= LEAST_KEPT for middle in middles]]
     scores_at = [balanced_accuracy_score(truth, scores >= middle, sample_weight=weights) for middle in middles]
     best = np.nonzero(np.isclose(scores_at, max(scores_at)))[0]
     return float(middles[best[len(best) // 2]])

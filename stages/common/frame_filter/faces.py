@@ -1,4 +1,4 @@
-"""Faces, by the cascades of Haar-like features that OpenCV carries (Viola and Jones 2001): nothing is downloaded."""
+"""A face detector: the cascades of Haar-like features that OpenCV carries (Viola and Jones 2001)."""
 
 import functools
 from typing import Any
