@@ -72,7 +72,7 @@ class Prescreening:
 
     def _predict_queue(self) -> None:
         if self._queue:
-            self._predictions.append(self._frame_filter.predict(self._queue))
+            self._predictions.append(self._frame_filter.predict(self._queue, flags=False))
             self._queue.clear()
 
 

@@ -28,7 +28,7 @@ class FakeFilter:
     def __init__(self):
         self.seen = 0
 
-    def predict(self, images):
+    def predict(self, images, flags=True):
         self.seen += len(images)
         rows = np.array([image[0, 0] for image in images], np.float32).reshape(-1, 3)
         return Prediction(rows, (rows[:, 0] > 100).astype(np.float32), {})
