@@ -57,7 +57,9 @@ class Shift:
         return self.x, self.y, self.zoom, self.turn
 
 
-def moved_back(picture: Picture, shift: Shift, long_side: int, onto: Picture) -> Picture:
+def moved_back(
+    picture: Picture, shift: Shift, long_side: int, onto: Picture, interpolation: int = cv2.INTER_CUBIC
+) -> Picture:
     """`picture` as it would be without `shift`, which was measured in frames of this long side.
 
     What was out of sight is taken from `onto`. Too short a shift is none.
@@ -75,7 +77,7 @@ def moved_back(picture: Picture, shift: Shift, long_side: int, onto: Picture) ->
             [turn, 1 + zoom, scale * shift.y - turn * across - zoom * down],
         ]
     )
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    flags = interpolation | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(picture, move, (width, height), onto.copy(), flags, cv2.BORDER_TRANSPARENT)
 
 
@@ -120,7 +122,8 @@ class Anchor:
                     break
                 fits.append(fit)
             if len(fits) > first and fits[-1].share <= self.changed_block_fraction:
-                return self._exact(grey, fits[-1].shift)
+                exact = first == 0 and (fits[-1].shift - near).size <= CLOSE
+                return fits[-1].shift if exact else self._exact(grey, fits[-1].shift)
             smooth = [fit for fit in fits[:first] if fit.share <= self.changed_block_fraction]
             if smooth and (detail := self._detail(grey, fits[first].changed if len(fits) > first else None)):
                 return replace(smooth[-1].shift, detail=detail)
@@ -201,7 +204,7 @@ class _Level:
         """Solve for the movement from the anchor to `small`, begun at `near`; None when it is far."""
         if near.size <= CLOSE:
             near = AT_ANCHOR
-        small = moved_back(small, near, self._factor * max(small.shape), self._small)
+        small = moved_back(small, near, self._factor * max(small.shape), self._small, cv2.INTER_LINEAR)
         change = cv2.subtract(small, self._small, dtype=cv2.CV_32F)
         if float(cv2.meanStdDev(change)[1][0, 0]) > FAR * max(self._deviation, self._texture):
             return None
