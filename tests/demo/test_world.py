@@ -85,7 +85,8 @@ def test_labelled_frames_have_both_labels_and_many_sources(tmp_path):
     table, images = read_labels(tmp_path)
     assert len(images) == len(table)
     assert set(table.label) == {"histology", "other"}
-    assert table.groupby("source").label.nunique().max() == 1
+    both = table.groupby("source").label.nunique() == 2
+    assert set(both[both].index) == {f"real_{name}" for name in frames.REAL}, "tissue, and its fluorescence"
     taught = table.groupby("label")[list(FLAGS)].max().max()
     assert (taught == 1).all(), "each flag is shown by some frame"
 
