@@ -30,7 +30,7 @@ FPS, HOLD_S = 5, 8
 
 
 @dataclass
-class Tally:
+class FoundRegions:
     """What was found on screens of one kind."""
 
     overlaps: list[float] = field(default_factory=list)
@@ -50,9 +50,9 @@ def matched(true: list[Box], found: list[Region]) -> tuple[list[float], list[Reg
     return values, left
 
 
-def screens(draw: Callable[[np.random.Generator], Screen], count: int) -> Tally:
+def screens(draw: Callable[[np.random.Generator], Screen], count: int) -> FoundRegions:
     """Regions of `count` screens; the time is that of a frame in full HD."""
-    tally = Tally()
+    tally = FoundRegions()
     for number in range(count):
         rng = np.random.default_rng([SEED, number, *draw.__name__.encode()])
         screen = draw(rng)

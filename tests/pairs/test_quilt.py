@@ -36,7 +36,8 @@ def test_every_column_of_the_released_table_is_there_and_says_what_was_said():
 
 
 def test_a_magnification_that_nobody_knows_is_an_empty_cell():
-    row = {"pair_id": "v_0000_000", "video_id": "v", "hold_id": "v_0000", "magnification": float("nan")}
-    holds = pd.DataFrame({"hold_id": ["v_0000"], "start_s": 0.0, "end_s": 9.0, "flag_panels": 0.1}).set_index("hold_id")
-    text = quilt_table(pairs_table([row]), holds, {"v": []}).to_csv(index=False)
+    row = {"pair_id": "v_0000_000", "video_id": "v", "hold_id": "v_0000", "image": "v.tar#0000.jpg"}
+    shown = {"hold_id": ["v_0000"], "image": "0000.jpg", "start_s": 0.0, "end_s": 9.0, "flag_panels": 0.1}
+    images = pd.DataFrame(shown).set_index(["hold_id", "image"])
+    text = quilt_table(pairs_table([row | {"magnification": float("nan")}]), images, {"v": []}).to_csv(index=False)
     assert list(pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False).magnification) == [""]
