@@ -39,7 +39,7 @@ def decode(path: Path, threads: str = "SLICE") -> None:
 def stages(path: Path, out: Path, model: Path) -> None:
     """The two stages' work on one video: cuts, holds, pre-screening, clean images, cursor, boxes, files."""
     keyframes(Item("v", "", {"path": str(path)}), out, load_params("keyframes")[0], model, 1, "cpu")
-    rois(Item("v", "", {"keyframes": str(out / "v.tar")}), out, load_params("rois")[0])
+    rois(Item("v", "", {"keyframes": str(out / "v.tar"), "holds": str(out / "v.parquet")}), out, load_params("rois")[0])
 
 
 def published(path: Path) -> NDArray[np.uint8]:

@@ -22,7 +22,7 @@ def scores(rule: str) -> dict[str, Any]:
     names = finished(CAPTIONS_DIR).id
     pairs = pairs_table([row for name in names for row in video_rows(name, videos.loc[name], params)])
     gold = read_videos(Path(load_params("audit")[0].gold))
-    holds = {name: HOLDS.read(HOLDS.at(id=name)) for name in names}
+    holds = {name: HOLDS.read(HOLDS.at(id=name)).drop_duplicates("hold_id") for name in names}
     found: dict[str, Any] = pair_metrics(gold, pairs, holds)["pairs"]
     return found
 

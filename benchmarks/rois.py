@@ -52,8 +52,10 @@ def score(lecture: Lecture, model: Path, folder: Path, tally: Tally) -> None:
     """Add what is found in one lecture to `tally`."""
     params, seen, pointed = load_params("keyframes")[0], folder / "keyframes", folder / "rois"
     keyframes(Item("v", "", {"path": str(lecture.path)}), seen, params, model, 1, "cpu")
-    rois(Item("v", "", {"keyframes": str(seen / "v.tar")}), pointed, load_params("rois")[0])
-    holds, images = pd.read_parquet(seen / "v.parquet"), read_tar(seen / "v.tar")
+    files = {"keyframes": str(seen / "v.tar"), "holds": str(seen / "v.parquet")}
+    rois(Item("v", "", files), pointed, load_params("rois")[0])
+    regions, images = pd.read_parquet(seen / "v.parquet"), read_tar(seen / "v.tar")
+    holds = regions.drop_duplicates("hold_id")
     shots = GoldVideo.model_validate_json(json.dumps(lecture.label)).shots or []
     gold = [(shot.start, shot.end) for shot in gold_holds(shots, params.min_hold_s)]
     pairs = matched(list(zip(holds.start_s, holds.end_s, strict=True)), gold, TOLERANCE_S)
@@ -81,11 +83,14 @@ def _psnr(lecture: Lecture, holds: pd.DataFrame, images: dict[str, bytes]) -> li
 
     The most is what is left of the scene when nothing is done but to halve its colours, as 4:2:0 video does.
     """
-    middles = {round((hold.start_s + hold.end_s) / 2 * 25): hold.image for hold in holds.itertuples()}
+    middles = {round((hold.start_s + hold.end_s) / 2 * 25): hold for hold in holds.itertuples()}
     found = []
-    for number, (scene, _) in enumerate(frames(lecture.script)):
+    for number, (whole, _) in enumerate(frames(lecture.script)):
         if number in middles:
-            clean = np.asarray(Image.open(io.BytesIO(images[middles[number]])))
+            hold = middles[number]
+            left, top = round(hold.x0 * WIDTH), round(hold.y0 * HEIGHT)
+            scene = np.ascontiguousarray(whole[top : top + hold.height, left : left + hold.width])
+            clean = np.asarray(Image.open(io.BytesIO(images[hold.image])))
             grey = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (clean, scene))
             halved = cv2.cvtColor(cv2.cvtColor(scene, cv2.COLOR_RGB2YUV_I420), cv2.COLOR_YUV2RGB_I420)
             found.append((cv2.PSNR(*grey), cv2.PSNR(clean, scene), cv2.PSNR(halved, scene)))
@@ -107,7 +112,9 @@ def _overlaps(lecture: Lecture, boxes: pd.DataFrame) -> list[float]:
     for gesture in lecture.label["gestures"]:
         span = (gesture["start"], gesture["end"])
         same = [row for row in boxes.itertuples() if overlap(span, (row.start_s, row.end_s)) > 0]
-        found.append(max((iou(gesture["box"], [b.x0, b.y0, b.x1, b.y1]) for b in same), default=0.0))
+        found.append(
+            max((iou(gesture["box"], [b.frame_x0, b.frame_y0, b.frame_x1, b.frame_y1]) for b in same), default=0.0)
+        )
     return found
 
 

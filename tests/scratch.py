@@ -48,6 +48,7 @@ class Scratch:
         self.edit("size: small ", "size: tiny ")
         self.edit("epochs: 10", "epochs: 1")
         self.edit("variations: 3 ", "variations: 1 ")
+        self.edit("views: 24 ", "views: 6 ")
         self.edit("bootstrap: 1000 ", "bootstrap: 50 ")
         self.edit("gallery: 24 ", "gallery: 4 ")
         self.edit("jobs: -1 ", "jobs: 1 ")  # other tests use the other cores
@@ -111,7 +112,7 @@ def finished(tmp_path_factory):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             ran, _ = Scratch.clone(folder).ran("dvc", "repro")
-            assert len(ran) == 26, ran
+            assert len(ran) == 28, ran
             made.touch()
     return folder
 

@@ -176,7 +176,8 @@ class TestRun:
         mine = scratch.folder / "catalogs" / "mine"
         shutil.copytree(scratch.folder / "data/demo/catalog", mine)
         source = sorted((mine / "media").glob("demo00*.mp4"))[0]
-        shutil.copy(source, mine / "media" / "zz_new.mp4")
+        empty_box = b"\0\0\0\x08free"  # another file of the same film: equal files are duplicates
+        (mine / "media" / "zz_new.mp4").write_bytes(source.read_bytes() + empty_box)
         sidecar = json.loads(source.with_suffix(".info.json").read_text())
         (mine / "media" / "zz_new.info.json").write_text(json.dumps(sidecar | {"id": "zz_new"}))
         with (mine / "videos.txt").open("a") as file:

@@ -65,7 +65,7 @@ def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
         folder.name: [name for name in finished(folder).id if name in gold]
         for folder in (KEYFRAMES_DIR, CAPTIONS_DIR, ROIS_DIR)
     }
-    holds = {name: HOLDS.read(HOLDS.at(id=name)) for name in names["keyframes"]}
+    holds = {name: HOLDS.read(HOLDS.at(id=name)).drop_duplicates("hold_id") for name in names["keyframes"]}
     cuts = {
         name: CUTS.read_bytes(read_tar(at := tar_of(name), [CUTS_MEMBER])[CUTS_MEMBER], f"{at}#{CUTS_MEMBER}")
         for name in names["keyframes"]

@@ -34,7 +34,7 @@ class Span(Label):
 
 
 class GoldShot(Span):
-    """What the camera shows. `kind` is hold where it rests; magnification 0, 1, 2: up to 10x, up to 20x, above."""
+    """What the camera shows. `kind` is hold where it rests; magnification 0, 1, 2: nearest to up to 10x, 20x, more."""
 
     kind: Literal["hold", "move", "title", "head"]
     histology: bool

@@ -1,5 +1,6 @@
 """Score holds, cuts, cursor boxes and pairs against gold labels of the video's timeline."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -58,7 +59,8 @@ def hold_metrics(
     labels = {name: label for name, label in gold.items() if label.shots is not None}
     if not labels:
         return {}
-    right, found, wanted, sizes = 0, 0, 0, []
+    right, found, wanted = 0, 0, 0
+    sizes: list[tuple[float, int]] = []
     for name, label in labels.items():
         scored = not label.decoy or (label.decoy == "silent" and name in holds)
         truth = gold_holds(label.shots or [], min_hold_s) if scored else []
@@ -69,10 +71,18 @@ def hold_metrics(
             tolerance,
         )
         right, found, wanted = right + len(pairs), found + len(table), wanted + len(truth)
-        sized = [(i, truth[j].magnification) for i, j in pairs if truth[j].magnification is not None]
-        sizes += [int(table.magnification.iloc[i]) == size for i, size in sized]
+        levels = [(i, truth[j].magnification) for i, j in pairs]
+        sizes += [(table.magnification.iloc[i], level) for i, level in levels if level is not None]
     metrics = {"holds": f1(right, found, wanted) | {"found": found, "gold": wanted, "videos": len(labels)}}
-    return metrics | ({"magnification": {"accuracy": sum(sizes) / len(sizes), "holds": len(sizes)}} if sizes else {})
+    return metrics | ({"magnification": magnification_metrics(sizes)} if sizes else {})
+
+
+def magnification_metrics(sizes: list[tuple[float, int]]) -> dict[str, float | None]:
+    """The share of holds whose magnification is known (not NaN), and the share of those in which it is right; of
+    (found, true)."""
+    known = [found == truth for found, truth in sizes if not math.isnan(found)]
+    accuracy = sum(known) / len(known) if known else None
+    return {"accuracy": accuracy, "answered": len(known) / len(sizes), "holds": len(sizes)}
 
 
 def cut_metrics(gold: dict[str, GoldVideo], cuts: dict[str, list[float]], fps: dict[str, float]) -> dict[str, Any]:
@@ -99,7 +109,8 @@ def roi_metrics(gold: dict[str, GoldVideo], boxes: dict[str, pd.DataFrame], min_
         for gesture in gestures:
             span = (gesture.start, gesture.end)
             same = [row for row in table.itertuples() if overlap(span, (row.start_s, row.end_s)) > 0]
-            overlaps.append(max((iou(gesture.box, [row.x0, row.y0, row.x1, row.y1]) for row in same), default=0.0))
+            found = ([row.frame_x0, row.frame_y0, row.frame_x1, row.frame_y1] for row in same)
+            overlaps.append(max((iou(gesture.box, box) for box in found), default=0.0))
     covered = [value for value in overlaps if value >= min_iou]
     return {
         "rois": {

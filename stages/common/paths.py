@@ -21,6 +21,7 @@ KEYS_DIR = DATA_DIR / "keys"  # of the items of incremental stages; DVC tracks a
 CHECKED_FILE = DATA_DIR / "preflight" / "checked.json"
 
 FRAME_FILTER_DIR = MODELS_DIR / "frame_filter"
+MAGNIFICATION_DIR = MODELS_DIR / "magnification"
 LEXICON_DIR = MODELS_DIR / "lexicon"
 QUILTNET_DIR = MODELS_DIR / "quiltnet"
 

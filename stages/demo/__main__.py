@@ -22,6 +22,10 @@ def run(params: Params, base: Base, part: str) -> dict[str, Any]:
         from stages.demo.frames import make_frames
 
         return make_frames(DEMO_DIR / "frames", params.size, params.seed, base.jobs)
+    if part == "tissue":
+        from stages.demo.scales import make_scales
+
+        return make_scales(DEMO_DIR / "tissue", params.seed, base.jobs)
     if part == "evalsets":
         from stages.demo.evalsets import make_evalsets
 
@@ -33,4 +37,4 @@ def run(params: Params, base: Base, part: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_stage("demo", run, __doc__, choices=("videos", "frames", "evalsets", "exports"))
+    run_stage("demo", run, __doc__, choices=("videos", "frames", "tissue", "evalsets", "exports"))

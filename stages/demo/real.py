@@ -2,6 +2,7 @@
 
 import functools
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -37,6 +38,9 @@ PHOTOGRAPHS = {
         "moon": "moon.png",
     }.items()
 } | {name: f"package:sklearn/datasets/images/{name}.jpg" for name in ("china", "flower")}
+PHOTOGRAPHS["hopper"] = "package:matplotlib/mpl-data/sample_data/grace_hopper.jpg"
+FLUORESCENCE = {"nuclei": "package:stardist/data/images/img2d.tif"}
+SEGMENTED = "package:stardist/data/images/mask2d.tif"  # the nuclei of that image, a number for each
 
 
 @functools.cache
@@ -47,8 +51,17 @@ def photograph(name: str) -> NDArray[np.uint8]:
 
         slide = openslide.OpenSlide(locate(SKIN_SLIDE))
         return np.asarray(slide.read_region((0, 0), 0, slide.dimensions).convert("RGB"))
+    if name in FLUORESCENCE:
+        grey = cv2.imread(str(locate(FLUORESCENCE[name])), cv2.IMREAD_UNCHANGED)
+        return cv2.cvtColor(cv2.normalize(grey, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8), cv2.COLOR_GRAY2RGB)
     places = HISTOLOGY | PHOTOGRAPHS
     return np.asarray(Image.open(locate(places[name])).convert("RGB"))
+
+
+@functools.cache
+def segmented() -> NDArray[np.uint16]:
+    """The number of the nucleus at each pixel of the fluorescence image, 0 where there is none."""
+    return cv2.imread(str(locate(SEGMENTED)), cv2.IMREAD_UNCHANGED)
 
 
 def real_slide(place: str) -> NDArray[np.uint8]:

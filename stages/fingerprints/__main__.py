@@ -37,7 +37,8 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     tests = []
     for name, rows in read_protocol(evaluation.protocol, evaluation.evalsets)[1].items():
         # Training images of an evalset too: a linear probe learns from them, and they share slides with the others.
-        table = fingerprints(rows.path.unique().tolist(), FRAME_FILTER_DIR, params.dims, base.jobs, device)
+        paths = rows.path.unique().tolist()
+        table = fingerprints(paths, FRAME_FILTER_DIR, params.dims, base.jobs, device, flags=False)
         tests.append(table.assign(evalset=name))
     evalsets = pd.concat(tests, ignore_index=True) if tests else images.head(0).assign(evalset="")
     EVALSET_IMAGES.write(EVALSET_IMAGES.at(), evalsets)

@@ -26,25 +26,28 @@ HASH_PIXELS = 4 * HASH_SIDE  # side of the image that is transformed
 SEED = 17  # of the projection: the same in every run, so that embeddings of two runs can be compared
 
 
-def fingerprints(references: Sequence[str], model: Path, dims: int, jobs: int, device: str = "cpu") -> pd.DataFrame:
+def fingerprints(
+    references: Sequence[str], model: Path, dims: int, jobs: int, device: str = "cpu", flags: bool = True
+) -> pd.DataFrame:
     """Return one row per image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
 
     Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
-    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it),
-    error, which is "" unless the image cannot be read, and flag_NAME of any other flag that the filter was taught.
+    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it, and
+    without `flags`: to look for faces takes longer than all the rest), error, which is "" unless the image cannot be
+    read, and flag_NAME of any other flag that the filter was taught.
     """
     from tqdm import tqdm
 
     jobs = cores() if jobs < 0 else jobs
     parts = [references[begin : begin + CHUNK] for begin in range(0, len(references), CHUNK)]
     pool = Parallel(n_jobs=min(jobs, max(1, len(parts))), return_as="generator")
-    done = pool(delayed(_part)(part, model, dims, device) for part in parts)
+    done = pool(delayed(_part)(part, model, dims, device, flags) for part in parts)
     rows = [row for part in tqdm(done, total=len(parts), desc="images", unit=f"x{CHUNK}") for row in part]
     return IMAGES.frame(rows)
 
 
 @one_thread()
-def _part(references: Sequence[str], model: Path, dims: int, device: str) -> list[dict[str, Any]]:
+def _part(references: Sequence[str], model: Path, dims: int, device: str, flags: bool) -> list[dict[str, Any]]:
     reader = ImageReader()
     rows: list[dict[str, Any]] = []
     pictures: list[Picture] = []
@@ -58,7 +61,7 @@ def _part(references: Sequence[str], model: Path, dims: int, device: str) -> lis
         except Rejected as why:
             row["error"] = why.reason
         rows.append(row)
-    predicted = iter(_predictions(pictures, model, dims, device))
+    predicted = iter(_predictions(pictures, model, dims, device, flags))
     return [row if row["error"] else row | next(predicted) for row in rows]
 
 
@@ -79,15 +82,15 @@ def perceptual_hashes(picture: Picture) -> tuple[bytes, bytes]:
     return np.packbits(first).tobytes(), np.packbits(second).tobytes()
 
 
-def _predictions(pictures: list[Picture], model: Path, dims: int, device: str) -> Iterator[dict[str, Any]]:
+def _predictions(pictures: list[Picture], model: Path, dims: int, device: str, flags: bool) -> Iterator[dict[str, Any]]:
     if not pictures:
         return
-    predicted = load_filter(model, device).predict(pictures)
+    predicted = load_filter(model, device).predict(pictures, flags)
     vectors = predicted.features @ _projection(predicted.features.shape[1], dims)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
     for number, vector in enumerate(vectors.astype(np.float16)):
-        flags = {f"flag_{name}": float(scores[number]) for name, scores in predicted.flags.items()}
-        yield {"embedding": vector.tobytes(), "histology": float(predicted.histology[number]), **flags}
+        raised = {f"flag_{name}": float(scores[number]) for name, scores in predicted.flags.items()}
+        yield {"embedding": vector.tobytes(), "histology": float(predicted.histology[number]), **raised}
 
 
 def _projection(features: int, dims: int) -> NDArray[np.float32]:

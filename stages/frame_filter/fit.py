@@ -21,6 +21,8 @@ from stages.common.tables.frame_filter import FILTER_SPEC, FilterSpec
 from stages.frame_filter.labels import LABELS, read_labels
 from stages.frame_filter.params import Params
 
+# Share of the histology that the threshold keeps: what the filter loses is lost, what it keeps wrongly meets others.
+LEAST_KEPT = 0.97
 FEWEST = 2  # frames of a label: one to learn from and one to be scored on
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 Rows = NDArray[np.float32]
 Truth = NDArray[np.bool_]
 Weights = NDArray[np.float64]
+Scores = NDArray[np.float64]
 
 STAIN, LIGHT = 0.4, 0.15  # deviation of the log strength per colour: of a stain, and of a camera's colours
 SMALLEST = 0.5  # share of the sides that a part has at least
@@ -51,10 +54,9 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dic
     weights = even_weights(truth, table.source.str.split("_").str[0].to_numpy())
     trainer = _Trainer(rows, varied, truth, weights, params.regularization_c, seed)
     unseen = trainer.cross_validate(table.source.to_numpy(), params.folds)
-    threshold = best_threshold(truth, unseen, weights)
+    left_out = trainer.leave_out(table.source, params.leave_out)
+    threshold, found = _scored(table, truth, unseen, left_out, seed)
     heads = {HISTOLOGY: trainer.head(np.ones(len(rows), bool))}
-    found = measure(table, truth, unseen >= threshold, threshold, seed)
-    found["leave_one_source_out"] = trainer.leave_out(table.source, params.leave_out, threshold)
     found["flags"] = {}
     for flag in (*FLAGS, *params.more_flags):
         if known := _taught(table, flag):
@@ -81,6 +83,24 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dic
     write_bytes(out / HEADS, save(heads))
     write_json(metrics, found)
     return {"items": len(table), "sources": int(table.source.nunique()), "threshold": round(threshold, 3)}
+
+
+def _scored(
+    table: pd.DataFrame, truth: Truth, unseen: Scores, left_out: Scores, seed: int
+) -> tuple[float, dict[str, Any]]:
+    """The threshold and the metrics: of the sources left out one by one where they are of both labels, with those of
+    the cross-validation of all frames beside them; else of the latter alone."""
+    known = ~np.isnan(left_out)
+    if len(set(truth[known])) < 2:
+        known, left_out = np.ones(len(truth), bool), unseen
+    rows, scores = table[known].reset_index(drop=True), left_out[known]
+    kinds = rows.source.str.split("_").str[0].to_numpy()
+    threshold = best_threshold(truth[known], scores, even_weights(truth[known], kinds))
+    found = measure(rows, truth[known], scores >= threshold, threshold, seed)
+    found["cross_validation"] = measure(table, truth, unseen >= threshold, threshold, seed)
+    right = pd.Series((scores >= threshold) == truth[known]).groupby(rows.source.to_numpy()).mean()
+    found["leave_one_source_out"] = {str(source): float(share) for source, share in right.items()}
+    return threshold, found
 
 
 def variations(frames: list[Picture], truth: Truth, params: Params, seed: int) -> list[list[Picture]]:
@@ -145,15 +165,15 @@ class _Trainer:
         by_row = StratifiedKFold(min(folds, *map(len, by_label)), shuffle=True, random_state=self.seed)
         return list(by_row.split(self.rows, self.truth))
 
-    def leave_out(self, sources: pd.Series, prefix: str, threshold: float) -> dict[str, float]:
-        """Accuracy on each source whose name begins with `prefix`, by a fit without that source; and their mean."""
-        right = {}
+    def leave_out(self, sources: pd.Series, prefix: str) -> Scores:
+        """Probability for each row of the sources whose names begin with `prefix`, by a fit without its source; else
+        NaN."""
+        unseen = np.full(len(self.rows), np.nan)
         for source in sorted(set(sources)) if prefix else []:
             own = (sources == source).to_numpy()
             if source.startswith(prefix) and 0 < self.truth[~own].mean() < 1:
-                scores = self.fit(~own).predict_proba(self.rows[own])[:, 1]
-                right[source] = float(((scores >= threshold) == self.truth[own]).mean())
-        return right | ({"mean": float(np.mean(list(right.values())))} if right else {})
+                unseen[own] = self.fit(~own).predict_proba(self.rows[own])[:, 1]
+        return unseen
 
     def score(self, groups: NDArray[Any], folds: int) -> dict[str, Any]:
         """Cross-validated area under the ROC curve, average precision, and the share of positive rows."""
@@ -182,12 +202,14 @@ def even_weights(truth: Truth, kinds: NDArray[Any]) -> Weights:
     return (len(table) / (sizes * shares)).to_numpy()
 
 
-def best_threshold(truth: Truth, scores: NDArray[np.float64], weights: Weights) -> float:
-    """The threshold of highest weighted balanced accuracy: midway between two neighbouring scores."""
+def best_threshold(truth: Truth, scores: Scores, weights: Weights) -> float:
+    """The threshold of highest weighted balanced accuracy among those that keep LEAST_KEPT of the histology: midway
+    between two neighbouring scores."""
     from sklearn.metrics import balanced_accuracy_score
 
     cuts = np.unique(np.concatenate([[0.0], scores, [1.0]]))
     middles = (cuts[1:] + cuts[:-1]) / 2
+    middles = middles[[(scores[truth] >= middle).mean() >= LEAST_KEPT for middle in middles]]
     scores_at = [balanced_accuracy_score(truth, scores >= middle, sample_weight=weights) for middle in middles]
     best = np.nonzero(np.isclose(scores_at, max(scores_at)))[0]
     return float(middles[best[len(best) // 2]])

@@ -14,11 +14,14 @@ from stages.common.frame_filter.prediction import FLAGS
 LABELS = ("histology", "other")
 
 
-def read_labels(folder: Path, more_flags: Sequence[str] = ()) -> tuple[pd.DataFrame, list[Picture]]:
+def read_labels(
+    folder: Path, more_flags: Sequence[str] = (), more_columns: Sequence[str] = ()
+) -> tuple[pd.DataFrame, list[Picture]]:
     """Return labels.csv of `folder` and its frames as RGB, in the table's order.
 
     Columns: file, label (histology or other), source, any of FLAGS and all of `more_flags` with 1, 0 or nothing where
-    nobody looked; flags come back as floats, NaN for nothing. Raises StageError naming the row and what to do.
+    nobody looked, and any of `more_columns` with text; flags come back as floats, NaN for nothing. Raises StageError
+    naming the row and what to do.
     """
     flags = (*FLAGS, *more_flags)
     path = folder / "labels.csv"
@@ -36,7 +39,7 @@ def read_labels(folder: Path, more_flags: Sequence[str] = ()) -> tuple[pd.DataFr
         raise StageError(f"{path}: column '{min(missing)}' is missing")
     if missing := set(more_flags) - set(table.columns):
         raise StageError(f"{path}: column '{min(missing)}' is missing, which frame_filter.more_flags names")
-    if unknown := set(table.columns) - {"file", "label", "source", *flags}:
+    if unknown := set(table.columns) - {"file", "label", "source", *flags, *more_columns}:
         known = ", ".join(flags)
         raise StageError(
             f"{path}: column '{min(unknown)}' is none of file, label, source, {known}: "

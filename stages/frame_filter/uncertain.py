@@ -65,6 +65,6 @@ def _closest(path: Path, model: Path, jobs: int, device: str) -> list[tuple[floa
                     frames.append((picture.time, picture.reformat(*size, "rgb24").to_ndarray()))
     except av.FFmpegError:
         return []  # the stages that need this video report it
-    scores = frame_filter.predict([image for _, image in frames]).histology
+    scores = frame_filter.predict([image for _, image in frames], flags=False).histology
     order = np.argsort(np.abs(scores - frame_filter.threshold))[:PER_VIDEO]
     return [(abs(float(scores[i]) - frame_filter.threshold), safe_id(path.stem), *frames[i]) for i in order]

@@ -11,6 +11,7 @@ from stages.common.paths import (
     FRAME_FILTER_DIR,
     KEYFRAMES_DIR,
     KEYS_DIR,
+    MAGNIFICATION_DIR,
     SHEETS_DIR,
     VIDEOS_DIR,
     metrics_file,
@@ -28,6 +29,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.incremental.forced import forced
     from stages.common.incremental.manifest import counts, finished
     from stages.common.incremental.runner import Item, run_items
+    from stages.common.magnification.estimator import estimator_digest
     from stages.common.models.device import pick_device
     from stages.common.tables.keyframes import HOLDS, tar_of
     from stages.common.tables.videos import VIDEO_TABLE
@@ -39,7 +41,14 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     items = [Item(row.video_id, row.digest, {"path": str(VIDEOS_DIR / row.file)}) for row in videos.itertuples()]
     manifest, done = run_items(
         items,
-        functools.partial(keyframes, params=params, model=FRAME_FILTER_DIR, jobs=base.jobs, device=device),
+        functools.partial(
+            keyframes,
+            params=params,
+            model=FRAME_FILTER_DIR,
+            jobs=base.jobs,
+            device=device,
+            estimator=MAGNIFICATION_DIR,
+        ),
         name="keyframes",
         out=KEYFRAMES_DIR,
         files=("{id}.parquet", "{id}.tar"),
@@ -47,7 +56,10 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         needs=Dependencies(
             code=(keyframes,),
             params=params,
-            models={"frame_filter": filter_digest(FRAME_FILTER_DIR)},
+            models={
+                "frame_filter": filter_digest(FRAME_FILTER_DIR),
+                "magnification": estimator_digest(MAGNIFICATION_DIR),
+            },
             libraries=("av", "opencv-python-headless", "timm"),
         ),
         base=base,
@@ -75,6 +87,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
 
 def _metrics(tables: list[str]) -> dict[str, Any]:
     """Counts over all holds; an image has a flag where its probability is at least 0.5."""
+    import numpy as np
     import pandas as pd
 
     from stages.common.tables.keyframes import HOLDS
@@ -88,7 +101,10 @@ def _metrics(tables: list[str]) -> dict[str, Any]:
         "holds": len(holds),
         "images": len(images),
         "hold_seconds": float((holds.end_s - holds.start_s).sum()),
-        "magnification": {str(k): int(v) for k, v in holds.magnification.value_counts().sort_index().items()},
+        "magnification": {
+            "unknown" if np.isnan(level) else f"{level:g}": int(count)
+            for level, count in holds.magnification.value_counts(dropna=False).sort_index().items()
+        },
         "flags": flags,
         "blur": float(images.blur.mean()),
         "background": float(images.background.mean()),

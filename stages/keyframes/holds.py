@@ -1,62 +1,139 @@
 """Find holds: static segments, in which the camera rests (the paper: stable chunks)."""
 
 from array import array
+from bisect import bisect
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.data.arrays import Grey
-from stages.keyframes.motion import Anchor, Shift
+from stages.keyframes.motion import AT_ANCHOR, CLOSE, Anchor, Chosen, Shift
 
 AT_REST = 0.2  # pixels of the grey frames; this close to the resting position is at rest, in a picture without noise
-CREEP_S = 0.5  # seconds for which a slow movement may go unnoticed, at most
+SETTLE_S = 2.0  # seconds whose middle position is the centre that a run stays close to
+LEFT = 1.0  # pixels: farther is a movement of which every frame is looked at, and which is followed back no farther
+SMOOTH = 0.5  # pixels by which a shift may be wrong when one of the two pictures is blurred
+CREEP = 0.5  # pixels: a view at rest drifts no farther
+STEADY = 0.6  # share of the way that all frames of a run cover: a movement that leads so far leads one way
+BUSY = 40  # grey levels by which a pixel changes where a cursor comes or goes
+BUSY_SAMPLES = 5  # moments at which something moved that are kept of a hold
+TURN_S = 0.5  # seconds for which a slow movement may go unnoticed, at most
 
 T = TypeVar("T")
 
 
 @dataclass
 class Hold(Generic[T]):
-    """A static segment: its start, the start of the next view (both in seconds), and evenly spaced samples of it."""
+    """A static segment: its start and the start of the next view, in seconds; evenly spaced samples of it; others, of
+    moments at which something moved; and its middle position, a movement since the run began."""
 
     start: float
     end: float
     samples: list[T]
+    busy: list[T]
+    place: Shift
 
 
-@dataclass
+class _Even(Generic[T]):
+    """Evenly spaced ones of all samples so far, at most `most`: when there are more, every second one is dropped."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.stride, self.seen = most, 1, 0
+        self.kept: list[tuple[float, T]] = []
+
+    def add(self, time: float, sample: T) -> None:
+        if self.seen % self.stride == 0:
+            self.kept.append((time, sample))
+        self.seen += 1
+        if len(self.kept) > self.most:
+            self.kept = self.kept[::2]
+            self.stride *= 2
+
+    def inside(self, start: float, end: float) -> list[T]:
+        return [sample for time, sample in self.kept if start <= time < end]
+
+
 class _Run(Generic[T]):
-    """Frames within `max_shift` of the anchor so far."""
+    """Frames close to where its first ones were. Shifts count from the first one; the anchor, which later frames are
+    compared with, lies at `place`."""
 
-    anchor: Anchor
-    times: "array[float]" = field(default_factory=lambda: array("d"))
-    shifts: "array[float]" = field(default_factory=lambda: array("f"))
-    samples: list[tuple[float, T]] = field(default_factory=list)
-    stride: int = 1
-    seen: int = 0
+    def __init__(self, anchor: Anchor, keep: int) -> None:
+        self.keep = keep
+        self.times, self.shifts = array("d"), array("f")
+        self._centre: NDArray[np.float32] | None = None  # of the first seconds
+        self._settled = False  # whether those seconds are over
+        self.last = AT_ANCHOR
+        self._grey: Grey | None = None
+        self.renew(anchor, AT_ANCHOR)
+        self.forget_samples()
 
-    def add(self, time: float, shift: Shift, sample: T | None, keep: int) -> None:
+    def renew(self, anchor: Anchor, place: Shift) -> None:
+        self.anchor, self.place = anchor, replace(place, detail=0)
+
+    def begin_with(self, times: "array[float]", shifts: NDArray[np.float32]) -> None:
+        """Count frames before the anchor in: a camera in a hand that arrives at its place goes on to move around it."""
+        self.times.extend(times)
+        self.shifts.frombytes(shifts.astype(np.float32).tobytes())
+
+    def forget_samples(self) -> None:
+        self.samples, self.busy = _Even[T](self.keep), _Even[T](BUSY_SAMPLES)
+
+    def shift(self, grey: Grey) -> Shift | None:
+        """Movement since the run began."""
+        local = self.anchor.shift(grey, replace(self.last - self.place, detail=0))
+        if local is None:
+            return None
+        shift = self.place + local
+        resting = shift.detail and (shift - self.last).size <= SMOOTH
+        return replace(self.last, detail=shift.detail) if resting else shift
+
+    def away(self, shift: Shift) -> float:
+        """How far a frame is from the middle position of the run's first seconds, in pixels."""
+        if self._centre is None or not self._settled:
+            first = bisect(self.times, self.times[0] + SETTLE_S)
+            self._settled = first < len(self.times)
+            self._centre = np.median(np.frombuffer(self.shifts[: 4 * first], np.float32).reshape(-1, 4), axis=0)
+        return (shift - Shift(*self._centre.tolist())).size
+
+    def arriving(self, grey: Grey, reach: float) -> "tuple[array[float], NDArray[np.float32]]":
+        """The times of the latest frames that are all within `reach` of `grey`, and how far they are from it."""
+        shifts, here = np.frombuffer(self.shifts, np.float32).reshape(-1, 4), self.shift(grey)
+        if here is None:
+            return array("d"), shifts[:0]
+        shifts = shifts - np.array(here.parts, np.float32)
+        far = np.nonzero(np.linalg.norm(shifts, axis=1) > reach)[0]
+        first = int(far[-1]) + 1 if len(far) else 0
+        return self.times[first:], shifts[first:]
+
+    def off_centre(self, shift: Shift) -> bool:
+        """Whether a frame would be much better to compare with than the anchor."""
+        return bool(self.times) and self.away(self.place) > max(CLOSE, 2 * self.away(shift))
+
+    def add(self, time: float, grey: Grey, shift: Shift, sample: T | None) -> None:
         self.times.append(time)
-        self.shifts.extend((shift.x, shift.y, shift.zoom))
+        self.shifts.extend(shift.parts)
+        self.last = shift
         if sample is None:
             return
-        if self.seen % self.stride == 0:
-            self.samples.append((time, sample))
-        self.seen += 1
-        if len(self.samples) > keep:
-            self.samples = self.samples[::2]
-            self.stride *= 2
+        self.samples.add(time, sample)
+        if self._grey is not None and cv2.absdiff(grey, self._grey).max() > BUSY:
+            self.busy.add(time, sample)
+        self._grey = grey
 
 
 class HoldFinder(Generic[T]):
     """Feed grey frames in time order; get each hold when it has ended.
 
-    A hold is a run of frames that stay within `max_shift` pixels of its first one. Its exact start and end
-    are computed when it is over, from the position at which most of its frames rest. A pan or zoom, however slow, moves
-    the picture beyond `max_shift` in the end; a run that moved all the time is not a hold. Memory is bounded: once a
-    hold has too many samples, every second one is dropped.
+    A hold is a run of frames that stay within `max_shift` pixels of the middle position of its first seconds, as those
+    of a camera at rest do, or in a hand. Its exact start and end are computed when it is over, from the position at
+    which most of its frames rest. A pan or zoom, however slow, moves the picture beyond `max_shift` in the end; a run
+    that moved one way all the time is not a hold. A view that gets sharp late, as tiles load or the focus is found, is
+    one hold from where it stopped; samples are of its sharp frames. Memory is bounded: once a hold has too many
+    samples, every second one is dropped.
     """
 
     def __init__(self, min_hold_s: float, max_shift: float, changed_block_fraction: float, keep: int) -> None:
@@ -64,23 +141,55 @@ class HoldFinder(Generic[T]):
         self.max_shift = max_shift
         self.changed_block_fraction = changed_block_fraction
         self.keep = keep
+        self.renewed = False  # whether the latest frame is what the run's later ones are compared with from now on
         self._run: _Run[T] | None = None
+        self._blocks: tuple[Chosen, Chosen] | None = None
+
+    def look_at(self, tissue: Chosen, moving: Chosen) -> None:
+        """Which blocks of the frame count in this run and those after it; see `Anchor`."""
+        self._blocks = tissue, moving
+        if self._run:
+            self._run.anchor.look_at(tissue, moving)
 
     def shift(self, grey: Grey) -> Shift | None:
         """Movement since the current run began, or None when `grey` does not belong to it."""
-        shift = self._run.anchor.shift(grey) if self._run else None
-        return shift if shift is not None and shift.size <= self.max_shift else None
+        shift = self._run.shift(grey) if self._run else None
+        return shift if self._run and shift and self._run.away(shift) <= self.max_shift else None
+
+    def moves(self, shift: Shift) -> bool:
+        """Whether the camera has moved since the frame before, so that those between count."""
+        return self._run is not None and (shift - self._run.last).size > LEFT
+
+    @property
+    def place(self) -> Shift:
+        """Where the picture lay that frames are compared with: the movement since the current run began."""
+        return self._run.place if self._run else AT_ANCHOR
 
     def feed(self, time: float, grey: Grey, shift: Shift | None, sample: T | None = None) -> Iterator[Hold[T]]:
         """Take one frame and its `shift`, from the method of that name; `sample` is what a hold may keep of the frame.
 
         The first frame of a run needs a sample. Yields a hold that has just ended.
         """
-        if shift is None:
+        if shift is None or self._run is None:
+            young = self._run and time - self._run.times[0] < self.min_hold_s
+            arriving = self._run.arriving(grey, self.max_shift) if self._run and young else None
             yield from self.finish(time)
-            self._run, shift = _Run(Anchor(grey, self.changed_block_fraction)), Shift(0.0, 0.0, 0.0)
-        assert self._run is not None
-        self._run.add(time, shift, sample, self.keep)
+            self._run, shift = _Run(self._anchor(grey), self.keep), AT_ANCHOR
+            if arriving:
+                self._run.begin_with(*arriving)
+        run = self._run
+        self.renewed = sample is not None and (shift.detail > 0 or run.off_centre(shift))
+        if self.renewed:
+            run.renew(self._anchor(grey), shift)
+            if shift.detail > 0:
+                run.forget_samples()
+        run.add(time, grey, shift, sample)
+
+    def _anchor(self, grey: Grey) -> Anchor:
+        anchor = Anchor(grey, self.changed_block_fraction)
+        if self._blocks:
+            anchor.look_at(*self._blocks)
+        return anchor
 
     def finish(self, time: float) -> Iterator[Hold[T]]:
         """End the current run at `time`, when the next view appears; yields it when it is a hold."""
@@ -88,27 +197,56 @@ class HoldFinder(Generic[T]):
         if run is None or time - run.times[0] < self.min_hold_s:
             return
         times = np.append(np.frombuffer(run.times), time)
-        start, end = _rest(times, np.frombuffer(run.shifts, np.float32).reshape(-1, 3), self.max_shift)
+        shifts = np.frombuffer(run.shifts, np.float32).reshape(-1, 4)
+        start, end = _rest(times, shifts, self.min_hold_s)
         if end - start >= self.min_hold_s:
-            inside = [sample for when, sample in run.samples if start <= when < end]
-            yield Hold(start, end, inside or [run.samples[len(run.samples) // 2][1]])
+            kept = run.samples.kept
+            inside = run.samples.inside(start, end) or [kept[len(kept) // 2][1]]
+            place = np.median(shifts[(times[:-1] >= start) & (times[:-1] < end)], axis=0)
+            yield Hold(start, end, inside, run.busy.inside(start, end), Shift(*place.tolist()))
 
 
-def _rest(times: NDArray[np.float64], shifts: NDArray[np.float32], max_shift: float) -> tuple[float, float]:
+def _rest(times: NDArray[np.float64], shifts: NDArray[np.float32], min_hold_s: float) -> tuple[float, float]:
     """When the picture comes to rest and when it moves again; (0, 0) if it moved slowly all the time.
 
     `times` has one entry more than `shifts`: the end of the run.
     """
-    third = max(1, len(shifts) // 3)
-    crept = np.abs(np.median(shifts[:third], axis=0) - np.median(shifts[-third:], axis=0))
-    if crept.max() > max_shift / 2:
-        return 0.0, 0.0
-    away = np.linalg.norm(shifts - np.median(shifts, axis=0), axis=1)
-    near = np.nonzero(away <= AT_REST + 3 * np.median(away))[0]
+    place, spread = _resting_place(times, shifts, min_hold_s)
+    away = np.linalg.norm(shifts - place, axis=1)
+    near = np.nonzero(away <= AT_REST + 3 * spread)[0]
     first, last = int(near[0]), int(near[-1])
+    if _creeps(shifts[first : last + 1]):
+        return 0.0, 0.0
     start = _turn(times[:first], away[:first], float(times[first]))
     end = _turn(times[last + 1 : -1], away[last + 1 :], float(times[last + 1]))
     return start, end
+
+
+def _resting_place(
+    times: NDArray[np.float64], shifts: NDArray[np.float32], min_hold_s: float
+) -> tuple[NDArray[np.float32], float]:
+    """The position at which the picture rests, and how far frames of the hold usually are from it.
+
+    It is the most frequent one where that lasts, so that a slow movement before or after is told from the rest; a
+    camera in a hand has none, and is somewhere around the middle.
+    """
+    _, cell, counts = np.unique(np.round(shifts / (2 * AT_REST)), axis=0, return_inverse=True, return_counts=True)
+    place = np.median(shifts[cell.ravel() == counts.argmax()], axis=0)
+    away = np.linalg.norm(shifts - place, axis=1)
+    still = np.nonzero(away <= AT_REST)[0]
+    lasts = len(still) and times[still[-1] + 1] - times[still[0]] >= min_hold_s
+    if lasts and 2 * len(still) > still[-1] - still[0]:
+        return place, float(np.median(away[still]))
+    place = np.median(shifts, axis=0)
+    return place, float(np.median(np.linalg.norm(shifts - place, axis=1)))
+
+
+def _creeps(shifts: NDArray[np.float32]) -> bool:
+    """Whether the picture moves one way all the time."""
+    third = max(1, len(shifts) // 3)
+    crept = float(np.linalg.norm(np.median(shifts[-third:], axis=0) - np.median(shifts[:third], axis=0)))
+    low, high = np.percentile(shifts, [5, 95], axis=0)
+    return crept > max(CREEP, STEADY * float(np.linalg.norm(high - low)))
 
 
 def _turn(times: NDArray[np.float64], away: NDArray[np.float32], seen: float) -> float:
@@ -116,7 +254,9 @@ def _turn(times: NDArray[np.float64], away: NDArray[np.float32], seen: float) ->
 
     With fewer than three distances it is `seen`, the time at which the movement was noticed.
     """
+    slow = away <= LEFT
+    times, away = times[slow], away[slow]
     if len(away) < 3 or np.ptp(away) < 1e-3:
         return seen
     speed, crossing = np.polyfit(away, times, 1)
-    return float(np.clip(crossing, seen - CREEP_S, seen + CREEP_S)) if np.isfinite(speed) else seen
+    return float(np.clip(crossing, seen - TURN_S, seen + TURN_S)) if np.isfinite(speed) else seen

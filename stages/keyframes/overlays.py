@@ -8,6 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages.common.data.arrays import Grey
+from stages.common.regions.boxes import Box
+from stages.common.regions.moving import MovingAreas, moving_areas
 from stages.keyframes.reader import median, upright_point
 
 Mask = NDArray[np.uint8]
@@ -30,22 +32,25 @@ class OverlayDetector:
     An overlay, a cursor or an annotation, is a small region that differs by more than `overlay_threshold` levels, in
     brightness or in hue, from everything within a pixel of it in the median picture of its half minute, so that
     trembling edges are none. Source: Quilt-LLaVA (arXiv 2312.04746) subtracts the median frame and thresholds.
+    In `moving`, areas that move all the time, there is none.
     """
 
     overlay_threshold: int
     rotation: int = 0
+    moving: MovingAreas = field(default_factory=MovingAreas)
     _window: list[tuple[float, Grey, Grey]] = field(default_factory=list)
     _rows: list[NDArray[np.float32]] = field(default_factory=list)
 
     def add(self, time: float, grey: Grey, hue: Grey) -> None:
         """Take one picture: its brightness, and its hue at the same or a smaller size."""
         if self._window and time - self._window[0][0] > WINDOW_S:
-            self._flush()
+            self.flush()
         self._window.append((time, grey, hue))
+        self.moving.add(time, grey)
 
     def table(self, start: float, end: float) -> pd.DataFrame:
         """Overlays from `start` to `end` seconds, in time order; see `overlays_in` for the columns."""
-        self._flush()
+        self.flush()
         rows = np.concatenate(self._rows) if self._rows else np.zeros((0, len(COLUMNS)), np.float32)
         rows = rows[(rows[:, 0] >= start) & (rows[:, 0] < end)]
         for x, y in ((1, 2), (3, 4), (5, 6)):
@@ -53,11 +58,14 @@ class OverlayDetector:
         rows[:, 3:7] = np.sort(rows[:, 3:7].reshape(-1, 2, 2), axis=1).reshape(-1, 4)
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
-    def _flush(self) -> None:
-        """Turn the window into rows and empty it."""
+    def flush(self) -> None:
+        """Turn the window into rows and empty it: the next picture is compared with later ones only."""
         if len(self._window) > 2:
             times, *channels = zip(*self._window, strict=True)
             over, moved = ([self._union(masks) for masks in zip(*kind, strict=True)] for kind in self._masks(channels))
+            for area in self._moving_areas(channels[0]):
+                for mask in over:
+                    mask[area.slices] = 0
             for time, mask, change in zip(times, over, moved, strict=True):
                 if cv2.countNonZero(mask):
                     self._rows += overlays_in(time, mask, change)
@@ -77,6 +85,12 @@ class OverlayDetector:
             over.append([self._mask(picture) for picture in beyond])
             moved.append([self._mask(picture) for picture in steps])
         return over, moved
+
+    def _moving_areas(self, greys: tuple[Grey, ...]) -> list[Box]:
+        """The areas that move all the time, in pixels of the grey pictures, to their edges."""
+        areas = self.moving.boxes()
+        middle = greys[len(greys) // 2]
+        return moving_areas(areas, middle, (middle.shape[1], middle.shape[0])) if areas else []
 
     def _mask(self, difference: Grey) -> Mask:
         return cv2.threshold(difference, self.overlay_threshold, 1, cv2.THRESH_BINARY)[1]

@@ -26,5 +26,4 @@ class Params(ParamsModel):
     changed_block_fraction: float = Field(gt=0, lt=1)
     median_frames: int = Field(ge=3, le=64)
     overlay_threshold: int = Field(ge=1, le=255)
-    nucleus_um: float = Field(gt=0)
     prescreening: PrescreeningRules

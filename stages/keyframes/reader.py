@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.data.arrays import Grey, Picture
-from stages.common.data.media import decoded
+from stages.common.data.media import decoded, packets
 from stages.common.errors import Failed, Rejected
+from stages.common.regions.boxes import Box
+from stages.keyframes.motion import CLOSE, Shift, moved_back
 
 DETAIL, SMALL = 640, 320  # long side, in pixels, of the grey pictures for cursors and for motion
 MAX_PIXELS = 8192 * 4320  # a frame larger than 8K is refused: some dozen of them would not fit into memory
 AHEAD_PIXELS = 64 * 1920 * 1080  # of frames that are decoded in advance
+EARLY_S = 0.5  # seconds by which the picture track must end before the sound for its last picture to stand
 HDR_TRANSFERS = {16, 18}  # ITU-T H.273 codes of PQ and HLG
 LUMA_FIRST = ("yuv4", "yuvj4", "nv12", "nv21", "gray")
 WIDE_SAMPLES = ("le", "be")  # how formats of more than 8 bits end
@@ -80,7 +83,7 @@ class VideoReader:
         self.ahead = max(2, min(128, AHEAD_PIXELS // max(1, context.width * context.height)))
         self.fps = float(self._stream.average_rate or 25)
         self._origin = (self._container.start_time or 0) / av.time_base
-        self.end = 0.0  # end of the last frame in seconds, known once all were read
+        self.end = 0.0  # of what is shown, in seconds, known once all frames were read
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames in the order of their times; a frame without a time, or out of order, is left out."""
@@ -97,12 +100,26 @@ class VideoReader:
                     if picture.pts is not None and picture.time - self._origin > time:
                         time, shown = picture.time - self._origin, picture
                         yield Frame(number, time, picture)
+                if shown is not None:
+                    self.end = self._shown_until(container, shown, time)
         except av.FFmpegError as error:
             reached = f"after {max(0.0, time):.1f} s" if shown else "at all"
             message = f"{self._path.name} cannot be decoded {reached}: {error}"
             raise Failed("undecodable", message) from None
-        if shown is not None:
-            self.end = time + (float(shown.duration * shown.time_base) if shown.duration else 1 / self.fps)
+
+    def _shown_until(self, container: Any, last: Any, time: float) -> float:
+        """When the `last` frame, which begins at `time`, is gone: it stands while there is sound."""
+        import av
+
+        end = time + (float(last.duration * last.time_base) if last.duration else 1 / self.fps)
+        sound = container.streams.audio
+        heard = end
+        with contextlib.suppress(av.FFmpegError):
+            container.seek(last.pts, stream=self._stream)
+            for packet in packets(container, *sound) if sound else ():
+                if packet.pts is not None:
+                    heard = max(heard, float((packet.pts + (packet.duration or 0)) * packet.time_base) - self._origin)
+        return heard if heard - end > EARLY_S else end
 
 
 def _like(first: Any, picture: Any) -> Any:
@@ -140,13 +157,32 @@ def upright_point(x: NDArray[Any], y: NDArray[Any], rotation: int) -> tuple[Any,
     return {0: (x, y), 1: (y, 1 - x), 2: (1 - x, 1 - y), 3: (1 - y, x)}[round(rotation / 90) % 4]
 
 
-def clean_image(pictures: list[Any]) -> Picture:
-    """The median frame of PyAV frames, pixel by pixel, as RGB, upright, at their own size: a cursor goes."""
+def upright_box(box: Box, size: tuple[int, int], rotation: int) -> Box:
+    """A box in a stored frame of `size` (width, height) as a box in the frame that `upright` makes of it."""
+    width, height = size
+    across, down = (height, width) if round(rotation / 90) % 2 else size
+    sides = np.array(box) / (width, height, width, height)
+    x, y = upright_point(sides[[0, 2]], sides[[1, 3]], rotation)
+    (left, right), (top, bottom) = sorted(np.rint(x * across).astype(int)), sorted(np.rint(y * down).astype(int))
+    return Box(int(left), int(top), int(right), int(bottom))
+
+
+def clean_image(pictures: list[Any], shifts: list[Shift] | None = None) -> Picture:
+    """The median frame of PyAV frames, pixel by pixel, as RGB, upright, at their own size: a cursor goes.
+
+    `shifts` say by how much each is moved, in pixels of a grey frame of SMALL, when the camera was not still.
+    """
     import av
 
     first = pictures[0]
+    sizes = [shift.size for shift in shifts or []]
     planar = first.format.name == "yuv420p" and first.width % 2 == 0 and first.height % 2 == 0
-    if planar:
+    if max(sizes, default=0.0) > CLOSE:
+        long_side = min(SMALL, max(first.width, first.height))
+        images = [p.reformat(format="rgb24", src_colorspace=p.colorspace).to_ndarray() for p in pictures]
+        onto, pairs = images[int(np.argmin(sizes))], zip(images, shifts or [], strict=True)
+        image = median([moved_back(image, shift, long_side, onto) for image, shift in pairs])
+    elif planar:
         middle = av.VideoFrame.from_ndarray(median([picture.to_ndarray() for picture in pictures]), format="yuv420p")
         middle.colorspace, middle.color_range = first.colorspace, first.color_range
         image = middle.reformat(format="rgb24", src_colorspace=first.colorspace).to_ndarray()

@@ -3,16 +3,35 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stages.common.data.arrays import Grey, Picture
+from stages.common.regions.boxes import Box
+from stages.common.regions.content import LONG_SIDE, TISSUE, weights
+from stages.common.regions.moving import KnownAreas, MovingAreas, moving_areas
 from stages.keyframes.cuts import CutFinder
 from stages.keyframes.holds import Hold, HoldFinder
-from stages.keyframes.motion import Shift
+from stages.keyframes.motion import AT_ANCHOR, CLOSE, Chosen, Shift, blocks_of, moved_back
 from stages.keyframes.overlays import OverlayDetector
 from stages.keyframes.params import Params
-from stages.keyframes.reader import DETAIL, SMALL, Frame, VideoReader, clean_image, prefetch, shrink
+from stages.keyframes.reader import (
+    DETAIL,
+    SMALL,
+    Frame,
+    VideoReader,
+    clean_image,
+    prefetch,
+    shrink,
+    shrunk,
+    upright_box,
+)
+from stages.keyframes.resting import without_resting_cursor
+
+LOOK_S = 0.5  # seconds that the camera must rest before it is looked where the tissue is
+SHOWN, HIDDEN = 0.3, 0.2  # of a block: so much tissue in it must be for it to count, so little that moves all the time
 
 
 @dataclass(frozen=True)
@@ -31,12 +50,13 @@ class SampledFrame:
 
 @dataclass(frozen=True)
 class StillImage:
-    """A hold: its times in seconds, its clean image at the video's size, and the overlays on it."""
+    """A hold: its times in seconds, its clean image at the video's size, the overlays on it, and what moves in it."""
 
     start: float
     end: float
     image: Picture
     overlays: pd.DataFrame
+    moving: list[Box]
 
 
 def scan(path: Path, params: Params, threads: int, prescreen_side: int) -> Iterator[Cut | SampledFrame | StillImage]:
@@ -55,12 +75,17 @@ class _Scan:
         self.prescreen_side = prescreen_side
         self.cuts = CutFinder(params.cut_ratio, params.cut_level)
         max_shift = params.max_shift * SMALL
-        self.holds: HoldFinder[Frame] = HoldFinder(
+        self.holds: HoldFinder[tuple[Frame, Shift]] = HoldFinder(
             params.min_hold_s, max_shift, params.changed_block_fraction, params.median_frames
         )
-        self.overlays = OverlayDetector(params.overlay_threshold)
+        self.moving, self.known = MovingAreas(), KnownAreas()
+        self.overlays = OverlayDetector(params.overlay_threshold, moving=self.moving)
+        self.anchor: tuple[Grey, Grey] | None = None  # brightness and hue of a run's anchor
         self.next_sample = self.next_prescreen = 0.0
         self.seen_in_run = False
+        self.next_look = LOOK_S
+        self.tissue: list[Chosen] = []  # as last seen, and before
+        self.areas: list[Box] = []  # that move whatever the camera does
 
     def run(self, reader: VideoReader) -> Iterator[Cut | SampledFrame | StillImage]:
         between: list[Frame] = []
@@ -72,7 +97,9 @@ class _Scan:
             detail = frame.grey(DETAIL)
             grey = shrink(detail, SMALL)
             shift = self.holds.shift(grey)
-            if shift is None:  # something happened since the last sample: look at every frame
+            if shift is None or self.holds.moves(
+                shift
+            ):  # something happened since the last sample: look at every frame
                 yield from self.catch_up(between)
                 shift = self.holds.shift(grey)
             between.clear()
@@ -94,15 +121,66 @@ class _Scan:
     ) -> Iterator[Cut | StillImage]:
         """Show one frame to the finders; only samples have a `detail`."""
         yield from (Cut(time) for time in self.cuts.feed(frame.time, grey))
-        keep = frame if detail is not None or shift is None else None
+        keep = (frame, shift or AT_ANCHOR) if detail is not None or shift is None else None
         yield from self.still_images(self.holds.feed(frame.time, grey, shift, keep))
         if shift is None:
-            self.overlays = OverlayDetector(self.params.overlay_threshold, frame.picture.rotation)
-            self.seen_in_run = False
+            self.moving.end_hold(counts=False)
+            self.overlays = OverlayDetector(self.params.overlay_threshold, frame.picture.rotation, self.moving)
+            self.seen_in_run, self.anchor = False, None
+            self.next_look = frame.time + LOOK_S
+        elif self.holds.renewed:
+            self.overlays.flush()
         if detail is not None:
-            self.overlays.add(frame.time, detail, frame.hue(SMALL))
+            pictures = detail, frame.hue(SMALL)
+            if self.anchor is None or self.holds.renewed:
+                self.anchor = pictures
+            back, long_side = (shift or AT_ANCHOR) - self.holds.place, max(grey.shape)
+            pairs = zip(pictures, self.anchor, strict=True)
+            self.overlays.add(frame.time, *(moved_back(picture, back, long_side, onto) for picture, onto in pairs))
+            self.look(frame, detail)
 
-    def still_images(self, holds: Iterator[Hold[Frame]]) -> Iterator[StillImage]:
+    def look(self, frame: Frame, detail: Grey) -> None:
+        """Tell the finder of holds where the tissue is, once in a run, and what moves all the time.
+
+        Where the view before showed tissue the next may do so, though this one is bare.
+        """
+        areas = self.moving.lately()
+        if not self.tissue or frame.time >= self.next_look:
+            self.next_look = np.inf
+            seen = weights(frame.rgb(LONG_SIDE)) == TISSUE
+            blocks = blocks_of(np.rot90(seen, -round(frame.picture.rotation / 90)), SHOWN)
+            self.tissue = [blocks, *self.tissue[:1]]
+        elif areas == self.areas:
+            return
+        self.areas, hidden = areas, np.zeros(detail.shape, bool)
+        for area in areas:
+            hidden[area.slices] = True
+        self.holds.look_at(np.logical_or.reduce(self.tissue), blocks_of(hidden, HIDDEN))
+
+    def still_images(self, holds: Iterator[Hold[tuple[Frame, Shift]]]) -> Iterator[StillImage]:
         for hold in holds:
-            image = clean_image([frame.picture for frame in hold.samples])
-            yield StillImage(hold.start, hold.end, image, self.overlays.table(hold.start, hold.end))
+            image = self.clean_image(hold)
+            overlays = self.overlays.table(hold.start, hold.end)
+            stored = hold.samples[0][0].picture
+            yield StillImage(hold.start, hold.end, image, overlays, self.moving_areas(stored, image))
+            self.moving.end_hold()
+
+    def moving_areas(self, stored: Any, image: Picture) -> list[Box]:
+        """What moved all through the hold, or did so before and rests, in pixels of its clean image; `stored` is one of
+        PyAV's frames of it."""
+        size = shrunk(stored.width, stored.height, DETAIL)
+        areas = [upright_box(area, size, stored.rotation) for area in self.moving.boxes()]
+        found = moving_areas(areas, image, shrunk(image.shape[1], image.shape[0], DETAIL))
+        return self.known.added_to(found, image)
+
+    def clean_image(self, hold: Hold[tuple[Frame, Shift]]) -> Picture:
+        """The median of the hold's frames, without a camera's shake and without the cursor."""
+        shifts = [shift - hold.place for _, shift in hold.samples]
+        image = clean_image([frame.picture for frame, _ in hold.samples], shifts)
+        frames = [frame for frame, shift in hold.samples + hold.busy if (shift - hold.place).size <= CLOSE]
+        if len(frames) < 3:
+            return image
+        small = [frame.rgb(DETAIL) for frame in frames]
+        return without_resting_cursor(
+            image, small, lambda n: frames[n].rgb(max(image.shape)), self.params.overlay_threshold
+        )

@@ -12,6 +12,7 @@ from stages.common.tables.keyframes import HOLDS
 
 ACROSS, WIDTH, TEXT = 4, 320, 34  # images in a row, pixels of each, pixels of the lines under it
 FLAG = "flag_"  # how the columns of flags begin
+SIZES = {0: "up to 10x", 1: "20x", 2: "over 20x"}  # classes of magnification
 SPOILT = 0.5  # probability from which a flag is named
 
 
@@ -30,7 +31,7 @@ def sheet(item: Item, scratch: Path) -> None:
         page.paste(image, (left + 2, top + 2))
         flags = ", ".join(name[len(FLAG) :] for name in hold if name.startswith(FLAG) and hold[name] >= SPOILT)
         times = f"{hold['start_s']:.1f} to {hold['end_s']:.1f} s"
-        size = ("up to 10x", "up to 20x", "over 20x")[hold["magnification"]]
+        size = SIZES.get(hold["magnification"], "size unknown")
         pen.text((left + 4, top + height), f"{times}, {size}, p {hold['histology_prob']:.2f}", fill="black")
         pen.text(
             (left + 4, top + height + 14),

@@ -5,21 +5,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from PIL import Image
 
+from stages.common.data.arrays import Grey, Picture
 from stages.common.data.files import jpeg
 from stages.common.data.tars import write_tar
 from stages.common.errors import Rejected
 from stages.common.frame_filter.classifier import load_filter
-from stages.common.frame_filter.prediction import FLAGS
+from stages.common.frame_filter.prediction import FLAGS, Prediction
 from stages.common.frame_filter.prescreening import Prescreening, reason_against
 from stages.common.frame_filter.quality import background, blur
 from stages.common.incremental.runner import Item
+from stages.common.magnification.estimator import ESTIMATED, Estimator, load_estimator
 from stages.common.models.device import limit_threads
+from stages.common.regions.boxes import Box
+from stages.common.regions.crops import crop
+from stages.common.regions.finder import tissue_regions
 from stages.common.tables.keyframes import CUTS_MEMBER, HOLDS, OVERLAYS, OVERLAYS_MEMBER
 from stages.keyframes.motion import Anchor
 from stages.keyframes.params import Params
@@ -27,17 +30,16 @@ from stages.keyframes.reader import SMALL, shrink
 from stages.keyframes.scan import Cut, StillImage, scan
 
 SAME_VIEW_COSINE = 0.95  # of two clean images' features, below which they are not compared further
+SAME_VIEW_SHIFT = 0.003  # of the long side: views that lie farther apart are two images
 GAP_S = 1.0  # seconds; two holds of one view with no longer gap are one
-OBJECTIVE_UM = 10.0  # micrometres a pixel times magnification: 0.5 at 20x, 0.25 at 40x
-# Optical densities of haematoxylin, eosin and DAB in red, green and blue (Ruifrok and Johnston 2001); the row of the
-# inverse that gives haematoxylin.
-STAINS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
-HAEMATOXYLIN = np.linalg.inv(STAINS)[:, 0]
-LONG_SIDE = 1280  # pixels; larger images are shrunk first
 
 
-def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int, device: str) -> None:
-    """Write ID.parquet and ID.tar below `scratch`: a row of HOLDS for each hold; images, cuts and overlays.
+def keyframes(
+    item: Item, scratch: Path, params: Params, model: Path, jobs: int, device: str, estimator: Path | None = None
+) -> None:
+    """Write ID.parquet and ID.tar below `scratch`: a row of HOLDS for each region; images, cuts and overlays.
+
+    `estimator` is the folder of the estimate of magnification, which is empty without one.
 
     Raises Rejected("no_histology"), Rejected("not_narrative") or Rejected("no_histology_hold") for a video that is not
     a lecture over histology, and what VideoReader raises.
@@ -45,7 +47,7 @@ def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int,
     threads = limit_threads(jobs, at_once=2)  # decoding has a thread of its own
     frame_filter = load_filter(model, device)
     prescreening = Prescreening(frame_filter)
-    album = _Album(item.id, params, frame_filter)
+    album = _Album(item.id, params, frame_filter, load_estimator(estimator) if estimator else None)
     cuts = []
     for found in scan(Path(item.data["path"]), params, threads, frame_filter.long_side):
         if isinstance(found, Cut):
@@ -68,82 +70,105 @@ def keyframes(item: Item, scratch: Path, params: Params, model: Path, jobs: int,
     HOLDS.write(scratch / f"{item.id}.parquet", pd.DataFrame(album.rows))
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """A kept image: its unit feature vector, its small grey picture, and its name in the tar."""
+
+    features: np.ndarray
+    grey: Grey
+    image: str
+
+
 @dataclass
 class _Album:
-    """The histology holds of a video so far, each view once."""
+    """The histology holds of a video so far, a row for each region that shows it; each view once."""
 
     video: str
     params: Params
     frame_filter: Any
+    estimator: Estimator | None
     rows: list[dict[str, Any]] = field(default_factory=list)
     images: dict[str, bytes] = field(default_factory=dict)
     overlays: list[pd.DataFrame] = field(default_factory=list)
-    _images_seen: list[tuple[np.ndarray, np.ndarray, str]] = field(default_factory=list)
+    holds: int = 0
+    _shown: list[_Shown] = field(default_factory=list)
 
     def add(self, still: StillImage) -> None:
-        """Keep `still` if it is histology. A view seen before keeps its image; a hold right after it extends it."""
-        predicted = self.frame_filter.predict([still.image])
-        features, score = predicted.features[0], float(predicted.histology[0])
-        if not self.frame_filter.is_histology(score):
+        """Keep the regions of `still` that are histology. A view seen before keeps its image; a hold right after it
+        extends it."""
+        regions = tissue_regions(still.image, still.moving)
+        if not regions:
             return
-        height, width = still.image.shape[:2]
-        grey = shrink(np.ascontiguousarray(still.image[..., 1]), SMALL)
-        image = self._seen(features, grey)
-        last = self.rows[-1] if self.rows else None
-        if image and last and last["image"] == image and still.start - last["end_s"] <= GAP_S:
-            last["end_s"] = round(still.end, 3)
-            self.overlays.append(still.overlays.assign(hold_id=last["hold_id"]))
+        parts = [crop(still.image, region) for region in regions]
+        predicted = self.frame_filter.predict(parts)
+        kept = [n for n, score in enumerate(predicted.histology) if self.frame_filter.is_histology(float(score))]
+        if not kept:
             return
-        name = f"{len(self.rows):04d}"
-        size = level(magnification(still.image, self.params.nucleus_um))
-        if not image:
-            image = f"{name}.jpg"
-            self.images[image] = jpeg(Image.fromarray(still.image))
-            self._images_seen.append((features / np.linalg.norm(features), grey, image))
-        hold_id = f"{self.video}_{name}"
-        times = {"hold_id": hold_id, "start_s": round(still.start, 3), "end_s": round(still.end, 3)}
-        picture = {"histology_prob": score, "magnification": size, "width": width, "height": height, "image": image}
+        seen = [self._seen(predicted.features[n], parts[n]) for n in kept]
+        if last := self._goes_on(seen, still.start):
+            for row in last:
+                row["end_s"] = round(still.end, 3)
+            self.overlays.append(still.overlays.assign(hold_id=last[0]["hold_id"]))
+            return
+        name = f"{self.holds:04d}"
+        self.holds += 1
+        times = {"start_s": round(still.start, 3), "end_s": round(still.end, 3)}
+        for number, (n, image) in enumerate(zip(kept, seen, strict=True)):
+            image = image or self._keep(
+                predicted.features[n], parts[n], f"{name}.jpg" if number == 0 else f"{name}_{number}.jpg"
+            )
+            place = {"hold_id": f"{self.video}_{name}", "region": number} | times | _shares(regions[n].box, still.image)
+            self.rows.append(place | self._described(parts[n], predicted, n) | {"image": image})
+        self.overlays.append(still.overlays.assign(hold_id=f"{self.video}_{name}"))
+
+    def _goes_on(self, seen: list[str], start: float) -> list[dict[str, Any]]:
+        """The rows of the hold before, where it shows the images `seen` and ended just before `start`; else none."""
+        last = [row for row in self.rows[-len(seen) :] if row["hold_id"] == self.rows[-1]["hold_id"]]
+        same = all(seen) and [row["image"] for row in last] == seen and last[0]["region"] == 0
+        return last if same and start - last[0]["end_s"] <= GAP_S else []
+
+    def _keep(self, features: np.ndarray, part: Picture, name: str) -> str:
+        """Store an image that was not seen before; returns its name."""
+        self.images[name] = jpeg(Image.fromarray(part))
+        self._shown.append(_Shown(features / np.linalg.norm(features), _grey(part), name))
+        return name
+
+    def _described(self, part: Picture, predicted: Prediction, number: int) -> dict[str, Any]:
+        """What the table says of an image, the filter's prediction `number`."""
+        height, width = part.shape[:2]
         flags = {
-            f"flag_{flag}": float(predicted.flags[flag][0]) if flag in predicted.flags else np.nan
+            f"flag_{flag}": float(predicted.flags[flag][number]) if flag in predicted.flags else np.nan
             for flag in dict.fromkeys([*FLAGS, *predicted.flags])
         }
-        quality = {"blur": blur(still.image), "background": background(still.image)}
-        self.rows.append(times | picture | quality | flags)
-        self.overlays.append(still.overlays.assign(hold_id=hold_id))
+        magnification = self.estimator.estimate(part) if self.estimator else np.nan
+        return {
+            "histology_prob": float(predicted.histology[number]),
+            "magnification": magnification,
+            "magnification_how": "" if np.isnan(magnification) else ESTIMATED,
+            "width": width,
+            "height": height,
+            "blur": blur(part),
+            "background": background(part),
+        } | flags
 
-    def _seen(self, features: np.ndarray, grey: np.ndarray) -> str:
+    def _seen(self, features: np.ndarray, part: Picture) -> str:
         """The image of the same view among those kept, or ""."""
-        unit = features / np.linalg.norm(features)
-        for other, before, image in reversed(self._images_seen):
-            if before.shape == grey.shape and float(unit @ other) >= SAME_VIEW_COSINE:
-                shift = Anchor(before, self.params.changed_block_fraction).shift(grey)
-                if shift is not None and shift.size <= self.params.max_shift * SMALL:
-                    return image
+        unit, grey = features / np.linalg.norm(features), _grey(part)
+        for shown in reversed(self._shown):
+            if shown.grey.shape == grey.shape and float(unit @ shown.features) >= SAME_VIEW_COSINE:
+                shift = Anchor(shown.grey, self.params.changed_block_fraction).shift(grey)
+                if shift is not None and shift.size <= SAME_VIEW_SHIFT * SMALL:
+                    return shown.image
         return ""
 
 
-def magnification(image: NDArray[np.uint8], nucleus_um: float) -> float:
-    """Return the estimated magnification of an RGB histology image, or 0 where no nucleus is found.
-
-    Nuclei are the dark part of the haematoxylin channel (colour deconvolution, Otsu's threshold); half their width is
-    the local maximum of the distance to the background, so that touching nuclei count one by one.
-    """
-    scale = min(1.0, LONG_SIDE / max(image.shape[:2]))
-    if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    density = -np.log10(np.maximum(np.arange(256, dtype=np.float32) / 255, 1e-6))
-    channel = cv2.transform(cv2.LUT(image, density), HAEMATOXYLIN[None].astype(np.float32))
-    channel = cv2.GaussianBlur(np.maximum(channel, 0), (0, 0), 1.0)
-    scaled = cv2.normalize(channel, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
-    _, nuclei = cv2.threshold(scaled, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    depth = cv2.distanceTransform(nuclei, cv2.DIST_L2, 5)
-    peaks = (depth >= 1.5) & (depth == cv2.dilate(depth, np.ones((7, 7), np.uint8)))
-    if not peaks.any():
-        return 0.0
-    diameter = 2 * float(np.median(depth[peaks])) / scale
-    return OBJECTIVE_UM * diameter / nucleus_um
+def _grey(part: Picture) -> Grey:
+    """Green, shrunk: what views are compared by."""
+    return shrink(np.ascontiguousarray(part[..., 1]), SMALL)
 
 
-def level(estimate: float) -> int:
-    """The paper's ordinal class: 0 for (1-10]x, 1 for (10-20]x, 2 above (section 4d)."""
-    return 0 if estimate <= 10 else 1 if estimate <= 20 else 2
+def _shares(box: Box, image: Picture) -> dict[str, float]:
+    """A box as shares of the frame."""
+    height, width = image.shape[:2]
+    sides = (box.left / width, box.top / height, box.right / width, box.bottom / height)
+    return dict(zip(("x0", "y0", "x1", "y1"), (round(side, 4) for side in sides), strict=True))

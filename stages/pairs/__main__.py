@@ -45,8 +45,8 @@ def _export(table: Any) -> Any:
     from stages.pairs.quilt import quilt_table
 
     names = sorted(table.video_id.unique())
-    holds = pd.concat([HOLDS.read(HOLDS.at(id=name)) for name in names]).set_index("hold_id")
-    return quilt_table(table, holds, {name: CAPTIONS.read(CAPTIONS.at(id=name))["sentences"] for name in names})
+    images = pd.concat([HOLDS.read(HOLDS.at(id=name)) for name in names]).set_index(["hold_id", "image"])
+    return quilt_table(table, images, {name: CAPTIONS.read(CAPTIONS.at(id=name))["sentences"] for name in names})
 
 
 def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
@@ -54,17 +54,20 @@ def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
     from stages.common.tables.captions import CAPTIONS
     from stages.common.tables.keyframes import HOLDS, tar_of
     from stages.common.tables.rois import BOXES
-    from stages.pairs.align import align, box_for
+    from stages.pairs.align import align, images_of
     from stages.pairs.lengths import split_sentence, token_counter
 
-    holds = HOLDS.read(HOLDS.at(id=name))
+    regions = HOLDS.read(HOLDS.at(id=name))
+    holds = regions.drop_duplicates("hold_id")
     boxes = BOXES.read(BOXES.at(id=name))
     captions = CAPTIONS.read(CAPTIONS.at(id=name))
     count = token_counter(params.tokenizer)
     sentences = [part for whole in captions["sentences"] for part in split_sentence(whole, count, params.max_tokens)]
     rows = []
-    for number, match in enumerate(align(holds, sentences, params, boxes)):
-        sentence, hold = sentences[match.sentence], holds.loc[match.hold]
+    matches = align(holds, sentences, params, boxes)
+    found = [(match, *image) for match in matches for image in images_of(match, regions, sentences, boxes)]
+    for number, (match, hold, box, confidence) in enumerate(found):
+        sentence = sentences[match.sentence]
         rows.append(
             {
                 "pair_id": f"{hold.hold_id}_{number:03d}",
@@ -77,13 +80,14 @@ def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
                 "end_s": sentence["end"],
                 "text": sentence["text"],
                 "kind": sentence["kind"],
-                "box": json.dumps(box_for(boxes, hold.hold_id, sentence)),
+                "box": json.dumps(box),
                 "entities": json.dumps(sentence["entities"]),
                 "sub_pathology": captions["sub_pathology"][0]["field"],
                 "magnification": hold.magnification,
+                "magnification_how": hold.magnification_how,
                 "width": hold.width,
                 "height": hold.height,
-                "confidence": match.confidence,
+                "confidence": confidence,
                 "reason": match.reason,
                 "provenance": video.url,
                 "license": video.license or "",

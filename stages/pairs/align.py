@@ -87,11 +87,37 @@ def _overlapping(spans: pd.DataFrame, sentence: CaptionSentence) -> "pd.Series[b
     return (spans.start_s < sentence["end"]) & (spans.end_s > sentence["start"])
 
 
-def box_for(boxes: pd.DataFrame, hold_id: str, sentence: CaptionSentence) -> list[float]:
-    """The box (x0, y0, x1, y1) whose gesture overlaps the sentence most, or [] where none does."""
+def _said_during(spans: pd.DataFrame, sentence: CaptionSentence) -> "pd.Series[float]":
+    """How many of the sentence's words are said during each span, and, below one, the share of its time."""
+    overlap = spans.end_s.clip(upper=sentence["end"]) - spans.start_s.clip(lower=sentence["start"])
+    shares = overlap / max(sentence["end"] - sentence["start"], 1e-6)
+    middles = np.asarray(sentence["times"], float).reshape(-1, 2).mean(axis=1)
+    said = (middles >= spans.start_s.to_numpy()[:, None]) & (middles < spans.end_s.to_numpy()[:, None])
+    return shares.clip(upper=0.999) + said.sum(axis=1)
+
+
+def box_for(boxes: pd.DataFrame, hold_id: str, sentence: CaptionSentence) -> tuple[int | None, list[float]]:
+    """The region of the hold, and the box (x0, y0, x1, y1) in it, of the gesture during which most of the sentence is
+    said, or (None, []) where there is none."""
     own = boxes[boxes.hold_id == hold_id]
-    overlap = own.end_s.clip(upper=sentence["end"]) - own.start_s.clip(lower=sentence["start"])
+    overlap = _said_during(own, sentence)
     if not len(overlap) or overlap.max() <= 0:
-        return []
+        return None, []
     row = own.loc[overlap.idxmax()]
-    return [round(float(row[side]), 4) for side in ("x0", "y0", "x1", "y1")]
+    return int(row.region), [round(float(row[side]), 4) for side in ("x0", "y0", "x1", "y1")]
+
+
+def images_of(
+    match: Match, regions: pd.DataFrame, sentences: list[CaptionSentence], boxes: pd.DataFrame
+) -> list[tuple[pd.Series, list[float], float]]:
+    """The images that a match stands for, rows of `regions` (all of every hold), each with a box and a confidence.
+
+    Where the hold shows several, the sentence goes with the one that the cursor points into meanwhile; without a
+    gesture it may be about any of them, and each has its share of the confidence.
+    """
+    hold_id = regions.hold_id[match.hold]
+    own = regions[regions.hold_id == hold_id]
+    pointed, box = box_for(boxes, hold_id, sentences[match.sentence])
+    if pointed is not None:
+        own = own[own.region == pointed]
+    return [(row, box, round(match.confidence / len(own), 3)) for _, row in own.iterrows()]

@@ -69,6 +69,7 @@ def _folders(all_params: Mapping[str, Any]) -> dict[str, str]:
     sources |= {f"sources.more.{name}.folder": source.folder for name, source in all_params["sources"].more.items()}
     return sources | {
         "frame_filter.frames": all_params["frame_filter"].frames,
+        "magnification.tissue": all_params["magnification"].tissue,
         "videos.catalog": all_params["videos"].catalog,
         "evaluation.evalsets": all_params["evaluation"].evalsets,
         "audit.gold": all_params["audit"].gold,

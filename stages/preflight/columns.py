@@ -20,8 +20,8 @@ the file and the stage to run. This page is made from them: `make deps` writes i
 are in `data/pairs/quilt.csv` ([stages/pairs/quilt.py](../stages/pairs/quilt.py)).
 
 A **hold** is a static segment of a video, in which the camera rests (the paper: a stable chunk); `hold_id` names it in
-every table. Times are seconds from the beginning of the video. In text columns an empty text, or null, means that
-there is none.
+every table. Its frame may show tissue in several **regions**, each an image of its own. Times are seconds from the
+beginning of the video. In text columns an empty text, or null, means that there is none.
 """
 
 

@@ -16,12 +16,13 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.incremental.forced import forced
     from stages.common.incremental.manifest import counts, finished
     from stages.common.incremental.runner import Item, run_items
-    from stages.common.tables.keyframes import tar_of
+    from stages.common.tables.keyframes import HOLDS, tar_of
     from stages.common.tables.rois import BOXES, TRACE
     from stages.rois.work import rois
 
     items = [
-        Item(row.id, row.digest, {"keyframes": str(tar_of(row.id))}) for row in finished(KEYFRAMES_DIR).itertuples()
+        Item(row.id, row.digest, {"keyframes": str(tar_of(row.id)), "holds": str(HOLDS.at(id=row.id))})
+        for row in finished(KEYFRAMES_DIR).itertuples()
     ]
     manifest, done = run_items(
         items,

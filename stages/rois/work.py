@@ -1,6 +1,5 @@
 """One video's cursor trace, its gestures, and the region of interest (ROI) of each."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,29 +8,51 @@ from numpy.typing import NDArray
 
 from stages.common.data.tars import read_tar
 from stages.common.incremental.runner import Item
-from stages.common.tables.keyframes import OVERLAYS, OVERLAYS_MEMBER
+from stages.common.tables.keyframes import HOLDS, OVERLAYS, OVERLAYS_MEMBER
 from stages.common.tables.rois import BOXES, TRACE
+from stages.rois.gestures import gestures
 from stages.rois.params import Params
 
+Sides = tuple[float, float, float, float]  # x0, y0, x1, y1
 MOVED = 0.1  # share of an overlay's pixels that changed since the picture before: it moves
 MAX_RESTING_DISTANCE = 0.05  # of the frame: an overlay that rests is the cursor if that was last seen this close to it
 FORGET_S = 3.0  # seconds after which a cursor that went unseen may be anywhere
-HASTE = 3.0  # times the usual speed: on its way to a gesture, or from it
-STILL = 0.005  # of the frame: even a cursor at rest moves by up to this much
 
 
 def rois(item: Item, scratch: Path, params: Params) -> None:
-    """Write ID.parquet (boxes) and ID.trace.parquet (hold_id, t_s, x, y) below `scratch`."""
+    """Write ID.parquet (boxes) and ID.trace.parquet (hold_id, t_s, x, y) below `scratch`.
+
+    A gesture is boxed in the region of the hold that most of its box lies in; over none of them it is left out.
+    """
+    holds = HOLDS.read(Path(item.data["holds"]))
     member = read_tar(tar := Path(item.data["keyframes"]), [OVERLAYS_MEMBER])[OVERLAYS_MEMBER]
     points = trace(OVERLAYS.read_bytes(member, f"{tar}#{OVERLAYS_MEMBER}"))
     rows = []
     for hold_id, path in points.groupby("hold_id", sort=True):
+        regions = holds[holds.hold_id == hold_id]
         for piece in gestures(path, params.max_gap_s, params.max_extent, params.min_gesture_s):
-            x0, y0, x1, y1 = box(piece)
+            around = box(piece)
+            region, inside = in_region(around, regions)
+            x0, y0, x1, y1 = inside
             if params.min_area <= (x1 - x0) * (y1 - y0) <= params.max_area:
-                rows.append((hold_id, piece.t_s.iloc[0], piece.t_s.iloc[-1], x0, y0, x1, y1))
+                rows.append((hold_id, region, piece.t_s.iloc[0], piece.t_s.iloc[-1], *inside, *around))
     BOXES.write(scratch / f"{item.id}.parquet", BOXES.frame(rows))
     TRACE.write(scratch / f"{item.id}.trace.parquet", points)
+
+
+def in_region(around: Sides, regions: pd.DataFrame) -> tuple[int, Sides]:
+    """The number of the region that most of a box of the frame lies in, and that part of it as shares of the region.
+
+    The part is empty, (0, 0, 0, 0), where the box lies in none.
+    """
+    best, most = (0, (0.0, 0.0, 0.0, 0.0)), 0.0
+    for row in regions.itertuples():
+        width, height = row.x1 - row.x0, row.y1 - row.y0
+        x0, x1 = (min(max((side - row.x0) / width, 0.0), 1.0) for side in around[::2])
+        y0, y1 = (min(max((side - row.y0) / height, 0.0), 1.0) for side in around[1::2])
+        if (shared := (x1 - x0) * (y1 - y0) * width * height) > most:
+            best, most = (int(row.region), (round(x0, 4), round(y0, 4), round(x1, 4), round(y1, 4))), shared
+    return best
 
 
 def trace(overlays: pd.DataFrame) -> pd.DataFrame:
@@ -67,45 +88,7 @@ def _choose(
     return float(candidates[best, 0]), float(candidates[best, 1])
 
 
-def gestures(points: pd.DataFrame, max_gap_s: float, max_extent: float, min_gesture_s: float) -> Iterator[pd.DataFrame]:
-    """Yield the gestures in one hold's path (t_s, x, y), in time order.
-
-    The path is split where the cursor is unseen for longer than `max_gap_s`, then into stretches whose boxes have a
-    diagonal of at most `max_extent` of the frame. Shorter stretches than `min_gesture_s` are dropped.
-    """
-    for _, piece in points.groupby((points.t_s.diff() > max_gap_s).cumsum()):
-        for _, part in piece.groupby(_stretches(piece[["x", "y"]].to_numpy(), max_extent)):
-            kept = _settled(part)
-            if len(kept) and kept.t_s.iloc[-1] - kept.t_s.iloc[0] >= min_gesture_s:
-                yield kept
-
-
-def _settled(points: pd.DataFrame) -> pd.DataFrame:
-    """The stretch without the cursor's way to it and from it, where its speed is over HASTE times the median."""
-    steps = np.linalg.norm(np.diff(points[["x", "y"]].to_numpy(), axis=0), axis=1)
-    calm = np.nonzero(steps <= HASTE * np.median(steps) + STILL)[0] if len(steps) else steps
-    return points.iloc[int(calm[0]) : int(calm[-1]) + 2] if len(calm) else points.iloc[:0]
-
-
-def _stretches(places: NDArray[np.float64], max_extent: float) -> NDArray[np.int64]:
-    """A number for each place, rising with time, the same for those of one stretch.
-
-    Agglomerative clustering of neighbours in time: the two whose common box is smallest are joined first.
-    """
-    low, high, sizes = places.copy(), places.copy(), np.ones(len(places), np.int64)
-    while len(sizes) > 1:
-        extents = np.linalg.norm(np.maximum(high[1:], high[:-1]) - np.minimum(low[1:], low[:-1]), axis=1)
-        first = int(extents.argmin())
-        if extents[first] > max_extent:
-            break
-        low[first], high[first] = np.minimum(low[first], low[first + 1]), np.maximum(high[first], high[first + 1])
-        low, high = np.delete(low, first + 1, axis=0), np.delete(high, first + 1, axis=0)
-        sizes[first] += sizes[first + 1]
-        sizes = np.delete(sizes, first + 1)
-    return np.repeat(np.arange(len(sizes)), sizes)
-
-
-def box(points: pd.DataFrame) -> tuple[float, float, float, float]:
+def box(points: pd.DataFrame) -> Sides:
     """Return the bounding box (x0, y0, x1, y1) of a gesture, outliers beyond 1.5 interquartile ranges left out
     (Quilt-LLaVA)."""
     sides = []

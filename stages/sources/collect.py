@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from stages.common.data.arrays import Picture
 from stages.common.data.files import write_json
 from stages.common.data.tars import TarShards
@@ -20,6 +22,7 @@ from stages.sources.params import Params
 
 BATCH = 64  # images given to the frame filter at once
 PER_TAR = 2000
+READ = "read"  # how a magnification that the source states is known
 
 Kept = tuple[Candidate, Picture, bytes]
 Refusal = tuple[Candidate, Rejected]
@@ -116,6 +119,7 @@ def _row(candidate: Candidate, source: str, reference: str, picture: Picture) ->
         "reason": "captioned",
         "provenance": candidate.provenance,
         "license": candidate.license,
+        "magnification_how": READ if pd.notna(candidate.more.get("magnification")) else "",
         **candidate.more,
     }
 

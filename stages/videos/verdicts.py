@@ -26,6 +26,7 @@ from stages.videos.withdrawn import Withdrawn
 # Parameters that decide only which videos are rejected.
 RULES = {"min_duration_s", "max_duration_s", "max_size_mb", "max_subscribers", "languages"}
 VERSION = "1"  # of what is fetched; raise it to fetch all again, which an edit of this stage does not do
+JUDGED = "2"  # how small copies are judged, by their regions since 2; raise it to look at all of them again
 
 
 def dropped(items: list[Item], params: Params, withdrawn: Withdrawn) -> pd.DataFrame:
@@ -107,7 +108,7 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: With
         files=("{id}.json",),
         keys=KEYS_DIR / "videos_prescreened.parquet",
         needs=Dependencies(
-            params={"prescreen_height": params.prescreen_height, "version": VERSION} | rules.model_dump(exclude=minima)
+            params={"prescreen_height": params.prescreen_height, "version": JUDGED} | rules.model_dump(exclude=minima)
         ),
         rules=rejections | rules.model_dump(include=minima),
         base=base,

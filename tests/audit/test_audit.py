@@ -3,6 +3,7 @@
 import re
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
@@ -59,7 +60,7 @@ def label(decoy="", **changes):
 
 PARTS = dict.fromkeys(("field", "cuts", "shots", "sentences", "gestures"))
 HOLDS = pd.DataFrame({"hold_id": ["a", "b"], "start_s": [0.1, 5.2], "end_s": [4.9, 7.0], "magnification": [1, 0]})
-BOX = pd.DataFrame({"start_s": [6.1], "end_s": [7.9], "x0": [0.1], "y0": [0.1], "x1": [0.3], "y1": [0.3]})
+BOX = pd.DataFrame({"start_s": [6.1], "end_s": [7.9]}).assign(frame_x0=0.1, frame_y0=0.1, frame_x1=0.3, frame_y1=0.3)
 PAIRS = pd.DataFrame({"video_id": ["v", "v"], "hold_id": ["a", "a"], "start_s": [1.0, 6.0], "end_s": [3.0, 8.0]})
 HEARD = {"segments": [{"words": [{"word": "lung"}, {"word": "mucin"}]}]}
 CAPTION = {"sentences": [{"text": "Lung.", "corrections": []}], "sub_pathology": [{"field": "Pulmonary"}]}
@@ -122,6 +123,19 @@ def test_tissue_and_magnification_may_be_unknown():
     found = scores({"v": label(shots=[shot])})
     assert "magnification" not in found
     assert "pairs" not in found
+
+
+@pytest.mark.parametrize(
+    ("found", "scored"),
+    [
+        ([1, 0], {"accuracy": 0.5, "answered": 1}),
+        ([1, np.nan], {"accuracy": 1, "answered": 0.5}),
+        ([np.nan] * 2, {"accuracy": None, "answered": 0}),
+    ],
+)
+def test_a_magnification_that_is_left_empty_is_not_wrong(found, scored):
+    holds = HOLDS.assign(end_s=[4.9, 8.9], magnification=found)
+    assert hold_metrics({"v": label()}, {"v": holds}, 3.0, 0.5)["magnification"] == scored | {"holds": 2}
 
 
 def test_the_frame_filter_is_not_scored_without_labelled_shots(tmp_path):

@@ -1,11 +1,12 @@
 """The demo world repeats from its seed, is labelled rightly, and keeps its sides apart."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from stages.common.data.files import sha256
 from stages.common.frame_filter.prediction import FLAGS
-from stages.demo import evalsets, frames, script
+from stages.demo import evalsets, frames, scales, script
 from stages.demo.captioned import copied, make, tissues
 from stages.demo.render import CANVAS, render, shoot
 from stages.demo.tissue import PAINTERS, paint
@@ -84,9 +85,22 @@ def test_labelled_frames_have_both_labels_and_many_sources(tmp_path):
     table, images = read_labels(tmp_path)
     assert len(images) == len(table)
     assert set(table.label) == {"histology", "other"}
-    assert table.groupby("source").label.nunique().max() == 1
+    both = table.groupby("source").label.nunique() == 2
+    assert set(both[both].index) == {f"real_{name}" for name in frames.REAL}, "tissue, and its fluorescence"
     taught = table.groupby("label")[list(FLAGS)].max().max()
     assert (taught == 1).all(), "each flag is shown by some frame"
+
+
+def test_tissue_of_known_scale_is_real_and_drawn_and_repeats(tmp_path, monkeypatch):
+    monkeypatch.setattr(scales, "PAINTERS", ("stroma",))
+    for name in ("a", "b"):
+        scales.make_scales(tmp_path / name, seed=0, jobs=1)
+    table = pd.read_csv(tmp_path / "a" / "scales.csv")
+    assert set(table.source.str.split("_").str[0]) == {"real", "drawn"}
+    assert table.source.nunique() == len(table) - 1, "two images are of one laboratory"
+    assert table.set_index("file").um_per_pixel["real_skin.jpg"] == 0.499, "as its slide says"
+    for file in ("scales.csv", *table.file):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
 def test_evalsets_repeat_and_no_tile_is_in_both_sides(tmp_path, monkeypatch):

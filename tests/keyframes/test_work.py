@@ -22,7 +22,6 @@ from stages.keyframes import work
 from stages.keyframes.reader import prefetch
 from stages.keyframes.scan import Cut, SampledFrame, StillImage, scan
 from stages.keyframes.sheet import sheet
-from stages.keyframes.work import level, magnification
 
 
 class FakeFilter:
@@ -30,7 +29,7 @@ class FakeFilter:
 
     threshold, long_side = 0.5, 160
 
-    def predict(self, images):
+    def predict(self, images, flags=True):
         small = [cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA).ravel() for image in images]
         rows = np.array(small, np.float32).reshape(len(images), -1)
         colour = np.array([np.ptp(image.reshape(-1, 3).mean(0)) > 20 for image in images], np.float32)
@@ -38,6 +37,17 @@ class FakeFilter:
 
     def is_histology(self, probability):
         return probability >= self.threshold
+
+
+class FakeEstimator:
+    """Knows the magnification of every other image, 1."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def estimate(self, image):
+        self.calls += 1
+        return 1.0 if self.calls % 2 else np.nan
 
 
 @pytest.fixture
@@ -50,11 +60,12 @@ def tissue():
 def make(tmp_path, monkeypatch, stage_params):
     """Record frames and return their table, the members of the tar and the sheet's size."""
     monkeypatch.setattr(work, "load_filter", lambda model, device: FakeFilter())
+    monkeypatch.setattr(work, "load_estimator", lambda folder: FakeEstimator())
 
     def run(frames, **changes):
         path = record(tmp_path / "v.mp4", frames, fps=10)
         params = stage_params("keyframes", min_hold_s=1.0, **changes)
-        work.keyframes(Item("v", "d", {"path": str(path)}), tmp_path, params, tmp_path, 1, "cpu")
+        work.keyframes(Item("v", "d", {"path": str(path)}), tmp_path, params, tmp_path, 1, "cpu", tmp_path)
         return pd.read_parquet(tmp_path / "v.parquet"), read_tar(tmp_path / "v.tar")
 
     return run
@@ -68,6 +79,8 @@ def test_a_video_becomes_holds_images_cuts_and_marks(make, tissue, tmp_path):
     assert list(table.hold_id) == ["v_0000", "v_0001"], "the grey hold is not histology"
     assert list(table.start_s) == pytest.approx([0, 2], abs=0.11)
     assert list(table.end_s) == pytest.approx([2, 5], abs=0.11)
+    assert list(table.magnification) == pytest.approx([1, np.nan], nan_ok=True)
+    assert list(table.magnification_how) == ["estimated", ""]
     assert (table.flag_arrow == 0.75).all()
     assert table.flag_person.isna().all(), "what was not taught is not known"
     assert json.loads(members["cuts.json"]) == pytest.approx([2, 5], abs=0.11)
@@ -100,28 +113,6 @@ def test_videos_that_are_no_lecture_are_rejected_with_their_reason(make, tissue,
     moving = [tissue(7 * n) for n in range(60)]
     with pytest.raises(Rejected, match="no_histology_hold"):
         make(moving, prescreening=rules.model_copy(update={"min_narrative": 0.0}))
-
-
-def test_magnification_follows_the_size_of_nuclei():
-    slide = paint("colorectal_cancer", 1000, 1600, np.random.default_rng(5))
-    double = cv2.resize(slide[:500, :800], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-    half = cv2.resize(slide, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    small, middle, large = (magnification(image, 7.0) for image in (half, slide, double))
-    assert small < middle < large
-    assert large / middle == pytest.approx(2, rel=0.35)
-    assert magnification(np.full((64, 64, 3), 240, np.uint8), 7.0) == 0
-    assert [level(value) for value in (5, 10, 10.1, 20, 20.1, 60)] == [0, 0, 1, 1, 2, 2]
-
-
-def test_haematoxylin_is_separated_as_scikit_image_does():
-    from skimage.color import rgb2hed
-
-    from stages.keyframes.work import HAEMATOXYLIN
-
-    image = paint("stroma", 60, 80, np.random.default_rng(0))
-    ours = np.maximum(-np.log10(np.maximum(image / 255, 1e-6)) @ HAEMATOXYLIN, 0)
-    theirs = rgb2hed(image)[..., 0]
-    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.9999
 
 
 def test_blur_and_background():

@@ -7,7 +7,7 @@ import open_clip
 import pandas as pd
 import pytest
 
-from stages.pairs.align import align, box_for
+from stages.pairs.align import Match, align, box_for, images_of
 from stages.pairs.lengths import split_sentence, token_counter
 
 HOLDS = pd.DataFrame({"hold_id": ["a", "b", "c"], "start_s": [0.0, 10.0, 30.0], "end_s": [8.0, 20.0, 40.0]})
@@ -94,6 +94,21 @@ def test_a_box_is_taken_from_the_gesture_made_meanwhile():
             "y1": 0.9,
         }
     )
-    assert box_for(boxes, "a", said(5, 8))[0] == 0.2
-    assert box_for(boxes, "a", said(20, 22)) == []
-    assert box_for(boxes, "c", said(0, 9)) == []
+    boxes = boxes.assign(region=[2] * len(boxes))
+    region, box = box_for(boxes, "a", said(5, 8))
+    assert (region, box[0]) == (2, 0.2)
+    assert box_for(boxes, "a", said(20, 22)) == (None, [])
+    pause = said(5, 8) | {"times": [(3.0, 3.5), (3.5, 4.0), (8.0, 8.5)], "start": 3.0, "end": 8.5}
+    assert box_for(boxes, "a", pause)[1][0] == 0.1, "more words were said during the first, the second lasted longer"
+    assert box_for(boxes, "c", said(0, 9)) == (None, [])
+
+
+def test_a_sentence_goes_with_the_region_pointed_at_or_with_all():
+    regions = pd.DataFrame({"hold_id": ["a", "b", "b"], "region": [0, 0, 1], "image": ["0.jpg", "1.jpg", "1_1.jpg"]})
+    match, sentence = Match(1, 0, 0.8, "said_over_hold"), said(10, 12)
+    boxes = pd.DataFrame({"hold_id": ["b"], "region": 1, "start_s": 10.5, "end_s": 11.0})
+    boxes = boxes.assign(x0=0.1, y0=0.2, x1=0.3, y1=0.4)
+    ((row, box, confidence),) = images_of(match, regions, [sentence], boxes)
+    assert (row.image, box, confidence) == ("1_1.jpg", [0.1, 0.2, 0.3, 0.4], 0.8)
+    both = images_of(match, regions, [sentence], boxes.iloc[:0])
+    assert [(row.image, box, confidence) for row, box, confidence in both] == [("1.jpg", [], 0.4), ("1_1.jpg", [], 0.4)]

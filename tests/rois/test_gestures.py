@@ -14,9 +14,9 @@ def circle(t0, x, y, seconds=3.0, radius=0.08):
 
 
 def test_gestures_split_at_gaps_and_short_ones_go():
-    points = pd.DataFrame({"t_s": [0.0, 0.5, 1.0, 1.5, 3.0, 3.2, 5.0, 5.5, 6.0, 6.5]}).assign(x=0.5, y=0.5)
-    found = [list(piece.t_s) for piece in gestures(points, 0.6, 0.5, 1.0)]
-    assert found == [[0.0, 0.5, 1.0, 1.5], [5.0, 5.5, 6.0, 6.5]]
+    points = pd.concat([circle(0, 0.5, 0.5, 2.0), circle(3, 0.5, 0.5, 0.8), circle(5, 0.5, 0.5, 1.8)])
+    found = [(piece.t_s.iloc[0], piece.t_s.iloc[-1]) for piece in gestures(points, 0.6, 0.5, 1.0)]
+    assert found == [pytest.approx((0.0, 1.9)), pytest.approx((5.0, 6.7))]
 
 
 def test_a_cursor_that_is_always_there_makes_one_gesture_a_place():

@@ -81,6 +81,13 @@ def test_every_candidate_is_a_pair_or_has_a_reason(collected):
     assert (pairs.license.iloc[1], pairs.provenance.iloc[1], pairs.group.iloc[1]) == ("CC0", "place b", "x_gb")
 
 
+def test_a_magnification_that_a_source_states_is_read(collected):
+    rows = [one("a", more={"magnification": 2.0}), one("b", more={"magnification": None}), one("c")]
+    pairs, _, _ = collected(rows)
+    assert list(pairs.magnification) == pytest.approx([2, np.nan, np.nan], nan_ok=True)
+    assert list(pairs.magnification_how) == ["read", "", ""]
+
+
 def test_keys_that_repeat_or_are_long_keep_their_own_images(collected):
     long = "x" * 200
     rows = [one("a"), one("b", b"no image"), one("a", encoded(tile(2))), one("b"), one(long, encoded(tile(3)))]

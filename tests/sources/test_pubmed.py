@@ -7,7 +7,7 @@ from lxml import etree
 from stages.common.errors import StageError
 from stages.sources import pubmed
 from stages.sources.pubmed.figures import read_article
-from stages.sources.pubmed.panels import split_caption, split_panels
+from stages.sources.pubmed.panels import split_caption
 
 
 @pytest.fixture
@@ -22,20 +22,6 @@ def read(tmp_path, stage_params):
         return {one.key: one for one in pubmed.candidates(params)}
 
     return candidates
-
-
-def test_panels_come_in_reading_order_at_any_depth():
-    tiles = [tile(n) for n in range(4)]
-    panels = split_panels(plate(tiles[:2], tiles[2:]))
-    assert [(panel == one).all() for panel, one in zip(panels, tiles, strict=True)] == [True] * 4
-    nested = plate([plate([tile(1)], [tile(2)]), tile(3, side=340)])
-    assert [panel.shape[0] for panel in split_panels(nested)] == [160, 160, 340]
-
-
-def test_thin_lines_and_tissue_gaps_do_not_split():
-    image = tile(1, 300)
-    image[:, 140:145] = 255
-    assert len(split_panels(image)) == 1
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from stages.videos import prescreen
 class FakeFilter:
     threshold = 0.5
 
-    def predict(self, images):
+    def predict(self, images, flags=True):
         small = [cv2.resize(image, (4, 4), interpolation=cv2.INTER_AREA).ravel() for image in images]
         rows = np.array(small, np.float32).reshape(len(images), -1)
         colour = [float(np.ptp(image.reshape(-1, 3).mean(0)) > 20) for image in images]

@@ -10,7 +10,9 @@ import numpy as np
 from stages.common.data.arrays import Picture
 from stages.common.data.files import digest
 from stages.common.frame_filter.ensemble import PublishedEnsemble
-from stages.common.frame_filter.prediction import Prediction, Scores
+from stages.common.frame_filter.faces import shows_face
+from stages.common.frame_filter.prediction import PERSON, Prediction, Scores
+from stages.common.regions.content import LONG_SIDE
 from stages.common.tables.frame_filter import FILTER_SPEC, FilterKind, FilterSpec
 from stages.common.tables.schema import Record
 
@@ -20,7 +22,10 @@ FILTER_KIND = Record(FILTER_SPEC.stage, FILTER_SPEC.path, FilterKind)  # what fi
 
 
 class FrameFilter:
-    """Logistic heads on a frozen backbone: one for histology and one for each flag that the labels had examples of."""
+    """Logistic heads on a frozen backbone: one for histology and one for each flag that the labels had examples of.
+
+    The flag `person` is also raised wherever a face is found.
+    """
 
     def __init__(self, folder: Path, spec: FilterSpec, device: str) -> None:
         from safetensors.numpy import load_file
@@ -34,13 +39,17 @@ class FrameFilter:
 
     @property
     def long_side(self) -> int:
-        """Pixels that the longer side of a frame needs so that the filter loses no detail."""
-        return 2 * self.size
+        """Pixels that the longer side of a frame needs so that its regions are found and the filter loses no detail."""
+        return max(LONG_SIDE, 2 * self.size)
 
-    def predict(self, images: Sequence[Picture]) -> Prediction:
-        """Predictions for RGB images of any size."""
+    def predict(self, images: Sequence[Picture], flags: bool = True) -> Prediction:
+        """Predictions for RGB images of any size; without `flags`, of histology alone, which is quicker."""
         rows = self._backbone.features(images)
-        scores = {name: sigmoid(rows @ head[:-1] + head[-1]) for name, head in self._heads.items()}
+        heads = self._heads if flags else {HISTOLOGY: self._heads[HISTOLOGY]}
+        scores = {name: sigmoid(rows @ head[:-1] + head[-1]) for name, head in heads.items()}
+        if flags:
+            faces = np.array([shows_face(image) for image in images], np.float32)
+            scores[PERSON] = np.maximum(scores.get(PERSON, faces), faces)
         return Prediction(rows, scores.pop(HISTOLOGY), scores)
 
     def is_histology(self, probability: float) -> bool:

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.frame_filter.prediction import Prediction
+from stages.common.frame_filter.faces import shows_face
+from stages.common.frame_filter.prediction import PERSON, Prediction
+from stages.common.regions.content import LONG_SIDE
 
 SIDE = 384
 CONVS = {"conv_0": 300, "conv_1": 300}  # members, and pixels of the centre crop of each
@@ -50,14 +52,16 @@ class PublishedEnsemble:
 
     @property
     def long_side(self) -> int:
-        """Pixels that the longer side of a frame needs so that the filter loses no detail."""
-        return 2 * SIDE
+        """Pixels that the longer side of a frame needs so that its regions are found and the filter loses no detail."""
+        return max(LONG_SIDE, 2 * SIDE)
 
-    def predict(self, images: Sequence[NDArray[np.uint8]]) -> Prediction:
-        """Predictions for RGB images of any size; features are DINO's, and there are no flags."""
+    def predict(self, images: Sequence[NDArray[np.uint8]], flags: bool = True) -> Prediction:
+        """Predictions for RGB images of any size; features are DINO's, and the only flag is that of faces."""
         import torch
 
         features, scores = [], []
+        faces = [shows_face(image) for image in images] if flags else []
+        found = {PERSON: np.array(faces, np.float32)} if flags else {}
         with torch.inference_mode(), torch.autocast(self._device, enabled=self._device == "cuda"):
             for begin in range(0, len(images), BATCH):
                 pixels = _normalised(images[begin : begin + BATCH]).to(self._device)
@@ -68,8 +72,8 @@ class PublishedEnsemble:
                 scores.append(each.max(0).values.cpu().numpy())
                 features.append(tokens.float().cpu().numpy())
         if not features:
-            return Prediction(np.zeros((0, DINO_BLOCKS * 384), np.float32), np.zeros(0, np.float32), {})
-        return Prediction(np.concatenate(features), np.concatenate(scores), {})
+            return Prediction(np.zeros((0, DINO_BLOCKS * 384), np.float32), np.zeros(0, np.float32), found)
+        return Prediction(np.concatenate(features), np.concatenate(scores), found)
 
     def is_histology(self, probability: float) -> bool:
         """Whether a frame of this probability counts as histology."""

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 Scores = NDArray[np.float32]
 
 # The frame flags, what spoils a frame: the eight impurities of QuiltCleaner (arXiv 2404.07676).
-FLAGS = ("person", "desktop", "text", "arrow", "perspective", "overview", "controls", "panels")
+PERSON = "person"  # also found by a face detector
+FLAGS = (PERSON, "desktop", "text", "arrow", "perspective", "overview", "controls", "panels")
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
 """Is a video a lecture over histology? Histology share, and the paper's test of narrative style (section 4c)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from stages.common.data.arrays import Picture
+from stages.common.regions.crops import tissue_crops
 from stages.common.stage.params import ParamsModel
 
-BATCH = 8  # frames predicted at once: few, so that decoding does not wait long
+BATCH = 8  # regions predicted at once: few, so that decoding does not wait long
 
 
 class PrescreeningRules(ParamsModel):
@@ -23,20 +26,27 @@ class PrescreeningRules(ParamsModel):
 
 
 class Prescreening:
-    """Feed RGB frames at an even rate, then ask for the verdict. Keeps one feature row per prediction, no frames."""
+    """Feed RGB frames at an even rate, then ask for the verdict. Keeps one feature row per region, no frames.
 
-    def __init__(self, frame_filter: Any) -> None:
+    A frame is histology where one of its regions is, which `regions` cuts out; one without any is not.
+    """
+
+    def __init__(self, frame_filter: Any, regions: Callable[[Picture], list[Picture]] = tissue_crops) -> None:
         self._frame_filter = frame_filter
-        self._queue: list[NDArray[np.uint8]] = []
+        self._regions = regions
+        self._queue: list[Picture] = []
+        self._frames: list[int] = []  # which frame each region is of
         self._predictions: list[Any] = []
         self._samples: list[int] = []
 
-    def add(self, picture: NDArray[np.uint8]) -> None:
+    def add(self, picture: Picture) -> None:
         """Take the next frame."""
-        self._queue.append(picture)
         self._samples.append(self._samples[-1] + 1 if self._samples else 0)
-        if len(self._queue) == BATCH:
-            self._predict_queue()
+        for region in self._regions(picture):
+            self._queue.append(region)
+            self._frames.append(self._samples[-1])
+            if len(self._queue) == BATCH:
+                self._predict_queue()
 
     def add_again(self) -> None:
         """The next frame shows the same as the one before; nothing is computed."""
@@ -45,20 +55,24 @@ class Prescreening:
     def shares(self, rules: PrescreeningRules) -> tuple[float, float]:
         """Return the share of frames that are histology and the share of those sampled that begin a streak."""
         self._predict_queue()
-        if not self._samples:
+        if not self._predictions:
             return 0.0, 0.0
-        histology = (
-            np.concatenate([prediction.histology for prediction in self._predictions])[self._samples]
-            >= self._frame_filter.threshold
+        scores, features = (
+            np.concatenate([getattr(prediction, name) for prediction in self._predictions])
+            for name in ("histology", "features")
         )
-        features = np.concatenate([prediction.features for prediction in self._predictions])[self._samples][histology]
-        return float(histology.mean()), narrative_share(
-            features, rules.narrative_frames, rules.narrative_next, rules.narrative_cosine
+        best: dict[int, int] = {}  # the region of each frame that is most surely histology
+        for region in np.argsort(scores, kind="stable").tolist():
+            best[self._frames[region]] = region
+        kept = {frame: region for frame, region in best.items() if scores[region] >= self._frame_filter.threshold}
+        shown = [kept[frame] for frame in self._samples if frame in kept]
+        return len(shown) / len(self._samples), narrative_share(
+            features[shown], rules.narrative_frames, rules.narrative_next, rules.narrative_cosine
         )
 
     def _predict_queue(self) -> None:
         if self._queue:
-            self._predictions.append(self._frame_filter.predict(self._queue))
+            self._predictions.append(self._frame_filter.predict(self._queue, flags=False))
             self._queue.clear()
 
 

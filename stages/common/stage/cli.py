@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from stages.common.errors import StageError
@@ -34,13 +35,15 @@ def run_stage(
     doc: str | None,
     choices: Sequence[str] = (),
     default: str = "",
+    operands: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Run one stage from the command line and exit.
 
     `run(params, base)`, without `params` for a stage that has none, or `run(params, base, choice)` where the stage
     takes one of `choices` (`default` where none is given), does the work and returns counts for the summary line; the
-    count called `items` also gives items/s. A StageError, or a full disk, ends the process with one line and exit code
-    1, Ctrl-C with one line and 130.
+    count called `items` also gives items/s. `operands` says what else a choice takes, and `run` gets that text last,
+    None where there is none. A StageError, or a full disk, ends the process with one line and exit code 1, Ctrl-C with
+    one line and 130.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m stages.{name}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -53,8 +56,12 @@ def run_stage(
             default=default or None,
             help="which part of the stage to make" + (f" (default: {default})" if default else ""),
         )
+    for choice, meaning in operands.items():
+        parser.add_argument("operand", metavar=meaning.split()[0], nargs="?", help=f"of {choice}: {meaning}")
     parser.add_argument("-v", "--verbose", action="store_true", help="show what the log in reports/logs gets")
     args = parser.parse_args()
+    if operands and (args.what in operands) != (args.operand is not None):
+        parser.error(f"{args.what} takes {operands.get(args.what, 'nothing more')}")
     title = f"{name}@{args.what}" if choices and args.what != default else name
     with logged(title, args.verbose), _ended_by_one_line(title, name):
         started = time.perf_counter()
@@ -64,7 +71,7 @@ def run_stage(
         given = [load_params(name)[0]] if has_params(name) else []
         if first and given:  # a stage without parameters of its own checks everybody's first
             link_named_files(load_all_params())
-        summary = run(*given, base, *([args.what] if choices else []))
+        summary = run(*given, base, *([args.what] if choices else []), *([args.operand] if operands else []))
         if first:
             _report(title, summary, time.perf_counter() - started)
 

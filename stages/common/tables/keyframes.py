@@ -15,6 +15,14 @@ CUTS_MEMBER, OVERLAYS_MEMBER = "cuts.json", "overlays.parquet"  # of the tar, be
 HOLD_ID = Column("hold_id", "string", "the hold, a stretch in which the camera rests (the paper: a stable chunk)")
 START = Column("start_s", "double", "when it begins, from the beginning of the video", "s")
 END = Column("end_s", "double", "when it ends, from the beginning of the video", "s")
+MAGNIFICATION = Column(
+    "magnification", "double", "class of the nearest objective: 0 up to 10x, 1 20x, 2 above; NaN unknown"
+)
+MAGNIFICATION_HOW = Column(
+    "magnification_how",
+    "string",
+    "how it is known: estimated from the image, read where the source states it, or empty",
+)
 BLUR = Column("blur", "double", "0 sharp, 1 blurred (Crete et al. 2007)")
 BACKGROUND = Column("background", "double", "share of the image that is bright and without colour: bare background")
 BOX = (
@@ -23,6 +31,7 @@ BOX = (
     Column("x1", "double", "right of the box, as a share of the width"),
     Column("y1", "double", "bottom of the box, as a share of the height"),
 )
+REGION = Column("region", "int64", "the region of the hold that the image shows: 0, 1, ... from the largest")
 
 
 FLAG = Column("flag_", "double", "probability that this spoils the image; NaN where no label taught it")
@@ -32,16 +41,19 @@ FLAG_COLUMNS = tuple(replace(FLAG, name=f"flag_{name}") for name in FLAGS)
 HOLDS = Table(
     stage="keyframes",
     path=KEYFRAMES_DIR / "{id}.parquet",
-    rows="a hold of one video whose image is histology",
+    rows="a region of a hold of one video whose image is histology; the box says where in the frame it is",
     columns=(
         HOLD_ID,
+        REGION,
         START,
         END,
+        *BOX,
         Column("histology_prob", "double", "probability that the image is histology"),
-        Column("magnification", "int64", "class of the estimated objective: 0 up to 10x, 1 up to 20x, 2 above"),
         Column("width", "int64", "of the image", "pixels"),
         Column("height", "int64", "of the image", "pixels"),
         Column("image", "string", "member of the video's tar with the clean image; holds of one view share it"),
+        MAGNIFICATION,
+        MAGNIFICATION_HOW,
         BLUR,
         BACKGROUND,
         *FLAG_COLUMNS,
@@ -51,7 +63,7 @@ HOLDS = Table(
 OVERLAYS = Table(
     stage="keyframes",
     path=KEYFRAMES_DIR / "{id}.tar#overlays.parquet",
-    rows="something small that lay over a hold's image at one moment: a cursor or an annotation",
+    rows="something small that lay over a hold's frame at one moment: a cursor or an annotation",
     columns=(
         Column("t_s", "float", "time, from the beginning of the video", "s"),
         Column("x", "float", "where it points, as a share of the width"),

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from stages.common.paths import PAIRS_DIR
-from stages.common.tables.keyframes import HOLD_ID
+from stages.common.tables.keyframes import HOLD_ID, MAGNIFICATION, MAGNIFICATION_HOW
 from stages.common.tables.schema import Column, Table
 from stages.common.tables.videos import VIDEO_ID
 
@@ -35,7 +35,8 @@ PAIR_TABLE = Table(
         Column("box", "string", "JSON: [x0, y0, x1, y1] of the cursor's gesture, as shares of the image, or []"),
         Column("entities", "string", "JSON: terms in the text, [{term, id, semantic_type, negated}]"),
         Column("sub_pathology", "string", "one of the paper's 18 fields, or empty"),
-        Column("magnification", "double", "class of the objective: 0 up to 10x, 1 up to 20x, 2 above; NaN unknown"),
+        MAGNIFICATION,
+        MAGNIFICATION_HOW,
         Column("width", "double", "of the image", "pixels"),
         Column("height", "double", "of the image", "pixels"),
         Column("confidence", "double", "how surely the text belongs to the image, 0..1"),

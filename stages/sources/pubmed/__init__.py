@@ -10,11 +10,12 @@ from PIL import Image
 from stages.common.data.files import jpeg
 from stages.common.data.pictures import decode
 from stages.common.errors import Rejected, StageError
+from stages.common.regions.panels import figure_panels
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params
 from stages.sources.pubmed.figures import Figure, read_article
 from stages.sources.pubmed.packages import Package, PackageError, open_package
-from stages.sources.pubmed.panels import split_caption, split_panels
+from stages.sources.pubmed.panels import split_caption
 
 PACKAGES = (".tar.gz", ".tgz", ".zip")
 
@@ -60,7 +61,8 @@ def _panels(figure: Figure, data: bytes) -> Iterator[tuple[str, bytes, str, str]
         return
     texts = split_caption(figure.caption)
     try:
-        panels = split_panels(decode(data)) if texts else []
+        image = decode(data) if texts else None
+        panels = [] if image is None else [image[panel.slices] for panel in figure_panels(image)]
     except Rejected:
         panels = []
     if len(panels) < 2 or len(panels) != len(texts):

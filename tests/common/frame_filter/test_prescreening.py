@@ -28,7 +28,7 @@ class FakeFilter:
     def __init__(self):
         self.seen = 0
 
-    def predict(self, images):
+    def predict(self, images, flags=True):
         self.seen += len(images)
         rows = np.array([image[0, 0] for image in images], np.float32).reshape(-1, 3)
         return Prediction(rows, (rows[:, 0] > 100).astype(np.float32), {})
@@ -40,7 +40,7 @@ def picture(red):
 
 def test_shares_count_repeated_views_without_looking_again():
     frame_filter = FakeFilter()
-    prescreening = Prescreening(frame_filter)
+    prescreening = Prescreening(frame_filter, lambda picture: [picture])
     for red in (200, 20):
         prescreening.add(picture(red))
         for _ in range(4):
@@ -52,7 +52,7 @@ def test_shares_count_repeated_views_without_looking_again():
 
 def test_many_frames_are_judged_in_batches_and_none_are_kept():
     frame_filter = FakeFilter()
-    prescreening = Prescreening(frame_filter)
+    prescreening = Prescreening(frame_filter, lambda picture: [picture])
     for _ in range(100):
         prescreening.add(picture(200))
         assert len(prescreening._queue) < 32
@@ -70,3 +70,13 @@ def test_reasons(histology, narrative, reason):
 
 def test_an_empty_video_shows_nothing():
     assert Prescreening(FakeFilter()).shares(RULES) == (0.0, 0.0)
+
+
+def test_a_frame_is_what_its_best_region_is():
+    frame_filter = FakeFilter()
+    parts = {1: [picture(20), picture(200)], 2: [], 3: [picture(20)]}
+    prescreening = Prescreening(frame_filter, lambda frame: parts[int(frame[0, 0, 0])])
+    for number in (1, 2, 3, 1):
+        prescreening.add(picture(number))
+    assert prescreening.shares(RULES)[0] == 0.5
+    assert Prescreening(frame_filter, lambda _: []).shares(RULES) == (0.0, 0.0)

@@ -1,0 +1,1 @@
+"""How strongly a picture of tissue is magnified."""

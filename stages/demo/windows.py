@@ -1,0 +1,302 @@
+"""Windows on a desktop: programs with menus, tools and panels around a picture, and dialogs that are all words."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from stages.common.data.arrays import Picture
+
+MENUS = (
+    "File",
+    "Edit",
+    "View",
+    "Objects",
+    "Measure",
+    "Automate",
+    "Analyze",
+    "Tools",
+    "Window",
+    "Help",
+    "Image",
+    "Plugins",
+)
+WORDS = (
+    *(
+        "Project",
+        "slide_0042.svs",
+        "Magnification",
+        "Annotations",
+        "Tumor",
+        "Stroma",
+        "Name",
+        "Width",
+        "Height",
+        "Open",
+    ),
+    *("Pixel size", "0.2521 um", "Image type", "Brightfield", "Threshold", "Apply", "Cancel", "Channel", "Opacity"),
+    *("Gaussian blur", "Classifier", "Export", "Layer 1", "training.log", "conda activate", "import numpy as np"),
+    *("Epoch 12/50", "loss 0.3412", "Warning", "Detection", "Settings", "Hierarchy", "Workflow", "Description"),
+)
+Colour = tuple[int, int, int]
+
+
+class Theme:
+    """The colours and letters of one program."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        dark = rng.random() < 0.4
+        self.ground = _grey(rng, 25, 60) if dark else _grey(rng, 215, 250)
+        self.panel = _grey(rng, 30, 75) if dark else _grey(rng, 200, 255)
+        self.line = _grey(rng, 70, 110) if dark else _grey(rng, 150, 200)
+        self.ink = _grey(rng, 190, 240) if dark else _grey(rng, 0, 70)
+        self.accent = tuple(int(value) for value in rng.integers(20, 230, 3))
+        self.size = int(rng.integers(9, 14))
+
+    @property
+    def font(self) -> ImageFont.FreeTypeFont:
+        """Its letters."""
+        return font(self.size)
+
+
+@functools.cache
+def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which matplotlib carries."""
+    from matplotlib import font_manager
+
+    wanted = font_manager.FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
+    return ImageFont.truetype(font_manager.findfont(wanted), size)
+
+
+def viewer(inner: Picture, width: int, height: int, rng: np.random.Generator) -> Picture:
+    """A program's window that shows `inner`: title, menus, tool bar, panels on some sides and a status bar."""
+    theme = Theme(rng)
+    canvas = Image.new("RGB", (width, height), theme.ground)
+    draw = ImageDraw.Draw(canvas)
+    row = theme.size + int(rng.integers(6, 12))
+    top, left, right, bottom = 0, 0, width, height
+    if rng.random() < 0.7:
+        draw.rectangle((0, 0, width, row), fill=theme.accent if rng.random() < 0.4 else theme.panel)
+        draw.text((8, 3), f"{rng.choice(WORDS)} - viewer", theme.ink, theme.font)
+        for number in range(3):
+            draw.ellipse(
+                (width - 20 * (number + 1), 4, width - 20 * (number + 1) + row - 8, row - 4), outline=theme.ink
+            )
+        top = row
+    if rng.random() < 0.8:
+        _words(
+            draw, (8, top + 3), theme, [str(word) for word in rng.choice(MENUS, int(rng.integers(4, 9)), replace=False)]
+        )
+        top += row
+    if rng.random() < 0.7:
+        _tools(draw, (4, top, width, top + row + 6), theme, rng)
+        top += row + 8
+    if rng.random() < 0.6:
+        bottom -= row
+        _words(
+            draw,
+            (8, bottom + 3),
+            theme,
+            [str(rng.choice(WORDS)), f"{rng.uniform(1, 40):.1f}x", f"{rng.integers(9999)} px"],
+        )
+    if rng.random() < 0.6:
+        left = int(width * rng.uniform(0.08, 0.3))
+        _panel(draw, (0, top, left, bottom), theme, rng)
+    if rng.random() < 0.4:
+        right = width - int(width * rng.uniform(0.1, 0.28))
+        _panel(draw, (right, top, width, bottom), theme, rng)
+    gap = int(rng.integers(0, 5))
+    box = (left + gap, top + gap, right - gap, bottom - gap)
+    canvas.paste(Image.fromarray(inner).resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.BILINEAR), box[:2])
+    return np.asarray(canvas).copy()
+
+
+def navigator(frame: Picture, inner: Picture, rng: np.random.Generator) -> Picture:
+    """`frame` with `inner` as a small view of the whole slide in a corner, the visible part marked, and a scale bar."""
+    height, width = frame.shape[:2]
+    canvas = Image.fromarray(frame)
+    draw = ImageDraw.Draw(canvas)
+    size = (int(width * rng.uniform(0.12, 0.25)), int(height * rng.uniform(0.15, 0.28)))
+    x = int(rng.choice([6, width - size[0] - 6]))
+    y = int(rng.choice([6, height - size[1] - 6]))
+    canvas.paste(Image.fromarray(inner).resize(size, Image.Resampling.BOX), (x, y))
+    draw.rectangle((x, y, x + size[0], y + size[1]), outline=(60, 60, 60))
+    draw.rectangle(
+        (x + size[0] // 3, y + size[1] // 3, x + size[0] // 2, y + size[1] // 2), outline=(220, 0, 0), width=2
+    )
+    length = int(rng.integers(40, 120))
+    draw.rectangle((12, height - 14, 12 + length, height - 10), fill=(0, 0, 0))
+    draw.text((12, height - 28), f"{rng.choice([20, 50, 100, 200])} um", (0, 0, 0), font(11))
+    return np.asarray(canvas).copy()
+
+
+def dialog(width: int, height: int, rng: np.random.Generator) -> Picture:
+    """One to four overlapping windows of words: settings, lists of files, a console, a web page."""
+    theme = Theme(rng)
+    canvas = Image.new("RGB", (width, height), tuple(int(value) for value in rng.integers(10, 250, 3)))
+    draw = ImageDraw.Draw(canvas)
+    for _ in range(int(rng.integers(1, 5))):
+        whole = rng.random() < 0.4
+        w = width if whole else int(width * rng.uniform(0.35, 0.9))
+        h = height if whole else int(height * rng.uniform(0.35, 0.9))
+        x, y = int(rng.integers(0, width - w + 1)), int(rng.integers(0, height - h + 1))
+        draw.rectangle((x, y, x + w, y + h), fill=theme.panel, outline=theme.line)
+        draw.rectangle((x, y, x + w, y + 18), fill=theme.accent if rng.random() < 0.6 else theme.ground)
+        _words(
+            draw,
+            (x + 6, y + 3),
+            theme,
+            [str(word) for word in rng.choice(MENUS, int(rng.integers(1, 7)), replace=False)],
+        )
+        _panel(draw, (x, y + 20, x + w, y + h), theme, rng)
+        theme = Theme(rng)
+    return np.asarray(canvas).copy()
+
+
+def _grey(rng: np.random.Generator, low: int, high: int) -> Colour:
+    value = int(rng.integers(low, high))
+    return (value, value, min(255, value + int(rng.integers(0, 6))))
+
+
+def _words(draw: ImageDraw.ImageDraw, at: tuple[int, int], theme: Theme, words: Sequence[str]) -> None:
+    draw.text(at, "   ".join(words), theme.ink, theme.font)
+
+
+def _tools(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], theme: Theme, rng: np.random.Generator) -> None:
+    """A row of icons."""
+    left, top, right, bottom = box
+    side = bottom - top - 6
+    for x in range(left, min(right - side, left + int(rng.integers(8, 30)) * (side + 6)), side + 6):
+        ink = tuple(int(value) for value in rng.integers(0, 255, 3)) if rng.random() < 0.4 else theme.ink
+        place = (x + 3, top + 4, x + side - 3, top + side - 2)
+        (draw.rectangle, draw.ellipse, draw.line)[int(rng.integers(3))](place, fill=ink)
+
+
+def _panel(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], theme: Theme, rng: np.random.Generator) -> None:
+    """Rows of words, boxes to tick, sliders, buttons or swatches on a plain ground."""
+    left, top, right, bottom = box
+    draw.rectangle(box, fill=theme.panel, outline=theme.line)
+    row = theme.size + int(rng.integers(4, 14))
+    for y in range(top + 8, bottom - row, row):
+        part, x = rng.random(), left + 8 + int(rng.integers(0, 3)) * 8
+        if part < 0.1:
+            continue
+        if part < 0.2:
+            draw.line((x, y + row // 2, right - 10, y + row // 2), fill=theme.line, width=3)
+            knob = int(rng.integers(x, max(right - 10, x + 1)))
+            draw.ellipse((knob, y + 2, knob + 8, y + 10), fill=theme.accent)
+        elif part < 0.3:
+            draw.rectangle((x, y, min(x + 90, right - 6), y + row - 4), fill=theme.ground, outline=theme.line)
+            draw.text((x + 6, y), str(rng.choice(WORDS))[: max(2, (right - x) // 9)], theme.ink, theme.font)
+        else:
+            if part < 0.45:
+                draw.rectangle((x, y + 1, x + 9, y + 10), outline=theme.ink, fill=theme.accent if part < 0.36 else None)
+            words = " ".join(str(word) for word in rng.choice(WORDS, int(rng.integers(1, 9))))
+            draw.text((x + 14, y), words[: max(2, (right - x - 20) * 2 // theme.size)], theme.ink, theme.font)
+
+
+def page(width: int, height: int, rng: np.random.Generator, pictures: Sequence[Picture] = ()) -> Picture:
+    """A lecture slide, a page of a paper or a diagram: words, bullets, boxes and arrows; with `pictures`, a diagram
+    that shows them."""
+    dark = rng.random() < 0.25
+    ground, ink = ((20, 30, 60), (240, 240, 240)) if dark else (_grey(rng, 235, 256), (20, 20, 20))
+    canvas = Image.new("RGB", (width, height), ground)
+    draw = ImageDraw.Draw(canvas)
+    accent = tuple(int(value) for value in rng.integers(20, 220, 3))
+    if rng.random() < 0.4:
+        draw.rectangle((0, 0, width, int(height * 0.14)), fill=accent)
+    draw.text(
+        (int(width * 0.05), int(height * 0.04)), _sentence(rng, 4), ink, font(int(rng.integers(16, 30)), bold=True)
+    )
+    box = (int(width * 0.05), int(height * 0.2), int(width * 0.95), height - 12)
+    if pictures:
+        _diagram(draw, box, ink, rng)
+        _illustrate(canvas, box, pictures, rng)
+    else:
+        PAGES[int(rng.integers(len(PAGES)))](draw, box, ink, rng)
+    return np.asarray(canvas).copy()
+
+
+def _sentence(rng: np.random.Generator, count: int) -> str:
+    return " ".join(str(word) for word in rng.choice(SPOKEN, count))
+
+
+def _bullets(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], ink: Colour, rng: np.random.Generator) -> None:
+    size = int(rng.integers(12, 20))
+    for y in range(box[1], box[3] - size, int(size * rng.uniform(1.5, 2.5))):
+        indent = int(rng.choice([0, 0, 24]))
+        draw.ellipse((box[0] + indent, y + size // 3, box[0] + indent + 6, y + size // 3 + 6), fill=ink)
+        draw.text((box[0] + indent + 14, y), _sentence(rng, int(rng.integers(3, 9))), ink, font(size))
+
+
+def _columns(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], ink: Colour, rng: np.random.Generator) -> None:
+    """A page of a paper in one to three columns."""
+    count, size = int(rng.integers(1, 4)), int(rng.integers(6, 11))
+    wide = (box[2] - box[0]) // count
+    for column in range(count):
+        for y in range(box[1], box[3] - size, size + 4):
+            if rng.random() < 0.95:
+                text = _sentence(rng, 30)[: int((wide - 14) / size * 1.8)]
+                draw.text((box[0] + column * wide, y), text, ink, font(size))
+
+
+def _diagram(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], ink: Colour, rng: np.random.Generator) -> None:
+    """Boxes in a row or grid, joined by arrows."""
+    columns, rows = int(rng.integers(2, 6)), int(rng.integers(1, 4))
+    wide, high = (box[2] - box[0]) // columns, (box[3] - box[1]) // rows
+    for row in range(rows):
+        for column in range(columns):
+            x, y = box[0] + column * wide, box[1] + row * high
+            fill = tuple(int(value) for value in rng.integers(120, 250, 3))
+            draw.rounded_rectangle((x, y, x + int(wide * 0.7), y + int(high * 0.6)), 8, fill=fill, outline=ink)
+            draw.text((x + 6, y + 6), _sentence(rng, 2), (10, 10, 10), font(11))
+            if column + 1 < columns:
+                line = (x + int(wide * 0.7), y + int(high * 0.3), x + wide - 2, y + int(high * 0.3))
+                draw.line(line, fill=ink, width=2)
+                draw.polygon([(line[2], line[3]), (line[2] - 8, line[3] - 5), (line[2] - 8, line[3] + 5)], fill=ink)
+
+
+def _illustrate(
+    canvas: Image.Image, box: tuple[int, int, int, int], pictures: Sequence[Picture], rng: np.random.Generator
+) -> None:
+    """Small pictures at places of a grid."""
+    columns, rows = int(rng.integers(2, 5)), int(rng.integers(1, 4))
+    wide, high = (box[2] - box[0]) // columns, (box[3] - box[1]) // rows
+    for place in rng.choice(columns * rows, min(len(pictures), columns * rows), replace=False).tolist():
+        shown = Image.fromarray(pictures[place % len(pictures)])
+        shown.thumbnail((int(wide * 0.75), int(high * 0.8)))
+        canvas.paste(shown, (box[0] + place % columns * wide, box[1] + place // columns * high))
+
+
+SPOKEN = (
+    *(
+        "the",
+        "of",
+        "and",
+        "with",
+        "patient",
+        "diagnosis",
+        "carcinoma",
+        "differential",
+        "features",
+        "clinical",
+        "history",
+    ),
+    *("immunohistochemistry", "molecular", "prognosis", "grade", "references", "learning", "objectives", "network"),
+    *(
+        "encoder",
+        "contrastive",
+        "dataset",
+        "results",
+        "method",
+        "training",
+        "images",
+        "text",
+        "score",
+        "classification",
+    ),
+)
+PAGES: tuple[Callable[[ImageDraw.ImageDraw, tuple[int, int, int, int], Colour, np.random.Generator], None], ...] = (
+    *(_bullets, _columns, _diagram),
+)
