@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import report
-from benchmarks.screens import WITH_TISSUE, WITHOUT, Screen, encoded, tissue, webcam
+from benchmarks.screens import WITH_TISSUE, WITHOUT, Screen, encoded, webcam
+from benchmarks.sections import tissue
 from stages.common.data.arrays import Floats, Picture
 from stages.common.data.pictures import decode
 from stages.common.regions.boxes import Box, overlap

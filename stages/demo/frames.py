@@ -20,6 +20,7 @@ from stages.common.data.files import jpeg, write_bytes
 from stages.demo.analysed import ink, masks, outline, spots
 from stages.demo.charts import chart
 from stages.demo.overview import overview
+from stages.demo.pages import page
 from stages.demo.radiology import scan
 from stages.demo.real import HISTOLOGY, PHOTOGRAPHS, photograph, segmented
 from stages.demo.render import arrow, head, title
@@ -27,7 +28,7 @@ from stages.demo.restain import fluoresce, glow, relight, restain, vignette
 from stages.demo.smear import smear
 from stages.demo.spoil import SPOILERS
 from stages.demo.tissue import PAINTERS, paint
-from stages.demo.windows import dialog, navigator, page, viewer
+from stages.demo.windows import dialog, navigator, viewer
 
 SHAPE = (360, 640)  # a lecture's frame
 SHAPES = (*[SHAPE] * 3, (480, 640), (480, 480), (640, 480), (270, 640))  # and a region's or a picture's

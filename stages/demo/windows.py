@@ -1,14 +1,14 @@
 """Windows on a desktop: programs with menus, tools and panels around a picture, and dialogs that are all words."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from stages.common.data.arrays import Picture
 
-MENUS = (
+MENUS = [
     "File",
     "Edit",
     "View",
@@ -21,24 +21,43 @@ MENUS = (
     "Help",
     "Image",
     "Plugins",
-)
-WORDS = (
-    *(
-        "Project",
-        "slide_0042.svs",
-        "Magnification",
-        "Annotations",
-        "Tumor",
-        "Stroma",
-        "Name",
-        "Width",
-        "Height",
-        "Open",
-    ),
-    *("Pixel size", "0.2521 um", "Image type", "Brightfield", "Threshold", "Apply", "Cancel", "Channel", "Opacity"),
-    *("Gaussian blur", "Classifier", "Export", "Layer 1", "training.log", "conda activate", "import numpy as np"),
-    *("Epoch 12/50", "loss 0.3412", "Warning", "Detection", "Settings", "Hierarchy", "Workflow", "Description"),
-)
+]
+WORDS = [
+    "Project",
+    "slide_0042.svs",
+    "Magnification",
+    "Annotations",
+    "Tumor",
+    "Stroma",
+    "Name",
+    "Width",
+    "Height",
+    "Open",
+    "Pixel size",
+    "0.2521 um",
+    "Image type",
+    "Brightfield",
+    "Threshold",
+    "Apply",
+    "Cancel",
+    "Channel",
+    "Opacity",
+    "Gaussian blur",
+    "Classifier",
+    "Export",
+    "Layer 1",
+    "training.log",
+    "conda activate",
+    "import numpy as np",
+    "Epoch 12/50",
+    "loss 0.3412",
+    "Warning",
+    "Detection",
+    "Settings",
+    "Hierarchy",
+    "Workflow",
+    "Description",
+]
 Colour = tuple[int, int, int]
 
 
@@ -47,10 +66,10 @@ class Theme:
 
     def __init__(self, rng: np.random.Generator) -> None:
         dark = rng.random() < 0.4
-        self.ground = _grey(rng, 25, 60) if dark else _grey(rng, 215, 250)
-        self.panel = _grey(rng, 30, 75) if dark else _grey(rng, 200, 255)
-        self.line = _grey(rng, 70, 110) if dark else _grey(rng, 150, 200)
-        self.ink = _grey(rng, 190, 240) if dark else _grey(rng, 0, 70)
+        self.ground = grey(rng, 25, 60) if dark else grey(rng, 215, 250)
+        self.panel = grey(rng, 30, 75) if dark else grey(rng, 200, 255)
+        self.line = grey(rng, 70, 110) if dark else grey(rng, 150, 200)
+        self.ink = grey(rng, 190, 240) if dark else grey(rng, 0, 70)
         self.accent = tuple(int(value) for value in rng.integers(20, 230, 3))
         self.size = int(rng.integers(9, 14))
 
@@ -154,7 +173,8 @@ def dialog(width: int, height: int, rng: np.random.Generator) -> Picture:
     return np.asarray(canvas).copy()
 
 
-def _grey(rng: np.random.Generator, low: int, high: int) -> Colour:
+def grey(rng: np.random.Generator, low: int, high: int) -> Colour:
+    """A grey from `low` to below `high`, perhaps a little blue."""
     value = int(rng.integers(low, high))
     return (value, value, min(255, value + int(rng.integers(0, 6))))
 
@@ -194,109 +214,3 @@ def _panel(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], theme: The
                 draw.rectangle((x, y + 1, x + 9, y + 10), outline=theme.ink, fill=theme.accent if part < 0.36 else None)
             words = " ".join(str(word) for word in rng.choice(WORDS, int(rng.integers(1, 9))))
             draw.text((x + 14, y), words[: max(2, (right - x - 20) * 2 // theme.size)], theme.ink, theme.font)
-
-
-def page(width: int, height: int, rng: np.random.Generator, pictures: Sequence[Picture] = ()) -> Picture:
-    """A lecture slide, a page of a paper or a diagram: words, bullets, boxes and arrows; with `pictures`, a diagram
-    that shows them."""
-    dark = rng.random() < 0.25
-    ground, ink = ((20, 30, 60), (240, 240, 240)) if dark else (_grey(rng, 235, 256), (20, 20, 20))
-    canvas = Image.new("RGB", (width, height), ground)
-    draw = ImageDraw.Draw(canvas)
-    accent = tuple(int(value) for value in rng.integers(20, 220, 3))
-    if rng.random() < 0.4:
-        draw.rectangle((0, 0, width, int(height * 0.14)), fill=accent)
-    draw.text(
-        (int(width * 0.05), int(height * 0.04)), _sentence(rng, 4), ink, font(int(rng.integers(16, 30)), bold=True)
-    )
-    box = (int(width * 0.05), int(height * 0.2), int(width * 0.95), height - 12)
-    if pictures:
-        _diagram(draw, box, ink, rng)
-        _illustrate(canvas, box, pictures, rng)
-    else:
-        PAGES[int(rng.integers(len(PAGES)))](draw, box, ink, rng)
-    return np.asarray(canvas).copy()
-
-
-def _sentence(rng: np.random.Generator, count: int) -> str:
-    return " ".join(str(word) for word in rng.choice(SPOKEN, count))
-
-
-def _bullets(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], ink: Colour, rng: np.random.Generator) -> None:
-    size = int(rng.integers(12, 20))
-    for y in range(box[1], box[3] - size, int(size * rng.uniform(1.5, 2.5))):
-        indent = int(rng.choice([0, 0, 24]))
-        draw.ellipse((box[0] + indent, y + size // 3, box[0] + indent + 6, y + size // 3 + 6), fill=ink)
-        draw.text((box[0] + indent + 14, y), _sentence(rng, int(rng.integers(3, 9))), ink, font(size))
-
-
-def _columns(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], ink: Colour, rng: np.random.Generator) -> None:
-    """A page of a paper in one to three columns."""
-    count, size = int(rng.integers(1, 4)), int(rng.integers(6, 11))
-    wide = (box[2] - box[0]) // count
-    for column in range(count):
-        for y in range(box[1], box[3] - size, size + 4):
-            if rng.random() < 0.95:
-                text = _sentence(rng, 30)[: int((wide - 14) / size * 1.8)]
-                draw.text((box[0] + column * wide, y), text, ink, font(size))
-
-
-def _diagram(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], ink: Colour, rng: np.random.Generator) -> None:
-    """Boxes in a row or grid, joined by arrows."""
-    columns, rows = int(rng.integers(2, 6)), int(rng.integers(1, 4))
-    wide, high = (box[2] - box[0]) // columns, (box[3] - box[1]) // rows
-    for row in range(rows):
-        for column in range(columns):
-            x, y = box[0] + column * wide, box[1] + row * high
-            fill = tuple(int(value) for value in rng.integers(120, 250, 3))
-            draw.rounded_rectangle((x, y, x + int(wide * 0.7), y + int(high * 0.6)), 8, fill=fill, outline=ink)
-            draw.text((x + 6, y + 6), _sentence(rng, 2), (10, 10, 10), font(11))
-            if column + 1 < columns:
-                line = (x + int(wide * 0.7), y + int(high * 0.3), x + wide - 2, y + int(high * 0.3))
-                draw.line(line, fill=ink, width=2)
-                draw.polygon([(line[2], line[3]), (line[2] - 8, line[3] - 5), (line[2] - 8, line[3] + 5)], fill=ink)
-
-
-def _illustrate(
-    canvas: Image.Image, box: tuple[int, int, int, int], pictures: Sequence[Picture], rng: np.random.Generator
-) -> None:
-    """Small pictures at places of a grid."""
-    columns, rows = int(rng.integers(2, 5)), int(rng.integers(1, 4))
-    wide, high = (box[2] - box[0]) // columns, (box[3] - box[1]) // rows
-    for place in rng.choice(columns * rows, min(len(pictures), columns * rows), replace=False).tolist():
-        shown = Image.fromarray(pictures[place % len(pictures)])
-        shown.thumbnail((int(wide * 0.75), int(high * 0.8)))
-        canvas.paste(shown, (box[0] + place % columns * wide, box[1] + place // columns * high))
-
-
-SPOKEN = (
-    *(
-        "the",
-        "of",
-        "and",
-        "with",
-        "patient",
-        "diagnosis",
-        "carcinoma",
-        "differential",
-        "features",
-        "clinical",
-        "history",
-    ),
-    *("immunohistochemistry", "molecular", "prognosis", "grade", "references", "learning", "objectives", "network"),
-    *(
-        "encoder",
-        "contrastive",
-        "dataset",
-        "results",
-        "method",
-        "training",
-        "images",
-        "text",
-        "score",
-        "classification",
-    ),
-)
-PAGES: tuple[Callable[[ImageDraw.ImageDraw, tuple[int, int, int, int], Colour, np.random.Generator], None], ...] = (
-    *(_bullets, _columns, _diagram),
-)

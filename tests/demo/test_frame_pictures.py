@@ -7,11 +7,12 @@ import pytest
 from stages.demo.analysed import ink, masks, outline, spots
 from stages.demo.charts import CHARTS, chart
 from stages.demo.overview import overview
+from stages.demo.pages import page
 from stages.demo.radiology import scan
 from stages.demo.real import photograph, segmented
 from stages.demo.restain import fluoresce, relight, restain, vignette
 from stages.demo.smear import smear
-from stages.demo.windows import dialog, page, viewer
+from stages.demo.windows import dialog, viewer
 
 
 def rng(seed=0):
