@@ -16,7 +16,7 @@ from stages.common.data.files import jpeg
 from stages.demo.script import caption, drawn
 from stages.demo.tile import field_of
 
-COUNTS = {"small": (12, 16, 3), "tiny": (4, 6, 1)}  # test, training and captioned images per class
+COUNTS = {"small": (12, 16, 3), "tiny": (2, 4, 1)}  # test, training and captioned images per class
 NCT = {
     "ADI": "adipose",
     "DEB": "necrosis",

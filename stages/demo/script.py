@@ -15,7 +15,7 @@ FPS = 25
 WIDTH, HEIGHT = 1280, 720
 DECOYS = ("photographs", "talking_head", "silent", "truncated", "short", "foreign", "famous", "soundless")
 REAL = ("serous_carcinoma",)  # shown on a photographed slide only
-SIZES = {"small": (14, DECOYS, 3, 2), "tiny": (3, ("photographs", "silent", "truncated", "short"), 3, 2)}
+SIZES = {"small": (14, DECOYS, 3, 2), "tiny": (3, ("photographs", "silent", "truncated", "short"), 2, 2)}
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ def write(video_id: str, field_name: str, tissues: list[str], decoy: str, seed: 
     elif decoy:
         _opening(script, rng)
         places = ["photo:astronaut", "photo:china", "photo:coffee"] if decoy == "photographs" else tissues
-        # Videos that their sidecar already rules out need not be long.
-        for place in places[:1] if decoy in ("foreign", "famous") else places:
+        # Videos whose pictures decide nothing need not be long.
+        for place in places[:1] if decoy in ("silent", "truncated", "foreign", "famous") else places:
             _visit(script, rng, place, 2)
         _closing(script, rng)
     else:
