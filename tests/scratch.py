@@ -51,6 +51,7 @@ class Scratch:
         self.edit("views: 24 ", "views: 6 ")
         self.edit("bootstrap: 1000 ", "bootstrap: 50 ")
         self.edit("gallery: 24 ", "gallery: 4 ")
+        self.edit("min_duration_s: 30.0 ", "min_duration_s: 20.0 ")
         self.edit("jobs: -1 ", "jobs: 1 ")  # other tests use the other cores
         self.call("git", "init", "-q")
         self.call("git", "add", "-A")

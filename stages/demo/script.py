@@ -133,8 +133,8 @@ def write(video_id: str, field_name: str, tissues: list[str], decoy: str, seed: 
     elif decoy:
         _opening(script, rng)
         places = ["photo:astronaut", "photo:china", "photo:coffee"] if decoy == "photographs" else tissues
-        # Videos whose pictures decide nothing need not be long.
-        for place in places[:1] if decoy in ("silent", "truncated", "foreign", "famous") else places:
+        # Videos that their sidecar already rules out need not be long.
+        for place in places[:1] if decoy in ("foreign", "famous") else places:
             _visit(script, rng, place, 2)
         _closing(script, rng)
     else:

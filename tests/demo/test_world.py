@@ -80,9 +80,9 @@ def test_zooming_out_shows_more_of_the_slide():
     assert np.abs(middle - shrunk).mean() < 12
 
 
-def test_labelled_frames_have_both_labels_and_many_sources(tmp_path):
-    frames.make_frames(tmp_path, "tiny", seed=0, jobs=2)
-    table, images = read_labels(tmp_path)
+@pytest.mark.slow
+def test_labelled_frames_have_both_labels_and_many_sources(finished):
+    table, images = read_labels(finished / "data/demo/frames")
     assert len(images) == len(table)
     assert set(table.label) == {"histology", "other"}
     both = table.groupby("source").label.nunique() == 2
