@@ -13,7 +13,7 @@ from stages.common.frame_filter.prescreening import Prescreening
 from stages.demo.real import photograph
 from stages.demo.spoil import SPOILERS
 from stages.demo.tissue import paint
-from stages.frame_filter.fit import LEAST_KEPT, best_threshold, even_weights, fit, measure, vary
+from stages.frame_filter.fit import LEAST_KEPT, Trainer, best_threshold, even_weights, fit, measure, vary
 
 
 @pytest.mark.parametrize("gap", [0.3, 0.8])
@@ -56,6 +56,28 @@ def test_intervals_resample_sources():
     assert metrics["balanced_accuracy"] == 1
     assert metrics["sources"] == 2
     assert metrics["recall"] == {"histology": 1.0, "other": 1.0}
+
+
+def test_fits_of_parts_end_where_fits_from_nothing_do():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    rows = rng.normal(0, 1, (90, 12)).astype(np.float32)
+    truth = rows[:, 0] + rng.normal(0, 1, 90) > 0
+    varied = rows[None] + rng.normal(0, 0.1, (2, *rows.shape)).astype(np.float32)
+    weights = rng.uniform(0.5, 1.5, 90)
+    trainer = Trainer(rows, varied, truth, weights, 0.1, seed=0)
+    sources = pd.Series([f"real_{number % 5}" for number in range(90)])
+    left_out = trainer.leave_out(sources, "real")
+    for source in sources.unique():
+        test = (sources == source).to_numpy()
+        alone = LogisticRegression(C=0.1, tol=1e-8, max_iter=9999).fit(
+            np.concatenate([rows[~test], *varied[:, ~test]]), np.tile(truth[~test], 3), np.tile(weights[~test], 3)
+        )
+        assert left_out[test] == pytest.approx(alone.predict_proba(rows[test])[:, 1], abs=2e-3)
+    unseen = trainer.cross_validate(sources.to_numpy(), 5)
+    assert trainer.score(sources.to_numpy(), 5)["auroc"] == pytest.approx(roc_auc_score(truth, unseen))
 
 
 def write_frames(folder, rows):
