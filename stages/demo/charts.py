@@ -36,7 +36,8 @@ def chart(width: int, height: int, rng: np.random.Generator) -> Picture:
         if rng.random() < 0.3:
             figure.suptitle(f"Figure {rng.integers(1, 9)}")
         # Not laid out by matplotlib, which would draw all letters twice.
-        figure.subplots_adjust(*(float(rng.uniform(*pair)) for pair in MARGINS), wspace=0.35, hspace=0.5)
+        left, bottom, right, top = (float(rng.uniform(*pair)) for pair in MARGINS)
+        figure.subplots_adjust(left, bottom, right, top, wspace=0.35, hspace=0.5)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[:height, :width, :3].copy()
 

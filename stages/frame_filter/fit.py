@@ -21,7 +21,8 @@ from stages.common.tables.frame_filter import FILTER_SPEC, FilterSpec
 from stages.frame_filter.labels import LABELS, read_labels
 from stages.frame_filter.params import Params
 
-# Share of the histology that the threshold keeps: what the filter loses is lost, what it keeps wrongly meets others.
+# Share of unseen histology that the threshold keeps at least: what the filter loses is lost, what it keeps wrongly
+# meets other checks.
 LEAST_KEPT = 0.95
 FEWEST = 2  # frames of a label: one to learn from and one to be scored on
 
@@ -55,7 +56,7 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dic
     trainer = Trainer(rows, varied, truth, weights, params.regularization_c, seed)
     unseen = trainer.cross_validate(table.source.to_numpy(), params.folds)
     left_out = trainer.leave_out(table.source, params.leave_out)
-    threshold, found = _scored(table, truth, unseen, left_out, seed)
+    threshold, found = scored(table, truth, unseen, left_out, seed)
     heads = {HISTOLOGY: trainer.head()}
     found["flags"] = {}
     for flag in (*FLAGS, *params.more_flags):
@@ -85,7 +86,7 @@ def fit(params: Params, out: Path, metrics: Path, seed: int, device: str) -> dic
     return {"items": len(table), "sources": int(table.source.nunique()), "threshold": round(threshold, 3)}
 
 
-def _scored(
+def scored(
     table: pd.DataFrame, truth: Truth, unseen: Scores, left_out: Scores, seed: int
 ) -> tuple[float, dict[str, Any]]:
     """The threshold and the metrics: of the sources left out one by one where they are of both labels, with those of

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.demo.analysed import heated, ink, masks, outline, regions, spots
+from stages.demo.analysed import cell_map, heated, ink, masks, outline, regions, spots
 from stages.demo.charts import CHARTS, chart
 from stages.demo.guises import GUISES
 from stages.demo.insets import heat, inset, navigator, player
@@ -57,8 +57,9 @@ def test_tissue_is_changed_and_stays_a_picture_of_its_size(change):
     assert (seen == tissue()).all(), "the picture that was given is left as it was"
 
 
-def test_fluorescence_is_light_on_black():
-    glowing = np.mean([fluoresce(tissue(), rng(seed)).mean() for seed in range(8)])
+@pytest.mark.parametrize("show", [fluoresce, cell_map])
+def test_fluorescence_and_maps_of_cells_are_light_on_black(show):
+    glowing = np.mean([show(tissue(), rng(seed)).mean() for seed in range(8)])
     assert glowing < 0.5 * tissue().mean()
 
 

@@ -13,7 +13,7 @@ from stages.common.frame_filter.prescreening import Prescreening
 from stages.demo.real import photograph
 from stages.demo.spoil import SPOILERS
 from stages.demo.tissue import paint
-from stages.frame_filter.fit import LEAST_KEPT, Trainer, best_threshold, even_weights, fit, measure, vary
+from stages.frame_filter.fit import LEAST_KEPT, Trainer, best_threshold, even_weights, fit, measure, scored, vary
 
 
 @pytest.mark.parametrize("gap", [0.3, 0.8])
@@ -27,6 +27,22 @@ def test_threshold_is_as_good_as_any_that_keeps_the_histology(gap):
     assert balanced_accuracy_score(truth, kept) == max(
         balanced_accuracy_score(truth, other) for other in others if other[truth].mean() >= LEAST_KEPT
     )
+
+
+def test_threshold_weighs_left_out_histology_against_all_kinds_of_other_frames():
+    rng = np.random.default_rng(0)
+    kinds = {"real_a": 40, "real_b": 40, "real-photo_c": 6, "real-photo_d": 6}
+    kinds |= {f"{kind}_0": 20 for kind in ("chart", "page", "dialog", "scan")}
+    table = pd.DataFrame({"source": np.repeat(list(kinds), list(kinds.values()))})
+    truth = table.source.isin(["real_a", "real_b"]).to_numpy()
+    photo = table.source.str.startswith("real-photo").to_numpy()
+    unseen = np.where(truth, rng.uniform(0.3, 1, len(table)), np.where(photo, 0.8, rng.uniform(0, 0.2, len(table))))
+    left_out = np.where(truth | photo, unseen, np.nan)
+    threshold, found = scored(table, truth, unseen, left_out, seed=0)
+    assert 0.2 < threshold < 0.4, "a few photographs like tissue do not cost half of the histology"
+    assert found["recall"] == {"histology": pytest.approx((unseen[truth] >= threshold).mean()), "other": 0}
+    assert found["frames"] == 92
+    assert found["cross_validation"]["recall"]["other"] == pytest.approx(80 / 92)
 
 
 def test_weights_make_labels_and_kinds_count_the_same():
