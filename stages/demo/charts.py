@@ -10,6 +10,8 @@ from stages.common.data.arrays import Picture
 NAMES = ("control", "tumour", "stroma", "grade 1", "grade 2", "grade 3", "ResNet-50", "ViT-B", "ours", "CD8", "fold 4")
 LABELS = ("accuracy", "cells per field", "overall survival", "epoch", "loss", "1 - specificity", "score", "months", "p")
 MAPS = ("viridis", "magma", "Blues", "Reds", "RdPu", "coolwarm", "PuRd", "Purples", "tab20", "gray")
+INKS = ("black", "black", "dimgrey", "cornflowerblue", "salmon", "mediumpurple")
+MARGINS = ((0.08, 0.2), (0.12, 0.22), (0.88, 0.98), (0.82, 0.94))  # left, bottom, right and top, as shares
 STYLES = ("default", "classic", "ggplot", "bmh", "dark_background", "fivethirtyeight", "seaborn-v0_8-whitegrid")
 
 
@@ -19,17 +21,23 @@ def chart(width: int, height: int, rng: np.random.Generator) -> Picture:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows, columns = ((1, 1), (1, 1), (1, 2), (2, 2))[int(rng.integers(4))]
+    rows, columns = ((1, 1), (1, 1), (1, 1), (1, 2), (2, 2))[int(rng.integers(5))]
     dpi = float(rng.uniform(60, 120))
     with style.context(str(rng.choice(STYLES))):
-        figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, layout="tight")
+        figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi)
         canvas = FigureCanvasAgg(figure)
         for axes in figure.subplots(rows, columns, squeeze=False).flat:
+            if rng.random() < 0.4:  # one ink, and no frame
+                axes.set_prop_cycle(color=[str(rng.choice(INKS))])
+                axes.spines[["top", "right"]].set_visible(False)
             CHARTS[int(rng.integers(len(CHARTS)))](axes, rng)
-            if rng.random() < 0.7:
+            if rng.random() < 0.5:
                 axes.set_title(" ".join(rng.choice(NAMES, 2)))
         if rng.random() < 0.3:
             figure.suptitle(f"Figure {rng.integers(1, 9)}")
+        # Not laid out by matplotlib, which would draw all letters twice.
+        left, bottom, right, top = (float(rng.uniform(*pair)) for pair in MARGINS)
+        figure.subplots_adjust(left, bottom, right, top, wspace=0.35, hspace=0.5)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[:height, :width, :3].copy()
 
@@ -179,10 +187,12 @@ def _heatmap(axes: Any, rng: np.random.Generator) -> None:
 def _confusion(axes: Any, rng: np.random.Generator) -> None:
     count = int(rng.integers(2, 8))
     values = rng.uniform(0, 0.3, (count, count)) + np.eye(count) * 0.6
+    if rng.random() < 0.4:  # most classes are rare
+        values = (20 * values * rng.dirichlet(np.full(count, 0.3), 1).T).round()
     axes.imshow(values, cmap=str(rng.choice(MAPS)))
     for row in range(count):
         for column in range(count):
-            axes.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center", fontsize=7)
+            axes.text(column, row, f"{values[row, column]:.3g}", ha="center", va="center", fontsize=7)
     axes.set_xticks(range(count), _names(rng, count), rotation=90)
     axes.set_yticks(range(count), _names(rng, count))
 

@@ -7,14 +7,18 @@ import numpy as np
 
 from stages.common.data.arrays import Picture
 from stages.demo.analysed import INKS
-from stages.demo.stain import Slide
+from stages.demo.stain import Mask, Slide
 
 
-def overview(tissues: Sequence[Picture], width: int, height: int, rng: np.random.Generator) -> Picture:
-    """A whole slide, RGB (height, width, 3): one to six sections of `tissues`, with pen, label and glass edges."""
+def overview(
+    tissues: Sequence[Picture], width: int, height: int, rng: np.random.Generator, unscanned: bool = False
+) -> Picture:
+    """A whole slide, RGB (height, width, 3): sections or cores of `tissues`, with pen, label and glass edges; with
+    `unscanned`, black where there is no tissue."""
     ground = np.array([1, rng.uniform(0.97, 1), rng.uniform(0.94, 1)]) * rng.uniform(228, 254)
     slide = np.full((height, width, 3), ground, np.float32)
-    count = int(rng.integers(1, 7))
+    cores = rng.random() < 0.12  # a microarray of tissues
+    count = int(rng.integers(8, 40)) if cores else int(rng.choice([1, 1, 1, 2, 2, 3, 4, 6]))
     columns = int(np.ceil(np.sqrt(count * width / height)))
     rows = -(-count // columns)
     same = tissues[int(rng.integers(len(tissues)))] if rng.random() < 0.5 else None  # serial sections of one block
@@ -22,7 +26,13 @@ def overview(tissues: Sequence[Picture], width: int, height: int, rng: np.random
         tissue = same if same is not None else tissues[int(rng.integers(len(tissues)))]
         cell = (width / columns, height / rows)
         centre = ((number % columns + 0.5) * cell[0], (number // columns + 0.5) * cell[1])
-        _section(slide, tissue, centre, min(cell) * rng.uniform(0.25, 0.48), rng)
+        if cores:
+            size = (min(cell) * 0.8, min(cell) * 0.8)
+        else:
+            size = (cell[0] * rng.uniform(0.45, 1.05), cell[1] * rng.uniform(0.45, 1.05))
+        _section(slide, tissue, centre, size, rng, rough=not cores)
+    if unscanned:
+        slide[np.abs(slide - ground).max(axis=2) < 12] = rng.uniform(0, 25)
     if rng.random() < 0.5:
         _glass(slide, rng)
     if rng.random() < 0.5:
@@ -34,26 +44,58 @@ def overview(tissues: Sequence[Picture], width: int, height: int, rng: np.random
 
 
 def _section(
-    slide: np.ndarray, tissue: Picture, centre: tuple[float, float], radius: float, rng: np.random.Generator
+    slide: np.ndarray,
+    tissue: Picture,
+    centre: tuple[float, float],
+    size: tuple[float, float],
+    rng: np.random.Generator,
+    rough: bool,
 ) -> None:
-    """One section with a wavy outline, darker where the tissue is folded."""
-    side = max(16, int(2.4 * radius))
+    """One section of about `size` (width, height): solid, or `rough`, with a torn edge, holes and pale parts."""
+    side = max(16, int(max(size)))
     shape = Slide(side, side, rng)
-    mask = shape.blob(
-        (side / 2, side / 2), radius, lobes=float(rng.uniform(0.03, 0.15)), squeeze=float(rng.uniform(0.4, 1))
-    )
-    for _ in range(int(rng.integers(0, 4))):  # holes, fat and vessels
-        mask &= ~shape.blob(tuple(rng.uniform(0.2, 0.8, 2) * side), radius * rng.uniform(0.05, 0.25), lobes=0.1)
-    texture = _texture(tissue, side, rng.uniform(2, 8)).astype(np.float32)
-    texture *= 1 + 0.06 * shape.noise(side / 6)[..., None]
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0)[..., None]
-    x, y = int(centre[0] - side / 2), int(centre[1] - side / 2)
+    lobes = float(rng.uniform(0.03, 0.2)) if rough else 0.01
+    mask = shape.blob((side / 2, side / 2), side * 0.42, lobes=lobes, squeeze=float(rng.uniform(0.7, 1)))
+    texture = _texture(tissue, side, rng.uniform(2, 16))
+    if rough:
+        mask = _torn(shape, mask, rng)
+        texture = _uneven(shape, texture, rng)
+    box = (max(8, int(size[0])), max(8, int(size[1])))
+    texture = cv2.resize(texture, box, interpolation=cv2.INTER_AREA).astype(np.float32)
+    soft = cv2.resize(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.0), box)[..., None]
+    x, y = int(centre[0] - box[0] / 2), int(centre[1] - box[1] / 2)
     height, width = slide.shape[:2]
-    across = slice(max(0, x), min(width, x + side))
-    down = slice(max(0, y), min(height, y + side))
+    across = slice(max(0, x), min(width, x + box[0]))
+    down = slice(max(0, y), min(height, y + box[1]))
     inside = (slice(down.start - y, down.stop - y), slice(across.start - x, across.stop - x))
     place = slide[down, across]
     place += soft[inside] * (texture[inside] - place)
+
+
+def _torn(shape: Slide, mask: Mask, rng: np.random.Generator) -> Mask:
+    """`mask` with a ragged edge, holes, vessels and cracks, or in shreds."""
+    side = shape.shape[0]
+    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3) / side
+    found = depth + rng.uniform(0, 0.06) * shape.noise(side / 30) > 0.02
+    for _ in range(int(rng.integers(0, 5))):
+        middle = tuple(rng.uniform(0.2, 0.8, 2) * side)
+        found &= ~shape.blob(middle, side * rng.uniform(0.01, 0.12), lobes=0.15, squeeze=float(rng.uniform(0.2, 1)))
+    if rng.random() < 0.3:
+        turn = float(rng.uniform(0, np.pi))
+        found &= shape.noise(side / rng.uniform(20, 60), float(rng.uniform(1, 8)), turn) < rng.uniform(0.3, 1.8)
+    return found
+
+
+def _uneven(shape: Slide, texture: Picture, rng: np.random.Generator) -> Picture:
+    """`texture` with nodules and bundles that hold more stain, or less, than what lies around them, and with fat."""
+    side = shape.shape[0]
+    strength = np.exp(rng.uniform(0.05, 0.4) * shape.noise(side / rng.uniform(6, 25)))
+    strength *= 1 + rng.uniform(0, 0.6) * (shape.noise(side / rng.uniform(8, 20)) > rng.uniform(0.3, 1.2))
+    if rng.random() < 0.5:
+        fat = shape.noise(side / rng.uniform(4, 10)) > rng.uniform(0.2, 1)
+        strength = np.where(fat & (shape.noise(side / 120) > -0.8), rng.uniform(0.03, 0.3), strength)
+    dense = np.log((texture.astype(np.float32) + 1) / 256) * strength[..., None]
+    return np.clip(256 * np.exp(dense) - 1, 0, 255).astype(np.uint8)
 
 
 def _texture(tissue: Picture, side: int, scale: float) -> Picture:

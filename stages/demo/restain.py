@@ -45,8 +45,20 @@ def fluoresce(image: Picture, rng: np.random.Generator) -> Picture:
     from skimage import color
 
     amounts = color.separate_stains(image, color.hed_from_rgb)
-    channels = [amounts[..., 0], amounts[..., 1], amounts[..., 0] * (rng.random(image.shape[:2]) < 0.7)]
-    return glow(channels[: int(rng.integers(1, 4))], rng)
+    some = amounts[..., 0] * (_patches(image.shape[:2], rng) > rng.uniform(-0.5, 1))
+    channels = [amounts[..., 0], amounts[..., 1], some, amounts[..., 0] * (rng.random(image.shape[:2]) < 0.7)]
+    light = glow(channels[: int(rng.integers(1, 5))], rng)
+    if rng.random() < 0.4:  # tissue glows a little everywhere
+        faint = np.clip(cv2.GaussianBlur(255 - image.min(axis=2), (0, 0), 1.5) / 255.0 - 0.1, 0, 1)[..., None]
+        hue = np.array(HUES[int(rng.integers(len(HUES)))]) * rng.uniform(40, 160)
+        light = np.clip(light + faint * hue, 0, 255).astype(np.uint8)
+    return light
+
+
+def _patches(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Smooth noise, by which only the cells of some places are positive."""
+    small = cv2.GaussianBlur(rng.standard_normal((48, 48), dtype=np.float32), (0, 0), float(rng.uniform(0.8, 4)))
+    return cv2.resize((small - small.mean()) / small.std(), shape[::-1])
 
 
 def glow(channels: Sequence[NDArray[Any]], rng: np.random.Generator) -> Picture:
@@ -56,8 +68,8 @@ def glow(channels: Sequence[NDArray[Any]], rng: np.random.Generator) -> Picture:
     for channel, hue in zip(channels, hues, strict=False):
         soft = cv2.GaussianBlur(channel.astype(np.float32), (0, 0), float(rng.uniform(0.6, 2.5)))
         shown = soft[soft > 0.02 * soft.max()] if soft.max() > 0 else soft  # not the glass around a section
-        low, high = np.quantile(shown, [rng.uniform(0.4, 0.85), 0.998])
-        bright = np.clip((soft - low) / max(high - low, 1e-6), 0, 1) ** rng.uniform(0.8, 2)
+        low, high = np.quantile(shown, [rng.uniform(0.1, 0.85), rng.uniform(0.9, 0.998)])
+        bright = np.clip((soft - low) / max(high - low, 1e-6), 0, 1) ** rng.uniform(0.5, 2)
         colour = (1.0, 1.0, 1.0) if len(channels) == 1 and rng.random() < 0.2 else HUES[hue]
         light += bright[..., None] * np.array(colour, np.float32)
     noisy = 255 * light * rng.uniform(0.5, 1.1) + rng.normal(rng.uniform(0, 12), rng.uniform(0, 6), light.shape)

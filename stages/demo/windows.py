@@ -59,15 +59,16 @@ WORDS = [
     "Description",
 ]
 Colour = tuple[int, int, int]
+Box = tuple[int, int, int, int]
 
 
 class Theme:
     """The colours and letters of one program."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        dark = rng.random() < 0.4
-        self.ground = grey(rng, 25, 60) if dark else grey(rng, 215, 250)
-        self.panel = grey(rng, 30, 75) if dark else grey(rng, 200, 255)
+        dark = rng.random() < 0.5
+        self.ground = grey(rng, 8, 60) if dark else grey(rng, 215, 250)
+        self.panel = grey(rng, 15, 75) if dark else grey(rng, 200, 255)
         self.line = grey(rng, 70, 110) if dark else grey(rng, 150, 200)
         self.ink = grey(rng, 190, 240) if dark else grey(rng, 0, 70)
         self.accent = tuple(int(value) for value in rng.integers(20, 230, 3))
@@ -124,29 +125,9 @@ def viewer(inner: Picture, width: int, height: int, rng: np.random.Generator) ->
         _panel(draw, (0, top, left, bottom), theme, rng)
     if rng.random() < 0.4:
         right = width - int(width * rng.uniform(0.1, 0.28))
-        _panel(draw, (right, top, width, bottom), theme, rng)
-    gap = int(rng.integers(0, 5))
-    box = (left + gap, top + gap, right - gap, bottom - gap)
+        (_legend if rng.random() < 0.4 else _panel)(draw, (right, top, width, bottom), theme, rng)
+    box = _room(draw, (left, top, right, bottom), rng)
     canvas.paste(Image.fromarray(inner).resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.BILINEAR), box[:2])
-    return np.asarray(canvas).copy()
-
-
-def navigator(frame: Picture, inner: Picture, rng: np.random.Generator) -> Picture:
-    """`frame` with `inner` as a small view of the whole slide in a corner, the visible part marked, and a scale bar."""
-    height, width = frame.shape[:2]
-    canvas = Image.fromarray(frame)
-    draw = ImageDraw.Draw(canvas)
-    size = (int(width * rng.uniform(0.12, 0.25)), int(height * rng.uniform(0.15, 0.28)))
-    x = int(rng.choice([6, width - size[0] - 6]))
-    y = int(rng.choice([6, height - size[1] - 6]))
-    canvas.paste(Image.fromarray(inner).resize(size, Image.Resampling.BOX), (x, y))
-    draw.rectangle((x, y, x + size[0], y + size[1]), outline=(60, 60, 60))
-    draw.rectangle(
-        (x + size[0] // 3, y + size[1] // 3, x + size[0] // 2, y + size[1] // 2), outline=(220, 0, 0), width=2
-    )
-    length = int(rng.integers(40, 120))
-    draw.rectangle((12, height - 14, 12 + length, height - 10), fill=(0, 0, 0))
-    draw.text((12, height - 28), f"{rng.choice([20, 50, 100, 200])} um", (0, 0, 0), font(11))
     return np.asarray(canvas).copy()
 
 
@@ -179,11 +160,21 @@ def grey(rng: np.random.Generator, low: int, high: int) -> Colour:
     return (value, value, min(255, value + int(rng.integers(0, 6))))
 
 
+def _room(draw: ImageDraw.ImageDraw, box: Box, rng: np.random.Generator) -> Box:
+    """The part of `box` that the picture takes: almost all of it, or less, in a plain frame of its own."""
+    left, top, right, bottom = box
+    across = down = int(rng.integers(0, 5))
+    if rng.random() < 0.25:
+        draw.rectangle(box, fill=grey(rng, 0, 30) if rng.random() < 0.5 else grey(rng, 235, 256))
+        across, down = (int(side * rng.uniform(0, 0.2)) for side in (right - left, bottom - top))
+    return (left + across, top + down, right - across, bottom - down)
+
+
 def _words(draw: ImageDraw.ImageDraw, at: tuple[int, int], theme: Theme, words: Sequence[str]) -> None:
     draw.text(at, "   ".join(words), theme.ink, theme.font)
 
 
-def _tools(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], theme: Theme, rng: np.random.Generator) -> None:
+def _tools(draw: ImageDraw.ImageDraw, box: Box, theme: Theme, rng: np.random.Generator) -> None:
     """A row of icons."""
     left, top, right, bottom = box
     side = bottom - top - 6
@@ -193,7 +184,7 @@ def _tools(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], theme: The
         (draw.rectangle, draw.ellipse, draw.line)[int(rng.integers(3))](place, fill=ink)
 
 
-def _panel(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], theme: Theme, rng: np.random.Generator) -> None:
+def _panel(draw: ImageDraw.ImageDraw, box: Box, theme: Theme, rng: np.random.Generator) -> None:
     """Rows of words, boxes to tick, sliders, buttons or swatches on a plain ground."""
     left, top, right, bottom = box
     draw.rectangle(box, fill=theme.panel, outline=theme.line)
@@ -214,3 +205,16 @@ def _panel(draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], theme: The
                 draw.rectangle((x, y + 1, x + 9, y + 10), outline=theme.ink, fill=theme.accent if part < 0.36 else None)
             words = " ".join(str(word) for word in rng.choice(WORDS, int(rng.integers(1, 9))))
             draw.text((x + 14, y), words[: max(2, (right - x - 20) * 2 // theme.size)], theme.ink, theme.font)
+
+
+def _legend(draw: ImageDraw.ImageDraw, box: Box, theme: Theme, rng: np.random.Generator) -> None:
+    """A list of channels or cell types, each with a box to tick, a count and its colour."""
+    left, top, right, bottom = box
+    draw.rectangle(box, fill=theme.panel, outline=theme.line)
+    row = theme.size + int(rng.integers(6, 16))
+    for y in range(top + 8, bottom - row, row):
+        colour = tuple(int(value) for value in rng.integers(0, 256, 3))
+        draw.rectangle((left + 6, y + 2, left + 14, y + 10), fill=theme.accent)
+        draw.text((left + 20, y), str(rng.choice(WORDS))[: max(2, (right - left) // 14)], theme.ink, theme.font)
+        draw.text(((left + right) // 2 + 8, y), str(rng.integers(9999)), theme.ink, theme.font)
+        draw.rectangle((right - 24, y, right - 8, y + theme.size), fill=colour, outline=theme.line)

@@ -13,7 +13,7 @@ from stages.common.frame_filter.prescreening import Prescreening
 from stages.demo.real import photograph
 from stages.demo.spoil import SPOILERS
 from stages.demo.tissue import paint
-from stages.frame_filter.fit import LEAST_KEPT, best_threshold, even_weights, fit, measure, vary
+from stages.frame_filter.fit import LEAST_KEPT, Trainer, best_threshold, even_weights, fit, measure, scored, vary
 
 
 @pytest.mark.parametrize("gap", [0.3, 0.8])
@@ -27,6 +27,22 @@ def test_threshold_is_as_good_as_any_that_keeps_the_histology(gap):
     assert balanced_accuracy_score(truth, kept) == max(
         balanced_accuracy_score(truth, other) for other in others if other[truth].mean() >= LEAST_KEPT
     )
+
+
+def test_threshold_weighs_left_out_histology_against_all_kinds_of_other_frames():
+    rng = np.random.default_rng(0)
+    kinds = {"real_a": 40, "real_b": 40, "real-photo_c": 6, "real-photo_d": 6}
+    kinds |= {f"{kind}_0": 20 for kind in ("chart", "page", "dialog", "scan")}
+    table = pd.DataFrame({"source": np.repeat(list(kinds), list(kinds.values()))})
+    truth = table.source.isin(["real_a", "real_b"]).to_numpy()
+    photo = table.source.str.startswith("real-photo").to_numpy()
+    unseen = np.where(truth, rng.uniform(0.3, 1, len(table)), np.where(photo, 0.8, rng.uniform(0, 0.2, len(table))))
+    left_out = np.where(truth | photo, unseen, np.nan)
+    threshold, found = scored(table, truth, unseen, left_out, seed=0)
+    assert 0.2 < threshold < 0.4, "a few photographs like tissue do not cost half of the histology"
+    assert found["recall"] == {"histology": pytest.approx((unseen[truth] >= threshold).mean()), "other": 0}
+    assert found["frames"] == 92
+    assert found["cross_validation"]["recall"]["other"] == pytest.approx(80 / 92)
 
 
 def test_weights_make_labels_and_kinds_count_the_same():
@@ -56,6 +72,28 @@ def test_intervals_resample_sources():
     assert metrics["balanced_accuracy"] == 1
     assert metrics["sources"] == 2
     assert metrics["recall"] == {"histology": 1.0, "other": 1.0}
+
+
+def test_fits_of_parts_end_where_fits_from_nothing_do():
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    rows = rng.normal(0, 1, (90, 12)).astype(np.float32)
+    truth = rows[:, 0] + rng.normal(0, 1, 90) > 0
+    varied = rows[None] + rng.normal(0, 0.1, (2, *rows.shape)).astype(np.float32)
+    weights = rng.uniform(0.5, 1.5, 90)
+    trainer = Trainer(rows, varied, truth, weights, 0.1, seed=0)
+    sources = pd.Series([f"real_{number % 5}" for number in range(90)])
+    left_out = trainer.leave_out(sources, "real")
+    for source in sources.unique():
+        test = (sources == source).to_numpy()
+        alone = LogisticRegression(C=0.1, tol=1e-8, max_iter=9999).fit(
+            np.concatenate([rows[~test], *varied[:, ~test]]), np.tile(truth[~test], 3), np.tile(weights[~test], 3)
+        )
+        assert left_out[test] == pytest.approx(alone.predict_proba(rows[test])[:, 1], abs=2e-3)
+    unseen = trainer.cross_validate(sources.to_numpy(), 5)
+    assert trainer.score(sources.to_numpy(), 5)["auroc"] == pytest.approx(roc_auc_score(truth, unseen))
 
 
 def write_frames(folder, rows):
