@@ -76,7 +76,8 @@ class OverlayDetector:
         over, moved = [], []
         for pictures in channels:
             still = median([pictures[i] for i in np.unique(np.linspace(0, len(pictures) - 1, STILLS).astype(int))])
-            pictures = tuple(_as_bright(picture, still) for picture in pictures)
+            level = cv2.mean(still)[0]
+            pictures = tuple(_as_bright(picture, level) for picture in pictures)
             near = np.ones((3, 3), np.uint8)
             low, high = cv2.erode(still, near), cv2.dilate(still, near)
             beyond = [cv2.max(cv2.subtract(picture, high), cv2.subtract(low, picture)) for picture in pictures]
@@ -105,9 +106,9 @@ class OverlayDetector:
         return whole
 
 
-def _as_bright(picture: Grey, still: Grey) -> Grey:
-    """`picture` scaled to the brightness of `still`, so that a flickering lamp is not a movement."""
-    return cv2.convertScaleAbs(picture, alpha=cv2.mean(still)[0] / max(1.0, cv2.mean(picture)[0]))
+def _as_bright(picture: Grey, level: float) -> Grey:
+    """`picture` scaled to a mean of `level`, so that a flickering lamp is not a movement."""
+    return cv2.convertScaleAbs(picture, alpha=level / max(1.0, cv2.mean(picture)[0]))
 
 
 def overlays_in(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:
