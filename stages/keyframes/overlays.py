@@ -73,18 +73,22 @@ class OverlayDetector:
 
     def _masks(self, channels: list[tuple[Grey, ...]]) -> tuple[list[list[Mask]], list[list[Mask]]]:
         """For each channel, masks of what differs from the static picture, and of what changed since the last one."""
-        over, moved = [], []
+        over: list[list[Mask]] = []
+        moved: list[list[Mask]] = []
         for pictures in channels:
             still = median([pictures[i] for i in np.unique(np.linspace(0, len(pictures) - 1, STILLS).astype(int))])
-            level = cv2.mean(still)[0]
-            pictures = tuple(_as_bright(picture, level) for picture in pictures)
-            near = np.ones((3, 3), np.uint8)
+            level, near = cv2.mean(still)[0], np.ones((3, 3), np.uint8)
+            before: Grey | None = None
             low, high = cv2.erode(still, near), cv2.dilate(still, near)
-            beyond = [cv2.max(cv2.subtract(picture, high), cv2.subtract(low, picture)) for picture in pictures]
-            steps = [cv2.absdiff(a, b) for a, b in zip(pictures, pictures[:1] + pictures[:-1], strict=True)]
-            steps[0] = beyond[0]  # there is no picture before: every overlay is new
-            over.append([self._mask(picture) for picture in beyond])
-            moved.append([self._mask(picture) for picture in steps])
+            over.append([])
+            moved.append([])
+            for picture in pictures:  # one at a time, which stays in the cache
+                bright = _as_bright(picture, level)
+                beyond = cv2.max(cv2.subtract(bright, high), cv2.subtract(low, bright))
+                over[-1].append(self._mask(beyond))
+                # Without a picture before every overlay is new.
+                moved[-1].append(self._mask(beyond if before is None else cv2.absdiff(bright, before)))
+                before = bright
         return over, moved
 
     def _moving_areas(self, greys: tuple[Grey, ...]) -> list[Box]:
