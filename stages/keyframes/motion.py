@@ -113,17 +113,15 @@ class Anchor:
         pictures = {1: grey}
         for first in range(len(FACTORS)):
             fits: list[_Fit] = []
-            begun = near
             for factor in FACTORS[first::-1]:
                 if factor not in pictures:
                     pictures[factor] = _smaller(grey, factor)
-                begun = fits[-1].shift if fits else near
-                fit = self._level(factor).fit(pictures[factor], begun)
+                fit = self._level(factor).fit(pictures[factor], fits[-1].shift if fits else near)
                 if fit is None:
                     break
                 fits.append(fit)
             if len(fits) > first and fits[-1].share <= self.changed_block_fraction:
-                exact = (fits[-1].shift - begun).size <= CLOSE
+                exact = first == 0 and (fits[-1].shift - near).size <= CLOSE
                 return fits[-1].shift if exact else self._exact(grey, fits[-1].shift)
             smooth = [fit for fit in fits[:first] if fit.share <= self.changed_block_fraction]
             if smooth and (detail := self._detail(grey, fits[first].changed if len(fits) > first else None)):
