@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -137,8 +136,7 @@ class _Scan:
                 self.anchor = pictures
             back, long_side = (shift or AT_ANCHOR) - self.holds.place, max(grey.shape)
             pairs = zip(pictures, self.anchor, strict=True)
-            back_there = (moved_back(picture, back, long_side, onto, cv2.INTER_LINEAR) for picture, onto in pairs)
-            self.overlays.add(frame.time, *back_there)
+            self.overlays.add(frame.time, *(moved_back(picture, back, long_side, onto) for picture, onto in pairs))
             self.look(frame, detail)
 
     def look(self, frame: Frame, detail: Grey) -> None:
