@@ -64,7 +64,7 @@ class _Run(Generic[T]):
     def __init__(self, anchor: Anchor, keep: int) -> None:
         self.keep = keep
         self.times, self.shifts = array("d"), array("f")
-        self._centre: NDArray[np.float32] | None = None  # of the first seconds
+        self._centre: Shift | None = None  # of the first seconds
         self._settled = False  # whether those seconds are over
         self.last = AT_ANCHOR
         self._grey: Grey | None = None
@@ -93,18 +93,16 @@ class _Run(Generic[T]):
 
     def away(self, shift: Shift) -> float:
         """How far a frame is from the middle position of the run's first seconds, in pixels."""
-        if self._centre is None or not self._settled:
+        if self._centre is None:
             first = bisect(self.times, self.times[0] + SETTLE_S)
             self._settled = first < len(self.times)
-            self._centre = np.median(np.frombuffer(self.shifts[: 4 * first], np.float32).reshape(-1, 4), axis=0)
-        return (shift - Shift(*self._centre.tolist())).size
+            centre = np.median(np.frombuffer(self.shifts[: 4 * first], np.float32).reshape(-1, 4), axis=0)
+            self._centre = Shift(*centre.tolist())
+        return (shift - self._centre).size
 
-    def arriving(self, grey: Grey, reach: float) -> "tuple[array[float], NDArray[np.float32]]":
-        """The times of the latest frames that are all within `reach` of `grey`, and how far they are from it."""
-        shifts, here = np.frombuffer(self.shifts, np.float32).reshape(-1, 4), self.shift(grey)
-        if here is None:
-            return array("d"), shifts[:0]
-        shifts = shifts - np.array(here.parts, np.float32)
+    def arriving(self, here: Shift, reach: float) -> "tuple[array[float], NDArray[np.float32]]":
+        """The times of the latest frames that are all within `reach` of `here`, and how far they are from it."""
+        shifts = np.frombuffer(self.shifts, np.float32).reshape(-1, 4) - np.array(here.parts, np.float32)
         far = np.nonzero(np.linalg.norm(shifts, axis=1) > reach)[0]
         first = int(far[-1]) + 1 if len(far) else 0
         return self.times[first:], shifts[first:]
@@ -117,6 +115,8 @@ class _Run(Generic[T]):
         self.times.append(time)
         self.shifts.extend(shift.parts)
         self.last = shift
+        if not self._settled:
+            self._centre = None
         if sample is None:
             return
         self.samples.add(time, sample)
@@ -143,6 +143,7 @@ class HoldFinder(Generic[T]):
         self.keep = keep
         self.renewed = False  # whether the latest frame is what the run's later ones are compared with from now on
         self._run: _Run[T] | None = None
+        self._here: Shift | None = None  # where the latest frame lies, in the run or beyond its reach
         self._blocks: tuple[Chosen, Chosen] | None = None
 
     def look_at(self, tissue: Chosen, moving: Chosen) -> None:
@@ -153,7 +154,7 @@ class HoldFinder(Generic[T]):
 
     def shift(self, grey: Grey) -> Shift | None:
         """Movement since the current run began, or None when `grey` does not belong to it."""
-        shift = self._run.shift(grey) if self._run else None
+        self._here = shift = self._run.shift(grey) if self._run else None
         return shift if self._run and shift and self._run.away(shift) <= self.max_shift else None
 
     def moves(self, shift: Shift) -> bool:
@@ -166,13 +167,13 @@ class HoldFinder(Generic[T]):
         return self._run.place if self._run else AT_ANCHOR
 
     def feed(self, time: float, grey: Grey, shift: Shift | None, sample: T | None = None) -> Iterator[Hold[T]]:
-        """Take one frame and its `shift`, from the method of that name; `sample` is what a hold may keep of the frame.
+        """Take the frame last asked about, and its `shift`; `sample` is what a hold may keep of it.
 
         The first frame of a run needs a sample. Yields a hold that has just ended.
         """
         if shift is None or self._run is None:
             young = self._run and time - self._run.times[0] < self.min_hold_s
-            arriving = self._run.arriving(grey, self.max_shift) if self._run and young else None
+            arriving = self._run.arriving(self._here, self.max_shift) if self._run and self._here and young else None
             yield from self.finish(time)
             self._run, shift = _Run(self._anchor(grey), self.keep), AT_ANCHOR
             if arriving:

@@ -44,11 +44,10 @@ class Shift:
         return float(np.sqrt(self.x**2 + self.y**2 + (self.zoom**2 + self.turn**2) / 2))
 
     def __add__(self, later: "Shift") -> "Shift":
-        x, y, zoom, turn = (a + b for a, b in zip(self.parts, later.parts, strict=True))
-        return Shift(x, y, zoom, turn, later.detail)
+        return Shift(self.x + later.x, self.y + later.y, self.zoom + later.zoom, self.turn + later.turn, later.detail)
 
     def __sub__(self, earlier: "Shift") -> "Shift":
-        x, y, zoom, turn = (a - b for a, b in zip(self.parts, earlier.parts, strict=True))
+        x, y, zoom, turn = self.x - earlier.x, self.y - earlier.y, self.zoom - earlier.zoom, self.turn - earlier.turn
         return Shift(x, y, zoom, turn, self.detail)
 
     @property
@@ -177,6 +176,8 @@ class _Level:
         self._textured = (self._variance > self._texture**2) & ~self._moving
         inside = self._textured & self._tissue
         self._counted = inside if inside.mean() >= FEWEST else self._textured
+        self._enough = self._counted.mean() >= FEWEST
+        self._bare = (self._variance <= self._texture**2) & ~self._moving
 
     def _prepare(self) -> None:
         self._ready = True
@@ -197,7 +198,7 @@ class _Level:
         )
         one, none = np.ones_like(across), np.zeros_like(across)
         self._moves = np.stack([one, none, across, -down, none, one, down, across], axis=-1).reshape(-1, 2, 4)
-        sums = np.einsum("bki,bkl,blj->bij", self._moves, gradients.reshape(-1, 2, 2), self._moves, optimize=True)
+        sums = self._moves.transpose(0, 2, 1) @ gradients.reshape(-1, 2, 2) @ self._moves
         self._hessian = sums.reshape(-1, 16)
 
     def fit(self, small: Grey, near: Shift) -> _Fit | None:
@@ -212,7 +213,7 @@ class _Level:
             self._prepare()
         mean = _blocks(change)
         energy = _blocks(change * change) - mean**2
-        if self._counted.mean() < FEWEST:
+        if not self._enough:
             flat = np.maximum(np.abs(mean - np.median(mean)), np.sqrt(np.maximum(energy, 0)))
             changed = (flat > 2 * self._noise) & ~self._moving
             return _Fit(AT_ANCHOR, changed, float(changed.mean()))
@@ -225,7 +226,7 @@ class _Level:
 
     def _changed(self, unexplained: Chosen, energy: Grid) -> tuple[Chosen, float]:
         """The blocks that show something, in the anchor or now, and show something else than before; their share."""
-        filled = (self._variance <= self._texture**2) & ~self._moving & (energy > (2 * self._texture) ** 2)
+        filled = self._bare & (energy > (2 * self._texture) ** 2)
         for area in (self._tissue, np.ones_like(self._tissue)):
             appeared = filled & area if (filled & area).sum() > CURSOR else np.zeros_like(filled)
             shown = int((self._textured & area).sum() + appeared.sum())

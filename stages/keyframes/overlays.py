@@ -73,17 +73,22 @@ class OverlayDetector:
 
     def _masks(self, channels: list[tuple[Grey, ...]]) -> tuple[list[list[Mask]], list[list[Mask]]]:
         """For each channel, masks of what differs from the static picture, and of what changed since the last one."""
-        over, moved = [], []
+        over: list[list[Mask]] = []
+        moved: list[list[Mask]] = []
         for pictures in channels:
             still = median([pictures[i] for i in np.unique(np.linspace(0, len(pictures) - 1, STILLS).astype(int))])
-            pictures = tuple(_as_bright(picture, still) for picture in pictures)
-            near = np.ones((3, 3), np.uint8)
+            level, near = cv2.mean(still)[0], np.ones((3, 3), np.uint8)
+            before: Grey | None = None
             low, high = cv2.erode(still, near), cv2.dilate(still, near)
-            beyond = [cv2.max(cv2.subtract(picture, high), cv2.subtract(low, picture)) for picture in pictures]
-            steps = [cv2.absdiff(a, b) for a, b in zip(pictures, pictures[:1] + pictures[:-1], strict=True)]
-            steps[0] = beyond[0]  # there is no picture before: every overlay is new
-            over.append([self._mask(picture) for picture in beyond])
-            moved.append([self._mask(picture) for picture in steps])
+            over.append([])
+            moved.append([])
+            for picture in pictures:  # one at a time, which stays in the cache
+                bright = _as_bright(picture, level)
+                beyond = cv2.max(cv2.subtract(bright, high), cv2.subtract(low, bright))
+                over[-1].append(self._mask(beyond))
+                # Without a picture before every overlay is new.
+                moved[-1].append(self._mask(beyond if before is None else cv2.absdiff(bright, before)))
+                before = bright
         return over, moved
 
     def _moving_areas(self, greys: tuple[Grey, ...]) -> list[Box]:
@@ -105,9 +110,9 @@ class OverlayDetector:
         return whole
 
 
-def _as_bright(picture: Grey, still: Grey) -> Grey:
-    """`picture` scaled to the brightness of `still`, so that a flickering lamp is not a movement."""
-    return cv2.convertScaleAbs(picture, alpha=cv2.mean(still)[0] / max(1.0, cv2.mean(picture)[0]))
+def _as_bright(picture: Grey, level: float) -> Grey:
+    """`picture` scaled to a mean of `level`, so that a flickering lamp is not a movement."""
+    return cv2.convertScaleAbs(picture, alpha=level / max(1.0, cv2.mean(picture)[0]))
 
 
 def overlays_in(time: float, mask: Mask, moved: Mask) -> list[NDArray[np.float32]]:

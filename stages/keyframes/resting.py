@@ -31,9 +31,11 @@ def without_resting_cursor(
     """
     across, down = small[0].shape[1], small[0].shape[0]
     median = cv2.resize(clean, (across, down), interpolation=cv2.INTER_AREA)
+    level, smooth = _level(median), cv2.blur(median, (3, 3))  # noise is finer than a cursor
     found: list[tuple[Mask, list[int]]] = []
     for number, frame in enumerate(small):
-        for place in _places(median, frame, threshold):
+        bright = cv2.convertScaleAbs(frame, alpha=level / max(1.0, _level(frame)))
+        for place in _places(cv2.absdiff(cv2.blur(bright, (3, 3)), smooth), threshold):
             if _edges(median, place) <= OUTLINED * _edges(frame, place):
                 continue
             same = [numbers for other, numbers in found if _overlap(place, other) >= SAME]
@@ -50,18 +52,26 @@ def without_resting_cursor(
     return result
 
 
-def _places(median: Picture, frame: Picture, threshold: int) -> Iterator[Mask]:
-    """The small places where `frame` differs from `median`."""
-    level = cv2.mean(cv2.cvtColor(median, cv2.COLOR_RGB2GRAY))[0]
-    frame = cv2.convertScaleAbs(frame, alpha=level / max(1.0, cv2.mean(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))[0]))
-    difference = _strongest(cv2.absdiff(cv2.blur(frame, (3, 3)), cv2.blur(median, (3, 3))))  # noise is finer
-    over = cv2.threshold(difference, threshold, 1, cv2.THRESH_BINARY)[1]
+def _places(difference: Picture, threshold: int) -> Iterator[Mask]:
+    """The small places where two pictures differ."""
+    over = cv2.threshold(_strongest(difference), threshold, 1, cv2.THRESH_BINARY)[1]
     mask = cv2.morphologyEx(over, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    left, top, wide, high = cv2.boundingRect(mask)
+    if not wide:
+        return
+    part = slice(top, top + high), slice(left, left + wide)  # most of a mask is empty
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask[part])
     numbers = [n for n in range(1, len(stats)) if stats[n, cv2.CC_STAT_AREA] >= SMALLEST]
     for number in numbers if len(numbers) <= CROWD else []:
         if stats[number, cv2.CC_STAT_AREA] <= LARGEST * mask.size:
-            yield (labels == number).astype(np.uint8)
+            place = np.zeros_like(mask)
+            place[part] = labels == number
+            yield place
+
+
+def _level(picture: Picture) -> float:
+    """Mean brightness."""
+    return float(cv2.mean(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))[0])
 
 
 def _edges(picture: Picture, place: Mask) -> float:

@@ -72,11 +72,11 @@ def keyframes(
 
 @dataclass(frozen=True)
 class _Shown:
-    """A kept image: its unit feature vector, its small grey picture, and its name in the tar."""
+    """A kept image: its unit feature vector, its small grey picture, and what the table says of it."""
 
     features: np.ndarray
     grey: Grey
-    image: str
+    described: dict[str, Any]
 
 
 @dataclass
@@ -94,13 +94,13 @@ class _Album:
     _shown: list[_Shown] = field(default_factory=list)
 
     def add(self, still: StillImage) -> None:
-        """Keep the regions of `still` that are histology. A view seen before keeps its image; a hold right after it
-        extends it."""
+        """Keep the regions of `still` that are histology. A view seen before keeps its image, and what is said of it;
+        a hold right after it extends it."""
         regions = tissue_regions(still.image, still.moving)
         if not regions:
             return
         parts = [crop(still.image, region) for region in regions]
-        predicted = self.frame_filter.predict(parts)
+        predicted = self.frame_filter.predict(parts, flags=False)
         kept = [n for n, score in enumerate(predicted.histology) if self.frame_filter.is_histology(float(score))]
         if not kept:
             return
@@ -113,32 +113,35 @@ class _Album:
         name = f"{self.holds:04d}"
         self.holds += 1
         times = {"start_s": round(still.start, 3), "end_s": round(still.end, 3)}
-        for number, (n, image) in enumerate(zip(kept, seen, strict=True)):
-            image = image or self._keep(
-                predicted.features[n], parts[n], f"{name}.jpg" if number == 0 else f"{name}_{number}.jpg"
-            )
+        for number, (n, shown) in enumerate(zip(kept, seen, strict=True)):
+            image = f"{name}.jpg" if number == 0 else f"{name}_{number}.jpg"
+            shown = shown or self._keep(parts[n], predicted, n, image)
             place = {"hold_id": f"{self.video}_{name}", "region": number} | times | _shares(regions[n].box, still.image)
-            self.rows.append(place | self._described(parts[n], predicted, n) | {"image": image})
+            self.rows.append(place | shown.described)
         self.overlays.append(still.overlays.assign(hold_id=f"{self.video}_{name}"))
 
-    def _goes_on(self, seen: list[str], start: float) -> list[dict[str, Any]]:
+    def _goes_on(self, seen: list[_Shown | None], start: float) -> list[dict[str, Any]]:
         """The rows of the hold before, where it shows the images `seen` and ended just before `start`; else none."""
         last = [row for row in self.rows[-len(seen) :] if row["hold_id"] == self.rows[-1]["hold_id"]]
-        same = all(seen) and [row["image"] for row in last] == seen and last[0]["region"] == 0
+        images = [shown and shown.described["image"] for shown in seen]
+        same = all(images) and [row["image"] for row in last] == images and last[0]["region"] == 0
         return last if same and start - last[0]["end_s"] <= GAP_S else []
 
-    def _keep(self, features: np.ndarray, part: Picture, name: str) -> str:
-        """Store an image that was not seen before; returns its name."""
+    def _keep(self, part: Picture, predicted: Prediction, number: int, name: str) -> _Shown:
+        """Store an image that was not seen before, the filter's prediction `number`."""
         self.images[name] = jpeg(Image.fromarray(part))
-        self._shown.append(_Shown(features / np.linalg.norm(features), _grey(part), name))
-        return name
+        features = predicted.features[number]
+        described = self._described(part, predicted, number) | {"image": name}
+        self._shown.append(_Shown(features / np.linalg.norm(features), _grey(part), described))
+        return self._shown[-1]
 
     def _described(self, part: Picture, predicted: Prediction, number: int) -> dict[str, Any]:
         """What the table says of an image, the filter's prediction `number`."""
         height, width = part.shape[:2]
+        found = self.frame_filter.flags([part], predicted.features[number : number + 1])
         flags = {
-            f"flag_{flag}": float(predicted.flags[flag][number]) if flag in predicted.flags else np.nan
-            for flag in dict.fromkeys([*FLAGS, *predicted.flags])
+            f"flag_{flag}": float(found[flag][0]) if flag in found else np.nan
+            for flag in dict.fromkeys([*FLAGS, *found])
         }
         magnification = self.estimator.estimate(part) if self.estimator else np.nan
         return {
@@ -151,15 +154,15 @@ class _Album:
             "background": background(part),
         } | flags
 
-    def _seen(self, features: np.ndarray, part: Picture) -> str:
-        """The image of the same view among those kept, or ""."""
+    def _seen(self, features: np.ndarray, part: Picture) -> _Shown | None:
+        """The image of the same view among those kept."""
         unit, grey = features / np.linalg.norm(features), _grey(part)
         for shown in reversed(self._shown):
             if shown.grey.shape == grey.shape and float(unit @ shown.features) >= SAME_VIEW_COSINE:
                 shift = Anchor(shown.grey, self.params.changed_block_fraction).shift(grey)
                 if shift is not None and shift.size <= SAME_VIEW_SHIFT * SMALL:
-                    return shown.image
-        return ""
+                    return shown
+        return None
 
 
 def _grey(part: Picture) -> Grey:

@@ -28,6 +28,9 @@ class FakeFilter:
         small = [cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA).ravel() for image in images]
         return Prediction(np.array(small, np.float32), np.ones(len(images), np.float32), {})
 
+    def flags(self, images, features):
+        return {}
+
     def is_histology(self, probability):
         return probability >= self.threshold
 

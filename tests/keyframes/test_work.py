@@ -33,7 +33,10 @@ class FakeFilter:
         small = [cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA).ravel() for image in images]
         rows = np.array(small, np.float32).reshape(len(images), -1)
         colour = np.array([np.ptp(image.reshape(-1, 3).mean(0)) > 20 for image in images], np.float32)
-        return Prediction(rows, colour, {"arrow": np.full(len(images), 0.75, np.float32)})
+        return Prediction(rows, colour, self.flags(images, rows) if flags else {})
+
+    def flags(self, images, features):
+        return {"arrow": np.full(len(images), 0.75, np.float32)}
 
     def is_histology(self, probability):
         return probability >= self.threshold
@@ -93,6 +96,8 @@ def test_a_video_becomes_holds_images_cuts_and_marks(make, tissue, tmp_path):
 def test_a_view_that_comes_back_shares_its_image(make, tissue):
     table, members = make([tissue(0)] * 20 + [tissue(400)] * 20 + [tissue(0)] * 20)
     assert list(table.image) == ["0000.jpg", "0001.jpg", "0000.jpg"]
+    described = table[["image", "histology_prob", "width", "height", "blur", "background"]]
+    assert described.iloc[2].equals(described.iloc[0]), "what is said of the image is said of the one kept"
     assert sorted(name for name in members if name.endswith("jpg")) == ["0000.jpg", "0001.jpg"]
 
 

@@ -45,12 +45,17 @@ class FrameFilter:
     def predict(self, images: Sequence[Picture], flags: bool = True) -> Prediction:
         """Predictions for RGB images of any size; without `flags`, of histology alone, which is quicker."""
         rows = self._backbone.features(images)
-        heads = self._heads if flags else {HISTOLOGY: self._heads[HISTOLOGY]}
-        scores = {name: sigmoid(rows @ head[:-1] + head[-1]) for name, head in heads.items()}
-        if flags:
-            faces = np.array([shows_face(image) for image in images], np.float32)
-            scores[PERSON] = np.maximum(scores.get(PERSON, faces), faces)
-        return Prediction(rows, scores.pop(HISTOLOGY), scores)
+        return Prediction(rows, self._scores(HISTOLOGY, rows), self.flags(images, rows) if flags else {})
+
+    def flags(self, images: Sequence[Picture], features: Scores) -> dict[str, Scores]:
+        """The flags of images whose features were predicted before; most of the time goes into finding faces."""
+        scores = {name: self._scores(name, features) for name in self._heads if name != HISTOLOGY}
+        faces = np.array([shows_face(image) for image in images], np.float32)
+        return scores | {PERSON: np.maximum(scores.get(PERSON, faces), faces)}
+
+    def _scores(self, name: str, features: Scores) -> Scores:
+        head = self._heads[name]
+        return sigmoid(features @ head[:-1] + head[-1])
 
     def is_histology(self, probability: float) -> bool:
         """Whether a frame of this probability counts as histology."""

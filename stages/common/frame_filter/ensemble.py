@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.frame_filter.faces import shows_face
-from stages.common.frame_filter.prediction import PERSON, Prediction
+from stages.common.frame_filter.prediction import PERSON, Prediction, Scores
 from stages.common.regions.content import LONG_SIDE
 
 SIDE = 384
@@ -60,8 +60,6 @@ class PublishedEnsemble:
         import torch
 
         features, scores = [], []
-        faces = [shows_face(image) for image in images] if flags else []
-        found = {PERSON: np.array(faces, np.float32)} if flags else {}
         with torch.inference_mode(), torch.autocast(self._device, enabled=self._device == "cuda"):
             for begin in range(0, len(images), BATCH):
                 pixels = _normalised(images[begin : begin + BATCH]).to(self._device)
@@ -71,9 +69,13 @@ class PublishedEnsemble:
                 each = torch.stack([one.float().softmax(1)[:, 1] for one in logits])
                 scores.append(each.max(0).values.cpu().numpy())
                 features.append(tokens.float().cpu().numpy())
-        if not features:
-            return Prediction(np.zeros((0, DINO_BLOCKS * 384), np.float32), np.zeros(0, np.float32), found)
-        return Prediction(np.concatenate(features), np.concatenate(scores), found)
+        rows = np.concatenate(features) if features else np.zeros((0, DINO_BLOCKS * 384), np.float32)
+        histology = np.concatenate(scores) if scores else np.zeros(0, np.float32)
+        return Prediction(rows, histology, self.flags(images, rows) if flags else {})
+
+    def flags(self, images: Sequence[NDArray[np.uint8]], features: Scores) -> dict[str, Scores]:
+        """The flags of images whose features were predicted before: that of faces."""
+        return {PERSON: np.array([shows_face(image) for image in images], np.float32)}
 
     def is_histology(self, probability: float) -> bool:
         """Whether a frame of this probability counts as histology."""

@@ -72,12 +72,14 @@ class LevelEdges:
         """
         thin, whole = (_lengths(edge[inside.slices]) for edge in (self._thin, self._edge))
         rows = [inside.top, inside.bottom]
+        free = np.ones(len(thin), bool)  # rows that are not too near to one that is kept
+        free[: APART + 1] = free[len(free) - APART :] = False
         for row in np.argsort(-thin, kind="stable").tolist():
             if thin[row] == 0 or len(rows) == LINES:
                 break
-            place = inside.top + row
-            if whole[row] >= shortest * inside.width and min(abs(place - other) for other in rows) > APART:
-                rows.append(place)
+            if whole[row] >= shortest * inside.width and free[row]:
+                rows.append(inside.top + row)
+                free[max(0, row - APART) : row + APART + 1] = False
         for row in more:
             if min(abs(row - other) for other in rows) > APART:
                 rows.append(row)

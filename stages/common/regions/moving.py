@@ -100,7 +100,8 @@ def _cells(changed: Grey) -> Floats:
     height, width = (-(-side // cell) for side in changed.shape)
     down, across = height * cell - changed.shape[0], width * cell - changed.shape[1]
     padded = cv2.copyMakeBorder(changed, 0, down, 0, across, cv2.BORDER_CONSTANT)
-    return padded.reshape(height, cell, width, cell).any((1, 3)).astype(np.float64)
+    rows = padded.reshape(height, cell, -1).max(1)
+    return (rows.reshape(height, width, cell).max(2) > 0).astype(np.float64)
 
 
 def _cell(shape: tuple[int, ...]) -> int:
