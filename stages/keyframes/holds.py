@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -29,13 +29,12 @@ T = TypeVar("T")
 @dataclass
 class Hold(Generic[T]):
     """A static segment: its start and the start of the next view, in seconds; evenly spaced samples of it; others, of
-    moments at which something moved; and its middle position, a movement since the run began."""
+    moments at which something moved. Each sample comes with how far it lies from the hold's middle position."""
 
     start: float
     end: float
-    samples: list[T]
-    busy: list[T]
-    place: Shift
+    samples: list[tuple[T, Shift]]
+    busy: list[tuple[T, Shift]]
 
 
 class _Even(Generic[T]):
@@ -53,8 +52,8 @@ class _Even(Generic[T]):
             self.kept = self.kept[::2]
             self.stride *= 2
 
-    def inside(self, start: float, end: float) -> list[T]:
-        return [sample for time, sample in self.kept if start <= time < end]
+    def inside(self, start: float, end: float) -> list[tuple[float, T]]:
+        return [(time, sample) for time, sample in self.kept if start <= time < end]
 
 
 class _Run(Generic[T]):
@@ -73,6 +72,20 @@ class _Run(Generic[T]):
 
     def renew(self, anchor: Anchor, place: Shift) -> None:
         self.anchor, self.place = anchor, replace(place, detail=0)
+
+    def look_at(self, regions: Sequence[Chosen], moving: Chosen) -> None:
+        """Which blocks count from now on. Frames so far are moved as the latest is when it is measured again by these:
+        blocks that rest while others move say less."""
+        self.anchor.look_at(regions, moving)
+        local = (
+            self.anchor.shift(self._grey, replace(self.last - self.place, detail=0)) if self._grey is not None else None
+        )
+        if local is None or local.detail:
+            return
+        by = replace(self.place + local - self.last, detail=0)
+        shifts = np.frombuffer(self.shifts, np.float32).reshape(-1, 4) + np.array(by.parts, np.float32)
+        self.shifts = array("f", shifts.tobytes())
+        self.last, self._centre, self._settled = self.last + by, None, False
 
     def begin_with(self, times: "array[float]", shifts: NDArray[np.float32]) -> None:
         """Count frames before the anchor in: a camera in a hand that arrives at its place goes on to move around it."""
@@ -143,13 +156,13 @@ class HoldFinder(Generic[T]):
         self.keep = keep
         self.renewed = False  # whether the latest frame is what the run's later ones are compared with from now on
         self._run: _Run[T] | None = None
-        self._blocks: tuple[Chosen, Chosen] | None = None
+        self._blocks: tuple[Sequence[Chosen], Chosen] | None = None
 
-    def look_at(self, tissue: Chosen, moving: Chosen) -> None:
+    def look_at(self, regions: Sequence[Chosen], moving: Chosen) -> None:
         """Which blocks of the frame count in this run and those after it; see `Anchor`."""
-        self._blocks = tissue, moving
+        self._blocks = regions, moving
         if self._run:
-            self._run.anchor.look_at(tissue, moving)
+            self._run.look_at(regions, moving)
 
     def shift(self, grey: Grey) -> Shift | None:
         """Movement since the current run began, or None when `grey` does not belong to it."""
@@ -201,9 +214,13 @@ class HoldFinder(Generic[T]):
         start, end = _rest(times, shifts, self.min_hold_s)
         if end - start >= self.min_hold_s:
             kept = run.samples.kept
-            inside = run.samples.inside(start, end) or [kept[len(kept) // 2][1]]
-            place = np.median(shifts[(times[:-1] >= start) & (times[:-1] < end)], axis=0)
-            yield Hold(start, end, inside, run.busy.inside(start, end), Shift(*place.tolist()))
+            inside = run.samples.inside(start, end) or [kept[len(kept) // 2]]
+            away = shifts - np.median(shifts[(times[:-1] >= start) & (times[:-1] < end)], axis=0)
+            placed = [
+                [(sample, Shift(*away[np.searchsorted(times, time)].tolist())) for time, sample in samples]
+                for samples in (inside, run.busy.inside(start, end))
+            ]
+            yield Hold(start, end, *placed)
 
 
 def _rest(times: NDArray[np.float64], shifts: NDArray[np.float32], min_hold_s: float) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """How far the picture has moved since an earlier frame: least squares over a grid of blocks, coarse sizes at need."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -17,6 +18,7 @@ NOISE = 2.0  # grey levels by which compression may change a block of the small 
 TEXTURE = 3.0  # grey levels of standard deviation from which a block counts: on bare background no movement shows
 FEWEST = 0.03  # of all blocks: with fewer that have texture, pictures are compared by brightness alone
 CURSOR = 4  # bare blocks that a cursor may fill
+REPLACED = 0.5  # share of the blocks of one region among several, more than CURSOR: it shows something else
 UNEXPLAINED = 0.4  # share of a block's variance: if a small shift leaves more, the block shows something else
 FAR = 0.9  # of a picture's standard deviation: a larger change is never a small shift
 CLOSE = 0.25  # pixels; a movement expected to be shorter is solved for at once
@@ -90,21 +92,22 @@ class Anchor:
     The model is a small shift, zoom and turn, solved by Lucas and Kanade's equations (1981) summed over all blocks,
     each block free in brightness and weighted by how well it fits. What they do not explain is tried on smaller,
     smoother pictures first, on which movements are shorter (Bergen et al. 1992); blocks that no movement explains show
-    that the scene has changed. A cursor disturbs few blocks, flicker none. Only blocks that show `tissue` count, where
-    there are enough of them, and none of what is `moving` all the time.
+    that the scene has changed. A cursor disturbs few blocks, flicker none. Only blocks that show tissue count, where
+    there are enough of them, and none of what is `moving` all the time; of several `regions` with tissue, one may
+    change while the others rest.
     """
 
     def __init__(self, grey: Grey, changed_block_fraction: float) -> None:
         self.changed_block_fraction = changed_block_fraction
         self._grey = grey
         self._levels: dict[int, _Level] = {}
-        self._blocks = np.ones(GRID[::-1], bool), np.zeros(GRID[::-1], bool)
+        self._blocks: tuple[Sequence[Chosen], Chosen] = [np.ones(GRID[::-1], bool)], np.zeros(GRID[::-1], bool)
 
-    def look_at(self, tissue: Chosen, moving: Chosen) -> None:
+    def look_at(self, regions: Sequence[Chosen], moving: Chosen) -> None:
         """Which blocks count from now on."""
-        self._blocks = tissue, moving
+        self._blocks = regions, moving
         for level in self._levels.values():
-            level.look_at(tissue, moving)
+            level.look_at(regions, moving)
 
     def shift(self, grey: Grey, near: Shift = AT_ANCHOR) -> Shift | None:
         """Return the movement from the anchor to `grey`, or None when it is not small or the scene has changed.
@@ -160,16 +163,17 @@ class _Level:
     """The anchor at one size, `factor` times smaller than the grey frames. Put off until a frame may be close: all that
     later frames are compared with."""
 
-    def __init__(self, small: Grey, factor: int, tissue: Chosen, moving: Chosen) -> None:
+    def __init__(self, small: Grey, factor: int, regions: Sequence[Chosen], moving: Chosen) -> None:
         self._small, self._factor, self._noise = small, factor, NOISE / factor
         self._texture = TEXTURE / factor
         self._deviation = float(cv2.meanStdDev(small)[1][0, 0])
         self._ready = False
-        self._tissue, self._moving = tissue, moving
+        self.look_at(regions, moving)
 
-    def look_at(self, tissue: Chosen, moving: Chosen) -> None:
+    def look_at(self, regions: Sequence[Chosen], moving: Chosen) -> None:
         """Which blocks count from now on."""
-        self._tissue, self._moving = tissue, moving
+        self._regions, self._moving = regions, moving
+        self._tissue: Chosen = np.logical_or.reduce(regions)
         if self._ready:
             self._choose()
 
@@ -232,7 +236,13 @@ class _Level:
             if shown >= FEWEST * area.size:
                 break
         changed = unexplained & self._textured & area | appeared
-        return changed, float(changed.sum() / shown)
+        share = float(changed.sum() / shown)
+        for region in self._regions if len(self._regions) > 1 else ():
+            own = self._textured & region
+            gone = int((unexplained & own).sum())
+            if gone > max(CURSOR, REPLACED * own.sum()):
+                share = max(share, gone / int(own.sum()))
+        return changed, share
 
     def _solve(self, targets: Rows, energy: Rows) -> tuple[Rows, Rows]:
         """Reweighted least squares for the movement; also returns what each block's change leaves unexplained."""
