@@ -14,8 +14,9 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 from benchmarks import report, screens
+from benchmarks.filming import film
 from benchmarks.lectures import frame_filter
-from benchmarks.recordings import HEIGHT, STYLES, WIDTH, Recorder, Spoken, Style, Truth
+from benchmarks.recordings import HEIGHT, STYLES, WIDTH, Spoken, Style, Talk, Truth
 from stages.audit.timeline import iou, matched, overlap
 from stages.captions.work import captions
 from stages.common.data.arrays import Picture
@@ -155,9 +156,10 @@ def _one(number: int, folder: Path, model: Path, lexicon: Path) -> Tally:
     """Record and score one lecture."""
     cv2.setNumThreads(1)
     video, name = folder / f"{number}.mp4", f"lecture{number}"
-    truth = Recorder(STYLES[number], SEED).record(video)
+    talk = Talk(STYLES[number], SEED)
+    film(talk, video)
     go_through(video, name, model, lexicon)
-    return score(folder, name, truth, STYLES[number])
+    return score(folder, name, talk.truth, STYLES[number])
 
 
 def measure(folder: Path) -> None:
