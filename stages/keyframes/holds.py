@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.data.arrays import Grey
-from stages.keyframes.motion import AT_ANCHOR, CLOSE, Anchor, Chosen, Shift
+from stages.keyframes.motion import AT_ANCHOR, CLOSE, EVERYWHERE, Anchor, Blocks, Shift
 
 AT_REST = 0.2  # pixels of the grey frames; this close to the resting position is at rest, in a picture without noise
 SETTLE_S = 2.0  # seconds whose middle position is the centre that a run stays close to
@@ -73,10 +73,10 @@ class _Run(Generic[T]):
     def renew(self, anchor: Anchor, place: Shift) -> None:
         self.anchor, self.place = anchor, replace(place, detail=0)
 
-    def look_at(self, regions: Sequence[Chosen], moving: Chosen) -> None:
+    def look_at(self, blocks: Blocks) -> None:
         """Which blocks count from now on. Frames so far are moved as the latest is when it is measured again by these:
         blocks that rest while others move say less."""
-        self.anchor.look_at(regions, moving)
+        self.anchor.look_at(blocks)
         local = (
             self.anchor.shift(self._grey, replace(self.last - self.place, detail=0)) if self._grey is not None else None
         )
@@ -156,13 +156,13 @@ class HoldFinder(Generic[T]):
         self.keep = keep
         self.renewed = False  # whether the latest frame is what the run's later ones are compared with from now on
         self._run: _Run[T] | None = None
-        self._blocks: tuple[Sequence[Chosen], Chosen] | None = None
+        self._blocks = EVERYWHERE
 
-    def look_at(self, regions: Sequence[Chosen], moving: Chosen) -> None:
+    def look_at(self, blocks: Blocks) -> None:
         """Which blocks of the frame count in this run and those after it; see `Anchor`."""
-        self._blocks = regions, moving
+        self._blocks = blocks
         if self._run:
-            self._run.look_at(regions, moving)
+            self._run.look_at(blocks)
 
     def shift(self, grey: Grey) -> Shift | None:
         """Movement since the current run began, or None when `grey` does not belong to it."""
@@ -200,8 +200,7 @@ class HoldFinder(Generic[T]):
 
     def _anchor(self, grey: Grey) -> Anchor:
         anchor = Anchor(grey, self.changed_block_fraction)
-        if self._blocks:
-            anchor.look_at(*self._blocks)
+        anchor.look_at(self._blocks)
         return anchor
 
     def finish(self, time: float) -> Iterator[Hold[T]]:

@@ -12,7 +12,7 @@ from stages.common.regions.content import TISSUE, weights
 from stages.common.regions.finder import Region, tissue_regions
 from stages.keyframes.motion import Chosen, blocks_of
 
-SHOWN = 0.3  # of a block: so much tissue in it must be for it to count
+SHOWN, INSIDE = 0.3, 0.5  # of a block: so much tissue must be in it for it to count, so much of a region
 LEVELS, SAME = (
     16,
     0.02,
@@ -21,7 +21,7 @@ LEVELS, SAME = (
 
 @dataclass
 class Layout:
-    """Show it a picture of each view; get the blocks that show tissue, of each region of the screen by themselves.
+    """Show it a picture of each view; get the blocks of each region of the screen, and those that show tissue.
 
     Tool bars, navigators and what moves all the time are no part of a region. Where the view before showed tissue the
     next may do so, though this one is bare. While the screen around the regions stays the same, so do they.
@@ -30,27 +30,25 @@ class Layout:
     new: bool = False  # whether the latest view showed another screen than the one before
     _regions: list[Region] = field(default_factory=list)
     _moving: int = 0  # areas that moved when they were found
-    _before: list[Chosen] = field(default_factory=list)  # blocks of the regions in the view before
+    _before: Chosen | None = None  # blocks that showed tissue in the view before
     _picture: Picture | None = None
 
-    def look(self, picture: Picture, rotation: int, moving: list[Box]) -> list[Chosen]:
-        """The blocks of each region in `picture`, upright; blocks are those of the stored frame, turned by `rotation`.
+    def look(self, picture: Picture, rotation: int, moving: list[Box]) -> tuple[list[Chosen], Chosen]:
+        """The blocks of each region, and those of tissue, in `picture`, upright; blocks are those of the stored frame,
+        turned by `rotation`.
 
         `moving` are areas of the picture that move all the time.
         """
-        same = self._picture is not None and self._outside_is_same(picture, moving)
-        self.new = not same
+        self.new = self._picture is None or not self._outside_is_same(picture, moving)
         if (self.new or len(moving) != self._moving) and (found := tissue_regions(picture, moving)):
-            self._regions, self._picture, self._moving, self._before = found, picture, len(moving), []
+            self._regions, self._picture, self._moving, self._before = found, picture, len(moving), None
         tissue = weights(picture) == TISSUE
-        blocks = [
-            blocks_of(np.rot90(tissue & mask, -round(rotation / 90)), SHOWN) for mask in self._masks(tissue.shape)
-        ]
-        if not blocks:
-            return [blocks_of(np.rot90(tissue, -round(rotation / 90)), SHOWN)]
-        seen = [own | before for own, before in zip(blocks, self._before, strict=True)] if self._before else blocks
+        masks = self._masks(tissue.shape) or [np.ones_like(tissue)]
+        turned = [np.rot90(mask, -round(rotation / 90)) for mask in (*masks, tissue & np.logical_or.reduce(masks))]
+        blocks = blocks_of(turned.pop(), SHOWN)
+        seen = blocks if self._before is None else blocks | self._before
         self._before = blocks
-        return seen
+        return [blocks_of(mask, INSIDE) for mask in turned], seen
 
     def _masks(self, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:
         """The pixels of each region, without its insets."""

@@ -15,7 +15,7 @@ from stages.common.regions.moving import KnownAreas, MovingAreas, moving_areas
 from stages.keyframes.cuts import CutFinder
 from stages.keyframes.holds import Hold, HoldFinder
 from stages.keyframes.layout import Layout
-from stages.keyframes.motion import AT_ANCHOR, CLOSE, Chosen, Shift, blocks_of, moved_back
+from stages.keyframes.motion import AT_ANCHOR, CLOSE, Blocks, Chosen, Shift, blocks_of, moved_back
 from stages.keyframes.overlays import OverlayDetector
 from stages.keyframes.params import Params
 from stages.keyframes.reader import (
@@ -87,7 +87,7 @@ class _Scan:
         self.seen_in_run = False
         self.next_look = LOOK_S
         self.layout = Layout()
-        self.tissue: list[Chosen] = []  # blocks of each region
+        self.shown: tuple[list[Chosen], Chosen] | None = None  # blocks of regions, and of tissue
         self.areas: list[Box] = []  # that move whatever the camera does
 
     def run(self, reader: VideoReader) -> Iterator[Cut | SampledFrame | StillImage]:
@@ -148,19 +148,18 @@ class _Scan:
         At the first look at a screen a speaker cannot be told from tissue that moves: regions count together.
         """
         areas = self.moving.lately()
-        if not self.tissue or frame.time >= self.next_look:
+        if self.shown is None or frame.time >= self.next_look:
             rotation, size = frame.picture.rotation, (detail.shape[1], detail.shape[0])
             known = [upright_box(area, size, rotation) for area in areas]
-            self.tissue = self.layout.look(frame.rgb(LONG_SIDE), rotation, known)
+            regions, tissue = self.layout.look(frame.rgb(LONG_SIDE), rotation, known)
             self.next_look = frame.time + AGAIN_S if self.layout.new else np.inf
-            if self.layout.new:
-                self.tissue = [np.logical_or.reduce(self.tissue)]
+            self.shown = [np.logical_or.reduce(regions)] if self.layout.new else regions, tissue
         elif areas == self.areas:
             return
         self.areas, hidden = areas, np.zeros(detail.shape, bool)
         for area in areas:
             hidden[area.slices] = True
-        self.holds.look_at(self.tissue, blocks_of(hidden, HIDDEN))
+        self.holds.look_at(Blocks(*self.shown, blocks_of(hidden, HIDDEN)))
 
     def still_images(self, holds: Iterator[Hold[Frame]]) -> Iterator[StillImage]:
         for hold in holds:
