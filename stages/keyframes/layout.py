@@ -6,11 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.common.data.arrays import Picture
+from stages.common.data.arrays import Grey, Picture
 from stages.common.regions.boxes import Box
 from stages.common.regions.content import TISSUE, weights
 from stages.common.regions.finder import Region, tissue_regions
 from stages.keyframes.motion import Chosen, blocks_of
+from stages.keyframes.reader import upright_box
+
+Mask = NDArray[np.bool_]
 
 SHOWN, INSIDE = 0.3, 0.5  # of a block: so much tissue must be in it for it to count, so much of a region
 LEVELS, SAME = (
@@ -28,44 +31,50 @@ class Layout:
     """
 
     new: bool = False  # whether the latest view showed another screen than the one before
-    _regions: list[Region] = field(default_factory=list)
-    _moving: int = 0  # areas that moved when they were found
+    _masks: list[Mask] = field(default_factory=list)  # the pixels of each region, of the grey frames
+    _moving: list[Box] = field(default_factory=list)  # areas that moved when they were found
+    _grey: Grey | None = None  # of that time
     _before: Chosen | None = None  # blocks that showed tissue in the view before
-    _picture: Picture | None = None
 
-    def look(self, picture: Picture, rotation: int, moving: list[Box]) -> tuple[list[Chosen], Chosen]:
-        """The blocks of each region, and those of tissue, in `picture`, upright; blocks are those of the stored frame,
-        turned by `rotation`.
+    def look(self, picture: Picture, grey: Grey, rotation: int, moving: list[Box]) -> tuple[list[Chosen], Chosen]:
+        """The blocks of each region, and those of tissue, in a view: its `picture`, upright, and its `grey` frame, as
+        stored, which is turned by `rotation`.
 
-        `moving` are areas of the picture that move all the time.
+        `moving` are areas of the grey frame that move all the time.
         """
-        self.new = self._picture is None or not self._outside_is_same(picture, moving)
-        if (self.new or len(moving) != self._moving) and (found := tissue_regions(picture, moving)):
-            self._regions, self._picture, self._moving, self._before = found, picture, len(moving), None
-        tissue = weights(picture) == TISSUE
-        masks = self._masks(tissue.shape) or [np.ones_like(tissue)]
-        turned = [np.rot90(mask, -round(rotation / 90)) for mask in (*masks, tissue & np.logical_or.reduce(masks))]
-        blocks = blocks_of(turned.pop(), SHOWN)
+        size, turns = (grey.shape[1], grey.shape[0]), round(rotation / 90)
+        self.new = not self.stays(grey)
+        if self.new or len(moving) != len(self._moving):
+            upright = [upright_box(area, size, rotation) for area in moving]
+            scale = max(picture.shape[:2]) / max(size)
+            regions = tissue_regions(picture, [area.scaled(scale, scale) for area in upright])
+            masks = [_mask(region, picture.shape[:2], 1 / scale) for region in regions]
+            self._masks = [np.rot90(mask, -turns) for mask in masks]
+            self._grey, self._moving, self._before = grey, moving, None
+        small = cv2.resize(picture, size if turns % 2 == 0 else size[::-1], interpolation=cv2.INTER_AREA)
+        masks = self._masks or [np.ones(grey.shape, bool)]
+        blocks = blocks_of(np.rot90(weights(small) == TISSUE, -turns) & np.logical_or.reduce(masks), SHOWN)
         seen = blocks if self._before is None else blocks | self._before
         self._before = blocks
-        return [blocks_of(mask, INSIDE) for mask in turned], seen
+        return [blocks_of(mask, INSIDE) for mask in masks], seen
 
-    def _masks(self, shape: tuple[int, ...]) -> list[NDArray[np.bool_]]:
-        """The pixels of each region, without its insets."""
-        masks = []
-        for region in self._regions:
-            mask = np.zeros(shape, bool)
-            mask[region.box.slices] = True
-            for inset in region.insets:
-                mask[inset.slices] = False
-            masks.append(mask)
-        return masks
-
-    def _outside_is_same(self, picture: Picture, moving: list[Box]) -> bool:
-        """Whether what lies around the regions is what it was when they were found."""
-        assert self._picture is not None
-        changed = cv2.absdiff(picture, self._picture).max(axis=2) > LEVELS
-        outside = ~np.logical_or.reduce(self._masks(changed.shape))
-        for area in moving:
+    def stays(self, grey: Grey) -> bool:
+        """Whether what lies around the regions is in a grey frame what it was when they were found."""
+        if self._grey is None:
+            return False
+        changed = cv2.absdiff(grey, self._grey) > LEVELS
+        outside = np.ones(grey.shape, bool)
+        for mask in self._masks:
+            outside[mask] = False
+        for area in self._moving:
             outside[area.slices] = False
-        return float(changed[outside].mean()) <= SAME if outside.any() else True
+        return not outside.any() or float(changed[outside].mean()) <= SAME
+
+
+def _mask(region: Region, shape: tuple[int, ...], scale: float) -> Mask:
+    """The pixels of a region without its insets, in a picture so many times as large as the one of this shape."""
+    mask = np.zeros((round(shape[0] * scale), round(shape[1] * scale)), bool)
+    mask[region.box.scaled(scale, scale).slices] = True
+    for inset in region.insets:
+        mask[inset.scaled(scale, scale).slices] = False
+    return mask

@@ -17,7 +17,7 @@ GRID = (16, 9)  # blocks across and down; a cursor covers one or two
 NOISE = 2.0  # grey levels by which compression may change a block of the small picture
 TEXTURE = 3.0  # grey levels of standard deviation from which a block counts: on bare background no movement shows
 FEWEST = 0.03  # of all blocks: with fewer that have texture, pictures are compared by brightness alone
-CURSOR = 4  # bare blocks that a cursor may fill
+CURSOR = 4  # blocks that a cursor may change, where it comes and where it was
 COVERED = 0.2  # of a bare block must be covered for tissue to have come; cursors and strokes are thinner
 REPLACED = 0.5  # share of the blocks of one region among several, more than CURSOR: it shows something else
 UNEXPLAINED = 0.4  # share of a block's variance: if a small shift leaves more, the block shows something else
@@ -251,7 +251,7 @@ class _Level:
             if count >= FEWEST * shown.size:
                 break
         changed = unexplained & self._textured & shown | appeared
-        share = float(changed.sum() / count)
+        share = float(changed.sum() / count) if changed.sum() > CURSOR else 0.0
         for region in self._regions if len(self._regions) > 1 else ():
             own = self._textured & region
             gone, new = int((unexplained & own).sum()), int((filled & region).sum())

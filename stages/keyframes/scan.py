@@ -10,7 +10,6 @@ import pandas as pd
 
 from stages.common.data.arrays import Grey, Picture
 from stages.common.regions.boxes import Box
-from stages.common.regions.content import LONG_SIDE
 from stages.common.regions.moving import KnownAreas, MovingAreas, moving_areas
 from stages.keyframes.cuts import CutFinder
 from stages.keyframes.holds import Hold, HoldFinder
@@ -33,6 +32,7 @@ from stages.keyframes.resting import without_resting_cursor
 
 LOOK_S = 0.5  # seconds that the camera must rest before it is looked where the tissue is
 AGAIN_S = 1.5  # seconds later, on a new screen, it is looked again: by then it shows what moves all the time
+LOOK_SIDE = 1280  # long side, in pixels, of the pictures that are looked at
 HIDDEN = 0.2  # of a block: so much of it may move all the time
 
 
@@ -85,7 +85,7 @@ class _Scan:
         self.anchor: tuple[Grey, Grey] | None = None  # brightness and hue of a run's anchor
         self.next_sample = self.next_prescreen = 0.0
         self.seen_in_run = False
-        self.next_look = LOOK_S
+        self.next_look, self.last_look = LOOK_S, -np.inf
         self.layout = Layout()
         self.shown: tuple[list[Chosen], Chosen] | None = None  # blocks of regions, and of tissue
         self.areas: list[Box] = []  # that move whatever the camera does
@@ -148,10 +148,10 @@ class _Scan:
         At the first look at a screen a speaker cannot be told from tissue that moves: regions count together.
         """
         areas = self.moving.lately()
-        if self.shown is None or frame.time >= self.next_look:
-            rotation, size = frame.picture.rotation, (detail.shape[1], detail.shape[0])
-            known = [upright_box(area, size, rotation) for area in areas]
-            regions, tissue = self.layout.look(frame.rgb(LONG_SIDE), rotation, known)
+        left = frame.time >= self.last_look + AGAIN_S and not self.layout.stays(detail)
+        if self.shown is None or left or frame.time >= self.next_look:
+            regions, tissue = self.layout.look(frame.rgb(LOOK_SIDE), detail, frame.picture.rotation, areas)
+            self.last_look = frame.time
             self.next_look = frame.time + AGAIN_S if self.layout.new else np.inf
             self.shown = [np.logical_or.reduce(regions)] if self.layout.new else regions, tissue
         elif areas == self.areas:
