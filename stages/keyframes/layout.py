@@ -32,8 +32,9 @@ class Layout:
 
     new: bool = False  # whether the latest view showed another screen than the one before
     _masks: list[Mask] = field(default_factory=list)  # the pixels of each region, of the grey frames
-    _moving: list[Box] = field(default_factory=list)  # areas that moved when they were found
+    _moving: int = 0  # areas that moved when they were found
     _grey: Grey | None = None  # of that time
+    _outside: Grey | None = None  # 255 where neither a region is nor what moved
     _before: Chosen | None = None  # blocks that showed tissue in the view before
 
     def look(self, picture: Picture, grey: Grey, rotation: int, moving: list[Box]) -> tuple[list[Chosen], Chosen]:
@@ -44,13 +45,18 @@ class Layout:
         """
         size, turns = (grey.shape[1], grey.shape[0]), round(rotation / 90)
         self.new = not self.stays(grey)
-        if self.new or len(moving) != len(self._moving):
+        if self.new or len(moving) != self._moving:
             upright = [upright_box(area, size, rotation) for area in moving]
             scale = max(picture.shape[:2]) / max(size)
             regions = tissue_regions(picture, [area.scaled(scale, scale) for area in upright])
             masks = [_mask(region, picture.shape[:2], 1 / scale) for region in regions]
             self._masks = [np.rot90(mask, -turns) for mask in masks]
-            self._grey, self._moving, self._before = grey, moving, None
+            self._outside = np.full(grey.shape, 255, np.uint8)
+            for mask in self._masks:
+                self._outside[mask] = 0
+            for area in moving:
+                self._outside[area.slices] = 0
+            self._grey, self._moving, self._before = grey, len(moving), None
         small = cv2.resize(picture, size if turns % 2 == 0 else size[::-1], interpolation=cv2.INTER_AREA)
         masks = self._masks or [np.ones(grey.shape, bool)]
         blocks = blocks_of(np.rot90(weights(small) == TISSUE, -turns) & np.logical_or.reduce(masks), SHOWN)
@@ -59,16 +65,11 @@ class Layout:
         return [blocks_of(mask, INSIDE) for mask in masks], seen
 
     def stays(self, grey: Grey) -> bool:
-        """Whether what lies around the regions is in a grey frame what it was when they were found."""
-        if self._grey is None:
+        """Whether what lies around the regions is, in a grey frame, what it was when they were found."""
+        if self._grey is None or self._outside is None:
             return False
-        changed = cv2.absdiff(grey, self._grey) > LEVELS
-        outside = np.ones(grey.shape, bool)
-        for mask in self._masks:
-            outside[mask] = False
-        for area in self._moving:
-            outside[area.slices] = False
-        return not outside.any() or float(changed[outside].mean()) <= SAME
+        changed = cv2.threshold(cv2.absdiff(grey, self._grey), LEVELS, 255, cv2.THRESH_BINARY)[1] & self._outside
+        return cv2.countNonZero(changed) <= SAME * cv2.countNonZero(self._outside)
 
 
 def _mask(region: Region, shape: tuple[int, ...], scale: float) -> Mask:

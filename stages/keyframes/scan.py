@@ -85,9 +85,9 @@ class _Scan:
         self.anchor: tuple[Grey, Grey] | None = None  # brightness and hue of a run's anchor
         self.next_sample = self.next_prescreen = 0.0
         self.seen_in_run = False
-        self.next_look, self.last_look = LOOK_S, -np.inf
+        self.next_look, self.next_check = LOOK_S, 0.0
         self.layout = Layout()
-        self.shown: tuple[list[Chosen], Chosen] | None = None  # blocks of regions, and of tissue
+        self.shown: tuple[list[Chosen], Chosen] = [], np.zeros(0, bool)  # blocks of regions, and of tissue
         self.areas: list[Box] = []  # that move whatever the camera does
 
     def run(self, reader: VideoReader) -> Iterator[Cut | SampledFrame | StillImage]:
@@ -148,10 +148,11 @@ class _Scan:
         At the first look at a screen a speaker cannot be told from tissue that moves: regions count together.
         """
         areas = self.moving.lately()
-        left = frame.time >= self.last_look + AGAIN_S and not self.layout.stays(detail)
-        if self.shown is None or left or frame.time >= self.next_look:
+        if frame.time >= self.next_check:
+            self.next_check = frame.time + AGAIN_S
+            self.next_look = self.next_look if self.layout.stays(detail) else frame.time
+        if frame.time >= self.next_look:
             regions, tissue = self.layout.look(frame.rgb(LOOK_SIDE), detail, frame.picture.rotation, areas)
-            self.last_look = frame.time
             self.next_look = frame.time + AGAIN_S if self.layout.new else np.inf
             self.shown = [np.logical_or.reduce(regions)] if self.layout.new else regions, tissue
         elif areas == self.areas:
