@@ -66,6 +66,7 @@ class _Run(Generic[T]):
         self._centre: NDArray[np.float32] | None = None  # of the first seconds
         self._settled = False  # whether those seconds are over
         self.last = AT_ANCHOR
+        self._measured_again = False  # the latest frame was: from afar, only about right
         self._grey: Grey | None = None
         self.renew(anchor, AT_ANCHOR)
         self.forget_samples()
@@ -82,6 +83,7 @@ class _Run(Generic[T]):
         )
         if local is None or local.detail:
             return
+        self._measured_again = True
         by = replace(self.place + local - self.last, detail=0)
         shifts = np.frombuffer(self.shifts, np.float32).reshape(-1, 4) + np.array(by.parts, np.float32)
         self.shifts = array("f", shifts.tobytes())
@@ -101,7 +103,7 @@ class _Run(Generic[T]):
         if local is None:
             return None
         shift = self.place + local
-        resting = shift.detail and (shift - self.last).size <= SMOOTH
+        resting = (shift.detail or self._measured_again) and (shift - self.last).size <= SMOOTH
         return replace(self.last, detail=shift.detail) if resting else shift
 
     def away(self, shift: Shift) -> float:
@@ -129,7 +131,7 @@ class _Run(Generic[T]):
     def add(self, time: float, grey: Grey, shift: Shift, sample: T | None) -> None:
         self.times.append(time)
         self.shifts.extend(shift.parts)
-        self.last = shift
+        self.last, self._measured_again = shift, False
         if sample is None:
             return
         self.samples.add(time, sample)
