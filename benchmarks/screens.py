@@ -16,6 +16,7 @@ SIZES = ((1920, 1080), (1280, 720), (1280, 720), (854, 480), (960, 720), (1440, 
 WORDS = ("invasive", "carcinoma", "nuclei", "stroma", "slide", "annotation", "layer", "score", "mitoses", "gland")
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX)
 Colour = tuple[int, int, int]
+Painter = Callable[[int, int, np.random.Generator], Picture]  # of what a part so wide and high shows
 
 
 @dataclass
@@ -86,15 +87,15 @@ def _size(screen: Screen) -> tuple[int, int, float]:
     return width, height, height / 720
 
 
-def full(rng: np.random.Generator) -> Screen:
+def full(rng: np.random.Generator, what: Painter = tissue) -> Screen:
     """Nothing but tissue."""
     screen = blank(rng)
     width, height, _ = _size(screen)
-    screen.tissue.append(screen.put(tissue(width, height, rng), 0, 0))
+    screen.tissue.append(screen.put(what(width, height, rng), 0, 0))
     return screen
 
 
-def viewer(rng: np.random.Generator, what: Callable[[int, int, np.random.Generator], Picture] = tissue) -> Screen:
+def viewer(rng: np.random.Generator, what: Painter = tissue) -> Screen:
     """A slide viewer: bars, side panels, perhaps a navigator and a scale bar."""
     ground, second, ink = _theme(rng)
     screen = blank(rng, ground)
@@ -142,7 +143,7 @@ def webcam(rng: np.random.Generator) -> Screen:
     return screen
 
 
-def slide(rng: np.random.Generator) -> Screen:
+def slide(rng: np.random.Generator, what: Painter = tissue) -> Screen:
     """A presentation: a title, words, and one to four pictures."""
     ground, second, ink = _theme(rng)
     screen = blank(rng, (255, 255, 255) if rng.random() < 0.5 else ground)
@@ -172,7 +173,7 @@ def slide(rng: np.random.Generator) -> Screen:
         x, y = area.left + n % columns * (w + gap), area.top + n // columns * (h + gap)
         caption = int(rng.choice([0, 26]) * unit)
         w, h = int(w * rng.uniform(0.8, 1)), int((h - caption) * rng.uniform(0.8, 1))
-        screen.tissue.append(screen.put(tissue(w, h, rng), x, y))
+        screen.tissue.append(screen.put(what(w, h, rng), x, y))
         if caption:
             place = (x, y + h + caption - 4)
             cv2.putText(screen.image, f"H&E, {10 * (n + 1)}x", place, FONTS[0], 0.6 * unit, ink, 1, cv2.LINE_AA)
@@ -198,7 +199,7 @@ def letterbox(rng: np.random.Generator) -> Screen:
     return screen
 
 
-def browser(rng: np.random.Generator) -> Screen:
+def browser(rng: np.random.Generator, what: Painter = tissue) -> Screen:
     """A window on a desktop: a wall paper, a task bar, tabs, an address, words beside the picture."""
     screen = blank(rng)
     width, height, unit = _size(screen)
@@ -216,7 +217,7 @@ def browser(rng: np.random.Generator) -> Screen:
     if side:
         words(screen.image, Box(window.left, top, window.left + side, window.bottom), ink, 0.5 * unit, rng)
     left, margin = window.left + side, int(rng.choice([0, 14]) * unit)
-    part = tissue(window.right - left - 2 * margin, window.bottom - top - 2 * margin, rng)
+    part = what(window.right - left - 2 * margin, window.bottom - top - 2 * margin, rng)
     screen.tissue.append(screen.put(part, left + margin, top + margin))
     bar(screen.image, Box(0, height - int(40 * unit), width, height), (40, 40, 46), (230, 230, 230), rng)
     return screen

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.data.arrays import Grey
-from stages.keyframes.motion import AT_ANCHOR, CLOSE, Anchor, Chosen, Shift
+from stages.keyframes.motion import AT_ANCHOR, CLOSE, EVERYWHERE, Anchor, Blocks, Shift
 
 AT_REST = 0.2  # pixels of the grey frames; this close to the resting position is at rest, in a picture without noise
 SETTLE_S = 2.0  # seconds whose middle position is the centre that a run stays close to
@@ -29,13 +29,12 @@ T = TypeVar("T")
 @dataclass
 class Hold(Generic[T]):
     """A static segment: its start and the start of the next view, in seconds; evenly spaced samples of it; others, of
-    moments at which something moved; and its middle position, a movement since the run began."""
+    moments at which something moved. Each sample comes with how far it lies from the hold's middle position."""
 
     start: float
     end: float
-    samples: list[T]
-    busy: list[T]
-    place: Shift
+    samples: list[tuple[T, Shift]]
+    busy: list[tuple[T, Shift]]
 
 
 class _Even(Generic[T]):
@@ -53,8 +52,8 @@ class _Even(Generic[T]):
             self.kept = self.kept[::2]
             self.stride *= 2
 
-    def inside(self, start: float, end: float) -> list[T]:
-        return [sample for time, sample in self.kept if start <= time < end]
+    def inside(self, start: float, end: float) -> list[tuple[float, T]]:
+        return [(time, sample) for time, sample in self.kept if start <= time < end]
 
 
 class _Run(Generic[T]):
@@ -67,12 +66,28 @@ class _Run(Generic[T]):
         self._centre: Shift | None = None  # of the first seconds
         self._settled = False  # whether those seconds are over
         self.last = AT_ANCHOR
+        self._measured_again = False  # the latest frame was: from afar, only about right
         self._grey: Grey | None = None
         self.renew(anchor, AT_ANCHOR)
         self.forget_samples()
 
     def renew(self, anchor: Anchor, place: Shift) -> None:
         self.anchor, self.place = anchor, replace(place, detail=0)
+
+    def look_at(self, blocks: Blocks) -> None:
+        """Which blocks count from now on. Frames so far are moved as the latest is when it is measured again by these:
+        blocks that rest while others move say less."""
+        self.anchor.look_at(blocks)
+        local = (
+            self.anchor.shift(self._grey, replace(self.last - self.place, detail=0)) if self._grey is not None else None
+        )
+        if local is None or local.detail:
+            return
+        self._measured_again = True
+        by = replace(self.place + local - self.last, detail=0)
+        shifts = np.frombuffer(self.shifts, np.float32).reshape(-1, 4) + np.array(by.parts, np.float32)
+        self.shifts = array("f", shifts.tobytes())
+        self.last, self._centre, self._settled = self.last + by, None, False
 
     def begin_with(self, times: "array[float]", shifts: NDArray[np.float32]) -> None:
         """Count frames before the anchor in: a camera in a hand that arrives at its place goes on to move around it."""
@@ -88,7 +103,7 @@ class _Run(Generic[T]):
         if local is None:
             return None
         shift = self.place + local
-        resting = shift.detail and (shift - self.last).size <= SMOOTH
+        resting = (shift.detail or self._measured_again) and (shift - self.last).size <= SMOOTH
         return replace(self.last, detail=shift.detail) if resting else shift
 
     def away(self, shift: Shift) -> float:
@@ -114,7 +129,7 @@ class _Run(Generic[T]):
     def add(self, time: float, grey: Grey, shift: Shift, sample: T | None) -> None:
         self.times.append(time)
         self.shifts.extend(shift.parts)
-        self.last = shift
+        self.last, self._measured_again = shift, False
         if not self._settled:
             self._centre = None
         if sample is None:
@@ -144,13 +159,13 @@ class HoldFinder(Generic[T]):
         self.renewed = False  # whether the latest frame is what the run's later ones are compared with from now on
         self._run: _Run[T] | None = None
         self._here: Shift | None = None  # where the latest frame lies, in the run or beyond its reach
-        self._blocks: tuple[Chosen, Chosen] | None = None
+        self._blocks = EVERYWHERE
 
-    def look_at(self, tissue: Chosen, moving: Chosen) -> None:
+    def look_at(self, blocks: Blocks) -> None:
         """Which blocks of the frame count in this run and those after it; see `Anchor`."""
-        self._blocks = tissue, moving
+        self._blocks = blocks
         if self._run:
-            self._run.anchor.look_at(tissue, moving)
+            self._run.look_at(blocks)
 
     def shift(self, grey: Grey) -> Shift | None:
         """Movement since the current run began, or None when `grey` does not belong to it."""
@@ -188,8 +203,7 @@ class HoldFinder(Generic[T]):
 
     def _anchor(self, grey: Grey) -> Anchor:
         anchor = Anchor(grey, self.changed_block_fraction)
-        if self._blocks:
-            anchor.look_at(*self._blocks)
+        anchor.look_at(self._blocks)
         return anchor
 
     def finish(self, time: float) -> Iterator[Hold[T]]:
@@ -202,9 +216,13 @@ class HoldFinder(Generic[T]):
         start, end = _rest(times, shifts, self.min_hold_s)
         if end - start >= self.min_hold_s:
             kept = run.samples.kept
-            inside = run.samples.inside(start, end) or [kept[len(kept) // 2][1]]
-            place = np.median(shifts[(times[:-1] >= start) & (times[:-1] < end)], axis=0)
-            yield Hold(start, end, inside, run.busy.inside(start, end), Shift(*place.tolist()))
+            inside = run.samples.inside(start, end) or [kept[len(kept) // 2]]
+            away = shifts - np.median(shifts[(times[:-1] >= start) & (times[:-1] < end)], axis=0)
+            placed = [
+                [(sample, Shift(*away[np.searchsorted(times, time)].tolist())) for time, sample in samples]
+                for samples in (inside, run.busy.inside(start, end))
+            ]
+            yield Hold(start, end, *placed)
 
 
 def _rest(times: NDArray[np.float64], shifts: NDArray[np.float32], min_hold_s: float) -> tuple[float, float]:

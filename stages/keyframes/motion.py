@@ -1,5 +1,6 @@
 """How far the picture has moved since an earlier frame: least squares over a grid of blocks, coarse sizes at need."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -16,7 +17,9 @@ GRID = (16, 9)  # blocks across and down; a cursor covers one or two
 NOISE = 2.0  # grey levels by which compression may change a block of the small picture
 TEXTURE = 3.0  # grey levels of standard deviation from which a block counts: on bare background no movement shows
 FEWEST = 0.03  # of all blocks: with fewer that have texture, pictures are compared by brightness alone
-CURSOR = 4  # bare blocks that a cursor may fill
+CURSOR = 4  # blocks that a cursor may change, where it comes and where it was
+COVERED = 0.2  # of a bare block must be covered for tissue to have come; cursors and strokes are thinner
+REPLACED = 0.5  # share of the blocks of one region among several, more than CURSOR: it shows something else
 UNEXPLAINED = 0.4  # share of a block's variance: if a small shift leaves more, the block shows something else
 FAR = 0.9  # of a picture's standard deviation: a larger change is never a small shift
 CLOSE = 0.25  # pixels; a movement expected to be shorter is solved for at once
@@ -83,6 +86,18 @@ def moved_back(
 AT_ANCHOR = Shift()
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """Which blocks of GRID lie in each region that may show tissue, which show it, and which move all the time."""
+
+    regions: Sequence[Chosen]
+    tissue: Chosen
+    moving: Chosen
+
+
+EVERYWHERE = Blocks([np.ones(GRID[::-1], bool)], np.ones(GRID[::-1], bool), np.zeros(GRID[::-1], bool))
+
+
 class Anchor:
     """A grey frame, prepared so that later frames can be compared with it cheaply.
 
@@ -90,20 +105,21 @@ class Anchor:
     each block free in brightness and weighted by how well it fits. What they do not explain is tried on smaller,
     smoother pictures first, on which movements are shorter (Bergen et al. 1992); blocks that no movement explains show
     that the scene has changed. A cursor disturbs few blocks, flicker none. Only blocks that show `tissue` count, where
-    there are enough of them, and none of what is `moving` all the time.
+    there are enough of them, and none of what is `moving` all the time. It may come to bare blocks of the `regions`
+    too; of several regions one may change while the others rest.
     """
 
     def __init__(self, grey: Grey, changed_block_fraction: float) -> None:
         self.changed_block_fraction = changed_block_fraction
         self._grey = grey
         self._levels: dict[int, _Level] = {}
-        self._blocks = np.ones(GRID[::-1], bool), np.zeros(GRID[::-1], bool)
+        self._blocks = EVERYWHERE
 
-    def look_at(self, tissue: Chosen, moving: Chosen) -> None:
+    def look_at(self, blocks: Blocks) -> None:
         """Which blocks count from now on."""
-        self._blocks = tissue, moving
+        self._blocks = blocks
         for level in self._levels.values():
-            level.look_at(tissue, moving)
+            level.look_at(blocks)
 
     def shift(self, grey: Grey, near: Shift = AT_ANCHOR) -> Shift | None:
         """Return the movement from the anchor to `grey`, or None when it is not small or the scene has changed.
@@ -136,7 +152,7 @@ class Anchor:
     def _level(self, factor: int) -> "_Level":
         if factor not in self._levels:
             small = self._grey if factor == 1 else _smaller(self._grey, factor)
-            self._levels[factor] = _Level(small, factor, *self._blocks)
+            self._levels[factor] = _Level(small, factor, self._blocks)
         return self._levels[factor]
 
     def _detail(self, grey: Grey, changed: Chosen | None) -> int:
@@ -159,23 +175,24 @@ class _Level:
     """The anchor at one size, `factor` times smaller than the grey frames. Put off until a frame may be close: all that
     later frames are compared with."""
 
-    def __init__(self, small: Grey, factor: int, tissue: Chosen, moving: Chosen) -> None:
+    def __init__(self, small: Grey, factor: int, blocks: Blocks) -> None:
         self._small, self._factor, self._noise = small, factor, NOISE / factor
         self._texture = TEXTURE / factor
         self._deviation = float(cv2.meanStdDev(small)[1][0, 0])
         self._ready = False
-        self._tissue, self._moving = tissue, moving
+        self.look_at(blocks)
 
-    def look_at(self, tissue: Chosen, moving: Chosen) -> None:
+    def look_at(self, blocks: Blocks) -> None:
         """Which blocks count from now on."""
-        self._tissue, self._moving = tissue, moving
+        self._regions, self._tissue, self._moving = blocks.regions, blocks.tissue, blocks.moving
+        self._whole: Chosen = np.logical_or.reduce(blocks.regions)
         if self._ready:
             self._choose()
 
     def _choose(self) -> None:
         self._textured = (self._variance > self._texture**2) & ~self._moving
-        inside = self._textured & self._tissue
-        self._counted = inside if inside.mean() >= FEWEST else self._textured
+        inside = (self._textured & area for area in (self._tissue, self._whole))
+        self._counted = next((area for area in inside if area.mean() >= FEWEST), self._textured)
         self._enough = self._counted.mean() >= FEWEST
         self._bare = (self._variance <= self._texture**2) & ~self._moving
 
@@ -222,18 +239,26 @@ class _Level:
         found, left = self._solve(targets, energy.ravel())
         x, y, zoom, turn = (found * self._factor).tolist()
         unexplained = left.reshape(energy.shape) > UNEXPLAINED * self._variance + self._noise**2
-        return _Fit(near + Shift(x, y, zoom, turn), *self._changed(unexplained, energy))
+        return _Fit(near + Shift(x, y, zoom, turn), *self._changed(unexplained, energy, mean))
 
-    def _changed(self, unexplained: Chosen, energy: Grid) -> tuple[Chosen, float]:
+    def _changed(self, unexplained: Chosen, energy: Grid, mean: Grid) -> tuple[Chosen, float]:
         """The blocks that show something, in the anchor or now, and show something else than before; their share."""
         filled = self._bare & (energy > (2 * self._texture) ** 2)
-        for area in (self._tissue, np.ones_like(self._tissue)):
-            appeared = filled & area if (filled & area).sum() > CURSOR else np.zeros_like(filled)
-            shown = int((self._textured & area).sum() + appeared.sum())
-            if shown >= FEWEST * area.size:
+        filled &= mean**2 >= COVERED * (energy + mean**2)
+        everywhere = np.ones_like(self._tissue)
+        for shown, around in ((self._tissue, self._whole), (self._whole,) * 2, (everywhere,) * 2):
+            appeared = filled & around if (filled & around).sum() > CURSOR else np.zeros_like(filled)
+            count = int((self._textured & shown).sum() + appeared.sum())
+            if count >= FEWEST * shown.size:
                 break
-        changed = unexplained & self._textured & area | appeared
-        return changed, float(changed.sum() / shown)
+        changed = unexplained & self._textured & shown | appeared
+        share = float(changed.sum() / count) if changed.sum() > CURSOR else 0.0
+        for region in self._regions if len(self._regions) > 1 else ():
+            own = self._textured & region
+            gone, new = int((unexplained & own).sum()), int((filled & region).sum())
+            if gone + new > max(CURSOR, REPLACED * (own.sum() + new)):
+                share = max(share, (gone + new) / (int(own.sum()) + new))
+        return changed, share
 
     def _solve(self, targets: Rows, energy: Rows) -> tuple[Rows, Rows]:
         """Reweighted least squares for the movement; also returns what each block's change leaves unexplained."""

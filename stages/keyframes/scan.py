@@ -10,11 +10,11 @@ import pandas as pd
 
 from stages.common.data.arrays import Grey, Picture
 from stages.common.regions.boxes import Box
-from stages.common.regions.content import LONG_SIDE, TISSUE, weights
 from stages.common.regions.moving import KnownAreas, MovingAreas, moving_areas
 from stages.keyframes.cuts import CutFinder
 from stages.keyframes.holds import Hold, HoldFinder
-from stages.keyframes.motion import AT_ANCHOR, CLOSE, Chosen, Shift, blocks_of, moved_back
+from stages.keyframes.layout import Layout
+from stages.keyframes.motion import AT_ANCHOR, CLOSE, Blocks, Chosen, Shift, blocks_of, moved_back
 from stages.keyframes.overlays import OverlayDetector
 from stages.keyframes.params import Params
 from stages.keyframes.reader import (
@@ -31,7 +31,9 @@ from stages.keyframes.reader import (
 from stages.keyframes.resting import without_resting_cursor
 
 LOOK_S = 0.5  # seconds that the camera must rest before it is looked where the tissue is
-SHOWN, HIDDEN = 0.3, 0.2  # of a block: so much tissue in it must be for it to count, so little that moves all the time
+AGAIN_S = 1.5  # seconds later, on a new screen, it is looked again: by then it shows what moves all the time
+LOOK_SIDE = 1280  # long side, in pixels, of the pictures that are looked at
+HIDDEN = 0.2  # of a block: so much of it may move all the time
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class _Scan:
         self.prescreen_side = prescreen_side
         self.cuts = CutFinder(params.cut_ratio, params.cut_level)
         max_shift = params.max_shift * SMALL
-        self.holds: HoldFinder[tuple[Frame, Shift]] = HoldFinder(
+        self.holds: HoldFinder[Frame] = HoldFinder(
             params.min_hold_s, max_shift, params.changed_block_fraction, params.median_frames
         )
         self.moving, self.known = MovingAreas(), KnownAreas()
@@ -83,8 +85,9 @@ class _Scan:
         self.anchor: tuple[Grey, Grey] | None = None  # brightness and hue of a run's anchor
         self.next_sample = self.next_prescreen = 0.0
         self.seen_in_run = False
-        self.next_look = LOOK_S
-        self.tissue: list[Chosen] = []  # as last seen, and before
+        self.next_look, self.next_check = LOOK_S, 0.0
+        self.layout = Layout()
+        self.shown: tuple[list[Chosen], Chosen] = [], np.zeros(0, bool)  # blocks of regions, and of tissue
         self.areas: list[Box] = []  # that move whatever the camera does
 
     def run(self, reader: VideoReader) -> Iterator[Cut | SampledFrame | StillImage]:
@@ -121,7 +124,7 @@ class _Scan:
     ) -> Iterator[Cut | StillImage]:
         """Show one frame to the finders; only samples have a `detail`."""
         yield from (Cut(time) for time in self.cuts.feed(frame.time, grey))
-        keep = (frame, shift or AT_ANCHOR) if detail is not None or shift is None else None
+        keep = frame if detail is not None or shift is None else None
         yield from self.still_images(self.holds.feed(frame.time, grey, shift, keep))
         if shift is None:
             self.moving.end_hold(counts=False)
@@ -142,22 +145,24 @@ class _Scan:
     def look(self, frame: Frame, detail: Grey) -> None:
         """Tell the finder of holds where the tissue is, once in a run, and what moves all the time.
 
-        Where the view before showed tissue the next may do so, though this one is bare.
+        At the first look at a screen a speaker cannot be told from tissue that moves: regions count together.
         """
         areas = self.moving.lately()
-        if not self.tissue or frame.time >= self.next_look:
-            self.next_look = np.inf
-            seen = weights(frame.rgb(LONG_SIDE)) == TISSUE
-            blocks = blocks_of(np.rot90(seen, -round(frame.picture.rotation / 90)), SHOWN)
-            self.tissue = [blocks, *self.tissue[:1]]
+        if frame.time >= self.next_check:
+            self.next_check = frame.time + AGAIN_S
+            self.next_look = self.next_look if self.layout.stays(detail) else frame.time
+        if frame.time >= self.next_look:
+            regions, tissue = self.layout.look(frame.rgb(LOOK_SIDE), detail, frame.picture.rotation, areas)
+            self.next_look = frame.time + AGAIN_S if self.layout.new else np.inf
+            self.shown = [np.logical_or.reduce(regions)] if self.layout.new else regions, tissue
         elif areas == self.areas:
             return
         self.areas, hidden = areas, np.zeros(detail.shape, bool)
         for area in areas:
             hidden[area.slices] = True
-        self.holds.look_at(np.logical_or.reduce(self.tissue), blocks_of(hidden, HIDDEN))
+        self.holds.look_at(Blocks(*self.shown, blocks_of(hidden, HIDDEN)))
 
-    def still_images(self, holds: Iterator[Hold[tuple[Frame, Shift]]]) -> Iterator[StillImage]:
+    def still_images(self, holds: Iterator[Hold[Frame]]) -> Iterator[StillImage]:
         for hold in holds:
             image = self.clean_image(hold)
             overlays = self.overlays.table(hold.start, hold.end)
@@ -173,11 +178,10 @@ class _Scan:
         found = moving_areas(areas, image, shrunk(image.shape[1], image.shape[0], DETAIL))
         return self.known.added_to(found, image)
 
-    def clean_image(self, hold: Hold[tuple[Frame, Shift]]) -> Picture:
+    def clean_image(self, hold: Hold[Frame]) -> Picture:
         """The median of the hold's frames, without a camera's shake and without the cursor."""
-        shifts = [shift - hold.place for _, shift in hold.samples]
-        image = clean_image([frame.picture for frame, _ in hold.samples], shifts)
-        frames = [frame for frame, shift in hold.samples + hold.busy if (shift - hold.place).size <= CLOSE]
+        image = clean_image([frame.picture for frame, _ in hold.samples], [shift for _, shift in hold.samples])
+        frames = [frame for frame, shift in hold.samples + hold.busy if shift.size <= CLOSE]
         if len(frames) < 3:
             return image
         small = [frame.rgb(DETAIL) for frame in frames]

@@ -15,6 +15,7 @@ LOOP_S = 10.0  # seconds that a loop takes at most
 LEAST = 0.05  # of the frame: smallest extent of a loop
 STRAIGHT = 0.8  # share of a path's length that is the distance between its ends: it is a way
 ALMOST, AFAR = 0.95, 0.08  # that share, and the length in frames, of the part of a path that is the way to the rest
+AT_ONCE_S, SAME, BESIDE = 0.6, 0.7, 0.75  # two parts of one gesture: seconds between, overlap one way, gap the other
 
 
 def gestures(points: pd.DataFrame, max_gap_s: float, max_extent: float, min_gesture_s: float) -> Iterator[pd.DataFrame]:
@@ -23,7 +24,7 @@ def gestures(points: pd.DataFrame, max_gap_s: float, max_extent: float, min_gest
     The path is split where the cursor is unseen for longer than `max_gap_s`, and where it rests. In each part a gesture
     is where the path comes back to itself, within a diagonal of `max_extent` of the frame; what is left before, between
     and after such loops, or of a part without one, is a gesture when it turns, and the cursor's way when it is
-    straight. Gestures shorter than `min_gesture_s` are dropped.
+    straight. Strokes to and fro, side by side, are one gesture. Gestures shorter than `min_gesture_s` are dropped.
     """
     for _, piece in points.groupby((points.t_s.diff() > max_gap_s).cumsum()):
         places, times = piece[["x", "y"]].to_numpy(), piece.t_s.to_numpy()
@@ -64,7 +65,32 @@ def _turning(places: Places, times: Places, max_extent: float) -> Iterator[tuple
         part = places[begin:end]
         if len(part) > 2 and _straightness(part) < STRAIGHT and LEAST <= _extent(part) <= max_extent:
             spans.append((begin, end))
-    yield from sorted(spans)
+    yield from _joined(sorted(spans), places, times, max_extent)
+
+
+def _joined(
+    spans: list[tuple[int, int]], places: Places, times: Places, max_extent: float
+) -> Iterator[tuple[int, int]]:
+    """The spans, those as one that follow each other at once over one stretch, across or down: strokes to and fro."""
+    joined: list[tuple[int, int]] = []
+    for first, last in spans:
+        if joined:
+            begin, end = joined[-1]
+            at_once = times[first] - times[end - 1] <= AT_ONCE_S
+            if at_once and _extent(places[begin:last]) <= max_extent and _beside(places[begin:end], places[first:last]):
+                joined[-1] = begin, last
+                continue
+        joined.append((first, last))
+    yield from joined
+
+
+def _beside(one: Places, other: Places) -> bool:
+    """Whether the boxes around two parts of a path cover one stretch across and nearly touch down, or the other way
+    round."""
+    low, high = (np.stack([side(part, axis=0) for part in (one, other)]) for side in (np.min, np.max))
+    common, sizes = high.min(axis=0) - low.max(axis=0), high - low
+    same, near = common >= SAME * sizes.min(axis=0), common >= -BESIDE * sizes.max(axis=0)
+    return bool((same[0] and near[1]) or (same[1] and near[0]))
 
 
 def _loops(places: Places, times: Places, max_extent: float) -> Iterator[tuple[int, int]]:
@@ -91,10 +117,14 @@ def _without_ways(places: Places, first: int, last: int) -> tuple[int, int]:
 
 
 def _leading_out(places: Places) -> int:
-    """How many of the first places each lie outside the box of all later ones."""
+    """How many of the first places each lie outside the box of all later ones; a cursor may stand there for a while."""
     count = 0
-    while count < len(places) - 2 and _outside(places[count], places[count + 1 :]):
-        count += 1
+    while count < len(places) - 2:
+        there = np.linalg.norm(places[count:] - places[count], axis=1) <= STILL
+        stays = len(there) if there.all() else int(there.argmin())
+        if count + stays > len(places) - 2 or not _outside(places[count], places[count + stays :]):
+            return count
+        count += stays
     return count
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from stages.demo import render as camera
 from stages.demo.tissue import paint
-from stages.keyframes.motion import Anchor, moved_back
+from stages.keyframes.motion import Anchor, Blocks, moved_back
 
 
 @pytest.fixture(scope="module")
@@ -111,11 +111,11 @@ def test_only_what_shows_tissue_counts_and_nothing_that_moves_all_the_time(slide
 
     first, other = presentation(view(slide)), presentation(view(slide, 400, 100))
     assert Anchor(first, 0.25).shift(other) is not None, "most of what is textured is words"
-    anchor = Anchor(first, 0.25)
-    anchor.look_at(tissue, np.zeros_like(tissue))
+    anchor, everywhere = Anchor(first, 0.25), np.ones_like(tissue)
+    anchor.look_at(Blocks([tissue], tissue, np.zeros_like(tissue)))
     assert anchor.shift(other) is None
     assert anchor.shift(first).size < 0.1
-    anchor.look_at(np.ones_like(tissue), tissue)
+    anchor.look_at(Blocks([everywhere], everywhere, tissue))
     assert anchor.shift(other).size < 0.1
 
 
