@@ -19,7 +19,7 @@ TEXTURE = 3.0  # grey levels of standard deviation from which a block counts: on
 FEWEST = 0.03  # of all blocks: with fewer that have texture, pictures are compared by brightness alone
 CURSOR = 4  # blocks that a cursor may change, where it comes and where it was
 COVERED = 0.2  # of a bare block must be covered for tissue to have come; cursors and strokes are thinner
-REPLACED = 0.5  # share of the blocks of one region among several, more than CURSOR: it shows something else
+REPLACED = 0.5  # share of the blocks of one region, more than CURSOR: it shows something else
 UNEXPLAINED = 0.4  # share of a block's variance: if a small shift leaves more, the block shows something else
 FAR = 0.9  # of a picture's standard deviation: a larger change is never a small shift
 CLOSE = 0.25  # pixels; a movement expected to be shorter is solved for at once
@@ -252,7 +252,7 @@ class _Level:
                 break
         changed = unexplained & self._textured & shown | appeared
         share = float(changed.sum() / count) if changed.sum() > CURSOR else 0.0
-        for region in self._regions if len(self._regions) > 1 else ():
+        for region in self._regions:
             own = self._textured & region
             gone, new = int((unexplained & own).sum()), int((filled & region).sum())
             if gone + new > max(CURSOR, REPLACED * (own.sum() + new)):
