@@ -17,6 +17,7 @@ GRID = (16, 9)  # blocks across and down; a cursor covers one or two
 NOISE = 2.0  # grey levels by which compression may change a block of the small picture
 TEXTURE = 3.0  # grey levels of standard deviation from which a block counts: on bare background no movement shows
 FEWEST = 0.03  # of all blocks: with fewer that have texture, pictures are compared by brightness alone
+ENOUGH = 0.08  # of all blocks: fewer give no movement that can be trusted; others are counted with them
 CURSOR = 4  # blocks that a cursor may change, where it comes and where it was
 COVERED = 0.2  # of a bare block must be covered for tissue to have come; cursors and strokes are thinner
 REPLACED = 0.5  # share of the blocks of one region, more than CURSOR: it shows something else
@@ -193,7 +194,7 @@ class _Level:
     def _choose(self) -> None:
         self._textured = (self._variance > self._texture**2) & ~self._moving
         inside = (self._textured & area for area in (self._tissue, self._whole))
-        self._counted = next((area for area in inside if area.mean() >= FEWEST), self._textured)
+        self._counted = next((area for area in inside if area.mean() >= ENOUGH), self._textured)
 
     def _prepare(self) -> None:
         self._ready = True
