@@ -83,8 +83,8 @@ class _Run(Generic[T]):
         )
         if local is None or local.detail:
             return
-        self._measured_again = True
         by = replace(self.place + local - self.last, detail=0)
+        self._measured_again = by.size > SMOOTH
         shifts = np.frombuffer(self.shifts, np.float32).reshape(-1, 4) + np.array(by.parts, np.float32)
         self.shifts = array("f", shifts.tobytes())
         self.last, self._centre, self._settled = self.last + by, None, False
@@ -163,8 +163,10 @@ class HoldFinder(Generic[T]):
 
     def look_at(self, blocks: Blocks) -> None:
         """Which blocks of the frame count in this run and those after it; see `Anchor`."""
-        self._blocks = blocks
-        if self._run:
+        tissue, self._blocks = self._blocks.tissue, blocks
+        if self._run and tissue is blocks.tissue:  # another area moves, no more
+            self._run.anchor.look_at(blocks)
+        elif self._run:
             self._run.look_at(blocks)
 
     def shift(self, grey: Grey) -> Shift | None:

@@ -17,9 +17,10 @@ GRID = (16, 9)  # blocks across and down; a cursor covers one or two
 NOISE = 2.0  # grey levels by which compression may change a block of the small picture
 TEXTURE = 3.0  # grey levels of standard deviation from which a block counts: on bare background no movement shows
 FEWEST = 0.03  # of all blocks: with fewer that have texture, pictures are compared by brightness alone
+ENOUGH = 0.06  # of all blocks: fewer give no movement that can be trusted; others are counted with them
 CURSOR = 4  # blocks that a cursor may change, where it comes and where it was
 COVERED = 0.2  # of a bare block must be covered for tissue to have come; cursors and strokes are thinner
-REPLACED = 0.5  # share of the blocks of one region among several, more than CURSOR: it shows something else
+REPLACED = 0.5  # share of the blocks of one region, more than CURSOR: it shows something else
 UNEXPLAINED = 0.4  # share of a block's variance: if a small shift leaves more, the block shows something else
 FAR = 0.9  # of a picture's standard deviation: a larger change is never a small shift
 CLOSE = 0.25  # pixels; a movement expected to be shorter is solved for at once
@@ -192,7 +193,7 @@ class _Level:
     def _choose(self) -> None:
         self._textured = (self._variance > self._texture**2) & ~self._moving
         inside = (self._textured & area for area in (self._tissue, self._whole))
-        self._counted = next((area for area in inside if area.mean() >= FEWEST), self._textured)
+        self._counted = next((area for area in inside if area.mean() >= ENOUGH), self._textured)
         self._enough = self._counted.mean() >= FEWEST
         self._bare = (self._variance <= self._texture**2) & ~self._moving
 
@@ -253,7 +254,7 @@ class _Level:
                 break
         changed = unexplained & self._textured & shown | appeared
         share = float(changed.sum() / count) if changed.sum() > CURSOR else 0.0
-        for region in self._regions if len(self._regions) > 1 else ():
+        for region in self._regions:
             own = self._textured & region
             gone, new = int((unexplained & own).sum()), int((filled & region).sum())
             if gone + new > max(CURSOR, REPLACED * (own.sum() + new)):

@@ -34,6 +34,7 @@ LOOK_S = 0.5  # seconds that the camera must rest before it is looked where the 
 AGAIN_S = 1.5  # seconds later, on a new screen, it is looked again: by then it shows what moves all the time
 LOOK_SIDE = 1280  # long side, in pixels, of the pictures that are looked at
 HIDDEN = 0.2  # of a block: so much of it may move all the time
+MOST_HIDDEN = 0.5  # of the blocks: where more seem to move all the time, it is the camera that shakes
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ class _Scan:
         self.areas, hidden = areas, np.zeros(detail.shape, bool)
         for area in areas:
             hidden[area.slices] = True
-        self.holds.look_at(Blocks(*self.shown, blocks_of(hidden, HIDDEN)))
+        moving = blocks_of(hidden, HIDDEN)
+        self.holds.look_at(Blocks(*self.shown, moving & (moving.mean() <= MOST_HIDDEN)))
 
     def still_images(self, holds: Iterator[Hold[Frame]]) -> Iterator[StillImage]:
         for hold in holds:
