@@ -41,7 +41,7 @@ FLAT = 8  # grey levels of standard deviation: what shows less is a patch of one
 
 
 @dataclass
-class Tally:
+class Outcomes:
     """For each thing that was counted whether it is right, or what share of it is."""
 
     kept_holds: list[bool] = field(default_factory=list)  # of holds found
@@ -53,7 +53,7 @@ class Tally:
     pairs: list[bool] = field(default_factory=list)
     sentences: list[bool] = field(default_factory=list)
 
-    def add(self, other: "Tally") -> None:
+    def add(self, other: "Outcomes") -> None:
         """Add what another tally holds."""
         for one in fields(self):
             getattr(self, one.name).extend(getattr(other, one.name))
@@ -75,9 +75,9 @@ def go_through(video: Path, name: str, model: Path, lexicon: Path) -> None:
         PAIR_TABLE.write(Path(f"{name}.parquet"), pairs_table(rows))
 
 
-def score(folder: Path, name: str, truth: Truth, style: Style) -> Tally:
+def score(folder: Path, name: str, truth: Truth, style: Style) -> Outcomes:
     """Compare what was made of a video with what is so in it."""
-    tally = Tally()
+    tally = Outcomes()
     regions = HOLDS.read(folder / HOLDS.at(id=name))
     holds = regions.drop_duplicates("hold_id").reset_index(drop=True)
     pairs = matched(list(zip(holds.start_s, holds.end_s, strict=True)), truth.holds, TOLERANCE_S)
@@ -104,7 +104,7 @@ def score(folder: Path, name: str, truth: Truth, style: Style) -> Tally:
     return tally
 
 
-def _score_pairs(made: pd.DataFrame, holds: pd.DataFrame, truth: Truth, tally: Tally) -> None:
+def _score_pairs(made: pd.DataFrame, holds: pd.DataFrame, truth: Truth, tally: Outcomes) -> None:
     """A pair is right when most of its text is said about the hold that it shows."""
     answered: set[int] = set()
     for row in made.drop_duplicates(["hold_id", "start_s"]).itertuples():
@@ -152,7 +152,7 @@ def _seen(picture: Picture, speaker: Box) -> bool:
     return bool(part.size) and float(cv2.meanStdDev(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY))[1][0, 0]) > FLAT
 
 
-def _one(number: int, folder: Path, model: Path, lexicon: Path) -> Tally:
+def _one(number: int, folder: Path, model: Path, lexicon: Path) -> Outcomes:
     """Record and score one lecture."""
     cv2.setNumThreads(1)
     video, name = folder / f"{number}.mp4", f"lecture{number}"
@@ -165,7 +165,7 @@ def _one(number: int, folder: Path, model: Path, lexicon: Path) -> Tally:
 def measure(folder: Path) -> None:
     """Print every figure over all lectures."""
     model, lexicon = frame_filter().resolve(), LEXICON_DIR.resolve()
-    total = Tally()
+    total = Outcomes()
     for one in Parallel(n_jobs=-1)(delayed(_one)(number, folder, model, lexicon) for number in range(len(STYLES))):
         total.add(one)
     kept, tissue = np.array(total.pixels).sum(axis=0)

@@ -29,7 +29,7 @@ class View:
         return View(x, y, self.zoom * (other.zoom / self.zoom) ** eased)
 
 
-class Slide:
+class GlassSlide:
     """The picture of this name, mirrored to four times its area, in patches; `stain` is how much colour is left."""
 
     def __init__(self, name: str, stain: float, rng: np.random.Generator) -> None:

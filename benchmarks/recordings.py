@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import screens
-from benchmarks.glass import Slide, View
+from benchmarks.glass import GlassSlide, View
 from benchmarks.narration import sentences
 from stages.common.data.arrays import Floats, Picture
 from stages.common.regions.boxes import Box
@@ -98,7 +98,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Window:
     """A screen without its tissue: the picture, which pixels show tissue, and its boxes, the largest first."""
 
     ground: Picture
@@ -113,7 +113,7 @@ class Layout:
         return (self.ground + self.live * whole).astype(np.uint8)
 
 
-def _layout(draw: Callable[..., screens.Screen], seed: list[int]) -> Layout:
+def _layout(draw: Callable[..., screens.Screen], seed: list[int]) -> Window:
     """A screen of WIDTH x HEIGHT: drawn over black and over white, it shows where tissue will be seen."""
     for attempt in range(1000):
         black, white = (
@@ -125,7 +125,7 @@ def _layout(draw: Callable[..., screens.Screen], seed: list[int]) -> Layout:
         )
         if black.image.shape == (HEIGHT, WIDTH, 3):
             break
-    return Layout(black.image, (white.image.astype(np.float32) - black.image) / 255, black)
+    return Window(black.image, (white.image.astype(np.float32) - black.image) / 255, black)
 
 
 class Talk:
@@ -134,8 +134,8 @@ class Talk:
     def __init__(self, style: Style, seed: int) -> None:
         self.style, self.rng = style, np.random.default_rng([seed, *style.name.encode()])
         self.seed, self.truth = seed, Truth()
-        self.slide = Slide(style.tissue, style.stain, self.rng)
-        self.layouts: list[Layout] = []
+        self.slide = GlassSlide(style.tissue, style.stain, self.rng)
+        self.layouts: list[Window] = []
         self.views: list[list[View]] = []
         self.sound: list[tuple[float, NDArray[np.float32]]] = []
         self.moves: list[float] = []  # when the way to each hold begins

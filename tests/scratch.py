@@ -47,7 +47,7 @@ class Scratch:
                 shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
         self.edit("size: small ", "size: tiny ")
         self.edit("epochs: 10", "epochs: 1")
-        self.edit("variations: 3 ", "variations: 1 ")
+        self.edit("variations: 2 ", "variations: 1 ")
         self.edit("views: 24 ", "views: 6 ")
         self.edit("bootstrap: 1000 ", "bootstrap: 50 ")
         self.edit("gallery: 24 ", "gallery: 4 ")

@@ -1,4 +1,5 @@
-"""Where a screen shows tissue, in blocks of the grid that movements are measured on, from view to view."""
+"""The layout of a screen: where it shows tissue, in blocks of the grid that movements are measured on, from view to
+view."""
 
 from dataclasses import dataclass, field
 
