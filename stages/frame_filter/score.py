@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stages.common.errors import StageError
 from stages.common.frame_filter.classifier import load_filter
@@ -22,7 +23,7 @@ def score(folder: Path, model: Path, device: str, seed: int) -> dict[str, Any]:
 
     Raises StageError where labels.csv is wrong or has frames of one label only.
     """
-    from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+    from sklearn.metrics import roc_auc_score
 
     table, frames = read_labels(folder, more_columns=(KIND,))
     if missing := set(LABELS) - set(table.label):
@@ -32,9 +33,9 @@ def score(folder: Path, model: Path, device: str, seed: int) -> dict[str, Any]:
     scores, truth = predicted.histology, (table.label == LABELS[0]).to_numpy()
     kept = scores >= frame_filter.threshold
     measures = {
-        "balanced accuracy": lambda rows: balanced_accuracy_score(truth[rows], kept[rows]),
-        "recall": lambda rows: kept[rows][truth[rows]].mean(),
-        "specificity": lambda rows: (~kept[rows][~truth[rows]]).mean(),
+        "balanced accuracy": lambda rows: (_share(kept[rows][truth[rows]]) + _share(~kept[rows][~truth[rows]])) / 2,
+        "recall": lambda rows: _share(kept[rows][truth[rows]]),
+        "specificity": lambda rows: _share(~kept[rows][~truth[rows]]),
         "AUROC": lambda rows: roc_auc_score(truth[rows], scores[rows]) if 0 < truth[rows].mean() < 1 else np.nan,
     }
     groups = pd.factorize(table.source)[0]
@@ -52,3 +53,8 @@ def score(folder: Path, model: Path, device: str, seed: int) -> dict[str, Any]:
                 f"and in {int(seen[clear].sum())} of {int(clear.sum())} that do not"
             )
     return {"items": len(table), "kept": int(kept.sum())}
+
+
+def _share(right: NDArray[np.bool_]) -> float:
+    """The share of `right`, NaN of none: sources that were drawn may all be of one label."""
+    return float(right.mean()) if len(right) else np.nan

@@ -76,15 +76,14 @@ def _in_place(source: Path, folder: Path, name: str, keep: bool) -> Path:
     Another container becomes mp4, with the streams unchanged, where mp4 can hold them, and else stays as it is, or
     becomes mkv where the file's name does not say what it is.
     """
-    import av
-
     try:
-        with av.open(str(source)) as container:
-            is_mp4 = "mp4" in container.format.name.split(",")
-    except av.FFmpegError as error:
+        is_mp4 = _is_mp4(source)
+        if not is_mp4:
+            probe(source)  # the header of a copy in another container would say how long the copy is
+    except Failed:
         if not keep:
             shutil.rmtree(source.parent)
-        raise Failed("unreadable", f"{name} is not a readable video: {error}") from None
+        raise
     mp4, ending = folder / f"{name}.mp4", source.suffix[1:].lower()
     if not is_mp4:
         if not _remux(source, mp4):
@@ -101,6 +100,16 @@ def _in_place(source: Path, folder: Path, name: str, keep: bool) -> Path:
     else:
         source.replace(target)
     return target
+
+
+def _is_mp4(source: Path) -> bool:
+    import av
+
+    try:
+        with av.open(str(source)) as container:
+            return "mp4" in container.format.name.split(",")
+    except av.FFmpegError as error:
+        raise Failed("unreadable", f"{source.name} is not a readable video: {error}") from None
 
 
 def _remux(source: Path, target: Path) -> str:

@@ -72,14 +72,15 @@ def local_item(file: Path, catalog: Path, entry: str) -> Item:
         hashes.append(sha256(file))
         if not file.stat().st_size:
             problem = Rejected("empty", f"{place} is an empty file")
-        if sidecar.exists():
+        if os.access(sidecar, os.F_OK):  # no error where the name is too long, as Path.exists has
             hashes.append(sha256(sidecar))
             info = Sidecar.model_validate_json(sidecar.read_bytes()).model_dump(exclude_none=True)
     except OSError as error:
         problem = Failed("unreadable", f"{place} cannot be read: {error.strerror}")
     except ValidationError as error:
         problem = Failed("sidecar", f"{_text(sidecar.name)}: {_first(error)}: correct or remove it")
-    names = names_of(info, *names_in(stem), stem, _text(file.name), place, _text(str(file)), entry)
+    places = [_text(str(path)) for path in (Path(place), file.absolute()) for path in (path, *list(path.parents)[:-1])]
+    names = names_of(info, *names_in(stem), stem, _text(file.name), _text(str(file)), *places, entry)
     data: dict[str, Any] = {"file": str(file), "place": place, "names": names, "problem": problem}
     data |= {"info": {"title": stem} | info, "content": hashes[0] if hashes and not problem else ""}
     digest = hashlib.sha256("".join(hashes).encode()).hexdigest()

@@ -1,5 +1,7 @@
 """`score FOLDER`: figures of the fitted filter on labelled frames that it has not seen."""
 
+import re
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -50,6 +52,15 @@ def test_figures_are_those_counted_by_hand(tmp_path, capsys, by_brightness):
     assert "AUROC              0.650 (" in out  # 13 of 20 pairs are in order
     assert "flag person: found in 1 of 1 frames that show it, and in 3 of 8 that do not" in out
     assert "histology kind" in out
+
+
+@pytest.mark.filterwarnings("error")
+def test_few_sources_of_one_label_each_have_intervals_all_the_same(tmp_path, capsys, by_brightness):
+    rows = [{"label": "histology", "source": f"a_{n}", "light": light} for n, light in enumerate((200, 20, 210))]
+    rows += [{"label": "other", "source": f"b_{n}", "light": light} for n, light in enumerate((10, 240))]
+    write(tmp_path / "mine", rows)
+    score(tmp_path / "mine", tmp_path / "model", "cpu", 0)
+    assert re.search(r"balanced accuracy  0\.583 \(0\.\d+ to 1\.000\)", capsys.readouterr().out)
 
 
 def test_frames_of_one_label_are_refused(tmp_path, by_brightness):

@@ -20,6 +20,7 @@ NAMES = [
     "Histology_of_GI [dQw4w9WgXcQ]",
     "-abcDEF_123",
     "a" * 140,
+    "b" * 250,  # with .info.json too long for a file system
     "Case #5",
     "50% of all? yes: 'most'",
     "two\nlines",
@@ -156,6 +157,26 @@ def test_what_cannot_be_read_is_a_row_and_stops_no_other(films, run_videos):
     }
     assert status.loc["dangling", "error"] == "films/dangling.mp4 cannot be read: No such file or directory"
     assert status.loc["odd", "error"].startswith("odd.info.json: channel_follower_count: ")
+
+
+def test_a_file_or_any_folder_around_it_is_withdrawn_by_its_path(films, run_videos, catalog, tmp_path):
+    folder = films(["films"], "films/one/a.mp4", "films/two/b.mp4", "films/two/three/c.mp4", "films/d.mp4")
+    withdrawn = ["films/two", str(tmp_path / "catalog/films/d.mp4"), str(tmp_path / "catalog/films/one") + "/"]
+    catalog(withdrawn=withdrawn[:1])
+    assert sorted(run_videos(folder)[1].title) == ["a", "d"]
+    catalog(withdrawn=withdrawn)
+    assert len(run_videos(folder)[1]) == 0
+
+
+def test_a_recording_that_breaks_off_is_told_by_the_header_it_came_with(films, run_videos):
+    folder = films(["films"], "films/whole.mp4")
+    for name in ("cut.mkv", "cut.flv"):
+        whole = folder / f"whole_{name}"
+        ffmpeg("-f", "lavfi", "-i", "testsrc=duration=8", "-f", "lavfi", "-i", "sine=duration=8", "-c:a", "aac", whole)
+        (folder / "films" / name).write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    status, table, _ = run_videos(folder)
+    assert table.title.tolist() == ["whole"]
+    assert status.reason.value_counts().to_dict() == {"": 1, "truncated": 2}
 
 
 def test_after_too_many_failures_the_tables_are_the_new_ones(films, run_videos):
