@@ -90,7 +90,8 @@ def ours(path: Path, params: Params) -> list[NDArray[np.uint8]]:
         if frame.number % round(video.fps / params.sample_fps) == 0:
             grey = frame.grey(SMALL)
             holds += finder.feed(frame.time, grey, finder.shift(grey), frame.picture)
-    return [clean_image(hold.samples) for hold in (*holds, *finder.finish(video.end))]
+    holds += finder.finish(video.end)
+    return [clean_image([picture for picture, _ in hold.samples]) for hold in holds]
 
 
 def against_published(folder: Path) -> None:
