@@ -17,10 +17,8 @@ from stages.keyframes.reader import upright_box
 Mask = NDArray[np.bool_]
 
 SHOWN, INSIDE = 0.3, 0.5  # of a block: so much tissue must be in it for it to count, so much of a region
-LEVELS, SAME = (
-    16,
-    0.02,
-)  # grey levels by which a pixel outside the regions changes, and share of them on the same screen
+LEVELS = 16  # grey levels by which a pixel outside the regions changes
+SAME = 0.02  # share of these pixels that may change on the same screen
 
 
 @dataclass

@@ -79,7 +79,9 @@ def local_item(file: Path, catalog: Path, entry: str) -> Item:
         problem = Failed("unreadable", f"{place} cannot be read: {error.strerror}")
     except ValidationError as error:
         problem = Failed("sidecar", f"{_text(sidecar.name)}: {_first(error)}: correct or remove it")
-    places = [_text(str(path)) for path in (Path(place), file.absolute()) for path in (path, *list(path.parents)[:-1])]
+    places = [
+        _text(str(path)) for whole in (Path(place), file.absolute()) for path in (whole, *list(whole.parents)[:-1])
+    ]
     names = names_of(info, *names_in(stem), stem, _text(file.name), _text(str(file)), *places, entry)
     data: dict[str, Any] = {"file": str(file), "place": place, "names": names, "problem": problem}
     data |= {"info": {"title": stem} | info, "content": hashes[0] if hashes and not problem else ""}
