@@ -27,6 +27,7 @@ PSEUDO = re.compile(
     | (?:^|[.?!,;]\ ?|\band\ )\w+n't\ (?:it|this|that|these|those|you|we|they|there)\b
     | \b(?:whether\ or|or|why|if)\ not\b(?=\ (?:\w+ing|the|this|it|you)\b|[,.?!]|$)
     | \bnothing\ (?:but|other\ than|more\ than)\b | \black\ of\ \w+\ (?:for|in)\b | \bnone\ other\b
+    | \bno(?:body|\ one)\ (?:\w+\ )?(?:miss|doubt|den(?:y|ies)|overlook|ignore)\w*\b
     | \bto\ (?:rule\ out|exclude)\b | \b(?:must|should|need\ to|have\ to|always)\ (?:rule\ out|exclude)\b
     """,
     re.VERBOSE,
@@ -34,7 +35,8 @@ PSEUDO = re.compile(
 BEFORE = re.compile(
     rf"""
       \bno\b | {NOT}\b | \b(?:without|lack(?:s|ed|ing)?(?:\ of)?|absence\ of|negative\ for|devoid\ of
-        |(?:free|clear|empty)\ (?:of|from)|rather\ than|instead\ of|as\ opposed\ to|ruled\ out|rul(?:es|ing)\ out
+        |(?:free|clear|empty)\ (?:of|from)|rather\ than|instead\ of|far\ from|anything\ but|as\ opposed\ to
+        |ruled\ out|rul(?:es|ing)\ out
         |(?:can|could|to\ safely|able\ to)\ (?:\w+\ )?(?:rule\ out|exclude)|exclud(?:es|ed|ing)
         |argu(?:es|ed|ing)\ against|evidence\ against|speaks\ against|neither|nor|none|nothing|nobody|(?:hardly
         |scarcely|barely|few\ if)\ any
@@ -54,7 +56,7 @@ AFTER = re.compile(
         |not\ (?:the|a)\ feature|none)\b
     | (?:\b(?:has|have|had|could|can|should)\ ?)?(?:\bnot|n't)\ (?:been\ |be\ |yet\ )*{SEEN}\b | \bcannot\ be\ {SEEN}\b
     | \b(?:absent|nil)\b(?=[\ .,;]|$)
-    | ^\s*:?\s*none\b | \?\ *(?:no|nope|not\ really)\b
+    | ^\s*:?\s*(?:none|absent|nil)\b | \?\ *(?:no|nope|not\ really|i\ don't\ think\ so)\b
     """,
     re.VERBOSE,
 )
@@ -78,6 +80,9 @@ TURN = re.compile(
     re.VERBOSE,
 )
 VERB = re.compile(r"[.;:!]|\b(?:is|are|was|were|has|have|shows?|but|however|with|there)\b|\band (?:the|this|these)\b")
+# "The absence of a capsule argues against adenoma": what lacks ends with the verb.
+LACK = re.compile(r"(?:absence|lack) of")
+PREDICATE = re.compile(r"\b(?:is|are|was|were|may|can|argu|suggest|help|mean|tell|point|make|support|favou?r)\w*\b")
 # Tells where: "no mitoses in the dermis" does not deny the dermis.
 PLACE = re.compile(
     r"\b(?:in|within|into|at|on|around|between|beneath|below|above|near|from|throughout|along|beyond|through|inside"
@@ -92,15 +97,17 @@ def negated(text: str, entity: EntityMention) -> bool:
     before, after = lower[: entity.start], lower[entity.end :]
     if PLACE.search(before):
         return False
-    if any(_reaches(before[trigger.end() :]) for trigger in BEFORE.finditer(before)):
+    if any(_reaches(trigger.group(), before[trigger.end() :]) for trigger in BEFORE.finditer(before)):
         return True
     if (found := AFTER.search(after)) and _few(after[: found.start()]) and not VERB.search(after[: found.start()]):
         return True
     return entity.semantic_type in NEGATIVE and NEGATIVE_AFTER.search(after) is not None
 
 
-def _reaches(between: str) -> bool:
+def _reaches(trigger: str, between: str) -> bool:
     """Whether the scope of a negation goes over the words `between` it and an entity."""
+    if LACK.fullmatch(trigger) and PREDICATE.search(between):
+        return False
     return _few(between) and not TURN.search(between)
 
 

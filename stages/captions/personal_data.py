@@ -46,14 +46,15 @@ PATTERNS = {
     "birth": r"(?i:\b(?:date of birth|dob|birth ?day|born (?:on|in))\b)[^.;:!?\d]{0,20}(?:\d|[A-Z][a-z]+ \d)",
     "age": rf"(?i:\b{NUMBER}[ -](?:year|month|week|day)s?[ -]old\b(?!s| (?:\w+ ){{0,2}}{THINGS}))"
     rf"|(?i:\b(?:she|he|who|patient|{PERSON}) (?:is|was) {NUMBER}(?: years)?(?=[.,]| and\b))"
-    rf"|(?i:\b{NUMBER}[ -]?y/?o\b)|(?i:\b(?:patient|{PERSON}),? (?:aged?|age of) {NUMBER}\b)",
+    rf"|(?i:\b{NUMBER} years of age\b)|(?i:\b{NUMBER}[ -]?y/?o\b)|(?i:\b(?:patient|{PERSON}),? (?:aged?"
+    rf"|age of) {NUMBER}\b)",
     "date": rf"\b{MONTH} (?:the )?{DAY}\b(?! (?:is|are|cells?|stains?)\b)|\b{DAY} (?:of )?{MONTH}\b"
     rf"|\b(?:in|from|since|of) {MONTH},? (?:of )?(?:19|20)\d\d\b"
     r"|\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.? "
     r"\d{1,2},? (?:19|20)\d\d\b|\b\d{1,2}[/.]\d{1,2}[/.](?:19|20)?\d\d\b|\b(?:19|20)\d\d-\d\d-\d\d\b",
     "institution": rf"\b(?:(?:[A-Z][\w.]*(?:'s)?|of|and|for|the) ){{0,4}}[A-Z][\w.]*(?:'s)? {HOUSE}\b"
     rf"|\b{HOUSE} (?:of|at|in|for) (?:the )?[A-Z]"
-    rf"|\b{KNOWN_HOUSES}\b"
+    rf"|\b{KNOWN_HOUSES}\b(?! (?:series|study|classification|criteria|score|cohort|data))"
     r"|\b(?i:(?:work\w*|train\w*|pathologist|dermatopathologist|resident|fellow|professor|faculty|student"
     r"|practi[cs]e\w*"
     r"|here) (?:here )?(?:at|in) )(?:the )?[A-Z][a-z]+",
@@ -76,7 +77,8 @@ TITLED = re.compile(rf"\b(?:(?:Dr|Prof)\b\.?|[Dd]octor|[Pp]rofessor) ({CAPITALIS
 INITIALS = re.compile(r"\b[Pp]atient(?: initials?)?,? ((?:[A-Z]\.? ?){2,3})(?![\w])")
 CUE = (
     r"(?i:\b(?:i'm|i am|i was|this is|here is|it's|thanks? (?:to|you,?)|thank|thanks,?|courtesy of|by|from|with"
-    r"|credit to|colleagues?,?|friends?,?|patient,?|resident,?|fellow,?|mentor,?|hi,?|hello,?|hey,?|dear|named"
+    r"|credit to|acknowledge|introduce|welcome|surgeon,|pathologist,|clinician,|director,|guest,?|colleagues?,?"
+    r"|friends?,?|patient,?|resident,?|fellow,?|mentor,?|hi,?|hello,?|hey,?|dear|named"
     r"|joined by|host,?"
     r"|presenter|speaker|ask|asked|for|and))"
 )

@@ -7,11 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 from stages.common.data.files import read_yaml
-from stages.common.tables.captions import Kind, SubPathology
+from stages.common.tables.captions import UNKNOWN, Kind, SubPathology
 from stages.common.text.lexicon import EntityMention
 
 FIELDS_FILE = Path(__file__).parent / "sub_pathologies.yaml"
-UNKNOWN = "unknown"  # the field of a video of which none can be told
 WEIGHTS = {"names": 3.0, "signs": 1.0}
 TITLE = 5  # times that a word in the title counts
 FLOOR = 0.1  # score of every field before any word counts

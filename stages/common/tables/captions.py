@@ -31,6 +31,7 @@ FIELDS = (
     "Renal",
     "Soft tissue",
 )
+UNKNOWN = "unknown"  # the field of a video of which none can be told
 Correction = TypedDict(
     "Correction",
     {
@@ -70,7 +71,7 @@ class CaptionSentence(TypedDict):
 class SubPathology(TypedDict):
     """A guess at the video's sub-pathology."""
 
-    field: Annotated[str, Field(description="one of the paper's 18 fields")]
+    field: Annotated[str, Field(description="one of the paper's 18 fields, or unknown")]
     probability: Annotated[float, Field(ge=0, le=1, description="0..1")]
 
 
