@@ -14,7 +14,7 @@ PSEUDO = re.compile(
     rf"""
       \bno\ (?:\w+\ )?(?:increase|decrease|change|difference|loss|reduction|lack|absence|shortage|doubt|question|wonder
         |mistaking|surprise|need|reason|problem|treatment|therapy)s?\b(?:\ (?:in|of|about|that|to|for))?
-    | \bno\ (?:longer|matter|more\ than|fewer\ than|less\ than|further)\b | \bno,
+    | \bno\ (?:longer|matter|more\ than|fewer\ than|less\ than|further\ (?:ado|questions?))\b | \bno,
     | \bwithout\ (?:a\ |any\ )?(?:doubt|question|further|difficulty|exception|treatment)\b
     | {NOT}\ (?:only|just|merely|simply|solely|necessarily|exclusively|confined|limited|restricted|all|every|always
         |often|entirely|completely|un\w+|infrequent\w*|rare\w*|surprising\w*|sure|certain|specific|to\ mention
@@ -56,7 +56,7 @@ AFTER = re.compile(
         |not\ (?:the|a)\ feature|none)\b
     | (?:\b(?:has|have|had|could|can|should)\ ?)?(?:\bnot|n't)\ (?:been\ |be\ |yet\ )*{SEEN}\b | \bcannot\ be\ {SEEN}\b
     | \b(?:absent|nil)\b(?=[\ .,;]|$)
-    | ^\s*:?\s*(?:none|absent|nil)\b | \?\ *(?:no|nope|not\ really|i\ don't\ think\ so)\b
+    | ^\s*[:-]?\s*(?:none|absent|nil)\b | \?\ *(?:no|nope|not\ really|i\ don't\ think\ so)\b
     """,
     re.VERBOSE,
 )
@@ -68,9 +68,10 @@ TURN = re.compile(
     rf"""
       [.;:!?] | ^\ (?:been\ |be\ |yet\ )*{SEEN}\b[^,]*,
     | \b(?:but|however|although|though|except|yet|because|since|so|therefore|thus|while|whereas|unless
-        |until|which|who|instead|apart\ from|aside\ from|other\ than|suggesting|indicating|favou?ring|consistent\ with
+        |until|which|who|instead|apart\ from|aside\ from|other\ than
         |just|only
         |there\ (?:is|are|was|were)|there's|we\ (?:see|have|find)|you\ (?:see|have|can))\b
+    | \bpositive\ for\b | ,\ (?:suggest|indicat|favou?r|consistent\ with|in\ keeping)\w*
     | (?:,|\band|\bor)\ (?:the|this|these|that|those|we|it|it's|there|they|you|i|its|here|then|also|rather|with|a|an
         |is|are|was|were|lots|many|numerous|abundant|some|plenty|several|scattered|marked|prominent|increased|frequent
         |shows?|has|have)\b

@@ -62,7 +62,8 @@ def _meanings(rows: list[Term]) -> dict[str, str]:
 def _table(rows: list[Term]) -> pd.DataFrame:
     """Every form of every name, with the first of its concepts; and the others where a context tells them apart."""
     shared = _shared(rows)
-    names = {row: normal(row.name) for row in rows if row.source in OWN or (_good(row) and row.name not in shared)}
+    kept = (row for row in rows if row.source in OWN or (_good(row) and (row.name, _group(row)) not in shared))
+    names = {row: normal(row.name) for row in kept}
     vocabulary = frozenset(word for row in rows for word in re.findall(r"[a-z]+", normal(row.name)))
     singular = list(names.items())
     plurals = [(row, _plural(row, name, vocabulary)) for row, name in names.items()]
@@ -89,12 +90,18 @@ def _table(rows: list[Term]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=columns)
 
 
-def _shared(rows: list[Term]) -> set[str]:
-    """Abbreviations that stand for several things: which one cannot be told."""
-    pairs = {(row.name, row.id, row.source in RARE) for row in rows if ABBREVIATION.fullmatch(row.name)}
+def _shared(rows: list[Term]) -> set[tuple[str, str]]:
+    """Abbreviations that stand for several things, or of rare diseases that are genes, too: which cannot be told."""
+    pairs = {(row.name, row.id, _group(row)) for row in rows if ABBREVIATION.fullmatch(row.name)}
+    counts = Counter((name, group) for name, _, group in pairs)
     genes = {row.name for row in rows if row.source == "hgnc"}
-    counts = Counter((name, rare) for name, _, rare in pairs)
-    return {name for (name, rare), count in counts.items() if count > 1 or (rare and name in genes)}
+    return {
+        (name, group) for (name, group), count in counts.items() if count > 1 or (group == "rare" and name in genes)
+    }
+
+
+def _group(row: Term) -> str:
+    return "rare" if row.source in RARE else row.source
 
 
 def _good(row: Term) -> bool:

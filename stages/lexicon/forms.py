@@ -27,6 +27,7 @@ BRITISH = (
     (r"orrhea\b", "orrhoea"),
     (r"lipidemi", "lipidaemi"),
 )
+COMMON = 20_000  # rank in English of a plural such as crystals, whose singular ends as adjectives do
 CODE = 12  # letters, at most, of a code
 PART = re.compile(r"(?<=[a-z])[ .]?(?=\d)|(?<=\d)[ .]?(?=[a-z])")
 
@@ -41,10 +42,11 @@ def plural(term: str, words: frozenset[str]) -> str:
     if not last or last.endswith("s"):
         return term
     many = _regular(last)
-    adjective = ADJECTIVE.fullmatch(last) is not None
-    if NOUN.fullmatch(last) or (not adjective and (many in words or many in ranks())):
-        return term.removesuffix(last) + many
-    return term
+    if ADJECTIVE.fullmatch(last):
+        found = ranks().get(many, COMMON) < COMMON
+    else:
+        found = many in words or many in ranks() or NOUN.fullmatch(last) is not None
+    return term.removesuffix(last) + many if found else term
 
 
 def _regular(word: str) -> str:
