@@ -67,7 +67,7 @@ SOCIETY = re.compile(
 )
 EPONYM = re.compile(
     r"(?:'s?)?[ -](?:\w+ )?(?:bod(?:y|ies)|cells?|disease|syndrome|stains?|sign|tumou?rs?|classification|criteria"
-    r"|grad\w+|scor\w+|system|method|reaction|nodules?|rosettes?|spaces?|test|lymphoma|sarcoma|carcinoma|membrane"
+    r"|grad\w+|scor\w+|system|method|blue|red|green|black|brown|silver|reaction|nodules?|rosettes?|spaces?|test|lymphoma|sarcoma|carcinoma|membrane"
     r"|fibers?"
     r"|glands?|corpuscles?|thyroiditis|esophagus|spots?|crystals?|nuclei|formula|depth|level|staging|atrophy)\b"
 )
@@ -109,8 +109,11 @@ def personal_data(text: str, terms: Container[str] = ()) -> list[str]:
     mistake. Neither are people of the literature, who described or classified something.
     """
     plain = text.replace("’", "'")
-    own = SOCIETY.sub("", plain)
-    found = [kind for kind, pattern in KINDS.items() if pattern.search(own)]
+    own = rest = SOCIETY.sub("", plain)
+    found = []
+    for kind, pattern in KINDS.items():
+        rest, count = pattern.subn("; ", rest)  # what is an email, is no address, too
+        found += [kind] if count else []
     return found + (["name"] if any(_names(own, terms)) else [])
 
 
