@@ -15,14 +15,17 @@ PSEUDO = re.compile(
       \bno\ (?:\w+\ )?(?:increase|decrease|change|difference|loss|reduction|lack|absence|shortage|doubt|question|wonder
         |mistaking|surprise|need|reason|problem|treatment|therapy)s?\b(?:\ (?:in|of|about|that|to|for))?
     | \bno\ (?:longer|matter|more\ than|fewer\ than|less\ than|further\ (?:ado|questions?))\b | \bno,
-    | \bwithout\ (?:a\ |any\ )?(?:doubt|question|further|difficulty|exception|treatment)\b
+    | \bwithout\ (?:a\ |any\ )?(?:doubt|question|further|difficulty|exception|treatment
+        |the\ history|history|stains?|knowing|looking)\b
     | {NOT}\ (?:only|just|merely|simply|solely|necessarily|exclusively|confined|limited|restricted|all|every|always
-        |often|entirely|completely|un\w+|infrequent\w*|rare\w*|surprising\w*|sure|certain|specific|to\ mention
+        |often|entirely|completely|un\w+|infrequent\w*|rare\w*|surprising\w*|sure|certain|clear\ (?:if|whether
+        |that)|specific|to\ mention
         |until|without
         |very|much|many|a\ lot|so|too|quite|particularly|especially|the\ only|excluded|ruled\ out|known)\b
     | {NOT}\ (?:be\ |been\ |yet\ |entirely\ |completely\ |really\ |fully\ |totally\ |definitely\ )*
         (?:rule[ds]?\ (?:\w+\ )?out|exclude[ds]?|dismiss|miss|forget|overlook|ignore|confuse|mistake|worry
-        |be\ fooled|let|need|needed|have\ to|require[ds]?|matter|mean|be\ more|stress|emphasi[sz]e|know|tell|deny
+        |be\ fooled|let|need|needed|have\ to|require[ds]?|matter|mean|be\ more|be\ \w+er|stress|emphasi[sz]e|know
+        |tell|deny
         |doubt|hesitate)\b
     | (?:^|[.?!,;]\ ?|\band\ )\w+n't\ (?:it|this|that|these|those|you|we|they|there)\b
     | \b(?:whether\ or|or|why|if)\ not\b(?=\ (?:\w+ing|the|this|it|you)\b|[,.?!]|$)
@@ -36,10 +39,10 @@ BEFORE = re.compile(
     rf"""
       \bno\b | {NOT}\b | \b(?:without|lack(?:s|ed|ing)?(?:\ of)?|absence\ of|negative\ for|devoid\ of
         |(?:free|clear|empty)\ (?:of|from)|rather\ than|instead\ of|far\ from|anything\ but|as\ opposed\ to
-        |ruled\ out|rul(?:es|ing)\ out
+        |ruled\ out|rul(?:es|ing)\ out|(?:they|we|i|that|which|stains)\ (?:rule\ out|exclude)
         |(?:can|could|to\ safely|able\ to)\ (?:\w+\ )?(?:rule\ out|exclude)|exclud(?:es|ed|ing)
-        |argu(?:es|ed|ing)\ against|evidence\ against|speaks\ against|neither|nor|none|nothing|nobody|(?:hardly
-        |scarcely|barely|few\ if)\ any
+        |argu(?:es|ed|ing)\ against|evidence\ against|speaks\ against|neither|nor|none|nothing|nobody|few\ if\ any
+        |(?:hardly|scarcely|barely)\ (?:any|an?)
         |zero|fail(?:s|ed)?\ to\ (?:show|reveal|demonstrate|find|identify)|den(?:y|ies|ied)|unlikely)\b
     | (?<!is\ )(?<!are\ )(?<!was\ )(?<!were\ )\babsent\b
     """,
@@ -54,9 +57,10 @@ AFTER = re.compile(
       \b{BE}\ (?:\w+ly\ |all\ |very\ |quite\ )?(?:absent|missing|lacking|ruled\ out|excluded|unlikely|nowhere
         |not\ (?:\w+ly\ )?{SEEN}
         |not\ (?:the|a)\ feature|none)\b
-    | (?:\b(?:has|have|had|could|can|should)\ ?)?(?:\bnot|n't)\ (?:been\ |be\ |yet\ )*{SEEN}\b | \bcannot\ be\ {SEEN}\b
+    | (?:\b(?:has|have|had|could|can|should)\ ?)?(?:\bnot|\b\w+n't)\ (?:been\ |be\ |yet\ )*{SEEN}\b
+    | \bcannot\ be\ {SEEN}\b
     | \b(?:absent|nil)\b(?=[\ .,;]|$)
-    | ^\s*[:-]?\s*(?:none|absent|nil)\b | \?\ *(?:no|nope|not\ really|i\ don't\ think\ so)\b
+    | ^\s*[:-]?\s*(?:none|absent|nil)\b | \?\ *(?:no|nope|none|not\ really|i\ don't\ think\ so)\b
     """,
     re.VERBOSE,
 )
@@ -70,7 +74,8 @@ TURN = re.compile(
     | \b(?:but|however|although|though|except|yet|because|since|so|therefore|thus|while|whereas|unless
         |until|which|who|instead|apart\ from|aside\ from|other\ than
         |just|only
-        |there\ (?:is|are|was|were)|there's|we\ (?:see|have|find)|you\ (?:see|have|can))\b
+        |there\ (?:is|are|was|were)|there's|think\ of|consider
+        |(?:we|you|i|one|they|it)\ (?:see|have|find|can|may|might|could|would|will))\b
     | \bpositive\ for\b | ,\ (?:suggest|indicat|favou?r|consistent\ with|in\ keeping)\w*
     | (?:,|\band|\bor)\ (?:the|this|these|that|those|we|it|it's|there|they|you|i|its|here|then|also|rather|with|a|an
         |is|are|was|were|lots|many|numerous|abundant|some|plenty|several|scattered|marked|prominent|increased|frequent

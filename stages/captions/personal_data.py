@@ -46,7 +46,8 @@ PATTERNS = {
     "birth": r"(?i:\b(?:date of birth|dob|birth ?day|born (?:on|in))\b)[^.;:!?\d]{0,20}(?:\d|[A-Z][a-z]+ \d)",
     "age": rf"(?i:\b{NUMBER}[ -](?:year|month|week|day)s?[ -]old\b(?!s| (?:\w+ ){{0,2}}{THINGS}))"
     rf"|(?i:\b(?:she|he|who|patient|{PERSON}) (?:is|was) {NUMBER}(?: years)?(?=[.,]| and\b))"
-    rf"|(?i:\b{NUMBER} years of age\b)|(?i:\b{NUMBER}[ -]?y/?o\b)|(?i:\b(?:patient|{PERSON}),? (?:aged?"
+    rf"|(?i:(?<!to )(?<!and )(?<!over )(?<!under )\b{NUMBER} years of age\b)|(?i:\b{NUMBER}[ -]?y/?o\b)"
+    rf"|(?i:\b(?:patient|{PERSON}),? (?:aged?"
     rf"|age of) {NUMBER}\b)",
     "date": rf"\b{MONTH} (?:the )?{DAY}\b(?! (?:is|are|cells?|stains?)\b)|\b{DAY} (?:of )?{MONTH}\b"
     rf"|\b(?:in|from|since|of) {MONTH},? (?:of )?(?:19|20)\d\d\b"
@@ -62,12 +63,14 @@ PATTERNS = {
 KINDS = {kind: re.compile(pattern) for kind, pattern in PATTERNS.items()}
 # Societies and the like, whose books and criteria are quoted.
 SOCIETY = re.compile(
-    r"\b(?:American|National|European|World|International|Royal|British|Armed|College of American)"
+    r"\b(?!(?:[A-Z]\w+ |of |for |the |and )+(?:Hospital|Infirmary|Clinic|University)\b)(?:American|National"
+    r"|European|World|International|Royal|British|Armed|College of American)"
     r"(?: [A-Z]\w+| of| for| the| and)+"
 )
 EPONYM = re.compile(
     r"(?:'s?)?[ -](?:\w+ )?(?:bod(?:y|ies)|cells?|disease|syndrome|stains?|sign|tumou?rs?|classification|criteria"
-    r"|grad\w+|scor\w+|system|method|blue|red|green|black|brown|silver|reaction|nodules?|rosettes?|spaces?|test|lymphoma|sarcoma|carcinoma|membrane"
+    r"|grad\w+|scor\w+|system|method|blue|red|green|black|brown|silver|blot|reaction|nodules?|rosettes?|spaces?"
+    r"|test|lymphoma|sarcoma|carcinoma|membrane"
     r"|fibers?"
     r"|glands?|corpuscles?|thyroiditis|esophagus|spots?|crystals?|nuclei|formula|depth|level|staging|atrophy)\b"
 )
@@ -76,7 +79,7 @@ MISTER = re.compile(rf"\b(?:Mr|Mrs|Ms|Miss)\.? {CAPITALISED}|\b(?i:name (?:is|wa
 TITLED = re.compile(rf"\b(?:(?:Dr|Prof)\b\.?|[Dd]octor|[Pp]rofessor) ({CAPITALISED})")
 INITIALS = re.compile(r"\b[Pp]atient(?: initials?)?,? ((?:[A-Z]\.? ?){2,3})(?![\w])")
 CUE = (
-    r"(?i:\b(?:i'm|i am|i was|this is|here is|it's|thanks? (?:to|you,?)|thank|thanks,?|courtesy of|by|from|with"
+    r"(?i:\b(?:i'm|i am|i was|this is|here is|it's|thanks?(?: you)?(?: to|,)?|courtesy of|by|from|with"
     r"|credit to|acknowledge|introduce|welcome|surgeon,|pathologist,|clinician,|director,|guest,?|colleagues?,?"
     r"|friends?,?|patient,?|resident,?|fellow,?|mentor,?|hi,?|hello,?|hey,?|dear|named"
     r"|joined by|host,?"
@@ -92,6 +95,10 @@ AUTHOR = re.compile(
     r"(?:(?:'s|s') (?!(?:case|patient|slide|biopsy|office|lab|talk|lecture|video|channel)\b)[\w-]+"
     r"|,? (?:who )?(?:first |originally |had )?(?:describe|call|classif|report|coin|propos|publish|nam|discover|defin"
     r"|recogni|introduc|wrote|writes|develop|divid|believ|argu|suggest|show(?:ed|s) that)\w*)"
+)
+BY_AUTHOR = re.compile(
+    r"\b(?:describ|nam|coin|classif|report|propos|introduc|publish|defin|discover|devis)\w*(?: \w+)? (?:by|after|of)"
+    r"(?: (?:Dr|Prof)\.?| [Dd]octor| [Pp]rofessor)? $"
 )
 COMMON_NAMES = 10_000  # most common English words, of which a name without a given name is not made
 
@@ -121,7 +128,7 @@ def _names(text: str, terms: Container[str]) -> Iterator[str]:
     """The names of people in a sentence."""
     yield from MISTER.findall(text)
     for match in TITLED.finditer(text):
-        if match.group(1).lower() not in terms and not AUTHOR.match(text, match.end()):
+        if match.group(1).lower() not in terms and not _is_author(text, match):
             yield match.group()
     for match in INITIALS.finditer(text):
         if re.sub(r"[. ]", "", match.group(1)).lower() not in terms:
@@ -142,12 +149,22 @@ def _names(text: str, terms: Container[str]) -> Iterator[str]:
 
 def _of_literature(text: str, name: re.Match[str], terms: Container[str]) -> bool:
     """Whether a name is that of an author, or begins or ends a term (Russell bodies, Rosai Dorfman disease)."""
-    if AUTHOR.match(text, name.end()) or EPONYM.match(text, name.end()) or text[name.end() : name.end() + 1] == "-":
+    if _is_author(text, name) or EPONYM.match(text, name.end()) or text[name.end() : name.end() + 1] == "-":
         return True
-    begin = name.start(1) if name.re.groups else name.start()
+    begin = _begin(name)
     before, words = text[:begin].split(), re.findall(r"[\w'-]+", text[begin:])
     return any(
         normal(" ".join([*before[len(before) - back :], *words[:count]])) in terms
         for back in range(3)
         for count in range(1, 5)
     )
+
+
+def _is_author(text: str, name: re.Match[str]) -> bool:
+    """Whether a name is that of a person of the literature, by what is said before and behind it."""
+    return AUTHOR.match(text, name.end()) is not None or BY_AUTHOR.search(text[: _begin(name)]) is not None
+
+
+def _begin(name: re.Match[str]) -> int:
+    """Where the name itself begins in a match with its title or cue."""
+    return name.start(1) if name.re.groups else name.start()

@@ -9,6 +9,7 @@ from stages.common.errors import StageError
 from stages.common.tables.lexicon import TERMS, WORDS
 
 SPACES = str.maketrans(dict.fromkeys('-_/()"', " "))
+SHOUTED = 3  # spaces, at least, of a text whose capitals tell nothing when it has no other letters
 SHORT = 3  # letters, at most, of terms that are looked for behind a space: they are in the middle of every other word
 Meaning = tuple[str, str, tuple[str, ...]]  # concept, semantic type, words that speak for it
 
@@ -56,9 +57,10 @@ class Lexicon:
             for end, (length, abbreviation, meanings) in self._index.iter(plain)
             if not plain[end - length].isalnum() and not plain[end + 1].isalnum()
         ]
+        shouted = text.isupper() and text.count(" ") >= SHOUTED
         found, last = [], 0
         for start, end, abbreviation, meanings in sorted(spans):
-            if start < last or (abbreviation and not text[start:-end].removesuffix("s").isupper()):
+            if start < last or (abbreviation and (shouted or not text[start:-end].removesuffix("s").isupper())):
                 continue
             if plain[start] == "'" and plain[start - 1].isalnum():
                 continue  # the s of "it's" begins no word
