@@ -10,7 +10,10 @@ from stages.common.text.lexicon import normal
 
 NAMES_FILE = Path(__file__).parent / "given_names.txt"
 MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-DAY = r"(?:\d{1,2}(?:st|nd|rd|th)?|first|second|third|\w+(?:th|first|second|third))"
+DAY = (
+    r"(?:\d{1,2}(?:st|nd|rd|th)?|(?:(?:twenty|thirty)[ -])?(?:first|second|third|(?:four|fif|six|seven|eigh|nin)th)"
+    r"|(?:ten|eleven|twelf|\w+teen|twentie|thirtie)th)"
+)
 NUMBER = (
     r"(?:\d{1,3}|(?:(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)[ -]?)?"
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty|thirty|forty|fifty|sixty|seventy"
@@ -39,16 +42,16 @@ PATTERNS = {
     r"|(?i:\b(?:call|(?:tele)?phone|mobile|fax|text|whatsapp|reach|contact|dial|(?:my|our|cell) number)\b[^.\d]{0,25})"
     r"\d[\d ()-]{5,}\d"
     rf"|(?i:\b(?:{DIGIT} ){{6,}}{DIGIT}\b)",
-    "identifier": r"(?i:\b(?:medical record|mrn|social security|accession|case|specimen|slide|surgical|biopsy|block|lab"
-    r"|laboratory|hospital|patient|chart|file|record|pathology)(?: (?:number|no\.?|id|code))?(?: is| was)? ?[#:]?)"
-    r" ?[A-Z]{0,3}-?\d(?:[ -]?\d){3,}\b|\b[A-Z]{1,3}\d{2}-\d{3,6}\b|\b\d{3}-\d{2}-\d{4}\b"
-    r"|(?i:\binitials (?:are|were|is) )\w",
+    "identifier": r"(?i:\b(?:medical record|mrn|social security|accession)(?: (?:number|no\.?|id))?(?: is| was)?)"
+    r" ?[#:]? ?[A-Z]{0,3}-?\d(?:[ -]?\d){3,}\b"
+    r"|\b(?i:case|specimen|slide|surgical|biopsy|block|lab(?:oratory)?|hospital|patient|chart|file|record|pathology)"
+    r" (?:(?i:number|no\.?|id|code|#)(?: is| was)? ?[#:]? ?[A-Z]{0,3}|[A-Z]{1,3})-?\d(?:[ -]?\d){3,}\b"
+    r"|\b[A-Z]{1,3}\d{2}-\d{3,6}\b|\b\d{3}-\d{2}-\d{4}\b|(?i:\binitials (?:are|were|is) )\w",
     "birth": r"(?i:\b(?:date of birth|dob|birth ?day|born (?:on|in))\b)[^.;:!?\d]{0,20}(?:\d|[A-Z][a-z]+ \d)",
     "age": rf"(?i:\b{NUMBER}[ -](?:year|month|week|day)s?[ -]old\b(?!s| (?:\w+ ){{0,2}}{THINGS}))"
     rf"|(?i:\b(?:she|he|who|patient|{PERSON}) (?:is|was) {NUMBER}(?: years)?(?=[.,]| and\b))"
     rf"|(?i:(?<!to )(?<!and )(?<!over )(?<!under )\b{NUMBER} years of age\b)|(?i:\b{NUMBER}[ -]?y/?o\b)"
-    rf"|(?i:\b(?:patient|{PERSON}),? (?:aged?"
-    rf"|age of) {NUMBER}\b)",
+    rf"|(?i:\b(?:patient|{PERSON}),? (?:aged?|age of) {NUMBER}\b)",
     "date": rf"\b{MONTH} (?:the )?{DAY}\b(?! (?:is|are|cells?|stains?)\b)|\b{DAY} (?:of )?{MONTH}\b"
     rf"|\b(?:in|from|since|of) {MONTH},? (?:of )?(?:19|20)\d\d\b"
     r"|\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.? "
@@ -57,8 +60,8 @@ PATTERNS = {
     rf"|\b{HOUSE} (?:of|at|in|for) (?:the )?[A-Z]"
     rf"|\b{KNOWN_HOUSES}\b(?! (?:series|study|classification|criteria|score|cohort|data))"
     r"|\b(?i:(?:work\w*|train\w*|pathologist|dermatopathologist|resident|fellow|professor|faculty|student"
-    r"|practi[cs]e\w*"
-    r"|here) (?:here )?(?:at|in) )(?:the )?[A-Z][a-z]+",
+    r"|practi[cs]e\w*) (?:here )?(?:at|in) )(?:the )?(?!\w+(?:ology|ics|ine)\b)[A-Z][a-z]+"
+    r"|\b[Hh]ere at (?!Low|High|Medium)[A-Z][a-z]+",
 }
 KINDS = {kind: re.compile(pattern) for kind, pattern in PATTERNS.items()}
 # Societies and the like, whose books and criteria are quoted.
@@ -71,8 +74,7 @@ EPONYM = re.compile(
     r"(?:'s?)?[ -](?:\w+ )?(?:bod(?:y|ies)|cells?|disease|syndrome|stains?|sign|tumou?rs?|classification|criteria"
     r"|grad\w+|scor\w+|system|method|blue|red|green|black|brown|silver|blot|reaction|nodules?|rosettes?|spaces?"
     r"|test|lymphoma|sarcoma|carcinoma|membrane"
-    r"|fibers?"
-    r"|glands?|corpuscles?|thyroiditis|esophagus|spots?|crystals?|nuclei|formula|depth|level|staging|atrophy)\b"
+    r"|fibers?|glands?|corpuscles?|thyroiditis|esophagus|spots?|crystals?|nuclei|formula|depth|level|staging|atrophy)\b"
 )
 CAPITALISED = r"(?:[A-Z]')?[A-Z][a-z]+(?:-?[A-Z][a-z]+)*"
 MISTER = re.compile(rf"\b(?:Mr|Mrs|Ms|Miss)\.? {CAPITALISED}|\b(?i:name (?:is|was)|(?:his|her) name(?:'s)?) [A-Z]\w+")
@@ -82,8 +84,7 @@ CUE = (
     r"(?i:\b(?:i'm|i am|i was|this is|here is|it's|thanks?(?: you)?(?: to|,)?|courtesy of|by|from|with"
     r"|credit to|acknowledge|introduce|welcome|surgeon,|pathologist,|clinician,|director,|guest,?|colleagues?,?"
     r"|friends?,?|patient,?|resident,?|fellow,?|mentor,?|hi,?|hello,?|hey,?|dear|named"
-    r"|joined by|host,?"
-    r"|presenter|speaker|ask|asked|for|and))"
+    r"|joined by|host,?|presenter|speaker|ask|asked|for|and))"
 )
 FULL = re.compile(rf"{CUE} ({CAPITALISED})((?: [A-Z]\.)? {CAPITALISED}(?: {CAPITALISED})?)")
 ONLY = re.compile(

@@ -24,7 +24,7 @@ IDIOM = re.compile(
     r"|my) nerve"
     r"|went viral|viral (?:video|post)|computer virus|cold feet|rule of thumb|hand in hand|on the other hand|head over"
     r"|heads? up|back ?bone of|blood,? sweat|sick of|rash decision|tissue paper|mass (?:email|media|production)"
-    r"|bleeding edge|margin of error)\b"
+    r"|bleeding edge|margin of error|cheat sheets?)\b"
 )
 # What is said about the video, the channel or the speaker's own life.
 ASIDE = re.compile(
