@@ -21,12 +21,13 @@ RARE = ("mondo", "hpo")  # vocabularies that abbreviate the names of rare diseas
 BRITISH = {"glossary": "general"}  # source of British forms: only what the glossary itself has, a corrector may write
 LONG = 4  # letters, at least, of such an abbreviation: shorter ones have other meanings
 TOO_COMMON = 4000  # most common English words, which are not medical terms on their own
-COMMON = 20_000  # the same for chemicals and organisms, and for letters that are read as a word (CD, map)
+COMMON = 20_000  # the same for chemicals, organisms and rare diseases, and for letters that are read as a word (map)
 KNOWN = 60_000  # the same for abbreviations of the field: the others are taken in small letters, too (hsil)
 BROAD = ("Organism", "Protein", "Substance")  # semantic types of the words that COMMON is about
 UNCOUNTABLE = ("Protein", "Stain", "Substance")  # semantic types whose terms have no plural
 GOOD_TERM = re.compile(r"[a-z][a-z0-9&' /.]{2,60}")
 ABBREVIATION = re.compile(r"[A-Z]{2,6}")
+LOCUS = re.compile(r"(?=.*\d)[A-Z0-9]{2,6}")  # a rare disease by the number of its gene, which reads like a marker
 
 
 def build(params: Params, out: Path, metrics: Path) -> dict[str, Any]:
@@ -111,9 +112,12 @@ def _good(row: Term) -> bool:
         return False
     if row.source in RARE and ABBREVIATION.fullmatch(row.name):
         return len(row.name) >= LONG
+    if row.source in RARE and LOCUS.fullmatch(row.name):
+        return False
     if row.source == "mesh" and ABBREVIATION.fullmatch(row.name):
         return True
-    return " " in name or not common(name, COMMON if row.semantic_type in BROAD else TOO_COMMON)
+    everyday = COMMON if row.semantic_type in BROAD or row.source in RARE else TOO_COMMON
+    return " " in name or not common(name, everyday)
 
 
 def _plural(row: Term, name: str, vocabulary: frozenset[str]) -> str:
