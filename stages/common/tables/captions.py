@@ -79,7 +79,12 @@ class Captions(TypedDict):
     """The captions of a video."""
 
     sentences: Annotated[list[CaptionSentence], Field(description="in order of time")]
-    sub_pathology: Annotated[list[SubPathology], Field(description="one to three, the likeliest first", min_length=1)]
+    sub_pathology: Annotated[
+        list[SubPathology],
+        Field(
+            description="one to three, the likeliest first; unknown before them all where none stands out", min_length=1
+        ),
+    ]
     refused: Annotated[dict[str, int], Field(description="corrections proposed and not made, by who proposed them")]
 
 
