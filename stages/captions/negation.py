@@ -14,7 +14,8 @@ PSEUDO = re.compile(
     rf"""
       \bno\ (?:\w+\ )?(?:increase|decrease|change|difference|loss|reduction|lack|absence|shortage|doubt|question|wonder
         |mistaking|surprise|need|reason|problem|treatment|therapy)s?\b(?:\ (?:in|of|about|that|to|for))?
-    | \bno\ (?:longer|matter|more\ than|fewer\ than|less\ than|further\ (?:ado|questions?))\b | \bno,
+    | \bnever\ (?:have|had)\ (?:i|we|you)\b | \bno\ (?:matter|more\ than|fewer\ than|less\ than|further\ (?:ado
+    |questions?))\b | \bno,
     | \bwithout\ (?:a\ |any\ )?(?:doubt|question|further|difficulty|exception|treatment
         |the\ history|history|stains?|knowing|looking)\b
     | {NOT}\ (?:only|just|merely|simply|solely|necessarily|exclusively|confined|limited|restricted|all|every|always
@@ -26,7 +27,7 @@ PSEUDO = re.compile(
         (?:rule[ds]?\ (?:\w+\ )?out|exclude[ds]?|dismiss|miss|forget|overlook|ignore|confuse|mistake|worry
         |be\ fooled|let|need|needed|have\ to|require[ds]?|matter|mean|be\ more|be\ \w+er|stress|emphasi[sz]e|know
         |tell|deny
-        |doubt|hesitate)\b
+        |doubt|hesitate|help)\b
     | (?:^|[.?!,;]\ ?|\band\ )\w+n't\ (?:it|this|that|these|those|you|we|they|there)\b
     | \b(?:whether\ or|or|why|if)\ not\b(?=\ (?:\w+ing|the|this|it|you)\b|[,.?!]|$)
     | \bnothing\ (?:but|other\ than|more\ than)\b | \black\ of\ \w+\ (?:for|in)\b | \bnone\ other\b
@@ -41,7 +42,8 @@ BEFORE = re.compile(
         |(?:free|clear|empty)\ (?:of|from)|rather\ than|instead\ of|far\ from|anything\ but|as\ opposed\ to
         |ruled\ out|rul(?:es|ing)\ out|(?:they|we|i|that|which|stains)\ (?:rule\ out|exclude)
         |(?:can|could|to\ safely|able\ to)\ (?:\w+\ )?(?:rule\ out|exclude)|exclud(?:es|ed|ing)
-        |argu(?:es|ed|ing)\ against|evidence\ against|speaks\ against|neither|nor|none|nothing|nobody|few\ if\ any
+        |argu(?:es|ed|ing)\ against|evidence\ against|speaks\ against|(?:uninvolved|spared|untouched)\ by|neither
+        |nor|none|nothing|nobody|few\ if\ any
         |(?:hardly|scarcely|barely)\ (?:any|an?)
         |zero|fail(?:s|ed)?\ to\ (?:show|reveal|demonstrate|find|identify)|den(?:y|ies|ied)|unlikely)\b
     | (?<!is\ )(?<!are\ )(?<!was\ )(?<!were\ )\babsent\b
@@ -60,7 +62,8 @@ AFTER = re.compile(
     | (?:\b(?:has|have|had|could|can|should)\ ?)?(?:\bnot|\b\w+n't)\ (?:been\ |be\ |yet\ )*{SEEN}\b
     | \bcannot\ be\ {SEEN}\b
     | \b(?:absent|nil)\b(?=[\ .,;]|$)
-    | ^\s*[:-]?\s*(?:none|absent|nil)\b | \?\ *(?:no|nope|none|not\ really|i\ don't\ think\ so)\b
+    | \b(?:found|find|saw|see|had|have)\ none\b | ^\s*[:-]?\s*(?:none|absent|nil)\b | \?\ *(?:no|nope|none
+    |not\ really|i\ don't\ think\ so)\b
     """,
     re.VERBOSE,
 )
@@ -72,7 +75,7 @@ TURN = re.compile(
     rf"""
       [.;:!?] | ^\ (?:been\ |be\ |yet\ )*{SEEN}\b[^,]*,
     | \b(?:but|however|although|though|except|yet|because|since|so|therefore|thus|while|whereas|unless
-        |until|which|who|instead|apart\ from|aside\ from|other\ than
+        |until|then|which|who|instead|apart\ from|aside\ from|other\ than
         |just|only
         |there\ (?:is|are|was|were)|there's|think\ of|consider
         |(?:we|you|i|one|they|it)\ (?:see|have|find|can|may|might|could|would|will))\b
@@ -86,8 +89,8 @@ TURN = re.compile(
     re.VERBOSE,
 )
 VERB = re.compile(r"[.;:!]|\b(?:is|are|was|were|has|have|shows?|but|however|with|there)\b|\band (?:the|this|these)\b")
-# "The absence of a capsule argues against adenoma": what lacks ends with the verb.
-LACK = re.compile(r"(?:absence|lack) of")
+# "The absence of a capsule argues against adenoma": what is lacking ends at the verb.
+LACK = re.compile(r"(?:absence|lack) of|lacking|without")
 PREDICATE = re.compile(r"\b(?:is|are|was|were|may|can|argu|suggest|help|mean|tell|point|make|support|favou?r)\w*\b")
 # Tells where: "no mitoses in the dermis" does not deny the dermis.
 PLACE = re.compile(

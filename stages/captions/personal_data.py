@@ -77,8 +77,8 @@ EPONYM = re.compile(
     r"|fibers?|glands?|corpuscles?|thyroiditis|esophagus|spots?|crystals?|nuclei|formula|depth|level|staging|atrophy)\b"
 )
 CAPITALISED = r"(?:[A-Z]')?[A-Z][a-z]+(?:-?[A-Z][a-z]+)*"
-MISTER = re.compile(rf"\b(?:Mr|Mrs|Ms|Miss)\.? {CAPITALISED}|\b(?i:name (?:is|was)|(?:his|her) name(?:'s)?) [A-Z]\w+")
-TITLED = re.compile(rf"\b(?:(?:Dr|Prof)\b\.?|[Dd]octor|[Pp]rofessor) ({CAPITALISED})")
+MISTER = re.compile(r"\b(?:Mr|Mrs|Ms|Miss)\.? [A-Z]\w*|\b(?i:name (?:is|was)|(?:his|her) name(?:'s)?) [A-Z]\w+")
+TITLED = re.compile(rf"\b(?:(?:Dr|Prof)\b\.?|[Dd]octor|[Pp]rofessor) (?:[A-Z]\.? ?)*({CAPITALISED})")
 INITIALS = re.compile(r"\b[Pp]atient(?: initials?)?,? ((?:[A-Z]\.? ?){2,3})(?![\w])")
 CUE = (
     r"(?i:\b(?:i'm|i am|i was|this is|here is|it's|thanks?(?: you)?(?: to|,)?|courtesy of|by|from|with"
@@ -94,6 +94,7 @@ ONLY = re.compile(
 AUTHOR = re.compile(
     r"(?:(?:,? and|,) (?:(?:Dr|Prof)\.? |[Dd]octor |[Pp]rofessor )?[A-Z][\w-]+)*"
     r"(?:(?:'s|s') (?!(?:case|patient|slide|biopsy|office|lab|talk|lecture|video|channel)\b)[\w-]+"
+    r"| was (?:a|the) (?:\w+ )?(?:giant|pioneer|founder|father|surgeon|legend)"
     r"|,? (?:who )?(?:first |originally |had )?(?:describe|call|classif|report|coin|propos|publish|nam|discover|defin"
     r"|recogni|introduc|wrote|writes|develop|divid|believ|argu|suggest|show(?:ed|s) that)\w*)"
 )
