@@ -21,13 +21,12 @@ PSEUDO = re.compile(
     | {NOT}\ (?:only|just|merely|simply|solely|necessarily|exclusively|confined|limited|restricted|all|every|always
         |often|entirely|completely|un\w+|infrequent\w*|rare\w*|surprising\w*|sure|certain|clear\ (?:if|whether
         |that)|specific|to\ mention
-        |until|without
-        |very|much|many|a\ lot|so|too|quite|particularly|especially|the\ only|excluded|ruled\ out|known)\b
+        |until|without|very|much|many|a\ lot|so|too|quite|particularly|especially
+        |the\ only|excluded|ruled\ out|known)\b
     | {NOT}\ (?:be\ |been\ |yet\ |entirely\ |completely\ |really\ |fully\ |totally\ |definitely\ )*
         (?:rule[ds]?\ (?:\w+\ )?out|exclude[ds]?|dismiss|miss|forget|overlook|ignore|confuse|mistake|worry
-        |be\ fooled|let|need|needed|have\ to|require[ds]?|matter|mean|be\ more|be\ \w+er|stress|emphasi[sz]e|know
-        |tell|deny
-        |doubt|hesitate|help)\b
+        |be\ fooled|let|need|needed|have\ to|require[ds]?|matter|mean|be\ more|be\ \w+er|stress|emphasi[sz]e
+        |know|tell|deny|doubt|hesitate|help)\b
     | (?:^|[.?!,;]\ ?|\band\ )\w+n't\ (?:it|this|that|these|those|you|we|they|there)\b
     | \b(?:whether\ or|or|why|if)\ not\b(?=\ (?:\w+ing|the|this|it|you)\b|[,.?!]|$)
     | \bnothing\ (?:but|other\ than|more\ than)\b | \black\ of\ \w+\ (?:for|in)\b | \bnone\ other\b
