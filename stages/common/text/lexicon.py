@@ -8,7 +8,10 @@ from stages.common.data.files import digest
 from stages.common.errors import StageError
 from stages.common.tables.lexicon import TERMS, WORDS
 
-SPACES = str.maketrans("-_", "  ")
+SPACES = str.maketrans(dict.fromkeys('-_/()"', " "))
+SHOUTED = 3  # spaces, at least, of a text whose capitals tell nothing when it has no other letters
+SHORT = 3  # letters, at most, of terms that are looked for behind a space: they are in the middle of every other word
+Meaning = tuple[str, str, tuple[str, ...]]  # concept, semantic type, words that speak for it
 
 
 class EntityMention(NamedTuple):
@@ -22,8 +25,7 @@ class EntityMention(NamedTuple):
 
 
 class Lexicon:
-    """The index in a folder: terms.parquet (term, id, semantic_type, source, abbreviation) and words.parquet (word,
-    concepts)."""
+    """The index in a folder: terms.parquet and words.parquet, as stages.common.tables.lexicon describes them."""
 
     def __init__(self, folder: Path) -> None:
         import ahocorasick
@@ -33,35 +35,52 @@ class Lexicon:
         self.terms = TERMS.read(folder / TERMS.path.name)
         self.words = WORDS.read(folder / WORDS.path.name)
         self._index: Any = ahocorasick.Automaton()
-        columns = (self.terms[name] for name in ("term", "id", "semantic_type", "abbreviation"))
-        for term, concept, kind, abbreviation in zip(*columns, strict=True):
-            self._index.add_word(term, (len(term), concept, kind, abbreviation))
+        columns = (self.terms[name] for name in ("term", "id", "semantic_type", "abbreviation", "context"))
+        for term, concept, kind, abbreviation, context in zip(*columns, strict=True):
+            meaning = (concept, kind, tuple(filter(None, context.split(";"))))
+            others = self._index.get(_key(term), (0, False, ()))[2]
+            self._index.add_word(_key(term), (len(term), abbreviation, (*others, meaning)))
         self._index.make_automaton()
 
     def __contains__(self, term: object) -> bool:
-        return isinstance(term, str) and normal(term) in self._index
+        return isinstance(term, str) and _key(normal(term)) in self._index
 
     def entities(self, text: str) -> list[EntityMention]:
         """Terms in `text` on word boundaries, longest match, left to right.
 
-        Case does not matter, except that abbreviations must be in capitals; a hyphen equals a space.
+        Case does not matter, except that some abbreviations must be in capitals; a hyphen or slash equals a space. An
+        abbreviation with several meanings has the one whose context is in the text, else its usual one.
         """
         plain = f" {normal(text)} "
         spans = [
-            (end - length, -end, concept, kind, abbreviation)
-            for end, (length, concept, kind, abbreviation) in self._index.iter(plain)
+            (end - length, -end, abbreviation, meanings)
+            for end, (length, abbreviation, meanings) in self._index.iter(plain)
             if not plain[end - length].isalnum() and not plain[end + 1].isalnum()
         ]
+        shouted = text.isupper() and text.count(" ") >= SHOUTED
         found, last = [], 0
-        for start, end, concept, kind, abbreviation in sorted(spans):
-            if start >= last and (not abbreviation or text[start:-end].isupper()):
-                last = -end
-                found.append(EntityMention(start, last, text[start:last], concept, kind))
+        for start, end, abbreviation, meanings in sorted(spans):
+            if start < last or (abbreviation and (shouted or not text[start:-end].removesuffix("s").isupper())):
+                continue
+            if plain[start] == "'" and plain[start - 1].isalnum():
+                continue  # the s of "it's" begins no word
+            last = -end
+            concept, kind = meanings[0][:2] if len(meanings) == 1 else _meant(meanings, plain)
+            found.append(EntityMention(start, last, text[start:last], concept, kind))
         return found
 
 
+def _key(term: str) -> str:
+    return f" {term}" if len(term) <= SHORT else term
+
+
+def _meant(meanings: tuple[Meaning, ...], plain: str) -> tuple[str, str]:
+    """Concept and semantic type of the meaning with most words of its context in the text `plain`."""
+    return max(meanings, key=lambda meaning: sum(word in plain for word in meaning[2]))[:2]
+
+
 def normal(text: str) -> str:
-    """`text` as terms are matched: in lower case, a space for each hyphen or underscore; of the same length."""
+    """`text` as terms are matched: in lower case, a space for each hyphen, slash or bracket; of the same length."""
     lower = text.lower()
     return (lower if len(lower) == len(text) else text).translate(SPACES)
 
