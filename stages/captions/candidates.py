@@ -11,15 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.common.text.english import most_common
 from stages.common.text.lexicon import Lexicon
 
 SHORTEST = 5  # letters: shorter words sound like too many others
-USUAL = 5  # concepts, at least, of a word that is offered as a replacement: keeps acronyms and rare words out
+OFFERED = 2  # concepts, at least, of a word that is offered as a replacement: keeps acronyms and rare words out
+EVERYDAY = 20000  # most common English words that may have been meant where no term is as similar
 GLOSSARY = "glossary"
 FAVOUR = 0.08  # more similarity needed by terms outside the glossary, which is about what microscopes show
+TIE = 0.04  # similarity by which terms outside the glossary must beat those in it
 APART = 0.4  # share of the misheard words' length by which a term may be longer or shorter
 CUTOFF = 50  # of 100: a lower similarity, of spelling or of sound, counts as 0
 SPELLINGS = (  # how terms from Greek and Latin are written, and what a recogniser may write for the same sounds
+    (r"^p(?=[nst])", ""),
     (r"ph", "f"),
     (r"ch", "k"),
     (r"rh", "r"),
@@ -48,23 +52,24 @@ class Similarity:
 
 
 class Candidates:
-    """The terms of the glossary and every common word of the other vocabularies."""
+    """What may have been said: the terms of the glossary, the words of the other vocabularies, and everyday words.
+
+    Only some are offered as replacements. The others show that something else is as likely.
+    """
 
     def __init__(self, lexicon: Lexicon, min_similarity: float) -> None:
-        from rapidfuzz import fuzz, process
-
-        self._cdist = functools.partial(process.cdist, scorer=fuzz.ratio, score_cutoff=CUTOFF)
         own = lexicon.terms.term[lexicon.terms.source == GLOSSARY]
         own = own[own.str.len() >= SHORTEST]
-        words = lexicon.words
-        usual = words.word[(words.word.str.len() >= SHORTEST) & (words.concepts >= USUAL)]
-        terms = sorted(dict.fromkeys([*own, *usual]), key=lambda term: (len(plain(letters(term))), term))
+        words = lexicon.words[lexicon.words.word.str.len() >= SHORTEST]
+        everyday = {word for word in most_common(EVERYDAY) if len(word) >= SHORTEST and word not in lexicon}
+        usual = set(words.word[words.concepts >= OFFERED]) - everyday
         self.glossary = frozenset(own)
-        self._terms = terms
-        self._plain = [plain(letters(term)) for term in terms]
-        self._sounds = [sound(letters(term)) for term in terms]
+        self._terms = sorted({*own, *words.word, *everyday}, key=lambda term: (len(plain(letters(term))), term))
+        self._plain = [plain(letters(term)) for term in self._terms]
+        self._sounds = [sound(letters(term)) for term in self._terms]
         self._lengths = np.array([len(spelling) for spelling in self._plain])
-        self._favour = np.array([0.0 if term in self.glossary else FAVOUR for term in terms])
+        self._offered = np.array([term in self.glossary or term in usual for term in self._terms])
+        self._favoured = np.array([term in self.glossary for term in self._terms])
         self._min_similarity = min_similarity
         self.spelt = {letters(term): term for term in own}
         self.sounding: dict[str, list[str]] = defaultdict(list)
@@ -77,16 +82,22 @@ class Candidates:
         self.closest = functools.lru_cache(1 << 16)(self._closest)
 
     def _closest(self, heard: str) -> Similarity | None:
-        """The candidate most similar to the joined letters `heard`, if similar enough; the glossary is preferred."""
+        """The candidate most similar to the joined letters `heard`, if it is similar enough and offered."""
+        from rapidfuzz import fuzz, process
+
         length = len(plain(heard))
         first, last = np.searchsorted(self._lengths, [length * (1 - APART), length * (1 + APART) + 1])
         if first == last:
             return None
-        spelling = self._cdist([plain(heard)], self._plain[first:last])[0]
-        sounds = self._cdist([sound(heard)], self._sounds[first:last])[0]
-        scores: NDArray[np.float64] = (spelling + sounds) / 200 - self._favour[first:last]
-        best = int(scores.argmax())
-        if scores[best] < self._min_similarity:
+        compare = functools.partial(process.cdist, scorer=fuzz.ratio, score_cutoff=CUTOFF)
+        spelling = compare([plain(heard)], self._plain[first:last])[0]
+        sounds = compare([sound(heard)], self._sounds[first:last])[0]
+        scores: NDArray[np.float64] = (spelling + sounds) / 200
+        favoured = self._favoured[first:last]
+        ties = np.flatnonzero(scores >= scores.max() - TIE)
+        best = max(ties, key=lambda n: (favoured[n], scores[n], fuzz.ratio(heard, letters(self._terms[first + n]))))
+        needed = self._min_similarity + (0 if favoured[best] else FAVOUR)
+        if scores[best] < needed or not self._offered[first + best]:
             return None
         return Similarity(self._terms[first + best], float(spelling[best]) / 100, float(sounds[best]) / 100)
 
