@@ -5,6 +5,7 @@ Similarity is a normalised edit distance, of insertions and deletions (rapidfuzz
 
 import functools
 import re
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -111,8 +112,8 @@ def similarity(heard: str, term: str) -> Similarity:
 
 
 def letters(text: str) -> str:
-    """The letters of `text` in lower case, without spaces and punctuation."""
-    return re.sub(r"[^a-z]", "", text.lower())
+    """The letters of `text` in lower case, without accents, spaces and punctuation."""
+    return re.sub(r"[^a-z]", "", unicodedata.normalize("NFKD", text.lower()))
 
 
 @functools.lru_cache(1 << 16)

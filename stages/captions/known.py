@@ -2,6 +2,7 @@
 
 import functools
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -81,8 +82,8 @@ def vocabulary() -> frozenset[str]:
 
 
 def bare(word: str) -> str:
-    """`word` in lower case without the ending of a possessive."""
-    return re.sub(r"'s?$", "", word.lower())
+    """`word` in lower case without accents and the ending of a possessive."""
+    return re.sub(r"'s?$|[\u0300-\u036f]", "", unicodedata.normalize("NFKD", word.lower()))
 
 
 class KnownWords:

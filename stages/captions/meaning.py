@@ -27,11 +27,14 @@ HOMOPHONES = frozenset((("us", "ous"), ("in", "ine"), ("ine", "in")))  # endings
 def keeps_meaning(written: str, term: str) -> bool:
     """Whether `term` may be what was said where the words `written` were understood.
 
-    Spaces alone may differ, hyphens may not. Words that are in one of them only are compared as a whole and, where they
-    are as many, one by one.
+    Spaces alone may differ, hyphens and accents may not. A term with more before it is another word. Words that are in
+    one of them only are compared as a whole and, where they are as many, one by one.
     """
+    said, replacement = plain(letters(written)), plain(letters(term))
     if letters(written) == letters(term):
-        return written.lower() != term and "-" not in written
+        return len(written.split()) != len(term.split()) and "-" not in written
+    if said != replacement and said.endswith(replacement):
+        return False
     window, parts = re.split(r"[\s-]+", written.lower()), term.split()
     heard, meant = [word for word in window if word not in parts], [word for word in parts if word not in window]
     if not heard or not meant:
