@@ -22,7 +22,6 @@ GLOSSARY = "glossary"
 FAVOUR = 0.08  # more similarity needed by terms outside the glossary, which is about what microscopes show
 TIE = 0.04  # similarity by which terms outside the glossary must beat those in it
 APART = 0.4  # share of the misheard words' length by which a term may be longer or shorter
-CUTOFF = 50  # of 100: a lower similarity, of spelling or of sound, counts as 0
 SPELLINGS = (  # how terms from Greek and Latin are written, and what a recogniser may write for the same sounds
     (r"^p(?=[nst])", ""),
     (r"ph", "f"),
@@ -72,6 +71,7 @@ class Candidates:
         self._offered = np.array([term in self.glossary or term in usual for term in self._terms])
         self._favoured = np.array([term in self.glossary for term in self._terms])
         self._min_similarity = min_similarity
+        self._cutoff = max(0.0, 200 * (min_similarity - TIE) - 100)
         self.spelt = {letters(term): term for term in own}
         self.sounding: dict[str, list[str]] = defaultdict(list)
         self.with_word: dict[str, list[tuple[str, ...]]] = defaultdict(list)
@@ -90,17 +90,23 @@ class Candidates:
         first, last = np.searchsorted(self._lengths, [length * (1 - APART), length * (1 + APART) + 1])
         if first == last:
             return None
-        compare = functools.partial(process.cdist, scorer=fuzz.ratio, score_cutoff=CUTOFF)
-        spelling = compare([plain(heard)], self._plain[first:last])[0]
-        sounds = compare([sound(heard)], self._sounds[first:last])[0]
-        scores: NDArray[np.float64] = (spelling + sounds) / 200
-        favoured = self._favoured[first:last]
-        ties = np.flatnonzero(scores >= scores.max() - TIE)
-        best = max(ties, key=lambda n: (favoured[n], scores[n], fuzz.ratio(heard, letters(self._terms[first + n]))))
-        needed = self._min_similarity + (0 if favoured[best] else FAVOUR)
-        if scores[best] < needed or not self._offered[first + best]:
+        # A candidate whose spelling alone is further off than this cannot be similar enough, however it sounds.
+        spelling = process.cdist([plain(heard)], self._plain[first:last], scorer=fuzz.ratio, score_cutoff=self._cutoff)[
+            0
+        ]
+        near = np.flatnonzero(spelling) + first
+        if not near.size:
             return None
-        return Similarity(self._terms[first + best], float(spelling[best]) / 100, float(sounds[best]) / 100)
+        spelling = spelling[near - first]
+        sounds = process.cdist([sound(heard)], [self._sounds[n] for n in near], scorer=fuzz.ratio)[0]
+        scores: NDArray[np.float64] = (spelling + sounds) / 200
+        favoured = self._favoured[near]
+        ties = np.flatnonzero(scores >= scores.max() - TIE)
+        best = max(ties, key=lambda n: (favoured[n], scores[n], fuzz.ratio(heard, letters(self._terms[near[n]]))))
+        needed = self._min_similarity + (0 if favoured[best] else FAVOUR)
+        if scores[best] < needed or not self._offered[near[best]]:
+            return None
+        return Similarity(self._terms[near[best]], float(spelling[best]) / 100, float(sounds[best]) / 100)
 
 
 def similarity(heard: str, term: str) -> Similarity:
