@@ -35,7 +35,10 @@ def term_scores(lexicon: Lexicon, references: Sequence[str], hypotheses: Sequenc
 
 
 def mended_and_spoiled(reference: str, raw: str, corrected: str) -> tuple[int, int]:
-    """How many words were said that only `corrected` has, and how many that only `raw` has, as multisets."""
+    """How many words were said that only `corrected` has, and how many that only `raw` has, as multisets.
+
+    A spoiled word is a false correction: it was right.
+    """
     said, before, after = (Counter(normalise(text).split()) for text in (reference, raw, corrected))
     right, still = said & before, said & after
     return (still - right).total(), (right - still).total()

@@ -180,7 +180,10 @@ class Corrector:
         return None if any(similarity(word, found.term).score >= NEARLY for word in right) else found
 
     def _split(self, window: list[str]) -> Similarity | None:
-        """A term that was transcribed as several everyday words: with all of its letters, or all of its consonants."""
+        """A term that was transcribed as several everyday words: with all of its letters, or all of its consonants.
+
+        Long words that are all known are right more often than not: immune globulin is no immunoglobulin.
+        """
         stops = stopwords(self.params.nltk_data)
         if len(window) == 1 or window[-1] in stops:
             return None
@@ -191,6 +194,8 @@ class Corrector:
         heard = "".join(window)
         if term := self.candidates.spelt.get(heard):
             return Similarity(term, 1.0, 1.0)
+        if all(len(word) >= SHORTEST and word in self.known for word in window):
+            return None
         key = sound(heard)
         known = any(word in self.candidates.glossary for word in window)
         if len(key) < (SURE_CONSONANTS if known else CONSONANTS):

@@ -87,7 +87,10 @@ def bare(word: str) -> str:
 
 
 class KnownWords:
-    """Everyday words, the words of a lexicon and of open vocabularies, and those that derive from them."""
+    """Everyday words, the words of a lexicon and of open vocabularies, and those that derive from them.
+
+    Any other is an out-of-vocabulary word, and may have been misheard.
+    """
 
     def __init__(self, words: Iterable[str], common_words: int) -> None:
         self._words = vocabulary() | frozenset(words)

@@ -89,6 +89,7 @@ def test_corrections_of_words_that_nobody_suspected_say_so(corrector):
         "No keratin and not a trophic factor in sight.",
         "Viridans streptococci, Aspergillus, mannitol and spironolactone are not on this slide.",
         "It is still a giant cell tumor with foam cells, and a post-mortem specimen.",
+        "Give immune globulin, not plasma.",
         "The doctor saw Hürthle cells, and Jörg saw Müller cells.",
     ],
 )
