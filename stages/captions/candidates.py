@@ -20,6 +20,7 @@ OFFERED = 2  # concepts, at least, of a word that is offered as a replacement: k
 EVERYDAY = 20000  # most common English words that may have been meant where no term is as similar
 GLOSSARY = "glossary"
 FAVOUR = 0.08  # more similarity needed by terms outside the glossary, which is about what microscopes show
+CLOSE = 0.1  # similarity by which a candidate with almost the best score must not be written more like what was heard
 TIE = 0.04  # similarity by which terms outside the glossary must beat those in it
 APART = 0.4  # share of the misheard words' length by which a term may be longer or shorter
 SPELLINGS = (  # how terms from Greek and Latin are written, and what a recogniser may write for the same sounds
@@ -71,7 +72,7 @@ class Candidates:
         self._offered = np.array([term in self.glossary or term in usual for term in self._terms])
         self._favoured = np.array([term in self.glossary for term in self._terms])
         self._min_similarity = min_similarity
-        self._cutoff = max(0.0, 200 * (min_similarity - TIE) - 100)
+        self._cutoff = max(0.0, 2 * (min_similarity - TIE) - 1)
         self.spelt = {letters(term): term for term in own}
         self.sounding: dict[str, list[str]] = defaultdict(list)
         self.with_word: dict[str, list[tuple[str, ...]]] = defaultdict(list)
@@ -84,29 +85,37 @@ class Candidates:
 
     def _closest(self, heard: str) -> Similarity | None:
         """The candidate most similar to the joined letters `heard`, if it is similar enough and offered."""
-        from rapidfuzz import fuzz, process
-
         length = len(plain(heard))
         first, last = np.searchsorted(self._lengths, [length * (1 - APART), length * (1 + APART) + 1])
         if first == last:
             return None
         # A candidate whose spelling alone is further off than this cannot be similar enough, however it sounds.
-        spelling = process.cdist([plain(heard)], self._plain[first:last], scorer=fuzz.ratio, score_cutoff=self._cutoff)[
-            0
-        ]
+        spelling = ratios(plain(heard), self._plain[first:last], self._cutoff)
         near = np.flatnonzero(spelling) + first
         if not near.size:
             return None
         spelling = spelling[near - first]
-        sounds = process.cdist([sound(heard)], [self._sounds[n] for n in near], scorer=fuzz.ratio)[0]
-        scores: NDArray[np.float64] = (spelling + sounds) / 200
+        sounds = ratios(sound(heard), [self._sounds[n] for n in near])
+        written = ratios(heard, [letters(self._terms[n]) for n in near])
+        scores = (spelling + sounds) / 2
         favoured = self._favoured[near]
         ties = np.flatnonzero(scores >= scores.max() - TIE)
-        best = max(ties, key=lambda n: (favoured[n], scores[n], fuzz.ratio(heard, letters(self._terms[near[n]]))))
+        best = max(ties, key=lambda n: (favoured[n], scores[n], written[n]))
         needed = self._min_similarity + (0 if favoured[best] else FAVOUR)
-        if scores[best] < needed or not self._offered[near[best]]:
+        rivals = (scores >= scores[best] - CLOSE) & (written >= written[best] + CLOSE)
+        if scores[best] < needed or not self._offered[near[best]] or rivals.any():
             return None
-        return Similarity(self._terms[near[best]], float(spelling[best]) / 100, float(sounds[best]) / 100)
+        return Similarity(self._terms[near[best]], float(spelling[best]), float(sounds[best]))
+
+
+def ratios(heard: str, words: list[str], cutoff: float = 0.0) -> NDArray[np.float64]:
+    """How similar `heard` is to each of `words`: 0..1, and 0 below `cutoff`."""
+    from rapidfuzz import fuzz, process
+
+    found: NDArray[np.float64] = process.cdist(
+        [heard], words, scorer=fuzz.ratio, score_cutoff=100 * cutoff, dtype=np.float64
+    )
+    return found[0] / 100
 
 
 def similarity(heard: str, term: str) -> Similarity:

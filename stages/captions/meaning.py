@@ -63,7 +63,10 @@ def _forms(text: str) -> set[str]:
 
 
 def opposite(one: str, other: str) -> bool:
-    """Whether the words are antonyms by their form: most alike without a prefix that one lacks or has another for: hypo- and hyper-, or a-."""
+    """Whether the words are antonyms by their form: most alike without a prefix that one lacks or has another for.
+
+    So are words with hypo- and hyper-, intra- and inter-, or with and without a-, non- or de-.
+    """
     first, second = letters(one), letters(other)
     alike = {False: 0.0, True: 0.0}
     for ours, theirs in itertools.product(_prefixes(first), _prefixes(second)):

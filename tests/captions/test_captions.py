@@ -102,6 +102,11 @@ def test_a_term_whose_opposite_may_have_been_said_is_not_offered(corrector):
     assert corrector.correct("He has a lechemic leukemia.").made == []
 
 
+def test_a_rival_that_is_spelt_more_like_what_was_heard_forbids_a_correction(corrector):
+    assert corrector.candidates.closest("lympoma") is None  # lipoma in sound, lymphoma in writing
+    assert corrector.candidates.closest("leipoma").term == "lipoma"
+
+
 def test_names_after_a_title_stay_and_what_follows_them_is_repaired(corrector):
     assert corrector.correct("Doctor Metoplasia calls it metoplasia.").made == []
     assert corrector.correct("The doctor calls it metoplasia.").text == "The doctor calls it metaplasia."
