@@ -24,13 +24,13 @@ TITLED = re.compile(r"\b(?:[Dd]r|[Mm]rs?|[Mm]s|[Dd]octor|[Pp]rofessor)\b\.? (?:[
 DENIALS = frozenset(("no", "not", "nor", "never", "without"))  # never part of what is replaced
 ARTICLES = ("a", "an")
 LONGEST = 3  # words, at most, that are written for one misheard term
+WIDER = 0.05  # similarity that a match may lack for each further word that it explains
 SPLIT = 0.88  # similarity in spelling of a term to the everyday words that it was split into
 CONSONANTS = 5  # consonants, at least, that must all agree before everyday words are taken for a term
-WIDER = 0.05  # similarity that a match may lack for each further word that it explains
 SURE_CONSONANTS = 7  # the same where one of the words is a term itself
 NEARLY = 0.9  # similarity of a term in another form, as villus for villous
 RARE = 40  # concepts of the lexicon, at most, of a word that shows which term is meant
-EVERYDAY = 20000  # most common words: after an article they are probably right
+EVERYDAY = 20000  # most common words, which may have been heard for a technical one
 
 # How an engine of the user's own, which may put anything into them, has a Repair and its Corrections checked.
 CHECKED = ConfigDict(strict=True, revalidate_instances="always")
