@@ -1,9 +1,8 @@
-"""Term correction and entity linking: quality on speech from unseen seeds and on held-out mishearings, and speed."""
+"""Term correction and entity linking: harm to right text, repair of mishearings, speech of unseen seeds, and speed."""
 
 import os
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from scipy.signal import resample_poly
 
 from benchmarks import report, seconds
 from benchmarks.narration import sentences
-from stages.audit.text import concepts, normalise, term_scores, word_error_rate
+from stages.audit.text import concepts, mended_and_spoiled, term_scores, word_error_rate
 from stages.captions.correct import Corrector
 from stages.captions.sentences import sentences as cut
 from stages.captions.sort import sub_pathology
@@ -29,7 +28,7 @@ from stages.transcripts.sound import SAMPLE_RATE, Samples
 
 SEEDS = (101, 102)
 MANY, SAMPLE = 1_000_000, 100_000
-MISHEARINGS = Path(__file__).parent / "mishearings.csv"
+MISHEARINGS, RIGHT_TEXT = (Path(__file__).parent / name for name in ("mishearings.csv", "right_text.csv"))
 
 
 def sound_of(script: Script) -> Samples:
@@ -65,7 +64,7 @@ def unseen(corrector: Corrector) -> None:
     report("terms, recall", recall, None, 0.95, f"raw {recall_raw:.3f}", unit="", at_least=True)
     report("terms, precision", precision, None, 0.95, "concepts", unit="", at_least=True)
     total = sum(len(text.split()) for text in said)
-    hurt = sum(damaged(*texts) for texts in zip(said, raw, clean, strict=True))
+    hurt = sum(mended_and_spoiled(*texts)[1] for texts in zip(said, raw, clean, strict=True))
     report("damaged words", hurt / total, None, 0.001, f"{hurt} of {total} words", unit="share")
     note = "without titles, from what was said alone"
     first, three = (sum(rank < top for rank in ranks) / len(ranks) for top in (1, 3))
@@ -73,28 +72,39 @@ def unseen(corrector: Corrector) -> None:
     report("sub-pathology, top 3", three, None, 0.95, note, unit="", at_least=True)
 
 
-def damaged(said: str, raw: str, clean: str) -> int:
-    """How many words were said and heard and then lost, as multisets."""
-    gold, before, after = (Counter(normalise(text).split()) for text in (said, raw, clean))
-    return sum(((gold & before) - after).values())
+def right_text(corrector: Corrector) -> None:
+    """Corrections of text without any mishearing: each is a false one."""
+    table = pd.read_csv(RIGHT_TEXT, keep_default_na=False)
+    glossary = pd.DataFrame({"kind": "glossary", "said": sentences(500, seed=99)})
+    for kind, texts in pd.concat([table, glossary]).groupby("kind").said:
+        made = [fix for text in texts for fix in corrector.correct(text).made]
+        words = sum(len(text.split()) for text in texts)
+        note = "; ".join([f"{words} words", *(f"{fix.from_} -> {fix.to}" for fix in made)])
+        report(f"false corrections, {kind}", 1000 * len(made) / words, None, 0.2, note, unit="per 1,000 words")
 
 
 def mishearings(corrector: Corrector) -> None:
-    """Terms that Whisper missed in the sentences kept aside, and sentences that need no repair."""
-    table = pd.read_csv(MISHEARINGS, keep_default_na=False)
-    aside = table[table.split == "test"]
-    missed = repaired = 0
-    for said, heard in zip(aside.said, aside.heard, strict=True):
-        gold, before, after = (
-            concepts(corrector.lexicon, text) for text in (said, heard, corrector.correct(heard).text)
-        )
-        missed += sum((gold - before).values())
-        repaired += sum(((gold - before) - (gold - after)).values())
-    share, note = repaired / missed, f"{repaired} of {missed} mentions in {len(aside)} sentences kept aside"
-    report("mishearings repaired", share, None, 0.7, note, unit="share", at_least=True)
-    right = sentences(500, seed=99)
-    changed = [text for text in right if corrector.correct(text).text != text]
-    report("correct sentences changed", len(changed), None, 0, f"of {len(right)}", unit="sentences")
+    """Words mended and spoiled in what Whisper heard of glossary terms and of right text, and terms repaired."""
+    glossary, right = (pd.read_csv(path, keep_default_na=False) for path in (MISHEARINGS, RIGHT_TEXT))
+    spoken = {f"glossary, {split}": rows for split, rows in glossary.groupby("split")}
+    for name, rows in {**spoken, "right text, spoken": right[right.heard != ""]}.items():
+        said, heard = rows.said.tolist(), rows.heard.tolist()
+        clean = [corrector.correct(text).text for text in heard]
+        counts = [mended_and_spoiled(*texts) for texts in zip(said, heard, clean, strict=True)]
+        mended, spoiled = (sum(numbers) for numbers in zip(*counts, strict=True))
+        note = f"{mended} words mended, {spoiled} spoiled, in {len(rows)} sentences"
+        report(f"mended : spoiled, {name}", mended / max(spoiled, 1), None, 10, note, unit="", at_least=True)
+        before, after = (word_error_rate(said, texts) for texts in (heard, clean))
+        report(f"word errors, {name}", after, before, 1, "against those before correction", unit="WER")
+        missed, still = (missing(corrector.lexicon, said, texts) for texts in (heard, clean))
+        note = f"{missed - still} of {missed} mentions"
+        report(f"terms repaired, {name}", 1 - still / missed, None, 0.3, note, unit="share", at_least=True)
+
+
+def missing(lexicon: Lexicon, said: list[str], heard: list[str]) -> int:
+    """How many mentions of concepts were said and not heard."""
+    pairs = zip(said, heard, strict=True)
+    return sum((concepts(lexicon, gold) - concepts(lexicon, found)).total() for gold, found in pairs)
 
 
 def linking(lexicon: Lexicon) -> None:
@@ -173,6 +183,7 @@ if __name__ == "__main__":
         index(home)
         terms = Lexicon(home)
         mender = Corrector(terms, load_params("captions")[0])
+        right_text(mender)
         mishearings(mender)
         unseen(mender)
         linking(terms)

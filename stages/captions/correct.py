@@ -9,6 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field
 
 from stages.captions.candidates import SHORTEST, Candidates, Similarity, letters, similarity, sound
+from stages.captions.known import KnownWords, bare
+from stages.captions.meaning import keeps_meaning
 from stages.captions.params import Params
 from stages.captions.phrases import keyphrases, stopwords
 from stages.common.data.files import SURROGATE
@@ -16,17 +18,19 @@ from stages.common.tables.captions import Correction as CorrectionRecord
 from stages.common.text.english import common, usual_pairs
 from stages.common.text.lexicon import Lexicon, normal
 
-WORD = re.compile(r"[A-Za-z][A-Za-z']*")
+WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|')*")
 STOP = re.compile(r"[.,;:?!]")
-NAME = re.compile(r"(?<=[a-z,] )(?<!\b(?:[Dd]r|[Mm]r|[Mm]s) )(?<!\b[Mm]rs )(?<!octor )(?<!rofessor )[A-Z][a-z]+")
+TITLED = re.compile(r"\b(?:[Dd]r|[Mm]rs?|[Mm]s|[Dd]octor|[Pp]rofessor)\b\.? (?:[A-Z][\w'-]* ?)+")
+DENIALS = frozenset(("no", "not", "nor", "never", "without"))  # never part of what is replaced
 ARTICLES = ("a", "an")
 LONGEST = 3  # words, at most, that are written for one misheard term
-CONSONANTS = 5  # consonants, at least, that must all agree before everyday words are taken for a term
 WIDER = 0.05  # similarity that a match may lack for each further word that it explains
+SPLIT = 0.88  # similarity in spelling of a term to the everyday words that it was split into
+CONSONANTS = 5  # consonants, at least, that must all agree before everyday words are taken for a term
 SURE_CONSONANTS = 7  # the same where one of the words is a term itself
 NEARLY = 0.9  # similarity of a term in another form, as villus for villous
 RARE = 40  # concepts of the lexicon, at most, of a word that shows which term is meant
-EVERYDAY = 20000  # most common words: after an article they are probably right
+EVERYDAY = 20000  # most common words, which may have been heard for a technical one
 
 # How an engine of the user's own, which may put anything into them, has a Repair and its Corrections checked.
 CHECKED = ConfigDict(strict=True, revalidate_instances="always")
@@ -92,6 +96,8 @@ class Corrector:
         self.lexicon = lexicon
         self.params = params
         self.candidates = Candidates(lexicon, params.min_similarity)
+        self._pairs = usual_pairs() | {pair for term in lexicon.terms.term for pair in pairwise(term.split())}
+        self.known = KnownWords(lexicon.words.word, params.common_words)
         self._concepts_with = dict(zip(lexicon.words.word, lexicon.words.concepts, strict=True))
 
     def correct(self, text: str) -> Repair:
@@ -117,19 +123,26 @@ class Corrector:
     def _proposals(self, text: str, words: list[re.Match[str]], suspects: set[str]) -> Iterator[_Proposal]:
         """Every n-gram, a run of words, that may stand for a term, by each of the three methods."""
         heard = [match.group().lower() for match in words]
-        closed = self._closed(text, words)
+        whole_terms = self._closed(text, words)
+        closed = [whole or word in DENIALS for whole, word in zip(whole_terms, heard, strict=True)]
         stopped = [STOP.match(text, word.end()) is not None for word in words]
         for begin in range(len(words)):
             for count in range(1, LONGEST + 1):
                 if begin + count > len(words) or any(closed[begin : begin + count]):
                     break
                 window = heard[begin : begin + count]
+                written = text[words[begin].start() : words[begin + count - 1].end()]
                 found = self._unknown(window, suspects) or self._split(window)
-                if found is not None:
+                if found and keeps_meaning(written, found.term) and not self._negates(heard, begin, found.term):
                     yield _Proposal(found.score, count, begin, found.term)
                 if stopped[begin + count - 1]:
                     break
-            yield from self._anchored(heard, closed, stopped, begin)
+            yield from self._anchored(heard, closed, stopped, begin, suspects)
+
+    def _negates(self, heard: list[str], begin: int, term: str) -> bool:
+        """Whether the word before may be the prefix of the opposite of `term`: "a leukemic" for aleukemic."""
+        before = heard[begin - 1] if begin else ""
+        return before in ARTICLES and self.known.listed(before + term)
 
     def _closed(self, text: str, words: list[re.Match[str]]) -> list[bool]:
         """For each word, whether it is part of a term of several words that was transcribed correctly.
@@ -143,19 +156,13 @@ class Corrector:
         return [any(term.start <= word.start() < term.end for term in terms) for word in words]
 
     def suspects(self, text: str) -> set[str]:
-        """Words of RAKE phrases that are neither in the lexicon nor everyday English.
-
-        A name within a sentence is suspect however common it is, unless a title shows that it is a person's: narrators
-        speak of tissue, and a recogniser writes names for terms that it does not know (Desmond for desmin).
-        """
-        names = {match.group().lower() for match in NAME.finditer(text)}
+        """Words of RAKE phrases that are not known, and no names after a title."""
+        titled = {word.lower() for match in TITLED.finditer(text) for word in WORD.findall(match.group())}
         return {
             word
             for phrase in keyphrases(text, self.params.nltk_data, self.params.rake_words)
-            if phrase not in self.lexicon
             for word in re.split(r"[\s-]+", phrase)
-            if len(word) >= SHORTEST and word not in self._concepts_with
-            if word in names or not common(word, self.params.common_words)
+            if len(bare(word)) >= SHORTEST and word not in self.known and word not in titled
         }
 
     def _unknown(self, window: list[str], suspects: set[str]) -> Similarity | None:
@@ -163,35 +170,44 @@ class Corrector:
         stops = stopwords(self.params.nltk_data)
         if suspects.isdisjoint(window) or window[0] in stops or window[-1] in stops:
             return None
-        heard = letters(" ".join(window))
-        found = self.candidates.closest(heard)
-        if found is None or letters(found.term) == heard:
+        found = self.candidates.closest(letters(" ".join(map(bare, window))))
+        if found is None:
+            return None
+        right = [word for word in window if word not in suspects and word not in stops]
+        if any(len(word) >= SHORTEST for word in right) and found.sound < 1:
             return None
         # Where another word of the window is the term already, in any form, the suspect word is something else.
-        right = (word for word in window if word not in suspects)
         return None if any(similarity(word, found.term).score >= NEARLY for word in right) else found
 
     def _split(self, window: list[str]) -> Similarity | None:
-        """A term that was transcribed as several everyday words: with all of its letters, or all of its consonants."""
+        """A term that was transcribed as several everyday words: with all of its letters, or all of its consonants.
+
+        Long words that are all known are right more often than not: immune globulin is no immunoglobulin.
+        """
         stops = stopwords(self.params.nltk_data)
         if len(window) == 1 or window[-1] in stops:
             return None
-        if window[0] in stops and (window[0] not in ARTICLES or common(window[1], EVERYDAY)):
+        if window[0] in stops and (window[0] not in ARTICLES or window[1] in self.known):
             return None
-        if any(pair in usual_pairs() for pair in pairwise(window)):
+        if self._usual(window):
             return None
         heard = "".join(window)
         if term := self.candidates.spelt.get(heard):
             return Similarity(term, 1.0, 1.0)
+        if all(len(word) >= SHORTEST and word in self.known for word in window):
+            return None
         key = sound(heard)
         known = any(word in self.candidates.glossary for word in window)
         if len(key) < (SURE_CONSONANTS if known else CONSONANTS):
             return None
-        near = [similarity(heard, term) for term in self.candidates.sounding.get(key, ())]
+        terms = (term for term in self.candidates.sounding.get(key, ()) if set(window).isdisjoint(term.split()))
+        near = [similarity(heard, term) for term in terms]
         best = max(near, key=lambda one: (one.spelling, one.term), default=None)
-        return best if best is not None and best.score >= self.params.min_similarity else None
+        return best if best is not None and best.spelling >= SPLIT else None
 
-    def _anchored(self, heard: list[str], closed: list[bool], stopped: list[bool], place: int) -> Iterator[_Proposal]:
+    def _anchored(
+        self, heard: list[str], closed: list[bool], stopped: list[bool], place: int, suspects: set[str]
+    ) -> Iterator[_Proposal]:
         """Terms of several words of which the word at `place` is right and the others are similar."""
         for parts in self.candidates.with_word.get(heard[place], ()):
             where = parts.index(heard[place])
@@ -201,20 +217,39 @@ class Corrector:
                     begin, end = place - before, place + after + 1
                     if begin < 0 or end > len(heard) or any(closed[begin:end]) or any(stopped[begin : end - 1]):
                         continue
-                    if score := self._completes(heard[begin:end], parts):
+                    score = self._completes(heard[begin:end], parts, suspects)
+                    if score and keeps_meaning(" ".join(heard[begin:end]), " ".join(parts)):
                         yield _Proposal(score, end - begin, begin, " ".join(parts))
 
-    def _completes(self, window: list[str], parts: tuple[str, ...]) -> float:
+    def _completes(self, window: list[str], parts: tuple[str, ...], suspects: set[str]) -> float:
         """The similarity of `window` to the term `parts`, or 0 where it is not convincing."""
-        right = [word for word in window if word in parts]
-        heard, meant = ([word for word in side if word not in right] for side in (window, parts))
         stops = stopwords(self.params.nltk_data)
+        right = [word for word in window if word in parts and word not in stops]
+        heard, meant = ([word for word in side if word not in right] for side in (window, parts))
         edged = window[-1] in stops or (window[0] in stops and not (window[0] in ARTICLES and parts[0][0] == "a"))
-        if not heard or not meant or edged:
+        if not right or not heard or not meant or edged:
             return 0.0
         near = similarity(" ".join(heard), " ".join(meant))
-        if near.score < NEARLY and len(heard) == 1 and self._concepts_with.get(heard[0], 0) > RARE:
-            return 0.0  # a word of many terms was probably transcribed correctly
+        lost = [word for word in heard if word not in suspects and word not in stops]
+        if lost and not self._misheard(window, lost, near):
+            return 0.0
         rare = min(self._concepts_with.get(word, 0) for word in right) <= RARE
         telling = near.score >= self.params.min_anchored if rare or len(right) > 1 else near.sound == 1
         return similarity(" ".join(window), " ".join(parts)).score if telling else 0.0
+
+    def _misheard(self, window: list[str], lost: list[str], near: Similarity) -> bool:
+        """Whether the known words `lost` of a window were rather misheard than said.
+
+        Everyday words may be, where they do not usually stand beside the others, and sound like what is `near`. A term
+        must sound just like it; a technical word must be spelt as one that sounds so may be.
+        """
+        if self._usual(window):
+            return False
+        if near.score == 1 or not all(common(word, EVERYDAY) for word in lost):
+            return near.score == 1
+        similar = near.score >= self.params.min_similarity and not any(word in self.lexicon for word in lost)
+        return similar or near.sound == 1
+
+    def _usual(self, window: list[str]) -> bool:
+        """Whether any two words follow each other in everyday English or in a term."""
+        return any(pair in self._pairs for pair in pairwise(window))

@@ -11,7 +11,14 @@ from conftest import ROOT
 from stages.audit.copies import copy_metrics
 from stages.audit.frames import frame_metrics
 from stages.audit.gold import Export, GoldVideo, read_exports, read_videos
-from stages.audit.text import correction_scores, field_metrics, normalise, text_metrics, word_error_rate
+from stages.audit.text import (
+    correction_scores,
+    field_metrics,
+    mended_and_spoiled,
+    normalise,
+    text_metrics,
+    word_error_rate,
+)
 from stages.audit.timeline import cut_metrics, f1, hold_metrics, iou, matched, pair_metrics, roi_metrics
 from stages.common.errors import StageError
 
@@ -20,6 +27,13 @@ def test_word_errors_by_hand():
     assert normalise("H&E-stain, Grade 3!") == "h e stain grade 3"
     assert word_error_rate(["one two three four"], ["one too three four five"]) == pytest.approx(0.5)
     assert word_error_rate(["A b-c."], ["a b c"]) == 0
+
+
+def test_words_are_mended_or_spoiled_by_what_was_said():
+    said, heard = "Psammoma bodies, and clear cells.", "Semoma bodies and clear cells."
+    assert mended_and_spoiled(said, heard, "psammoma bodies and clear cells") == (1, 0)
+    assert mended_and_spoiled(said, heard, "psammoma bodies and killer cells") == (1, 1)
+    assert mended_and_spoiled(said, heard, "seminoma bodies and clear cells") == (0, 0)
 
 
 def test_a_correction_is_right_where_its_words_were_said():

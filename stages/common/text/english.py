@@ -21,6 +21,11 @@ def common(word: str, first: int) -> bool:
     return any(ranks().get(form, first) < first for form in (word, word.removesuffix("s"), word.removesuffix("es")))
 
 
+def most_common(first: int) -> list[str]:
+    """The `first` most common English words."""
+    return [word for word, rank in ranks().items() if rank < first]
+
+
 @functools.cache
 def usual_pairs() -> frozenset[tuple[str, str]]:
     """The 243,342 pairs of words that follow each other most often in English."""

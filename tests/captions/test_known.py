@@ -1,0 +1,59 @@
+"""Words that are right as they stand."""
+
+import pytest
+
+from stages.captions.known import KnownWords, bare
+
+
+@pytest.fixture(scope="module")
+def known():
+    return KnownWords([], common_words=60_000)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "kidney",
+        "calretinin",  # of a gene
+        "Aspergillus",  # an organism
+        "furosemide",  # a drug
+        "patient's",
+        "everyone's",
+        "polarize",
+        "polarises",
+        "colorless",
+        "refluxed",
+        "biopsied",
+        "keratinizes",
+        "nonneoplastic",
+        "hypocellular",
+        "leukaemic",
+        "haematoxylin",
+        "fibrocellular",
+        "lymphoplasmacytic",
+        "calyces",
+    ],
+)
+def test_words_of_vocabularies_and_what_derives_from_them_are_known(known, word):
+    assert word in known
+
+
+@pytest.mark.parametrize(
+    "word", ["karyorectic", "cribroform", "femoma", "layamyasarcoma", "hypercaratosis", "esonophilic"]
+)
+def test_misheard_words_are_not_known(known, word):
+    assert word not in known
+
+
+def test_a_lexicon_of_the_users_own_is_known():
+    assert "quiltose" not in KnownWords([], common_words=100)
+    assert "quiltoses" in KnownWords(["quiltose"], common_words=100)
+
+
+def test_possessives_lose_their_ending_and_letters_their_accents():
+    assert [bare(word) for word in ("Brian's", "doctors'", "Müller's", "Ewing")] == [
+        "brian",
+        "doctors",
+        "muller",
+        "ewing",
+    ]
