@@ -15,6 +15,7 @@ SAMPLE_RATE = 16000
 GAP_S = 0.05  # seconds; a longer gap is filled with silence, a shorter one is rounding of time stamps
 BLOCK_S = 2.0  # seconds of a track for which it is decided at once whether its two channels cancel out
 CANCELS = 0.05  # power of the mean of two channels over that of the louder: 1 where they agree, 1/4 where one is silent
+DIFFERS = 0.05  # power of the difference of two channels over theirs, from which each may hold something of its own
 SPOKEN = ("en", "eng", "und", "")  # languages of tracks, as files name them, that are tried first
 
 Samples = NDArray[np.float32]
@@ -28,8 +29,9 @@ class Voice:
     channel: int | None = None
 
 
-def voices(path: Path) -> list[Voice]:
-    """Where to listen for speech in `path`, in the order in which it should be tried: tracks, then single channels.
+def voices(path: Path) -> Iterator[Voice]:
+    """Yield where to listen for speech in `path`, in the order in which it should be tried: tracks, then the single
+    channels of those whose channels differ.
 
     Tracks that the file says are in another language than English come last. Raises Rejected("no_audio") and
     Failed("undecodable").
@@ -39,13 +41,16 @@ def voices(path: Path) -> list[Voice]:
     try:
         with av.open(str(path)) as container:
             tracks = list(enumerate(container.streams.audio))
+            tracks.sort(key=lambda numbered: numbered[1].metadata.get("language", "").lower() not in SPOKEN)
+            order = [(number, stream.channels) for number, stream in tracks]
     except av.FFmpegError as error:
         raise Failed("undecodable", f"{path.name}: {error}") from None
-    if not tracks:
+    if not order:
         raise Rejected("no_audio")
-    tracks.sort(key=lambda numbered: numbered[1].metadata.get("language", "").lower() not in SPOKEN)
-    mixed = [Voice(number) for number, _ in tracks]
-    return mixed + [Voice(number, side) for number, track in tracks if track.channels > 1 for side in (0, 1)]
+    yield from (Voice(track) for track, _ in order)
+    for track, channels in order:
+        if channels > 1 and _differ(windows(_stereo(path, track), BLOCK_S)):
+            yield from (Voice(track, side) for side in (0, 1))
 
 
 def sound(path: Path, voice: Voice = Voice()) -> Iterator[Samples]:
@@ -81,6 +86,11 @@ def _mono(blocks: Iterator[Samples], channel: int | None) -> Iterator[Samples]:
             continue
         mean, power = block.mean(axis=0), (block**2).mean(axis=1)
         yield block[power.argmax()] if (mean**2).mean() < CANCELS * power.max() else mean
+
+
+def _differ(blocks: Iterator[Samples]) -> bool:
+    """Whether the two channels of `blocks` are ever more than copies of each other."""
+    return any(((block[0] - block[1]) ** 2).mean() > DIFFERS * (block**2).sum(axis=0).mean() for block in blocks)
 
 
 def _stereo(path: Path, track: int) -> Iterator[Samples]:
