@@ -10,7 +10,7 @@ Place = Literal["here", "compared", "previous", "next", "changing", "ahead", "el
 
 PICTURE = (
     r"(?:slides?|images?|pictures?|photos?|photographs?|(?:photo)?micrographs?|fields?|views?|sections?|cases?"
-    r"|figures?|panels?|examples?|patients?)"
+    r"|figures?|panels?|levels?|examples?|patients?)"
 )
 TALK = r"(?:videos?|lectures?|sessions?|talks?|series|classes|class|time|week|month)"
 WE = r"(?:we|you|i)(?:'ve|'d| have| had)?(?: just| already| also| all)*"
@@ -50,11 +50,11 @@ PREVIOUS = _any(
     rf"(?:previous|preceding|prior|earlier) (?:\w+ )?{PICTURE}",
     rf"(?:on|in|from) (?:the|our|that) last {PICTURE}(?=.*\b(?:saw|showed|had|looked|was|were|did)\b)",
     rf"(?:saw|showed|had|looked|was|were|seen|shown)\b.*\b(?:on|in|from) (?:the|our|that) last {PICTURE}",
-    rf"{PICTURE} before (?:this|that)",
+    rf"{PICTURE} before (?:this|that)|(?:the|our|that) last {PICTURE} (?:showed|had|was|were)",
 )
 ABSENT = _any(
     rf"(?:next|last|other|previous|earlier|another|separate|future) {TALK}",
-    r"not (?:shown|pictured|illustrated|included)",
+    r"not (?:shown|pictured|illustrated|included)|(?:n't|not) have (?:it |them |that )?here",
     rf"(?:n't|not) (?:have|bring|include|get|find|show) (?:you )?(?:an?|any|the|that) (?:\w+ )?{PICTURE}",
     r"if (?:this|it|these|they) (?:were|was|had been)|had (?:this|it|these|they) been",
 )
@@ -63,16 +63,23 @@ ELSEWHERE = _any(
     rf"{BEFORE}(?: {PICTURE})?,? {WE} {SHOWN}",
     rf"{PICTURE} ago|mentioned\b.*\b(?:at|in) the (?:very )?(?:beginning|start)",
     r"i(?:'ve| have)? (?:showed|shown) you",
-    r"remember|recall|think(?:ing)? back",
-    r"(?:go|going|went|come|coming|turn|turning|jump|jumping|flip|get|head)(?: right)? back to|return(?:ing)? to",
+    rf"(?:we|you|i)(?:'ve| have)? already {SHOWN}|the first {PICTURE} (?:showed|had|was|were)",
+    r"(?:^(?:(?:so|now|and|but|just|please) )*|(?:you|we|i)(?: \w+)? )(?:remember|recall)",
+    r"remind (?:you|us)|imagine|think(?:ing)? back|think (?:of|about) (?:an?|the|what|how)",
+    r"(?:go|going|went|come|coming|turn|turning|jump|jumping|flip|get|head) back(?: \w+){0,4} to|return(?:ing)? to",
     rf"{WILL}\b.*\b{SOON}",
     rf"{SOON},? {WILL}",
-    r"i(?:'ll| will|'m going to| am going to) (?:also )?show you",
-    rf"another {PICTURE}|(?:a )?different {PICTURE}|(?:in|on|from|of) (?:the |some |many |most )?other {PICTURE}",
-    r"(?<!this )(?<!these )(?<!that )(?<!which )would(?:n't| not)?"
+    r"i(?:'ll| will|'m going to| am going to) (?:also )?show you(?! (?:that|how|why|\w+ reasons?)\b)",
+)
+IMAGINED = _any(
+    r"would(?:n't| not)?"
     r"(?: also| normally| usually| typically| never| all| only| then| instead)*"
     r" (?:be|show|see|look|have|expect|find|lack|contain|stain|appear|reveal|demonstrate)",
 )
+HEDGED = _any(
+    r"(?:this|these|those|that|which|i|here|diagnosis)(?: \w+)? would|it would be"
+)  # a careful statement about what is shown
+ANOTHER = _any(rf"(?:another|(?:a )?different|(?:in|on|from|of) (?:the |some |many |most )?other) {PICTURE}")
 AHEAD = _any(
     rf"{WILL}(?: now| just| also| then| next| first)* {GO}(?! (?:the |my |this )?(?:cursor|arrow|pointer|mouse))",
     r"(?:moving|going|switching|turning) (?:on|over|up|now) to|zooming (?:in|out)",
@@ -80,7 +87,10 @@ AHEAD = _any(
 )
 AGENDA = _any(r"through|criteria|list")  # where a narrator goes without the camera
 UNLIKE = _any(r"unlike|(?:in|by) contrast|as opposed to|contrary to")
-NORMAL = _any(r"(?:in|of) (?:an? )?(?:normal|healthy|unaffected) \w+|normally")
+NORMAL = _any(
+    r"(?:in|of) (?:an? )?(?:normal|healthy|unaffected) \w+|normally",
+    r"an? (?:normal|healthy) (?:\w+ ){1,2}(?:has|have|is|are|shows?|looks?)",
+)
 BESIDE = _any(
     r"compared (?:to|with)|in comparison|similar to (?:the|what)|just like|versus",
     r"differential|mimic(?:s|ked)?|mistaken for|confused with|distinguish\w* (?:\w+ )?from",
@@ -97,7 +107,7 @@ def place_of(text: str) -> Place:
         return "next" if FUTURE.search(said) else "changing"
     if PREVIOUS.search(said):
         return "compared" if points else "previous"
-    if ELSEWHERE.search(said):
+    if ELSEWHERE.search(said) or (IMAGINED.search(said) and not HEDGED.search(said)):
         return "compared" if points else "elsewhere"
     if AHEAD.search(said) and not AGENDA.search(said):
         return "ahead"
@@ -105,4 +115,6 @@ def place_of(text: str) -> Place:
         return "compared"
     if points:
         return "here"
-    return "elsewhere" if NORMAL.search(said) else "compared" if BESIDE.search(said) else "here"
+    if NORMAL.search(said) or ANOTHER.search(said):
+        return "elsewhere"
+    return "compared" if BESIDE.search(said) else "here"

@@ -10,6 +10,7 @@ from stages.transcripts.sound import SAMPLE_RATE, Samples
 
 ENGLISH = "en"
 PIECE_S = 5.0  # longest stretch of speech that is told at once: a language lasts longer, a chunk of 30 s may hold two
+EDGE_S = 0.1  # seconds around a piece that are silenced with it, lest a sound be left that is taken for a word
 SURE = 0.9  # probability of a language from which a piece is not told by its neighbours
 
 
@@ -55,7 +56,8 @@ def muted(audio: Samples, pieces: list[Piece]) -> Samples:
     """`audio` with silence in place of `pieces`."""
     quiet = audio.copy()
     for piece in pieces:
-        quiet[int(piece.start * SAMPLE_RATE) : int(piece.end * SAMPLE_RATE)] = 0
+        begin, end = (int(second * SAMPLE_RATE) for second in (max(piece.start - EDGE_S, 0), piece.end + EDGE_S))
+        quiet[begin:end] = 0
     return quiet
 
 

@@ -75,7 +75,7 @@ def test_only_a_multilingual_model_is_asked_and_only_where_the_language_is_open(
 def test_muted_sound_is_silent_there_only():
     sound = np.ones(3 * SAMPLE_RATE, np.float32)
     quiet = muted(sound, [Piece(1.0, 2.0, "fr", 0.0)])
-    assert quiet.sum() == 2 * SAMPLE_RATE
+    assert quiet.sum() == pytest.approx(1.8 * SAMPLE_RATE, abs=2)
     assert sound.all()
     assert not quiet[SAMPLE_RATE : 2 * SAMPLE_RATE].any()
 
