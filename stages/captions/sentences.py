@@ -1,4 +1,4 @@
-"""Timed words cut into sentences."""
+"""Timed words cut into sentences: sentence boundary detection by marks and, where they are missing, by pauses."""
 
 import functools
 import re

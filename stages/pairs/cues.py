@@ -1,4 +1,4 @@
-"""Words by which a narrator says that a sentence is about another picture than the one on screen."""
+"""Deixis: words by which a narrator says that a sentence is about another picture than the one on screen."""
 
 import re
 from typing import Literal
@@ -26,7 +26,7 @@ BEFORE = (
     r"(?:before|earlier|previously|already|(?:at|in) the (?:very )?(?:beginning|start)|ago"
     rf"|(?:on|in|from|with) the (?:other|first|second|last|previous|preceding|earlier|prior)|last {TALK})"
 )
-SOON = r"(?:later|in (?:a|an|one|a few) (?:moment|minute|second|bit|while)s?|shortly|soon|at the end)"
+SOON = r"(?:later(?: on)?|in (?:a|an|one|a few) (?:moment|minute|second|bit|while)s?|shortly|soon|at the end)"
 GO = (
     r"(?:go|zoom|move|jump|switch|turn|head|proceed|come|step|scroll|pan|increase|get closer|(?:take|have) a closer"
     r"|look (?:closer|more closely))"
@@ -76,9 +76,8 @@ IMAGINED = _any(
     r"(?: also| normally| usually| typically| never| all| only| then| instead)*"
     r" (?:be|show|see|look|have|expect|find|lack|contain|stain|appear|reveal|demonstrate)",
 )
-HEDGED = _any(
-    r"(?:this|these|those|that|which|i|here|diagnosis)(?: \w+)? would|it would be"
-)  # a careful statement about what is shown
+# A careful statement about what is shown.
+HEDGED = _any(r"(?:this|these|those|that|which|i|here|diagnosis)(?: \w+)? would|it would be")
 ANOTHER = _any(rf"(?:another|(?:a )?different|(?:in|on|from|of) (?:the |some |many |most )?other) {PICTURE}")
 AHEAD = _any(
     rf"{WILL}(?: now| just| also| then| next| first)* {GO}(?! (?:the |my |this )?(?:cursor|arrow|pointer|mouse))",

@@ -1,4 +1,4 @@
-"""Which parts of a recording are in English, told by a multilingual Whisper."""
+"""Language identification: which parts of a recording are in English, told by a multilingual Whisper."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

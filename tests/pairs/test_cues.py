@@ -16,7 +16,7 @@ SENTENCES = {
         "Now let's look at the next field, where there are giant cells.",
     ),
     "changing": ("Coming up next is a section of liver.", "In our next patient there is a colonic polyp."),
-    "ahead": ("Let us now turn to the second slide.", "I'm going to zoom in on the capsule.", "Moving over to the fat."),
+    "ahead": ("Let us now turn to the second slide.", "I'm going to zoom in on the capsule."),
     "elsewhere": (
         "As I showed you in the first slide, the glands are crowded.",
         "Just to remind you, the biopsy showed necrosis.",
