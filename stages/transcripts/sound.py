@@ -59,8 +59,7 @@ def sound(path: Path, voice: Voice = Voice()) -> Iterator[Samples]:
     The first sample is at the file's start, as in keyframes: a track that begins late, or has holes, is filled with
     silence, as damaged packets are. Downmixing: surround sound becomes two channels, and two become one, unless they
     cancel out, as they do where one was wired the wrong way round: then the louder is taken. Nothing is written to
-    disk.
-    Raises Rejected("no_audio") and Failed("undecodable").
+    disk. Raises Rejected("no_audio") and Failed("undecodable").
     """
     return _mono(windows(_stereo(path, voice.track), BLOCK_S), voice.channel)
 
