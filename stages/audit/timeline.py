@@ -139,8 +139,8 @@ def pair_metrics(gold: dict[str, GoldVideo], pairs: pd.DataFrame, holds: dict[st
     for row in pairs[pairs.video_id.isin(list(labels))].itertuples():
         shots, lines = labels[row.video_id]
         hold = holds[row.video_id].set_index("hold_id").loc[row.hold_id]
-        number, line = _nearest(lines, (row.start_s, row.end_s))
-        _, shot = _nearest(shots, (hold.start_s, hold.end_s))
+        number, line = nearest(lines, (row.start_s, row.end_s))
+        _, shot = nearest(shots, (hold.start_s, hold.end_s))
         if line.tissue is None or shot.tissue is None:
             continue
         scored_pairs += 1
@@ -166,6 +166,6 @@ def pair_metrics(gold: dict[str, GoldVideo], pairs: pd.DataFrame, holds: dict[st
     }
 
 
-def _nearest(parts: Sequence[Part], span: Span) -> tuple[int, Part]:
+def nearest(parts: Sequence[Part], span: Span) -> tuple[int, Part]:
     """The part that shares most time with `span`, and its number."""
     return max(enumerate(parts), key=lambda pair: overlap(span, (pair[1].start, pair[1].end)))

@@ -82,7 +82,7 @@ def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
                 "kind": sentence["kind"],
                 "box": json.dumps(box),
                 "entities": json.dumps(sentence["entities"]),
-                "sub_pathology": captions["sub_pathology"][0]["field"],
+                "sub_pathology": next((guess["field"] for guess in captions["sub_pathology"]), ""),
                 "magnification": hold.magnification,
                 "magnification_how": hold.magnification_how,
                 "width": hold.width,

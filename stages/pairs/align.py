@@ -1,13 +1,23 @@
 """Alignment of image and text: which sentence speaks of which hold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from stages.common.tables.captions import CaptionSentence
+from stages.pairs.cues import Place, place_of
 from stages.pairs.params import Params
+
+# Confidences, near the shares of right pairs that `python -m benchmarks.pairs` finds.
+COMING_UP = 0.7  # said while the camera moved to the hold
+AHEAD = 0.7  # said when the camera was about to go there, by the narrator's own words
+MOVED = 0.5  # said of the next or the previous picture, by the narrator's own words
+COMPARED = 0.5  # factor: words about another picture in a sentence about this one
+ELSEWHERE = 0.2  # factor: a sentence about a picture that is not shown then
+AHEAD_S = 6.0  # seconds, at most, from a sentence about where the camera goes to the hold there
+SAME_SLIDE_S = (0.5, 5.0)  # seconds from one hold to the next of a slide; a hard cut is shorter, a title longer
 
 NO_GESTURES = pd.DataFrame({"hold_id": [], "start_s": [], "end_s": []})
 
@@ -50,28 +60,69 @@ def _by_padded_holds(
 def _by_words(
     holds: pd.DataFrame, number: int, sentence: CaptionSentence, params: Params, gestures: pd.DataFrame
 ) -> list[Match]:
+    """The hold on screen, unless the sentence says that it is about another; then that hold, with less confidence, or,
+    where it is unknown which, the one on screen, with next to none."""
+    if not len(holds):
+        return []
+    place = place_of(sentence["text"])
+    other = _other(holds, sentence, place)
+    if other is not None:
+        hold, confidence, reason = other
+        return [Match(int(holds.index[hold]), number, confidence, reason)]
+    match = _on_screen(holds, number, sentence, params, gestures)
+    if match is None:
+        return []
+    factor = 1.0 if place in ("here", "ahead", "changing") else COMPARED if place == "compared" else ELSEWHERE
+    return [replace(match, confidence=round(match.confidence * factor, 3))]
+
+
+def _on_screen(
+    holds: pd.DataFrame, number: int, sentence: CaptionSentence, params: Params, gestures: pd.DataFrame
+) -> Match | None:
     """The hold on screen for most words of the sentence, or for some of them while the cursor points into it; else, if
     the camera still moves, the hold that begins within `ahead_s`.
 
     Confidence is the share of words said during the hold. Pointing raises it halfway to 1; for a hold that is still to
-    come it is halved.
+    come it is at least COMING_UP.
     """
-    if not len(holds):
-        return []
     shares = _shares(holds, sentence)
     pointed = holds.hold_id.isin(gestures.hold_id[_overlapping(gestures, sentence)]).to_numpy() & (shares > 0)
     best = int(np.argmax(shares + pointed))
     share = float(shares[best])
     if pointed[best]:
-        return [Match(int(holds.index[best]), number, round((1 + share) / 2, 3), "pointed_at")]
+        return Match(int(holds.index[best]), number, round((1 + share) / 2, 3), "pointed_at")
     if share >= params.min_overlap:
-        return [Match(int(holds.index[best]), number, round(share, 3), "said_over_hold")]
+        return Match(int(holds.index[best]), number, round(share, 3), "said_over_hold")
     wait = (holds.start_s - sentence["end"]).to_numpy()
     coming = (wait >= sentence["start"] - sentence["end"]) & (wait <= params.ahead_s)
     if not coming.any():
-        return []
+        return None
     best = int(np.argmin(np.where(coming, np.abs(wait), np.inf)))
-    return [Match(int(holds.index[best]), number, round(0.5 * max(float(shares[best]), 0.5), 3), "hold_coming_up")]
+    return Match(int(holds.index[best]), number, COMING_UP, "hold_coming_up")
+
+
+def _other(holds: pd.DataFrame, sentence: CaptionSentence, place: Place) -> tuple[int, float, str] | None:
+    """The row of the hold that `place` means, with a confidence and a reason, where it is another than on screen."""
+    starts, ends = holds.start_s.to_numpy(), holds.end_s.to_numpy()
+    now = int((starts <= sentence["start"]).sum()) - 1  # the last hold that has begun; -1: none has
+    after = now + 1 if now + 1 < len(holds) else None
+    wait = starts[after] - sentence["end"] if after is not None else np.inf
+    if place == "previous":
+        before = _slide_before(starts, ends, now) if now >= 0 and sentence["start"] < ends[now] else now
+        return (before, MOVED, "previous_hold") if before >= 0 else None
+    if after is None:
+        return None
+    if place == "next" or (place == "changing" and wait < (sentence["start"] - starts[now] if now >= 0 else np.inf)):
+        return after, MOVED, "next_hold"
+    return (after, AHEAD, "next_hold") if place == "ahead" and wait <= AHEAD_S else None
+
+
+def _slide_before(starts: NDArray[np.float64], ends: NDArray[np.float64], now: int) -> int:
+    """The last hold of the slide before that of hold `now`, the hold before it where no slide is seen to change; -1:
+    none."""
+    near, far = SAME_SLIDE_S
+    changes = [n for n in range(1, now + 1) if not near < starts[n] - ends[n - 1] < far]
+    return (changes[-1] if changes else now) - 1
 
 
 def _shares(holds: pd.DataFrame, sentence: CaptionSentence) -> NDArray[np.float64]:

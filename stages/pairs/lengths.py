@@ -3,6 +3,8 @@
 import functools
 import re
 from collections.abc import Callable
+from difflib import SequenceMatcher
+from itertools import accumulate, pairwise
 
 from stages.common.errors import StageError
 from stages.common.models.weights import why_missing
@@ -28,24 +30,38 @@ def token_counter(name: str) -> Callable[[str], int]:
 def split_sentence(sentence: CaptionSentence, count: Callable[[str], int], limit: int) -> list[CaptionSentence]:
     """Return `sentence` ({text, start, end, times, entities, ...}) as parts of at most `limit` tokens.
 
-    It is cut at the end of a clause, else between words, never inside one. Parts divide its time in proportion to their
-    letters; an entity goes to the part that has its words.
+    It is cut at the end of a clause, else between words, never inside one. A part has the times of its words; an entity
+    goes to the part that has its words.
     """
     texts = _cut(sentence["text"], count, limit, 0)
     if len(texts) == 1:
         return [sentence]
-    length, total, begun = sentence["end"] - sentence["start"], sum(map(len, texts)), 0
+    edges = [0, *accumulate(len(text.split()) for text in texts)]
+    heard = _as_heard(sentence)
     parts = []
-    for text in texts:
-        start, end = (sentence["start"] + length * place / total for place in (begun, begun + len(text)))
-        begun += len(text)
-        times = [time for time in sentence["times"] if start <= sum(time) / 2 < end] or [(start, end)]
+    for text, (first, end) in zip(texts, pairwise(edges), strict=True):
+        times = sentence["times"][heard[first] : max(heard[end], heard[first] + 1)] or sentence["times"][-1:]
         entities = [entity for entity in sentence["entities"] if entity["term"] in text]
         part = sentence.copy()
-        part.update({"text": text, "start": round(start, 3), "end": round(end, 3)})
-        part.update({"times": times, "entities": entities})
+        part.update({"text": text, "start": times[0][0], "end": times[-1][1], "times": times, "entities": entities})
         parts.append(part)
     return parts
+
+
+def _as_heard(sentence: CaptionSentence) -> list[int]:
+    """For each word of the corrected text, and for its end, the number of the word as it was heard, which has a time.
+
+    A correction may make one word of several, or several of one.
+    """
+    said, words = len(sentence["times"]), sentence["text"].split()
+    if len(words) == said:
+        return list(range(said + 1))
+    place = [0] * len(words)
+    blocks = SequenceMatcher(None, words, sentence["raw"].split(), autojunk=False).get_opcodes()
+    for _, first, end, heard, heard_end in blocks:
+        for n in range(first, end):
+            place[n] = heard + (n - first) * (heard_end - heard) // (end - first)
+    return [*(min(n, said - 1) for n in place), said]
 
 
 def _cut(text: str, count: Callable[[str], int], limit: int, level: int) -> list[str]:

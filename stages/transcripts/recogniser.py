@@ -1,6 +1,7 @@
 """whisperx, loaded once per worker: voice activity, Whisper, and a time for every word."""
 
 import functools
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,14 +11,13 @@ import numpy as np
 from stages.common.errors import Rejected, StageError
 from stages.common.models.weights import is_local, locate, why_missing
 from stages.common.tables.transcripts import DroppedSegment, Segment, Transcript
+from stages.transcripts.languages import ENGLISH, Piece, muted, other_languages, tells_languages
 from stages.transcripts.params import Params
 from stages.transcripts.sound import SAMPLE_RATE, Samples
 from stages.transcripts.words import by_alignment, by_attention
 
-ENGLISH = "en"
 VAD_STEP_S = 2.5  # between windows of 5 s of the voice-activity model; whisperx's 0.5 s takes 5 times as long
-LANGUAGE_SEGMENTS = 4  # half minutes of sound in which the language is detected
-LANGUAGE_PROBABILITY = 0.5  # probability from which a language counts as detected (faster-whisper's own threshold)
+ECHO_S = 10.0  # seconds after a segment in which its words, heard again, are an echo; later, somebody says them again
 
 
 @functools.cache
@@ -68,34 +68,17 @@ def transcribe(pipeline: Any, windows: Iterable[Samples], params: Params, device
     `windows` are pieces of mono sound at SAMPLE_RATE, one after the other; two are held at once. A segment that may
     go on beyond the end of a piece is transcribed again, from its start, with the next. A word is {word, start, end,
     score}, times in seconds, from wav2vec2 alignment (`params.words` = align) or from Whisper's cross-attention
-    (attention); `interpolated` is true where its time comes from its neighbours. Raises Rejected("language").
+    (attention); `interpolated` is true where its time comes from its neighbours. A multilingual model leaves out what
+    is said in other languages; raises Rejected("language") where it leaves fewer than `params.min_words`.
     """
     transcriber = _Transcriber(pipeline, params, device)
     held: Samples | None = None
     for window in windows:
-        if held is None:
-            check_language(pipeline, window)
-            held = window
-            continue
-        held = np.concatenate([transcriber.add(held, last=False), window])
+        held = window if held is None else np.concatenate([transcriber.add(held, last=False), window])
     rest = transcriber.add(held if held is not None else np.zeros(0, np.float32), last=True)
+    transcriber.check_language()
     length = round(transcriber.begin + len(rest) / SAMPLE_RATE, 3)
     return {"language": ENGLISH, "audio_s": length, "segments": transcriber.segments, "dropped": transcriber.dropped}
-
-
-def check_language(pipeline: Any, audio: Samples) -> None:
-    """Raise Rejected("language") when a multilingual model is sure that `audio` begins in another language.
-
-    The first two minutes count; silence and music are not a language. A model or a parameter for English only is not
-    asked.
-    """
-    if pipeline.preset_language or not pipeline.model.model.is_multilingual or not len(audio):
-        return
-    language, probability, _ = pipeline.model.detect_language(
-        audio, language_detection_segments=LANGUAGE_SEGMENTS, language_detection_threshold=LANGUAGE_PROBABILITY
-    )
-    if language != ENGLISH and probability >= LANGUAGE_PROBABILITY:
-        raise Rejected("language", f"{language}, probability {probability:.2f}")
 
 
 @dataclass
@@ -108,13 +91,17 @@ class _Transcriber:
     begin: float = 0.0
     segments: list[Segment] = field(default_factory=list)
     dropped: list[DroppedSegment] = field(default_factory=list)
+    foreign: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))  # seconds, by language
 
     def add(self, audio: Samples, last: bool) -> Samples:
         """Transcribe `audio`; return its end, where a segment may not be over, to be transcribed again with more."""
         if not len(audio):
             return audio
+        batch_size = self.params.batch_size
+        other = other_languages(self.pipeline, audio, batch_size) if tells_languages(self.pipeline) else []
+        english = muted(audio, other)
         self.pipeline.model.encoded.clear()
-        recognised = self.pipeline.transcribe(audio, batch_size=self.params.batch_size, language=ENGLISH)["segments"]
+        recognised = self.pipeline.transcribe(english, batch_size=batch_size, language=ENGLISH)["segments"]
         whole = recognised if last else recognised[:-1]
         reasons = [
             hallucination(segment, before, self.params) for before, segment in zip([None, *whole], whole, strict=False)
@@ -124,13 +111,27 @@ class _Transcriber:
             for segment, reason in zip(whole, reasons, strict=True)
             if reason
         ]
-        timed = self._timed(recognised, [not reason for reason in reasons], audio)
+        timed = self._timed(recognised, [not reason for reason in reasons], english)
         self.segments += [self._moved(segment, "text", "words") for segment in timed if segment["words"]]
+        cut = int(recognised[-1]["start"] * SAMPLE_RATE) if recognised and not last else len(audio)
+        self._leave_out([piece for piece in other if piece.start * SAMPLE_RATE < cut])
         if last:
             return audio
-        cut = int(recognised[-1]["start"] * SAMPLE_RATE) if recognised else len(audio)
         self.begin = round(self.begin + cut / SAMPLE_RATE, 6)
         return audio[cut:]
+
+    def check_language(self) -> None:
+        """Raise Rejected("language") when other languages have left next to nothing."""
+        words = sum(len(segment["words"]) for segment in self.segments)
+        if self.foreign and words < self.params.min_words:
+            language = max(self.foreign, key=self.foreign.__getitem__)
+            raise Rejected("language", f"{language}, {self.foreign[language]:.0f} s; {words} words of English")
+
+    def _leave_out(self, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            self.foreign[piece.language] += piece.end - piece.start
+            part = {"start": piece.start, "end": piece.end, "text": "", "reason": "language"}
+            self.dropped.append(self._moved(part, "text", "reason"))
 
     def _timed(self, recognised: list[dict[str, Any]], believed: list[bool], audio: Samples) -> list[dict[str, Any]]:
         """The segments that are not hallucinated, with their words."""
@@ -156,7 +157,7 @@ def hallucination(segment: dict[str, Any], before: dict[str, Any] | None, params
     """Return why `segment` ({text, avg_logprob}) is not to be believed, or "". `before` is the segment before it.
 
     repeats: its text compresses more than speech does; unlikely: the model itself does not believe it (both are the
-    thresholds of Radford et al. 2022, section 4.5); echo: it says again, word by word, what the one before said.
+    thresholds of Radford et al. 2022, section 4.5); echo: it says at once, word by word, what the one before said.
     """
     from faster_whisper.transcribe import get_compression_ratio
 
@@ -165,4 +166,6 @@ def hallucination(segment: dict[str, Any], before: dict[str, Any] | None, params
         return "repeats"
     if segment["avg_logprob"] < params.min_logprob:
         return "unlikely"
-    return "echo" if before is not None and text == before["text"].strip().lower() else ""
+    if before is None or segment["start"] - before["end"] > ECHO_S:
+        return ""
+    return "echo" if text == before["text"].strip().lower() else ""

@@ -10,6 +10,7 @@ from stages.common.tables.transcripts import Segment, Word
 from stages.transcripts.sound import Samples
 
 FRAME_S = 0.02  # seconds of sound for each position of Whisper's encoder
+LONGEST_S = 1.2  # seconds of a word; attention stays with the last one before a pause until the pause is over
 
 
 def by_attention(model: Any, encoded: Sequence[Any], segments: list[dict[str, Any]], language: str) -> list[Any]:
@@ -35,7 +36,7 @@ def _with_words(segment: dict[str, Any], found: list[dict[str, Any]]) -> Segment
         {
             "word": word["word"].strip(),
             "start": round(float(segment["start"] + word["start"]), 3),
-            "end": round(float(segment["start"] + word["end"]), 3),
+            "end": round(float(segment["start"] + min(word["end"], word["start"] + LONGEST_S)), 3),
             "score": round(float(word["probability"]), 2),
         }
         for word in found

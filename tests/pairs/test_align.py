@@ -7,16 +7,17 @@ import open_clip
 import pandas as pd
 import pytest
 
+from benchmarks.pairs import timelines
 from stages.pairs.align import Match, align, box_for, images_of
 from stages.pairs.lengths import split_sentence, token_counter
 
 HOLDS = pd.DataFrame({"hold_id": ["a", "b", "c"], "start_s": [0.0, 10.0, 30.0], "end_s": [8.0, 20.0, 40.0]})
 
 
-def said(start, end, kind="medical"):
-    """A sentence of ten even words."""
-    edges = np.linspace(start, end, 11)
-    return {"start": start, "end": end, "kind": kind, "times": list(pairwise(edges))}
+def said(start, end, kind="medical", text="The glands are crowded and nuclei are large and dark."):
+    """A sentence of even words, ten unless `text` has another number."""
+    edges = np.linspace(start, end, len(text.split()) + 1)
+    return {"start": start, "end": end, "kind": kind, "text": text, "times": list(pairwise(edges))}
 
 
 @pytest.mark.parametrize(
@@ -24,8 +25,8 @@ def said(start, end, kind="medical"):
     [
         (said(1, 5), 0, 1.0, "said_over_hold"),
         (said(7, 17), 1, 0.7, "said_over_hold"),
-        (said(8.2, 9.8), 1, 0.25, "hold_coming_up"),
-        (said(27, 29.5), 2, 0.25, "hold_coming_up"),
+        (said(8.2, 9.8), 1, 0.7, "hold_coming_up"),
+        (said(27, 29.5), 2, 0.7, "hold_coming_up"),
     ],
 )
 def test_by_words(stage_params, sentence, hold, confidence, reason):
@@ -38,6 +39,43 @@ def test_by_words_a_sentence_about_the_last_view_stays_off_the_next(stage_params
     assert align(HOLDS, [said(21, 24)], stage_params("pairs")) == []
     assert align(HOLDS, [said(1, 5, "other")], stage_params("pairs")) == []
     assert align(HOLDS.iloc[:0], [said(1, 5)], stage_params("pairs")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "hold", "confidence", "reason"),
+    [
+        ("In the preceding picture the glands were round.", 12, 0, 0.5, "previous_hold"),
+        ("On the following slide I will show you the kidney.", 12, 2, 0.5, "next_hold"),
+        ("The next image is a kidney.", 10.5, 1, 1.0, "said_over_hold"),
+        ("The next image is a kidney.", 17.5, 1, 1.0, "said_over_hold"),
+        ("Let's zoom in on the mitoses.", 5, 1, 0.7, "next_hold"),
+        ("Let me move the arrow to the mitoses.", 5, 0, 1.0, "said_over_hold"),
+        ("Think back to the granulomas of the lung.", 12, 1, 0.2, "said_over_hold"),
+        ("A healthy gland would have basal nuclei.", 12, 1, 0.2, "said_over_hold"),
+        ("Unlike in a carcinoma, the glands are round.", 12, 1, 0.5, "said_over_hold"),
+        ("Compared with the normal gland here, they are large.", 12, 1, 1.0, "said_over_hold"),
+        ("The patient died of metastases two years later.", 12, 1, 1.0, "said_over_hold"),
+        ("In the preceding picture the glands were round.", 2, 0, 0.2, "said_over_hold"),
+    ],
+)
+def test_a_sentence_about_another_picture_goes_there_or_counts_less(
+    stage_params, text, start, hold, confidence, reason
+):
+    (match,) = align(HOLDS, [said(start, start + 2.4, text=text)], stage_params("pairs"))
+    assert (match.hold, match.confidence, match.reason) == (hold, confidence, reason)
+
+
+def test_the_previous_slide_ends_where_the_picture_changed_at_once(stage_params):
+    holds = pd.DataFrame({"hold_id": list("abc"), "start_s": [0.0, 10.0, 22.0], "end_s": [9.9, 20.0, 30.0]})
+    sentence = said(24, 27, text="It had more cells in the previous case.")
+    (match,) = align(holds, [sentence], stage_params("pairs"))
+    assert (holds.hold_id[match.hold], match.reason) == ("a", "previous_hold")
+
+
+def test_pairs_that_the_dataset_keeps_are_right_on_timelines(stage_params):
+    found = timelines()
+    assert found["precision"] >= 0.9
+    assert found["recall"] >= 0.9
 
 
 def test_the_papers_rule_pads_holds_and_is_many_to_many(stage_params):
@@ -58,6 +96,32 @@ def test_pointing_decides_between_two_holds(stage_params):
     assert align(near, [sentence], stage_params("pairs"), elsewhere) == [plain]
 
 
+def test_parts_have_the_times_of_their_words():
+    text = "one two three four, five six"
+    times = [(0.0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (5.0, 7.0), (7.0, 9.0)]
+    whole = {"text": text, "raw": text, "start": 0.0, "end": 9.0, "times": times, "entities": [], "kind": "medical"}
+    first, second = split_sentence(whole, lambda t: len(t.split()), 4)
+    assert (first["start"], first["end"], first["times"]) == (0.0, 0.8, times[:4])
+    assert (second["start"], second["end"], second["times"]) == (5.0, 9.0, times[4:])
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("a layer my o sarcoma, with dark cells", "a leiomyosarcoma, with dark cells"),
+        ("a leiomyosarcoma, with dark cells of it", "a smooth muscle tumor, with dark cells of it"),
+    ],
+)
+def test_parts_of_a_corrected_sentence_have_the_times_of_what_was_heard(raw, text):
+    words = raw.split()
+    times = [(float(n), n + 0.5) for n in range(len(words))]
+    whole = {"text": text, "raw": raw, "start": 0.0, "end": times[-1][1], "times": times, "entities": []}
+    first, second = split_sentence(whole, lambda t: len(t.split()), len(text.split(",")[0].split()))[:2]
+    begins = words.index("with")
+    assert (first["start"], first["end"]) == (0.0, times[begins - 1][1])
+    assert second["start"] == times[begins][0]
+
+
 def test_a_long_sentence_is_cut_where_a_clause_ends_and_never_in_a_word():
     text = "Here the glands are crowded, and the nuclei are dark; the stroma shows necrosis"
     times = [(float(n), n + 1.0) for n in range(14)]
@@ -71,7 +135,7 @@ def test_a_long_sentence_is_cut_where_a_clause_ends_and_never_in_a_word():
         "the stroma shows necrosis",
     ]
     assert [part["entities"] for part in parts] == [[{"term": "glands"}], [], [{"term": "necrosis"}]]
-    assert all(a["end"] == b["start"] for a, b in pairwise(parts))
+    assert [(part["start"], part["end"]) for part in parts] == [(0.0, 5.0), (5.0, 10.0), (10.0, 14.0)]
     single = split_sentence(whole, lambda t: len(t.split()), 1)
     assert " ".join(part["text"] for part in single) == text
 

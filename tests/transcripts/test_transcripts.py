@@ -12,7 +12,7 @@ from stages.common.data.files import read_json
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.incremental.runner import Item
 from stages.demo import render, script
-from stages.transcripts.recogniser import check_language, hallucination, load, transcribe
+from stages.transcripts.recogniser import hallucination, load, transcribe
 from stages.transcripts.sound import SAMPLE_RATE, sound, windows
 from stages.transcripts.words import interpolated, joined
 from stages.transcripts.work import transcript
@@ -148,26 +148,6 @@ def test_what_nobody_said_is_told_by_repeats_echoes_and_doubt(stage_params):
     assert hallucination(segment("Thank you for watching. " * 12), None, params) == "repeats"
     assert hallucination(segment("Thank you."), segment(" thank you."), params) == "echo"
     assert hallucination(segment("Mm the gland.", logprob=-1.4), None, params) == "unlikely"
-
-
-class Polyglot:
-    """What of whisperx's pipeline tells a language; `answer` is (language, probability)."""
-
-    def __init__(self, answer):
-        self.preset_language, self.model, self.answer = None, self, answer
-        self.is_multilingual = True
-
-    def detect_language(self, audio, **options):
-        return *self.answer, []
-
-
-def test_another_language_is_rejected_with_its_probability_unless_it_is_a_guess():
-    audio = np.zeros(SAMPLE_RATE, np.float32)
-    with pytest.raises(Rejected) as caught:
-        check_language(Polyglot(("fr", 0.93)), audio)
-    assert (caught.value.reason, caught.value.message) == ("language", "fr, probability 0.93")
-    check_language(Polyglot(("nn", 0.31)), audio)
-    check_language(Polyglot(("en", 0.99)), audio)
 
 
 def test_a_model_that_is_not_the_expected_one_or_not_there_is_one_line(stage_params):

@@ -40,7 +40,7 @@ PAIR_TABLE = Table(
         Column("width", "double", "of the image", "pixels"),
         Column("height", "double", "of the image", "pixels"),
         Column("confidence", "double", "how surely the text belongs to the image, 0..1"),
-        Column("reason", "string", "why they were paired: said_over_hold, pointed_at, captioned, ..."),
+        Column("reason", "string", "why they were paired: said_over_hold, pointed_at, next_hold, captioned, ..."),
         Column("provenance", "string", "where the image comes from: an address, or a file and a row"),
         Column("license", "string", "as the source states it"),
     ),

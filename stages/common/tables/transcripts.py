@@ -33,12 +33,12 @@ class Segment(TypedDict):
 
 
 class DroppedSegment(TypedDict):
-    """A segment that is taken for a hallucination of the recogniser."""
+    """A segment that is left out: a hallucination of the recogniser, or in another language."""
 
     start: Seconds
     end: Seconds
-    text: Annotated[str, Field(description="its words, as they were recognised")]
-    reason: Annotated[str, Field(description="a short word")]
+    text: Annotated[str, Field(description="its words, as they were recognised; none of another language")]
+    reason: Annotated[str, Field(description="repeats, unlikely, echo or language")]
 
 
 class Transcript(TypedDict):
