@@ -1,0 +1,128 @@
+"""The check of what a language model proposes: whether words that were heard may become the words that it says were
+meant. A replacement must sound like what was heard, be of known words, and not say the opposite or another thing."""
+
+import functools
+import re
+from itertools import product, takewhile
+
+from stages.captions.candidates import letters, plain, similarity
+from stages.captions.numbers import digits, spoken
+from stages.captions.phrases import nltk_with, stopwords
+from stages.common.text.english import common, ranks
+from stages.common.text.lexicon import Lexicon
+
+LONGEST = 100  # characters
+PLAUSIBLE = 0.6  # similarity, in spelling and sound, that the changed words must have
+SURE = 0.75  # the same where the words heard are a term already, or the meaning hangs on a number or an abbreviation
+EVERYDAY = 2000  # most common words, which are medical only if they are a term themselves
+USUAL = 30_000  # most common words, which probably have an article before them and no prefix ("a typical")
+KIND_LETTERS = 5  # letters at the end of a term, at least, that say what kind of thing it names (-inoma, -philia)
+WRITTEN = re.compile(r"[\w\s'’.,/+&()-]+")
+MARKER = re.compile(r"[A-Za-z]{1,4}-?\d{1,3}[A-Za-z]?")  # an immunostain or a gene: CD138, p16, Ki-67
+ACRONYM = re.compile(r"[A-Z]{3,6}")
+ARTICLES = ("a", "an")
+NEGATIONS = frozenset({"no", "not", "non", "never", "nor", "neither", "none", "without"})
+# fmt: off
+PREFIXES = ("a", "an", "anti", "de", "di", "dis", "dys", "endo", "epi", "extra", "hyper", "hypo", "il", "im", "in",
+            "inter", "intra", "ir", "micro", "macro", "mono", "non", "para", "peri", "poly", "post", "pre", "pro",
+            "sub", "supra", "un", "uni")
+# fmt: on
+SHORTEST_STEM = 4  # letters that are left of a word without its prefix
+
+
+class Confirmer:
+    """Judges replacements by the terms and words of a lexicon, and by English."""
+
+    def __init__(self, lexicon: Lexicon, nltk_data: str) -> None:
+        self.lexicon = lexicon
+        self._stops = stopwords(nltk_data)
+        self._words = frozenset(lexicon.words.word) - self._stops
+        self._stem = functools.lru_cache(1 << 16)(nltk_with(nltk_data).stem.SnowballStemmer("english").stem)
+
+    def score(self, heard: str, meant: str) -> float | None:
+        """Similarity of the words that change, in 0..1; None where the replacement must not be made."""
+        if not meant or max(len(heard), len(meant)) > LONGEST or not WRITTEN.fullmatch(meant):
+            return None
+        before, after = _changed(heard.split(), meant.split())
+        new = [word for word in after if word.lower() not in self._stops and word.lower() not in heard.lower().split()]
+        if not before or not new or not all(map(self.known, new)) or not any(map(self.medical, meant.split())):
+            return None
+        if _negations(heard) != _negations(meant) or self._says_otherwise(before, after):
+            return None
+        near = similarity(spoken(" ".join(before)), spoken(" ".join(after))).score
+        return near if near >= self._needed(before, after) else None
+
+    def known(self, word: str) -> bool:
+        """Whether a word, or every part of one with hyphens, is medical or English."""
+        parts = re.split(r"[-/]", _bare(word).lower())
+        return self.medical(word) or all(common(part, len(ranks())) or part in self._words for part in parts)
+
+    def medical(self, word: str) -> bool:
+        """Whether a word is a term, a marker, or one of terms and not an everyday one."""
+        bare = _bare(word)
+        if bare in self.lexicon or MARKER.fullmatch(bare) or ACRONYM.fullmatch(bare):
+            return True
+        parts = [part for part in re.split(r"[-/]", bare.lower()) if part not in self._stops]
+        return any(part in self._words and not common(part, EVERYDAY) for part in parts)
+
+    def _needed(self, before: list[str], after: list[str]) -> float:
+        """The similarity that the change needs."""
+        numbers = digits(" ".join(before)) != digits(" ".join(after))
+        coined = any(ACRONYM.fullmatch(_bare(word)) and _bare(word) not in self.lexicon for word in after)
+        return SURE if numbers or coined or " ".join(before) in self.lexicon else PLAUSIBLE
+
+    def _says_otherwise(self, before: list[str], after: list[str]) -> bool:
+        """Whether the change makes another number, an opposite, another form of a right word, or another thing of the
+        same kind."""
+        number = digits(" ".join(after))
+        if number and number != digits(" ".join(before)):
+            return True
+        old, new = ([_bare(word).lower() for word in side] for side in (before, after))
+        if plain(letters("".join(old))) == plain(letters("".join(new))):  # other spaces, hyphens and spelling alone
+            return old[0] in ARTICLES and common(old[1], USUAL)
+        if all(any(self._same_word(one, other) for one in old) for other in new):
+            return True
+        return any(self._opposite(*pair) or self._of_a_kind(*pair) for pair in product(old, new))
+
+    def _same_word(self, old: str, new: str) -> bool:
+        """Whether the words differ in form alone, the old one being a right one, or a possessive."""
+        whole = re.sub(r"['’]s?$", "", old)
+        return self.known(whole) and (whole != old or self._stem(whole) == self._stem(new))
+
+    def _opposite(self, old: str, new: str) -> bool:
+        """Whether the words differ by a prefix or suffix that may negate."""
+        alike = plain(old) == plain(new) or self._stem(old) == self._stem(new)
+        return not alike and not self._stems(old).isdisjoint(self._stems(new))
+
+    def _stems(self, word: str) -> set[str]:
+        """The stem of `word`, and of what is left of it without each prefix or suffix that may negate."""
+        whole = letters(word)
+        cut = {whole.removeprefix(prefix) for prefix in PREFIXES} | {whole.removesuffix("less")}
+        return {plain(self._stem(part)) for part in cut if len(part) >= SHORTEST_STEM}
+
+    def _of_a_kind(self, old: str, new: str) -> bool:
+        """Whether the words end alike and begin differently, as seminoma and carcinoma, unless the old one is plain
+        English, which was probably not said."""
+        if self.known(old) and not self.medical(old):
+            return False
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old[::-1], new[::-1], strict=False)))
+        if alike < KIND_LETTERS or alike == len(old):
+            return False
+        return similarity(old[: len(old) - alike], new[: len(new) - alike]).score < PLAUSIBLE
+
+
+def _changed(before: list[str], after: list[str]) -> tuple[list[str], list[str]]:
+    """The words of each side without those that both begin or end with."""
+    while before and after and before[0].lower() == after[0].lower():
+        before, after = before[1:], after[1:]
+    while before and after and before[-1].lower() == after[-1].lower():
+        before, after = before[:-1], after[:-1]
+    return before, after
+
+
+def _bare(word: str) -> str:
+    return word.strip(".,()'’")
+
+
+def _negations(text: str) -> list[str]:
+    return sorted(word for word in re.findall(r"[a-z]+", text.lower()) if word in NEGATIONS)
