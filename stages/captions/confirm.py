@@ -45,7 +45,7 @@ class Confirmer:
             return None
         before, after = _changed(heard.split(), meant.split())
         new = [word for word in after if word.lower() not in self._stops and word.lower() not in heard.lower().split()]
-        if not before or not new or not all(map(self.known, new)) or not any(map(self.medical, meant.split())):
+        if not before or not new or not all(map(self.known, new)) or not any(map(self.medical, new)):
             return None
         if _negations(heard) != _negations(meant) or self._says_otherwise(before, after):
             return None

@@ -1,4 +1,5 @@
-"""What language models answer: the JSON in a reply, read entry by entry, and the shapes that questions ask for."""
+"""What language models answer: the JSON in a reply, read entry by entry, and the schemas that are asked for where the
+server knows structured output."""
 
 import json
 import math

@@ -75,6 +75,7 @@ def test_repairs_of_what_was_misheard_are_made(confirmer, heard, meant):
         ("10 mitoses", "100 mitoses", "another number"),
         ("CD 20", "CD30", "another number"),
         ("welcome back", "welcome bank", "nothing medical"),
+        ("a large carcinoma", "a barge carcinoma", "nothing medical is new"),
         ("fiber in deposition", "fibrinoxyl deposition", "an unknown word"),
         ("fiber in deposition", "deposition", "words are lost"),
         ("deposition", "fibrin deposition", "words are new"),

@@ -110,7 +110,7 @@ def test_what_cannot_be_read_says_what_is_wrong(reply, says):
         '{"kinds": ["medical", "non-medical", "region of interest"]}',
         '["medical", "other", "roi"]',
         '{"0": "medical", "1": "other", "2": "roi"}',
-        '{"kinds": [{"sentence": 2, "kind": "roi"}, {"sentence": 0, "kind": "Medical"}, {"sentence": 1, "kind": "other"}]}',
+        '[{"sentence": 2, "kind": "roi"}, {"sentence": 0, "kind": "Medical"}, {"sentence": 1, "kind": "other"}]',
         '{"kinds": [{"kind": "medical"}, {"kind": "other"}, {"kind": "roi"}]}',
         '{"kinds": {"1": "medical", "2": "other", "3": "roi"}}',  # counted from 1
         '{"kinds": {"sentence 0": "medical", "sentence 1": "other", "sentence 2": "roi"}}',
