@@ -1,11 +1,12 @@
 """Engine llm with a small model on this machine, beside engine lexicon, over the captions of the demo: what each
 repairs and damages, how often the model's proposals are refused, and what an hour of video costs.
 
-    python -m benchmarks.llm MODEL.gguf [--python PYTHON] [--replies FOLDER] [--videos N]
+    python -m benchmarks.llm MODEL.gguf [--python PYTHON] [--replies FOLDER] [--videos N] [--repairs]
 
 `xllamacpp` (pip) serves the model, any instruct model in one GGUF file; it is no part of the environment, so PYTHON may
 be an interpreter of another one. With an address of an OpenAI-compatible server (http://...) for MODEL.gguf, that is
-asked. Replies are kept in FOLDER, and what was asked before is not asked again.
+asked. Replies are kept in FOLDER, and what was asked before is not asked again. With --repairs the model repairs alone,
+and does not sort and name.
 """
 
 import argparse
@@ -99,11 +100,15 @@ class TimedChat(Chat):
         self.endpoint.ask = timed  # type: ignore[method-assign]
 
 
-def examine(engine: Engine, lexicon: Lexicon, gold: GoldVideo, captions: Captions, result: Result) -> None:
+def examine(
+    engine: Engine, lexicon: Lexicon, gold: GoldVideo, captions: Captions, result: Result, repairs_alone: bool
+) -> None:
     """Correct and sort the sentences of one video and name its field, as the stage does."""
     texts = [line["raw"] for line in captions["sentences"] if not line["personal_data"]]
     try:
         repairs = engine.correct(texts)
+        if repairs_alone:
+            return result.add(gold, repairs)
         entities = [lexicon.entities(repair.text) for repair in repairs]
         result.kinds += engine.kinds([repair.text for repair in repairs], entities)
         named = engine.sub_pathology("", " ".join(repair.text for repair in repairs))
@@ -115,7 +120,7 @@ def examine(engine: Engine, lexicon: Lexicon, gold: GoldVideo, captions: Caption
     result.add(gold, repairs)
 
 
-def compare(url: str, replies: Path, count: int) -> None:
+def compare(url: str, replies: Path, count: int, repairs_alone: bool) -> None:
     """Print what both engines do to the first `count` videos."""
     params, _ = load_params("captions")
     llm_params = {"url": url, "key": "BENCHMARK_KEY", "name": "local", "timeout_s": 600.0, "retries": 0}
@@ -127,9 +132,11 @@ def compare(url: str, replies: Path, count: int) -> None:
     names = list(made)[:count]
     lexicon, llm, asked = Result(), Result(), Asked()
     for name in names:
-        examine(LexiconEngine(corrector, params.cues), corrector.lexicon, gold[name], made[name], lexicon)
+        examine(
+            LexiconEngine(corrector, params.cues), corrector.lexicon, gold[name], made[name], lexicon, repairs_alone
+        )
         chat = TimedChat(params, replies / f"{name}.jsonl", asked)
-        examine(LlmEngine(corrector, chat), corrector.lexicon, gold[name], made[name], llm)
+        examine(LlmEngine(corrector, chat), corrector.lexicon, gold[name], made[name], llm, repairs_alone)
         print(f"{name}: {llm.made} made, {llm.refused} refused, {asked.seconds:.0f} s", file=sys.stderr)
     said = [" ".join(line.text for line in gold[name].sentences or []) for name in names]
     heard = [" ".join(line["raw"] for line in made[name]["sentences"]) for name in names]
@@ -156,8 +163,12 @@ def show(lexicon: Result, llm: Result, said: list[str], heard: list[str]) -> Non
         report(f"{name}, damaged words", hurt / words, None, 0.001, f"{hurt} of {words}", unit="share")
         note = f"{one.right} of {one.made} made; {one.refused} refused"
         report(f"{name}, right corrections", one.right / max(one.made, 1), None, 0.9, note, unit="share", at_least=True)
+        if not one.kinds:
+            continue
         share, note = one.fields / len(said), f"{one.fields} of {len(said)}, without titles"
         report(f"{name}, sub-pathology", share, None, 0.8, note, unit="share", at_least=True)
+    if not llm.kinds:
+        return
     same = sum(a == b for a, b in zip(llm.kinds, lexicon.kinds, strict=True)) / len(llm.kinds)
     report("llm, kinds as engine lexicon", same, None, 0.8, f"{len(llm.kinds)} sentences", unit="share", at_least=True)
 
@@ -204,6 +215,7 @@ if __name__ == "__main__":
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has xllamacpp")
     parser.add_argument("--replies", type=Path, help="folder where replies are kept")
     parser.add_argument("--videos", type=int, default=1000, help="how many of the demo's videos")
+    parser.add_argument("--repairs", action="store_true", help="without sorting and naming")
     wanted = parser.parse_args()
     if not wanted.model.startswith("http"):
         if subprocess.run([wanted.python, "-c", "import xllamacpp"], capture_output=True).returncode:
@@ -211,4 +223,4 @@ if __name__ == "__main__":
         if not Path(wanted.model).is_file():
             raise SystemExit(f"benchmarks.llm: skipped: there is no file {wanted.model}")
     with tempfile.TemporaryDirectory() as place, served(wanted.model, wanted.python) as address:
-        compare(address, wanted.replies or Path(place), wanted.videos)
+        compare(address, wanted.replies or Path(place), wanted.videos, wanted.repairs)

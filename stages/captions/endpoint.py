@@ -23,6 +23,7 @@ TOO_LONG = re.compile(
     r"|exceeds? .{0,40}(?:context|tokens?)|string_above_max_length|must be <= \d+|max_model_len",
     re.IGNORECASE,
 )
+FILTERED = re.compile(r"content.?filter|content management|moderation|flagged|safety", re.IGNORECASE)
 FORMAT = re.compile(
     r"response_format|json_schema|json_object|schema|grammar|guided|structured|parameters", re.IGNORECASE
 )
@@ -47,13 +48,17 @@ class Answer:
 class Form:
     """How a request is written."""
 
+    system: bool = True
     limit: str = "max_tokens"
     temperature: bool = True
     reply: str = "json_schema"
 
-    def request(self, max_tokens: int, schema: dict[str, Any]) -> dict[str, Any]:
+    def request(self, messages: Messages, max_tokens: int, schema: dict[str, Any]) -> dict[str, Any]:
         """The arguments that depend on the form."""
-        found: dict[str, Any] = {self.limit: max_tokens}
+        if not self.system:  # the task stands before the data, as JSON that it says never to follow
+            first, second, *more = messages
+            messages = [{"role": "user", "content": f"{first['content']}\n\n{second['content']}"}, *more]
+        found: dict[str, Any] = {"messages": messages, self.limit: max_tokens}
         if self.temperature:
             found["temperature"] = 0
         if self.reply:
@@ -64,6 +69,8 @@ class Form:
 
     def without(self, message: str) -> "Form | None":
         """The form to try after a server refused this one with `message`; None where there is no other."""
+        if self.system and re.search(r"system", message, re.IGNORECASE) and "role" in message:
+            return replace(self, system=False)
         if self.limit == "max_tokens" and re.search(r"max_(completion_)?tokens", message):
             return replace(self, limit="max_completion_tokens")
         if self.temperature and "temperature" in message:
@@ -140,7 +147,7 @@ class Endpoint:
         message = ""
         while form is not None:
             try:
-                answer = self._send(messages, form.request(self.params.max_tokens, schema))
+                answer = self._send(form.request(messages, self.params.max_tokens, schema))
             except _Refused as refused:
                 message = refused.line
                 form = form.without(refused.said)
@@ -149,15 +156,15 @@ class Endpoint:
                 return answer
         raise Failed("llm_unavailable", f"{self.params.url}: {message}")
 
-    def _send(self, messages: Messages, form: dict[str, Any]) -> Answer:
+    def _send(self, request: dict[str, Any]) -> Answer:
         import openai
 
         self._client = self._client or self._connect()
         try:
-            response = self._client.chat.completions.with_raw_response.create(
-                model=self.params.name, messages=messages, **form
-            )
+            response = self._client.chat.completions.with_raw_response.create(model=self.params.name, **request)
         except openai.APIStatusError as error:
+            if error.status_code in (400, 403, 451) and FILTERED.search(str(error)):
+                return Answer("", 0.0, False, self._line(error))
             raise self._trouble(error) from None
         except (openai.OpenAIError, UnicodeError) as error:
             raise Failed("llm_unavailable", f"{self.params.url}: {self._line(error)}") from None

@@ -1,6 +1,7 @@
 """What language models answer: the JSON in a reply, read entry by entry, and the schemas that are asked for where the
 server knows structured output."""
 
+import ast
 import json
 import math
 import re
@@ -45,6 +46,8 @@ def read(reply: str, parse: Callable[[Any], object]) -> Any:
     """
     text = TRAILING_COMMA.sub("", THOUGHTS.split(reply)[-1][:LONGEST])
     whole = sorted(_values(text), key=lambda value: isinstance(value, list))
+    if not any(isinstance(value, dict) for value in whole):
+        whole = _python(text) or whole
     if len(re.findall(r"[{\[]", text)) > 1:
         whole = [value for value in whole if value]  # an empty one among others answers nothing
     elif not whole and NOTHING.match(text):
@@ -72,20 +75,30 @@ def _values(text: str) -> Iterator[Any]:
             place += 1
 
 
-def _parts(values: list[Any]) -> Iterator[Any]:
-    """Objects and lists within `values`, outer ones first."""
+def _python(text: str) -> list[Any]:
+    """The object in `text` in Python's spelling, with single quotes and None, as a list; [] without one."""
+    found = re.search(r"\{.*\}", text, re.DOTALL)
+    try:
+        return [json.loads(json.dumps(ast.literal_eval(found[0])))] if found else []
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return []
+
+
+def _parts(values: list[Any]) -> list[Any]:
+    """Objects and lists within `values` that are not empty, outer ones first."""
     queue = list(values)
     for value in queue:
         inner = value.values() if isinstance(value, dict) else value
-        queue += [part for part in inner if isinstance(part, dict | list)]
-    return iter(queue[len(values) :])
+        queue += [part for part in inner if part and isinstance(part, dict | list)]
+    return queue[len(values) :]
 
 
 def _entries(value: Any, key: str) -> list[Any] | dict[Any, Any]:
-    """What stands under `key` (in any case) of an object, or a bare list; nothing for null and an empty object."""
+    """What stands under `key` (in any case) of an object, or a bare list; nothing for null and for an object of
+    nothing but empty values."""
     if isinstance(value, dict):
         lower = {str(name).lower(): inner for name, inner in value.items()}
-        if lower and key not in lower:
+        if key not in lower and any(lower.values()):
             raise ValueError(f"the object has no '{key}'")
         value = lower.get(key)
     if value is None:

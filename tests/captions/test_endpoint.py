@@ -62,6 +62,21 @@ def test_what_a_server_refuses_is_left_out_and_not_sent_again(endpoint, status, 
     assert set(endpoint.asked[-1]) == {"model", "messages", *left}
 
 
+def test_a_model_without_a_system_role_gets_the_task_before_the_data(endpoint):
+    endpoint.reply = refusing(lambda body: body["messages"][0]["role"] == "system", "System role not supported")
+    asked = [{"role": "system", "content": "Sort."}, {"role": "user", "content": "{}"}]
+    assert Endpoint(params_for(endpoint).llm).ask(asked, SCHEMA).text == "{}"
+    assert endpoint.asked[-1]["messages"] == [{"role": "user", "content": "Sort.\n\n{}"}]
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_what_a_content_filter_stops_is_an_empty_answer(endpoint, status):
+    endpoint.reply = lambda body: (status, refusal("The prompt triggered the content management policy."))
+    answer = ask(endpoint)
+    assert (answer.text, len(endpoint.asked)) == ("", 1)
+    assert "content management policy" in answer.missing
+
+
 @pytest.mark.parametrize("status", [404, 500, 501])
 def test_a_server_that_fails_over_schemas_is_asked_without(endpoint, status):
     endpoint.reply = refusing(lambda body: "response_format" in body, "cannot compile the grammar", status)

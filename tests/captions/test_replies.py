@@ -40,6 +40,8 @@ def named(reply):
         json.dumps({"replacements": [ENTRY | {"sentence": "sentence 0"}]}),
         json.dumps({"replacements": [ENTRY | {"from": " fiber in\ndeposition "}]}),
         GOOD.replace("}]", "},]"),
+        str(json.loads(GOOD)),  # in Python's spelling
+        f"Here: {json.loads(GOOD) | {'note': None}}!",
         GOOD.replace("fiber in", "fiber\nin"),
         GOOD[:-1],  # without its last brace
         f'{GOOD[:-2]}, {{"sentence": 1, "from": "a',  # cut off
@@ -57,6 +59,8 @@ def test_one_replacement_is_read_from_any_of_these(reply):
         '{"replacements": []}',
         '{"replacements": null}',
         '{"replacements": {}}',
+        "{'replacements': []}",
+        '{"errors": []}',
         "No errors found.",
         "There are no errors in these sentences.",
         "None",
@@ -86,7 +90,9 @@ def test_a_replacement_without_a_number_is_for_any_sentence(number):
         ("", "no JSON object"),
         ("As a language model I cannot judge this.", "no JSON object"),
         ("<think>the shape is", "no JSON object"),
-        ("{'replacements': []}", "no JSON object"),
+        ("{'replacements': [}", "no JSON object"),
+        ("{'replacements': {1, 2}}", "no JSON object"),
+        ('{"sentences": [{"sentence": 0, "text": "a", "suspects": []}]}', "no 'replacements'"),
         ('{"replacements": [{"sentence": 0, "from": "a" "to": "b", "also": []}]}', "no JSON object"),
         ('{"errors": 3}', "no 'replacements'"),
         ('{"replacements": "none"}', "is no list"),
