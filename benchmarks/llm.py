@@ -56,6 +56,7 @@ HOUR = 3600
 class Result:
     """What an engine made of the videos."""
 
+    repairs_alone: bool
     clean: list[str] = field(default_factory=list)
     made: int = 0
     right: int = 0
@@ -100,23 +101,19 @@ class TimedChat(Chat):
         self.endpoint.ask = timed  # type: ignore[method-assign]
 
 
-def examine(
-    engine: Engine, lexicon: Lexicon, gold: GoldVideo, captions: Captions, result: Result, repairs_alone: bool
-) -> None:
+def examine(engine: Engine, lexicon: Lexicon, gold: GoldVideo, captions: Captions, result: Result) -> None:
     """Correct and sort the sentences of one video and name its field, as the stage does."""
     texts = [line["raw"] for line in captions["sentences"] if not line["personal_data"]]
+    repairs = [Repair(text, []) for text in texts]
     try:
         repairs = engine.correct(texts)
-        if repairs_alone:
-            return result.add(gold, repairs)
-        entities = [lexicon.entities(repair.text) for repair in repairs]
-        result.kinds += engine.kinds([repair.text for repair in repairs], entities)
-        named = engine.sub_pathology("", " ".join(repair.text for repair in repairs))
-        result.fields += named[0]["field"] == gold.field
+        if not result.repairs_alone:
+            entities = [lexicon.entities(repair.text) for repair in repairs]
+            result.kinds += engine.kinds([repair.text for repair in repairs], entities)
+            named = engine.sub_pathology("", " ".join(repair.text for repair in repairs))
+            result.fields += named[0]["field"] == gold.field
     except Failed as failed:
         result.failed[failed.reason] += 1
-        repairs = [Repair(text, []) for text in texts]
-        result.kinds += ["failed"] * len(texts)
     result.add(gold, repairs)
 
 
@@ -130,13 +127,13 @@ def compare(url: str, replies: Path, count: int, repairs_alone: bool) -> None:
     gold = read_videos(Path(load_params("audit")[0].gold))
     made = {name: CAPTIONS.read(CAPTIONS.at(id=name)) for name in sorted(gold) if CAPTIONS.at(id=name).exists()}
     names = list(made)[:count]
-    lexicon, llm, asked = Result(), Result(), Asked()
+    lexicon, llm, asked = Result(repairs_alone), Result(repairs_alone), Asked()
     for name in names:
         examine(
             LexiconEngine(corrector, params.cues), corrector.lexicon, gold[name], made[name], lexicon, repairs_alone
         )
         chat = TimedChat(params, replies / f"{name}.jsonl", asked)
-        examine(LlmEngine(corrector, chat), corrector.lexicon, gold[name], made[name], llm, repairs_alone)
+        examine(LlmEngine(corrector, chat), corrector.lexicon, gold[name], made[name], llm)
         print(f"{name}: {llm.made} made, {llm.refused} refused, {asked.seconds:.0f} s", file=sys.stderr)
     said = [" ".join(line.text for line in gold[name].sentences or []) for name in names]
     heard = [" ".join(line["raw"] for line in made[name]["sentences"]) for name in names]
@@ -163,14 +160,13 @@ def show(lexicon: Result, llm: Result, said: list[str], heard: list[str]) -> Non
         report(f"{name}, damaged words", hurt / words, None, 0.001, f"{hurt} of {words}", unit="share")
         note = f"{one.right} of {one.made} made; {one.refused} refused"
         report(f"{name}, right corrections", one.right / max(one.made, 1), None, 0.9, note, unit="share", at_least=True)
-        if not one.kinds:
-            continue
-        share, note = one.fields / len(said), f"{one.fields} of {len(said)}, without titles"
-        report(f"{name}, sub-pathology", share, None, 0.8, note, unit="share", at_least=True)
-    if not llm.kinds:
-        return
-    same = sum(a == b for a, b in zip(llm.kinds, lexicon.kinds, strict=True)) / len(llm.kinds)
-    report("llm, kinds as engine lexicon", same, None, 0.8, f"{len(llm.kinds)} sentences", unit="share", at_least=True)
+        if not one.repairs_alone:
+            share, note = one.fields / len(said), f"{one.fields} of {len(said)}, without titles"
+            report(f"{name}, sub-pathology", share, None, 0.8, note, unit="share", at_least=True)
+    if len(llm.kinds) == len(lexicon.kinds) > 0:
+        same = sum(a == b for a, b in zip(llm.kinds, lexicon.kinds, strict=True)) / len(llm.kinds)
+        note = f"{len(llm.kinds)} sentences"
+        report("llm, kinds as engine lexicon", same, None, 0.8, note, unit="share", at_least=True)
 
 
 def chat_cost(replies: Path) -> float:
