@@ -11,6 +11,7 @@ and does not sort and name.
 
 import argparse
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -129,9 +130,7 @@ def compare(url: str, replies: Path, count: int, repairs_alone: bool) -> None:
     names = list(made)[:count]
     lexicon, llm, asked = Result(repairs_alone), Result(repairs_alone), Asked()
     for name in names:
-        examine(
-            LexiconEngine(corrector, params.cues), corrector.lexicon, gold[name], made[name], lexicon, repairs_alone
-        )
+        examine(LexiconEngine(corrector, params.cues), corrector.lexicon, gold[name], made[name], lexicon)
         chat = TimedChat(params, replies / f"{name}.jsonl", asked)
         examine(LlmEngine(corrector, chat), corrector.lexicon, gold[name], made[name], llm)
         print(f"{name}: {llm.made} made, {llm.refused} refused, {asked.seconds:.0f} s", file=sys.stderr)
@@ -151,9 +150,8 @@ def show(lexicon: Result, llm: Result, said: list[str], heard: list[str]) -> Non
     failed = f"{sum(llm.failed.values())} of {len(said)} videos failed {dict(llm.failed) or ''}".strip()
     raw = word_error_rate(said, heard)
     errors = [word_error_rate(said, one.clean) for one in (llm, lexicon)]
-    report(
-        "llm, word errors", errors[0], errors[1], 1, f"against engine lexicon's; raw {raw:.4f}; {failed}", unit="WER"
-    )
+    note = f"against engine lexicon's; {raw:.4f} uncorrected; {failed}"
+    report("llm, word errors", errors[0], errors[1], 1, note, unit="WER")
     for name, one in (("llm", llm), ("lexicon", lexicon)):
         hurt = sum(damaged(*texts) for texts in zip(said, heard, one.clean, strict=True))
         words = sum(len(text.split()) for text in said)
@@ -171,8 +169,6 @@ def show(lexicon: Result, llm: Result, said: list[str], heard: list[str]) -> Non
 
 def chat_cost(replies: Path) -> float:
     """What the replies in a file cost."""
-    import json
-
     lines = replies.read_text(encoding="utf-8").splitlines() if replies.exists() else []
     return float(sum(json.loads(line)["cost"] for line in lines))
 
