@@ -148,7 +148,7 @@ class Endpoint:
         while form is not None:
             try:
                 answer = self._send(form.request(messages, self.params.max_tokens, schema))
-            except _Refused as refused:
+            except _FormRefused as refused:
                 message = refused.line
                 form = form.without(refused.said)
             else:
@@ -178,7 +178,7 @@ class Endpoint:
         if status == 413 or (status in (400, 422, 500) and TOO_LONG.search(said)):
             return TooMuch(line)
         if status in (400, 422) or (FORMAT.search(said) and "response_format" in str(error.request.content)):
-            return _Refused(line, said)
+            return _FormRefused(line, said)
         if status in (404, 405):
             return StageError(
                 f"captions.llm: {line}: check captions.llm.url ({self.params.url}) and name ({self.params.name})"
@@ -214,7 +214,7 @@ class Endpoint:
         return f"{name}{' '.join(text.split())}"[:SHOWN]
 
 
-class _Refused(Exception):
+class _FormRefused(Exception):
     """The server does not take a request of this form, and `said` why; `line` is for people."""
 
     def __init__(self, line: str, said: str) -> None:
