@@ -222,9 +222,20 @@ class _FormRefused(Exception):
         self.line, self.said = line, said
 
 
+def host_of(url: str) -> str:
+    """The host of a web address. Raises StageError for what is none."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts.hostname
+    except ValueError:
+        pass
+    raise StageError(f"captions.llm.url: '{url}' is no web address: write it as http://localhost:8000/v1")
+
+
 def is_local(url: str) -> bool:
     """Whether the address is of this machine or its network, where a model costs nothing."""
-    host = urlsplit(url).hostname or ""
+    host = host_of(url)
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

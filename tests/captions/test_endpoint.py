@@ -205,6 +205,12 @@ def test_a_model_on_this_network_costs_nothing(endpoint, url, local):
     assert price == ([0, 0] if local else [0.5, 1.5])
 
 
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://x/v1", "http://", "http://[::1/v1", "http://h:99999/v1", ""])
+def test_what_is_no_web_address_stops_the_stage(endpoint, url):
+    with pytest.raises(StageError, match=r"^captions\.llm\.url: '.*' is no web address"):
+        ask(endpoint, url=url)
+
+
 def test_a_paid_answer_costs_its_tokens(endpoint, monkeypatch):
     assert ask(endpoint).cost == 0
     monkeypatch.setattr("stages.captions.endpoint.is_local", lambda url: False)
