@@ -13,7 +13,7 @@ from stages.common.text.lexicon import Lexicon
 
 LONGEST = 100  # characters
 PLAUSIBLE = 0.6  # similarity, in spelling and sound, that the changed words must have
-SURE = 0.75  # the same where the words heard are a term already, or the meaning hangs on a number or an abbreviation
+SURE = 0.75  # the same where the meaning hangs on a number or an abbreviation
 EVERYDAY = 2000  # most common words, which are medical only if they are a term themselves
 USUAL = 30_000  # most common words, which probably have an article before them and no prefix ("a typical")
 KIND_LETTERS = 5  # letters at the end of a term, at least, that say what kind of thing it names (-inoma, -philia)
@@ -45,12 +45,16 @@ class Confirmer:
             return None
         before, after = _changed(heard.split(), meant.split())
         new = [word for word in after if word.lower() not in self._stops and word.lower() not in heard.lower().split()]
-        if not before or not new or not all(map(self.known, new)) or not any(map(self.medical, new)):
+        if not before or not new or not all(map(self.known, new)):
             return None
+        if self._is_term(before) or (self._is_term([heard]) and meant in self.lexicon):
+            return None  # what was heard is as good
         if _negations(heard) != _negations(meant) or self._says_otherwise(before, after):
             return None
-        near = similarity(spoken(" ".join(before)), spoken(" ".join(after))).score
-        return near if near >= self._needed(before, after) else None
+        near = similarity(spoken(" ".join(before)), spoken(" ".join(after)))
+        # A word that sounds the same may be an everyday one in a medical phrase, as in interface hepatitis.
+        medical = any(map(self.medical, meant.split() if near.sound == 1 else new))
+        return near.score if medical and near.score >= self._needed(before, after) else None
 
     def known(self, word: str) -> bool:
         """Whether a word, or every part of one with hyphens, is medical or English."""
@@ -65,11 +69,15 @@ class Confirmer:
         parts = [part for part in re.split(r"[-/]", bare.lower()) if part not in self._stops]
         return any(part in self._words and not common(part, EVERYDAY) for part in parts)
 
+    def _is_term(self, words: list[str]) -> bool:
+        """Whether `words` are a term, or each is one."""
+        return " ".join(map(_bare, words)) in self.lexicon or all(_bare(word) in self.lexicon for word in words)
+
     def _needed(self, before: list[str], after: list[str]) -> float:
         """The similarity that the change needs."""
         numbers = digits(" ".join(before)) != digits(" ".join(after))
         coined = any(ACRONYM.fullmatch(_bare(word)) and _bare(word) not in self.lexicon for word in after)
-        return SURE if numbers or coined or " ".join(before) in self.lexicon else PLAUSIBLE
+        return SURE if numbers or coined else PLAUSIBLE
 
     def _says_otherwise(self, before: list[str], after: list[str]) -> bool:
         """Whether the change makes another number, an opposite, another form of a right word, or another thing of the
@@ -80,14 +88,14 @@ class Confirmer:
         old, new = ([_bare(word).lower() for word in side] for side in (before, after))
         if plain(letters("".join(old))) == plain(letters("".join(new))):  # other spaces, hyphens and spelling alone
             return old[0] in ARTICLES and common(old[1], USUAL)
-        if all(any(self._same_word(one, other) for one in old) for other in new):
+        possessive = len(old) == 1 and old[0][-2:] in ("'s", "’s") and self.known(old[0][:-2])
+        if possessive or all(any(self._same_word(one, other) for one in old) for other in new):
             return True
         return any(self._opposite(*pair) or self._of_a_kind(*pair) for pair in product(old, new))
 
     def _same_word(self, old: str, new: str) -> bool:
-        """Whether the words differ in form alone, the old one being a right one, or a possessive."""
-        whole = re.sub(r"['’]s?$", "", old)
-        return self.known(whole) and (whole != old or self._stem(whole) == self._stem(new))
+        """Whether the words differ in form alone, the old one being a right one."""
+        return self.known(old) and self._stem(old) == self._stem(new)
 
     def _opposite(self, old: str, new: str) -> bool:
         """Whether the words differ by a prefix or suffix that may negate."""

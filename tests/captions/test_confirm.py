@@ -3,6 +3,7 @@
 import pytest
 from conftest import ROOT
 
+from stages.captions.candidates import similarity
 from stages.captions.confirm import Confirmer
 from stages.captions.numbers import digits, spoken
 from stages.common.stage.params import load_params
@@ -40,6 +41,8 @@ def confirmer(tmp_path_factory):
         ("p sixteen", "p16"),
         ("P10", "PTEN"),
         ("this trauma", "the stroma"),
+        ("interphase dermatitis", "interface dermatitis"),
+        ("there's your ethylium", "there is urothelium"),
     ],
 )
 def test_repairs_of_what_was_misheard_are_made(confirmer, heard, meant):
@@ -66,6 +69,11 @@ def test_repairs_of_what_was_misheard_are_made(confirmer, heard, meant):
         ("osteoblasts", "fibroblasts", "another cell"),
         ("prolymphocytes", "lymphocytes", "another cell"),
         ("hepatitis", "nephritis", "another disease"),
+        ("osteoblasts", "osteoclasts", "a term that was heard stays"),
+        ("fibroblast", "myofibroblast", "a term that was heard stays"),
+        ("mesothelium", "mesothelioma", "a term that was heard stays"),
+        ("portal tract", "portal triad", "a term that was heard stays"),
+        ("hemorrhage", "haemorrhage", "a term that was heard stays"),
         ("benign", "malignant", "sounds like nothing that was said"),
         ("fibrosis", "fibrotic", "another form"),
         ("glands", "gland", "another form"),
@@ -89,6 +97,15 @@ def test_repairs_of_what_was_misheard_are_made(confirmer, heard, meant):
 )
 def test_what_says_something_else_is_refused(confirmer, heard, meant, why):
     assert confirmer.score(heard, meant) is None, why
+
+
+def test_no_term_of_the_glossary_becomes_the_one_most_like_it(confirmer):
+    terms = confirmer.lexicon.terms
+    own = terms.term[terms.source == "glossary"].sample(150, random_state=0).tolist()
+    nearest = {}
+    for term in own:
+        nearest[term] = max((one for one in own if one != term), key=lambda one: similarity(term, one).score)
+    assert [pair for pair in nearest.items() if confirmer.score(*pair) is not None] == []
 
 
 @pytest.mark.parametrize(
