@@ -96,7 +96,7 @@ class Chat:
             return self.endpoint.ask(messages, schema)
         except TooMuch as error:
             if last:
-                raise Failed("llm_context", f"one sentence is too long for {self.params.name}: {error}") from None
+                raise Failed("llm_context", f"{self.params.name} cannot read one sentence: {error}") from None
             self._note(key, None, 0.0)
             raise
 

@@ -21,7 +21,7 @@ WRITTEN = re.compile(r"[\w\s'’.,/+&()-]+")
 MARKER = re.compile(r"[A-Za-z]{1,4}-?\d{1,3}[A-Za-z]?")  # an immunostain or a gene: CD138, p16, Ki-67
 ACRONYM = re.compile(r"[A-Z]{3,6}")
 ARTICLES = ("a", "an")
-NEGATIONS = frozenset({"no", "not", "non", "never", "nor", "neither", "none", "without"})
+NEGATION = re.compile(r"\b(?:no|not|non|never|nor|neither|none|without|cannot)\b|n['’]t\b", re.IGNORECASE)
 # fmt: off
 PREFIXES = ("a", "an", "anti", "de", "di", "dis", "dys", "endo", "epi", "extra", "hyper", "hypo", "il", "im", "in",
             "inter", "intra", "ir", "micro", "macro", "mono", "non", "para", "peri", "poly", "post", "pre", "pro",
@@ -49,7 +49,7 @@ class Confirmer:
             return None
         if self._is_term(before) or (self._is_term([heard]) and meant in self.lexicon):
             return None  # what was heard is as good
-        if _negations(heard) != _negations(meant) or self._says_otherwise(before, after):
+        if len(NEGATION.findall(heard)) != len(NEGATION.findall(meant)) or self._says_otherwise(before, after):
             return None
         near = similarity(spoken(" ".join(before)), spoken(" ".join(after)))
         # A word that sounds the same may be an everyday one in a medical phrase, as in interface hepatitis.
@@ -59,7 +59,8 @@ class Confirmer:
     def known(self, word: str) -> bool:
         """Whether a word, or every part of one with hyphens, is medical or English."""
         parts = re.split(r"[-/]", _bare(word).lower())
-        return self.medical(word) or all(common(part, len(ranks())) or part in self._words for part in parts)
+        english = (part.isdigit() or part in self._words or common(part, len(ranks())) for part in parts)
+        return self.medical(word) or all(english)
 
     def medical(self, word: str) -> bool:
         """Whether a word is a term, a marker, or one of terms and not an everyday one."""
@@ -87,7 +88,7 @@ class Confirmer:
             return True
         old, new = ([_bare(word).lower() for word in side] for side in (before, after))
         if plain(letters("".join(old))) == plain(letters("".join(new))):  # other spaces, hyphens and spelling alone
-            return old[0] in ARTICLES and common(old[1], USUAL)
+            return len(old) > 1 and old[0] in ARTICLES and common(old[1], USUAL)
         possessive = len(old) == 1 and old[0][-2:] in ("'s", "’s") and self.known(old[0][:-2])
         if possessive or all(any(self._same_word(one, other) for one in old) for other in new):
             return True
@@ -130,7 +131,3 @@ def _changed(before: list[str], after: list[str]) -> tuple[list[str], list[str]]
 
 def _bare(word: str) -> str:
     return word.strip(".,()'’")
-
-
-def _negations(text: str) -> list[str]:
-    return sorted(word for word in re.findall(r"[a-z]+", text.lower()) if word in NEGATIONS)

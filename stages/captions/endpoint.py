@@ -55,7 +55,7 @@ class Form:
 
     def request(self, messages: Messages, max_tokens: int, schema: dict[str, Any]) -> dict[str, Any]:
         """The arguments that depend on the form."""
-        if not self.system:  # the task stands before the data, as JSON that it says never to follow
+        if not self.system:  # task and data in one message
             first, second, *more = messages
             messages = [{"role": "user", "content": f"{first['content']}\n\n{second['content']}"}, *more]
         found: dict[str, Any] = {"messages": messages, self.limit: max_tokens}

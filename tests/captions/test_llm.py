@@ -255,7 +255,7 @@ def test_a_batch_that_is_too_much_is_asked_for_in_halves(endpoint, engine, troub
 
 def test_one_sentence_that_is_too_long_or_cut_off_is_one_line(endpoint, engine):
     endpoint.reply = lambda body: (400, refusal("prompt is too long: 9000 tokens > 4096 maximum"))
-    with pytest.raises(Failed, match="one sentence is too long for gpt-3.5-turbo: .*9000 tokens") as caught:
+    with pytest.raises(Failed, match="gpt-3.5-turbo cannot read one sentence: .*9000 tokens") as caught:
         engine.correct(["a", "b"])
     assert caught.value.reason == "llm_context"
     endpoint.reply = lambda body: (200, completion(None, "length", reasoning_content="Let me think."))
