@@ -147,12 +147,10 @@ def compare(url: str, replies: Path, count: int, repairs_alone: bool) -> None:
 
 def show(lexicon: Result, llm: Result, said: list[str], heard: list[str]) -> None:
     """Print the figures of engine llm beside those of engine lexicon."""
-    failed = f"{sum(llm.failed.values())} of {len(said)} videos failed {dict(llm.failed) or ''}".strip()
+    report("llm, failed videos", sum(llm.failed.values()), None, 0, str(dict(llm.failed) or "none"), unit="videos")
     raw = word_error_rate(said, heard)
-    errors = [word_error_rate(said, one.clean) for one in (llm, lexicon)]
-    note = f"against engine lexicon's; {raw:.4f} uncorrected; {failed}"
-    report("llm, word errors", errors[0], errors[1], 1, note, unit="WER")
     for name, one in (("llm", llm), ("lexicon", lexicon)):
+        report(f"{name}, word errors", word_error_rate(said, one.clean), raw, 1, "against uncorrected", unit="WER")
         hurt = sum(damaged(*texts) for texts in zip(said, heard, one.clean, strict=True))
         words = sum(len(text.split()) for text in said)
         report(f"{name}, damaged words", hurt / words, None, 0.001, f"{hurt} of {words}", unit="share")
