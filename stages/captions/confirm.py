@@ -5,7 +5,7 @@ import functools
 import re
 from itertools import product, takewhile
 
-from stages.captions.candidates import letters, plain, similarity
+from stages.captions.candidates import Similarity, letters, plain, similarity
 from stages.captions.numbers import digits, spoken
 from stages.captions.phrases import nltk_with, stopwords
 from stages.common.text.english import common, ranks
@@ -51,7 +51,9 @@ class Confirmer:
             return None  # what was heard is as good
         if len(NEGATION.findall(heard)) != len(NEGATION.findall(meant)) or self._says_otherwise(before, after):
             return None
-        near = similarity(spoken(" ".join(before)), spoken(" ".join(after)))
+        near = _alike(before, after)
+        if any(near.score < _alike(before, part).score for part in (after[1:], after[:-1]) if part):
+            return None  # a word was added that nobody said
         # A word that sounds the same may be an everyday one in a medical phrase, as in interface hepatitis.
         medical = any(map(self.medical, meant.split() if near.sound == 1 else new))
         return near.score if medical and near.score >= self._needed(before, after) else None
@@ -118,6 +120,10 @@ class Confirmer:
         if alike < KIND_LETTERS or alike == len(old):
             return False
         return similarity(old[: len(old) - alike], new[: len(new) - alike]).score < PLAUSIBLE
+
+
+def _alike(before: list[str], after: list[str]) -> Similarity:
+    return similarity(spoken(" ".join(before)), spoken(" ".join(after)))
 
 
 def _changed(before: list[str], after: list[str]) -> tuple[list[str], list[str]]:

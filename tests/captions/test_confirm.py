@@ -90,6 +90,8 @@ def test_repairs_of_what_was_misheard_are_made(confirmer, heard, meant):
         ("fiber in deposition", "fibrinoxyl deposition", "an unknown word"),
         ("fiber in deposition", "deposition", "words are lost"),
         ("deposition", "fibrin deposition", "words are new"),
+        ("basiloid", "basaloid cell", "words are new"),
+        ("cribroform", "invasive cribriform", "words are new"),
         ("fiber in deposition", "fiber in deposition", "no change"),
         ("fiber in deposition", "leiomyosarcoma with necrosis, as the patient said", "was not said"),
         ("fiber in deposition", "fibrin <b>deposition</b>", "no plain words"),
