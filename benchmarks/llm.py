@@ -82,6 +82,7 @@ class Asked:
 
     seconds: float = 0.0
     requests: int = 0
+    video_s: float = 0.0
 
 
 class TimedChat(Chat):
@@ -131,8 +132,11 @@ def compare(url: str, replies: Path, count: int, repairs_alone: bool) -> None:
     lexicon, llm, asked = Result(repairs_alone), Result(repairs_alone), Asked()
     for name in names:
         examine(LexiconEngine(corrector, params.cues), corrector.lexicon, gold[name], made[name], lexicon)
+        before = asked.requests
         chat = TimedChat(params, replies / f"{name}.jsonl", asked)
         examine(LlmEngine(corrector, chat), corrector.lexicon, gold[name], made[name], llm)
+        if asked.requests > before:
+            asked.video_s += gold[name].duration_s or 0
         print(f"{name}: {llm.made} made, {llm.refused} refused, {asked.seconds:.0f} s", file=sys.stderr)
     said = [" ".join(line.text for line in gold[name].sentences or []) for name in names]
     heard = [" ".join(line["raw"] for line in made[name]["sentences"]) for name in names]
@@ -140,9 +144,9 @@ def compare(url: str, replies: Path, count: int, repairs_alone: bool) -> None:
     hours = sum(gold[name].duration_s or 0 for name in names) / HOUR
     price = sum(chat_cost(replies / f"{name}.jsonl") for name in names) / hours
     report("llm, hour of video", price, None, 0.05, f"at {params.llm.price} a million tokens", unit="USD")
-    if asked.requests:
+    if asked.video_s:
         note = f"{asked.requests} requests, {os.cpu_count()} cores"
-        report("llm, time for an hour of video", asked.seconds / hours, None, HOUR, note)
+        report("llm, time for an hour of video", asked.seconds / asked.video_s * HOUR, None, HOUR, note)
 
 
 def show(lexicon: Result, llm: Result, said: list[str], heard: list[str]) -> None:

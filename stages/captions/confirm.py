@@ -12,7 +12,7 @@ from stages.common.text.english import common, ranks
 from stages.common.text.lexicon import Lexicon
 
 LONGEST = 100  # characters
-PLAUSIBLE = 0.6  # similarity, in spelling and sound, that the changed words must have
+PLAUSIBLE = 0.65  # similarity, in spelling and sound, that the changed words must have
 SURE = 0.75  # the same where the meaning hangs on a number or an abbreviation
 EVERYDAY = 2000  # most common words, which are medical only if they are a term themselves
 USUAL = 30_000  # most common words, which probably have an article before them and no prefix ("a typical")

@@ -34,7 +34,6 @@ def confirmer(tmp_path_factory):
         ("foamy history sites", "foamy histiocytes"),
         ("glandular a tipia", "glandular atypia"),
         ("flask shape dulcer", "flask shaped ulcer"),
-        ("CD 138 cells", "CD138 cells"),
         ("CD one thirty eight", "CD138"),
         ("her two", "HER2"),
         ("key 67", "Ki-67"),
@@ -48,7 +47,7 @@ def confirmer(tmp_path_factory):
 def test_repairs_of_what_was_misheard_are_made(confirmer, heard, meant):
     score = confirmer.score(heard, meant)
     assert score is not None
-    assert 0.6 <= score <= 1
+    assert 0.65 <= score <= 1
 
 
 @pytest.mark.parametrize(
@@ -78,6 +77,7 @@ def test_repairs_of_what_was_misheard_are_made(confirmer, heard, meant):
         ("portal tract", "portal triad", "a term that was heard stays"),
         ("hemorrhage", "haemorrhage", "a term that was heard stays"),
         ("benign", "malignant", "sounds like nothing that was said"),
+        ("asinear", "asymmetric", "sounds like nothing that was said"),
         ("fibrosis", "fibrotic", "another form"),
         ("glands", "gland", "another form"),
         ("the patient's", "the patent", "a possessive"),
