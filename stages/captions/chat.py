@@ -1,18 +1,32 @@
-"""Questions to a language model behind any OpenAI-compatible endpoint: asked once, answered in a fixed shape."""
+"""Questions to a language model: each asked once, and read with patience."""
 
+import contextlib
 import hashlib
 import json
-import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
+from stages.captions.endpoint import Answer, Endpoint, Messages, TooMuch
 from stages.captions.params import LanguageModel
-from stages.common.errors import Failed, StageError
+from stages.captions.replies import read
+from stages.common.errors import Failed
 
-Reply = TypeVar("Reply", bound=BaseModel)
-MILLION = 1_000_000
+T = TypeVar("T")
+ATTEMPTS = 2
+RECALLED = 2000  # characters of a wrong reply that the model is shown again
+
+
+@dataclass(frozen=True)
+class Question(Generic[T]):
+    """A task, the data that it is done on, which the model is told never to follow as an instruction, the JSON schema
+    of the reply, and what reads it: `parse` raises ValueError for a JSON value of another shape."""
+
+    task: str
+    data: dict[str, Any]
+    schema: dict[str, Any]
+    parse: Callable[[Any], T]
 
 
 class Chat:
@@ -26,86 +40,89 @@ class Chat:
     def __init__(self, params: LanguageModel, replies: Path, budget: float) -> None:
         self.params = params
         self.budget = budget
+        self.endpoint = Endpoint(params)
         self._path = replies
-        self._known = dict(self._read())
-        self._client: Any = None
+        self._known: dict[str, Any] = {}
+        self._spent = 0.0
+        self._read()
 
-    def ask(self, task: str, data: dict[str, Any], shape: type[Reply]) -> Reply:
-        """Return the reply to `task` on `data`, which the model is told never to follow as an instruction.
+    def ask(self, question: Question[T], *, last: bool = False) -> T:
+        """Return the reply to `question`; after a reply of another shape it is asked again, with what was wrong.
 
-        Raises Failed("llm_unavailable") when the endpoint does not answer after `params.retries`, Failed("llm_reply")
-        when the replies are not of the shape, Failed("llm_budget") when the budget is spent, StageError without a key.
+        Raises TooMuch where the model cannot answer all of it, which is remembered. With `last` the question has no
+        parts that could be asked for: a reply that was cut off is used as far as it goes, and instead of TooMuch come
+        Failed("llm_context") where the question is too long and Failed("llm_reply") where no reply is of the shape.
+        Raises Failed("llm_budget") when the budget is spent, and as Endpoint does.
         """
-        sent = {"model": self.params.name, "task": task, "data": data, "temperature": 0}
+        sent = {"model": self.params.name, "task": question.task, "data": question.data, "temperature": 0}
         key = hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
-        if key not in self._known:
-            self._note(key, *self._valid(task, data, shape))
-        return shape.model_validate(self._known[key]["reply"])
+        reply = self._known.get(key)
+        if reply is None and key in self._known and not last:
+            raise TooMuch
+        return question.parse(self._answered(key, question, last) if reply is None else reply)
 
-    def _valid(self, task: str, data: dict[str, Any], shape: type[Reply]) -> tuple[Reply, float]:
-        """A reply of the right shape and its cost; after any other reply the question is asked once more."""
-        cost, wrong = 0.0, ""
-        for _ in range(2):
-            text, price = self._send(task, data, cost)
-            cost += price
+    def _answered(self, key: str, question: Question[T], last: bool) -> Any:
+        """A reply that can be parsed, noted under `key`."""
+        data = {"role": "user", "content": json.dumps(question.data)}
+        messages: Messages = [{"role": "system", "content": question.task}, data]
+        wrong = ""
+        for _ in range(ATTEMPTS):
+            answer = self._asked(key, messages, question.schema, last)
+            if answer.cut_off and not last:
+                self._note(key, None, answer.cost)
+                raise TooMuch
             try:
-                return shape.model_validate_json(_inside(text)), cost
-            except ValidationError as error:
-                wrong = " ".join(str(error).split())[:120]
-        self._note("", None, cost)
-        raise Failed("llm_reply", f"{self.params.name} gave no {shape.__name__}: {wrong}")
+                value = read(answer.text, question.parse)
+            except ValueError as error:
+                self._note("", None, answer.cost)
+                wrong = str(error) if answer.text.strip() else answer.missing
+                messages = [*messages[:2], *_corrected(answer.text, wrong)]
+            else:
+                self._note(key, value, answer.cost)
+                return value
+            if answer.cut_off:
+                limit = f"cut off at captions.llm.max_tokens = {self.params.max_tokens}"
+                raise Failed("llm_reply", f"the reply of {self.params.name} was {limit}: raise it")
+        if not last:
+            self._note(key, None, 0.0)
+            raise TooMuch
+        raise Failed("llm_reply", f"{self.params.name} gave no usable reply, asked {ATTEMPTS} times: {wrong}")
 
-    def _send(self, task: str, data: dict[str, Any], cost: float) -> tuple[str, float]:
-        import openai
-
-        spent = cost + sum(line["cost"] for line in self._known.values())
-        if spent >= self.budget:
-            message = f"{spent:.4f} of {self.budget:.4f} are spent: raise captions.llm.max_cost"
+    def _asked(self, key: str, messages: Messages, schema: dict[str, Any], last: bool) -> Answer:
+        if self._spent >= self.budget:
+            message = f"{self._spent:.4f} of {self.budget:.4f} are spent: raise captions.llm.max_cost"
             raise Failed("llm_budget", message)
-        self._client = self._client or self._connect()
-        messages = [{"role": "system", "content": task}, {"role": "user", "content": json.dumps(data)}]
         try:
-            answer = self._client.chat.completions.create(
-                model=self.params.name, messages=messages, temperature=0, max_tokens=self.params.max_tokens
-            )
-        except openai.OpenAIError as error:
-            message = " ".join(str(error).split())[:160]
-            raise Failed("llm_unavailable", f"{self.params.url}: {type(error).__name__}: {message}") from None
-        used = answer.usage
-        tokens = (used.prompt_tokens, used.completion_tokens) if used else (0, 0)
-        price = sum(count * each / MILLION for count, each in zip(tokens, self.params.price, strict=True))
-        return (answer.choices[0].message.content or "") if answer.choices else "", price
+            return self.endpoint.ask(messages, schema)
+        except TooMuch as error:
+            if last:
+                raise Failed("llm_context", f"{self.params.name} cannot read one sentence: {error}") from None
+            self._note(key, None, 0.0)
+            raise
 
-    def _connect(self) -> Any:
-        import openai
-
-        key = os.environ.get(self.params.key)
-        if not key:
-            raise StageError(f"captions.llm: the environment has no {self.params.key}: set it to the endpoint's key")
-        return openai.OpenAI(
-            base_url=self.params.url, api_key=key, timeout=self.params.timeout_s, max_retries=self.params.retries
-        )
-
-    def _note(self, key: str, reply: Reply | None, cost: float) -> None:
-        line = {"key": key, "reply": reply.model_dump() if reply is not None else None, "cost": cost}
-        self._known[key or str(len(self._known))] = line
+    def _note(self, key: str, reply: Any, cost: float) -> None:
+        """Add a line: a reply that can be used, or null; the cost, also of a reply that cannot, under the key ""."""
+        line = {"key": key, "reply": reply, "cost": cost}
+        self._know(line)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
         whole = text[: text.rfind("\n") + 1]  # without a line that a killed run left incomplete
         self._path.write_text(whole + json.dumps(line, sort_keys=True) + "\n", encoding="utf-8")
 
-    def _read(self) -> list[tuple[str, dict[str, Any]]]:
-        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
-        found = []
-        for number, text in enumerate(lines):
-            try:
-                line = json.loads(text)
-            except json.JSONDecodeError:
-                continue  # being written when the process was killed
-            found.append((line["key"] or str(number), line))
-        return found
+    def _know(self, line: dict[str, Any]) -> None:
+        self._spent += line["cost"]
+        if line["key"]:
+            self._known[line["key"]] = line["reply"]
+
+    def _read(self) -> None:
+        for text in self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else ():
+            with contextlib.suppress(json.JSONDecodeError):  # being written when the process was killed
+                self._know(json.loads(text))
 
 
-def _inside(text: str) -> str:
-    """The outermost JSON object of a reply; models often put words or a code fence around it."""
-    return text[text.find("{") : text.rfind("}") + 1]
+def _corrected(reply: str, wrong: str) -> Messages:
+    """The reply, and what was wrong with it, as the next messages."""
+    return [
+        {"role": "assistant", "content": reply.strip()[:RECALLED] or "(nothing)"},
+        {"role": "user", "content": f"That reply cannot be used: {wrong}. Answer again, with the JSON object only."},
+    ]
