@@ -6,6 +6,7 @@ import re
 from itertools import product, takewhile
 
 from stages.captions.candidates import Similarity, letters, plain, similarity
+from stages.captions.meaning import opposite
 from stages.captions.numbers import digits, spoken
 from stages.captions.phrases import nltk_with, stopwords
 from stages.common.text.english import common, ranks
@@ -22,12 +23,6 @@ MARKER = re.compile(r"[A-Za-z]{1,4}-?\d{1,3}[A-Za-z]?")  # an immunostain or a g
 ACRONYM = re.compile(r"[A-Z]{3,6}")
 ARTICLES = ("a", "an")
 NEGATION = re.compile(r"\b(?:no|not|non|never|nor|neither|none|without|cannot)\b|n['’]t\b", re.IGNORECASE)
-# fmt: off
-PREFIXES = ("a", "an", "anti", "de", "di", "dis", "dys", "endo", "epi", "extra", "hyper", "hypo", "il", "im", "in",
-            "inter", "intra", "ir", "micro", "macro", "mono", "non", "para", "peri", "poly", "post", "pre", "pro",
-            "sub", "supra", "un", "uni")
-# fmt: on
-SHORTEST_STEM = 4  # letters that are left of a word without its prefix
 
 
 class Confirmer:
@@ -94,22 +89,11 @@ class Confirmer:
         possessive = len(old) == 1 and old[0][-2:] in ("'s", "’s") and self.known(old[0][:-2])
         if possessive or all(any(self._same_word(one, other) for one in old) for other in new):
             return True
-        return any(self._opposite(*pair) or self._of_a_kind(*pair) for pair in product(old, new))
+        return any(opposite(*pair) or self._of_a_kind(*pair) for pair in product(old, new))
 
     def _same_word(self, old: str, new: str) -> bool:
         """Whether the words differ in form alone, the old one being a right one."""
         return self.known(old) and self._stem(old) == self._stem(new)
-
-    def _opposite(self, old: str, new: str) -> bool:
-        """Whether the words differ by a prefix or suffix that may negate."""
-        alike = plain(old) == plain(new) or self._stem(old) == self._stem(new)
-        return not alike and not self._stems(old).isdisjoint(self._stems(new))
-
-    def _stems(self, word: str) -> set[str]:
-        """The stem of `word`, and of what is left of it without each prefix or suffix that may negate."""
-        whole = letters(word)
-        cut = {whole.removeprefix(prefix) for prefix in PREFIXES} | {whole.removesuffix("less")}
-        return {plain(self._stem(part)) for part in cut if len(part) >= SHORTEST_STEM}
 
     def _of_a_kind(self, old: str, new: str) -> bool:
         """Whether the words end alike and begin differently, as seminoma and carcinoma, unless the old one is plain

@@ -21,6 +21,7 @@ ENDINGS = re.findall(
     ium um us ia ine in ol ase ate ize ized izes izing
     """,
 )
+WITHOUT = "less"
 HOMOPHONES = frozenset((("us", "ous"), ("in", "ine"), ("ine", "in")))  # endings that sound the same
 
 
@@ -65,8 +66,10 @@ def _forms(text: str) -> set[str]:
 def opposite(one: str, other: str) -> bool:
     """Whether the words are antonyms by their form: most alike without a prefix that one lacks or has another for.
 
-    So are words with hypo- and hyper-, intra- and inter-, or with and without a-, non- or de-.
+    So are words with hypo- and hyper-, intra- and inter-, with and without a-, non- or de-, or with -less.
     """
+    if one.endswith(WITHOUT) != other.endswith(WITHOUT) and same_word(one, other):
+        return True
     first, second = letters(one), letters(other)
     alike = {False: 0.0, True: 0.0}
     for ours, theirs in itertools.product(_prefixes(first), _prefixes(second)):
