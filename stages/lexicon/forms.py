@@ -27,6 +27,7 @@ BRITISH = (
     (r"orrhea\b", "orrhoea"),
     (r"lipidemi", "lipidaemi"),
 )
+AMERICAN = re.compile("|".join(pattern for pattern, _ in BRITISH))
 COMMON = 20_000  # rank in English of a plural such as crystals, whose singular ends as adjectives do
 CODE = 12  # letters, at most, of a code
 PART = re.compile(r"(?<=[a-z])[ .]?(?=\d)|(?<=\d)[ .]?(?=[a-z])")
@@ -64,6 +65,6 @@ def written(term: str) -> list[str]:
 
 def british(term: str) -> str:
     """`term` as it is spelt in British English."""
-    for american, spelling in BRITISH:
+    for american, spelling in BRITISH if AMERICAN.search(term) else ():
         term = re.sub(american, spelling, term)
     return term

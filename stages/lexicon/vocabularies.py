@@ -129,7 +129,8 @@ def hgnc(path: Path) -> Iterator[Term]:
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     table = table[(table["Status"] == "Approved") & table["Locus type"].str.contains("protein|receptor|immunoglobulin")]
     genes = [
-        (row["HGNC ID"], row["Approved symbol"], row["Approved name"], _aliases(row)) for _, row in table.iterrows()
+        (row["HGNC ID"], row["Approved symbol"], row["Approved name"], _aliases(row))
+        for row in table.to_dict("records")
     ]
     taken = {symbol for _, symbol, _, _ in genes}
     shared = Counter(alias for *_, aliases in genes for alias in aliases)
@@ -139,7 +140,7 @@ def hgnc(path: Path) -> Iterator[Term]:
             yield Term(term, concept, "Protein", "hgnc")
 
 
-def _aliases(row: pd.Series) -> list[str]:
+def _aliases(row: dict[str, str]) -> list[str]:
     """Alias and previous symbols of a gene; where they differ by a hyphen alone, the first."""
     names = filter(None, f"{row['Alias symbols']}, {row['Previous symbols']}".split(", "))
     return list({name.upper().replace("-", ""): name for name in reversed(list(names))}.values())
