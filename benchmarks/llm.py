@@ -25,9 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.captions import damaged
 from stages.audit.gold import GoldVideo, read_videos
-from stages.audit.text import normalise, word_error_rate
+from stages.audit.text import mended_and_spoiled, normalise, word_error_rate
 from stages.captions.chat import Chat
 from stages.captions.correct import Corrector, Repair
 from stages.captions.endpoint import Answer, Messages
@@ -155,9 +154,11 @@ def show(lexicon: Result, llm: Result, said: list[str], heard: list[str]) -> Non
     raw = word_error_rate(said, heard)
     for name, one in (("llm", llm), ("lexicon", lexicon)):
         report(f"{name}, word errors", word_error_rate(said, one.clean), raw, 1, "against uncorrected", unit="WER")
-        hurt = sum(damaged(*texts) for texts in zip(said, heard, one.clean, strict=True))
+        counts = (mended_and_spoiled(*texts) for texts in zip(said, heard, one.clean, strict=True))
+        mended, spoiled = map(sum, zip(*counts, strict=True))
         words = sum(len(text.split()) for text in said)
-        report(f"{name}, damaged words", hurt / words, None, 0.001, f"{hurt} of {words}", unit="share")
+        note = f"{mended} words mended, {spoiled} spoiled, of {words}"
+        report(f"{name}, spoiled words", spoiled / words, None, 0.001, note, unit="share")
         note = f"{one.right} of {one.made} made; {one.refused} refused"
         report(f"{name}, right corrections", one.right / max(one.made, 1), None, 0.9, note, unit="share", at_least=True)
         if not one.repairs_alone:
