@@ -1,8 +1,8 @@
 """Copy the dataset into the forms of other people's tools: data/dataset in, a folder of your choice out.
 
-No stage of the pipeline. `datacomp` writes shards with a uid for each pair, metadata and subsets, as DataComp and
-img2dataset have them; `huggingface` a repository of the Hub, parquet with a card; `narratives` localized narratives:
-words with times, cursor traces and boxes, for Localized Narratives' tools and Quilt-LLaVA's.
+It stands outside of the pipeline. `datacomp` writes shards with a uid for each pair, metadata and subsets, as DataComp
+and img2dataset have them; `huggingface` a repository of the Hub, parquet with a card; `narratives` localized
+narratives: words with times, cursor traces and boxes, for Localized Narratives' tools and Quilt-LLaVA's.
 """
 
 import argparse

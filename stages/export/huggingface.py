@@ -29,10 +29,11 @@ def write_repository(to: Path, pairs: pd.DataFrame, title: str, note: str) -> di
     from tqdm import tqdm
 
     counts: Counter[str] = Counter()
-    for path, shard in tqdm(_files(pairs), desc="files", unit="file"):
-        (to / path).parent.mkdir(parents=True, exist_ok=True)
+    folder = to / "data"
+    folder.mkdir(parents=True)
+    for name, shard in tqdm(_files(pairs), desc="files", unit="file"):
         rows = [_row(image, pair) for image in images(shard, pairs) for pair in image.pairs]
-        with pq.ParquetWriter(to / path, schema()) as writer:
+        with pq.ParquetWriter(folder / name, schema()) as writer:
             for first in range(0, len(rows), ROW_GROUP):
                 writer.write_table(_table(rows[first : first + ROW_GROUP]))
         counts[SPLITS[shard.split]] += len(rows)
@@ -40,12 +41,12 @@ def write_repository(to: Path, pairs: pd.DataFrame, title: str, note: str) -> di
     return {"items": counts.total(), "splits": len(counts)}
 
 
-def _files(pairs: pd.DataFrame) -> list[tuple[Path, Shard]]:
-    """The file that each shard becomes; a split without pairs has none."""
+def _files(pairs: pd.DataFrame) -> list[tuple[str, Shard]]:
+    """The name of the file that each shard becomes; a split without pairs has none."""
     found = []
     for split, name in SPLITS.items():
         own = [shard for shard in shards() if shard.split == split and (pairs.split == split).any()]
-        found += [(Path(f"data/{name}-{n:05d}-of-{len(own):05d}.parquet"), shard) for n, shard in enumerate(own)]
+        found += [(f"{name}-{n:05d}-of-{len(own):05d}.parquet", shard) for n, shard in enumerate(own)]
     return found
 
 

@@ -1,13 +1,16 @@
 """The pool has a sample for each pair, and a subset names those that DataComp's resharder takes."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from stages.common.data.files import read_json
 from stages.common.data.tars import read_tar
+from stages.common.tables.dataset import DATASET_TABLE
 from stages.export.datacomp import uid_array, uid_of, write_pool
 from stages.export.inputs import kept_pairs
 
@@ -73,6 +76,15 @@ def test_uids_are_128_bits_and_sorted_as_numbers_without_sign():
     assert [int(high) * 2**64 + int(low) for high, low in uid_array(uids)] == sorted(int(uid, 16) for uid in uids)
     assert len({uid_of(f"pair_{n}") for n in range(1000)}) == 1000
     assert all(len(uid_of(f"pair_{n}")) == 32 for n in range(10))
+
+
+def test_the_subset_of_the_guide_has_the_pairs_it_chooses(pool, exported):
+    guide = (ROOT / "docs/exports.md").read_text()
+    code = next(code for code in re.findall(r"```python\n(.*?)```", guide, re.S) if "write_subset" in code)
+    DATASET_TABLE.write(DATASET_TABLE.at(), exported.assign(confidence=[0.9, 0.8, 1.0, 1.0, 1.0, 1.0]))
+    exec(code, {})
+    chosen = ["lecture_0000_000", "lecture_0001_002"]
+    assert list(np.load("sure.npy")) == list(uid_array(json.loads(samples(pool)[key]["json"])["uid"] for key in chosen))
 
 
 def test_the_same_pairs_make_the_same_bytes(pool, tmp_path):
