@@ -87,10 +87,13 @@ def shards() -> list[Shard]:
 
 def images(shard: Shard, pairs: pd.DataFrame) -> Iterator[ImageOfPairs]:
     """Yield the images of a shard that are in `pairs`, the result of kept_pairs."""
+    found: list[tuple[str, bytes, list[str]]] = []
     for key, members in shard_samples(shard.path, ("jpg", "json"), REMEDY):
         if not {"jpg", "json"} <= set(members):
             raise StageError(f"{shard.path}: {key} lacks its .jpg or .json: {REMEDY}")
         record = SAMPLE.read_bytes(members["json"].data, f"{shard.path}#{key}.json")
-        rows = pairs.loc[[name for name in record["pair_ids"] if name in pairs.index]].to_dict("records")
-        if rows:
-            yield ImageOfPairs(key, members["jpg"].data, rows)
+        found.append((key, members["jpg"].data, record["pair_ids"]))
+    rows = pairs[pairs.index.isin([name for _, _, names in found for name in names])].to_dict("index")
+    for key, jpeg, names in found:
+        if own := [rows[name] for name in names if name in rows]:
+            yield ImageOfPairs(key, jpeg, own)

@@ -10,11 +10,11 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from stages.common.data.files import write_bytes, write_table
+from stages.common.data.files import write_bytes
 from stages.common.errors import StageError
 from stages.common.tables.captions import CAPTIONS, CaptionSentence
 from stages.common.tables.keyframes import HOLDS
@@ -22,8 +22,12 @@ from stages.common.tables.rois import BOXES, TRACE
 from stages.export.inputs import images, shards
 from stages.export.utterances import Utterance, utterances
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 AWAY_S = 1.0  # seconds; a cursor that is not seen for longer has left the picture, and a new segment begins
 DIGITS = 4  # of coordinates
+OURS = ("split", "sub_pathology", "provenance", "license")  # columns of pairs.parquet
 
 
 def write_narratives(to: Path, pairs: pd.DataFrame) -> dict[str, int]:
@@ -31,20 +35,46 @@ def write_narratives(to: Path, pairs: pd.DataFrame) -> dict[str, int]:
 
     Raises StageError where no pair is of a video.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
     from tqdm import tqdm
 
     spoken = pairs[pairs.source == "quilt"]
     if spoken.empty:
         raise StageError("no pair that is to be exported comes from a video: add quilt to dataset.sources")
     names = _write_images(to / "images", spoken)
-    rows = []
-    for video_id, own in tqdm(spoken.groupby("video_id", sort=True), desc="videos", unit="video"):
-        rows += list(_of_video(str(video_id), own, names))
-    traced = [row for row in rows if row["segments"]]
-    lines = [json.dumps(_narrative(row), ensure_ascii=False) + "\n" for row in traced]
-    write_bytes(to / "narratives.jsonl", "".join(lines).encode())
-    write_table(to / "quilt_llava.parquet", pd.DataFrame([_quilt_llava(row) for row in rows]))
-    return {"items": len(rows), "with_cursor": len(traced), "images": len(set(names.values()))}
+    rows, traced = 0, 0
+    lines = (to / "narratives.jsonl").open("w", encoding="utf-8")
+    with lines, pq.ParquetWriter(to / "quilt_llava.parquet", schema()) as table:
+        for video_id, own in tqdm(spoken.groupby("video_id", sort=True), desc="videos", unit="video"):
+            found = list(_of_video(str(video_id), own, names))
+            narratives = [_narrative(row) for row in found if row["segments"]]
+            lines.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in narratives)
+            table.write_table(pa.Table.from_pylist([_quilt_llava(row) for row in found], schema()))
+            rows, traced = rows + len(found), traced + len(narratives)
+    return {"items": rows, "with_cursor": traced, "images": len(set(names.values()))}
+
+
+def schema() -> "pa.Schema":
+    """The Arrow schema of quilt_llava.parquet: columns of Quilt-LLaVA's table that its code reads, and ours."""
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.float64()
+    span = [("start_time", number), ("end_time", number)]
+    said = pa.struct([("utterance", text), *span])
+    return pa.schema(
+        [
+            ("unique_row_id", text),
+            ("video_id", text),
+            ("image_path", pa.list_(text)),
+            ("traces", pa.list_(pa.struct([("x", number), ("y", number), ("t", number)]))),
+            ("extended_text_sentences_asrcorrected", said),
+            ("extended_text_time_asrcorrected", pa.list_(said)),
+            ("clustered_whole_sentences", text),
+            ("boxes", pa.list_(pa.struct([*span, ("box", pa.list_(number))]))),
+            *((name, text) for name in OURS),
+        ]
+    )
 
 
 def _write_images(folder: Path, pairs: pd.DataFrame) -> dict[str, str]:
@@ -134,7 +164,7 @@ def _caption(row: dict[str, Any]) -> str:
 
 
 def _quilt_llava(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of quilt_llava.parquet: the columns of Quilt-LLaVA's cursor.parquet that its code reads, and ours."""
+    """A row of quilt_llava.parquet."""
     first, caption = row["pairs"][0], _caption(row)
     words = [word._asdict() for word in row["words"]]
     return {
@@ -150,10 +180,7 @@ def _quilt_llava(row: dict[str, Any]) -> dict[str, Any]:
         "extended_text_time_asrcorrected": words,
         "clustered_whole_sentences": caption_with_boxes(row["pairs"]),
         "boxes": row["boxes"],
-        "split": first["split"],
-        "sub_pathology": first["sub_pathology"],
-        "provenance": first["provenance"],
-        "license": first["license"],
+        **{name: first[name] for name in OURS},
     }
 
 
