@@ -5,6 +5,7 @@ that a subset names; open_clip_train reads those and the pool's own.
 """
 
 import hashlib
+import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable
@@ -53,8 +54,6 @@ def write_pool(to: Path, pairs: pd.DataFrame) -> dict[str, int]:
 
 def write_subset(path: Path, uids: Iterable[str]) -> None:
     """Write a subset as the resharder reads it: `uids`, of 32 hex digits each, in order."""
-    import io
-
     buffer = io.BytesIO()
     np.save(buffer, uid_array(uids))
     write_bytes(path, buffer.getvalue())
