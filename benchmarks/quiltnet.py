@@ -68,7 +68,7 @@ def ours(folder: Path, setup: Setup) -> dict[str, float]:
     tree["quiltnet"] |= {"batch_size": setup.batch, "epochs": setup.epochs, "workers": setup.workers, "log_steps": 1}
     tree["quiltnet"] |= {"precision": setup.precision, "crop_scale": 0.9, "color_jitter": 0.0}
     (folder / "params.yaml").write_text(json.dumps(tree))
-    out = _run(folder, "", "stages.quiltnet")
+    out = _run(folder, "stages.quiltnet")
     times = json.loads((folder / TIMINGS_DIR / "quiltnet.json").read_text())
     rate, waited = times["items"] / times["stepping"], times["waited"] / times["stepping"]
     return {"rate": rate, "waited": waited, "memory": _peak(out)}
@@ -87,17 +87,11 @@ def theirs(folder: Path, setup: Setup) -> dict[str, float]:
     flags |= {"epochs": setup.epochs, "workers": setup.workers, "lr": "1e-3", "warmup": 10, "grad-clip-norm": 1.0}
     flags |= {"log-every-n-steps": 1, "logs": folder / "logs"}
     words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
-    out = _run(folder, GROUPING, "open_clip_train.main", *words)
+    out = _run(folder, "open_clip_train.main", *words)
     steps = [float(value) for value in re.findall(r"Batch \(t\): ([\d.]+)", out)]
     return {"rate": len(steps) * setup.batch / sum(steps), "memory": _peak(out)}
 
 
-# webdataset 0.2.111 gives members besides files, which open_clip's grouping does not know.
-GROUPING = """
-import open_clip_train.data as data
-group = data.group_by_keys_nothrow
-data.group_by_keys_nothrow = lambda members, **more: group((m for m in members if "fname" in m), **more)
-"""
 PEAK = """
 import atexit, resource, runpy, sys
 atexit.register(lambda: print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
@@ -106,10 +100,10 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
-def _run(folder: Path, before: str, *command: str) -> str:
-    """Output of a module, run after the code `before`, with its peak memory at the end."""
+def _run(folder: Path, *command: str) -> str:
+    """Output of a module, with its peak memory at the end."""
     env = {**os.environ, "PYTHONPATH": str(Path.cwd()), "HF_HUB_OFFLINE": "1"}
-    whole = [sys.executable, "-c", before + PEAK, *command]
+    whole = [sys.executable, "-c", PEAK, *command]
     done = subprocess.run(whole, cwd=folder, env=env, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])

@@ -36,14 +36,15 @@ def run_stage(
     choices: Sequence[str] = (),
     default: str = "",
     operands: Mapping[str, str] = MappingProxyType({}),
+    arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None,
 ) -> None:
     """Run one stage from the command line and exit.
 
     `run(params, base)`, without `params` for a stage that has none, or `run(params, base, choice)` where the stage
     takes one of `choices` (`default` where none is given), does the work and returns counts for the summary line; the
     count called `items` also gives items/s. `operands` says what else a choice takes, and `run` gets that text last,
-    None where there is none. A StageError, or a full disk, ends the process with one line and exit code 1, Ctrl-C with
-    one line and 130.
+    None where there is none; `arguments` adds arguments that `run` gets by name. A StageError, or a full disk, ends the
+    process with one line and exit code 1, Ctrl-C with one line and 130.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m stages.{name}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -59,7 +60,9 @@ def run_stage(
     for choice, meaning in operands.items():
         parser.add_argument("operand", metavar=meaning.split()[0], nargs="?", help=f"of {choice}: {meaning}")
     parser.add_argument("-v", "--verbose", action="store_true", help="show what the log in reports/logs gets")
+    arguments(parser)
     args = parser.parse_args()
+    named = {key: value for key, value in vars(args).items() if key not in ("what", "operand", "verbose")}
     if operands and (args.what in operands) != (args.operand is not None):
         parser.error(f"{args.what} takes {operands.get(args.what, 'nothing more')}")
     title = f"{name}@{args.what}" if choices and args.what != default else name
@@ -71,7 +74,8 @@ def run_stage(
         given = [load_params(name)[0]] if has_params(name) else []
         if first and given:  # a stage without parameters of its own checks everybody's first
             link_named_files(load_all_params())
-        summary = run(*given, base, *([args.what] if choices else []), *([args.operand] if operands else []))
+        positional = [*given, base, *([args.what] if choices else []), *([args.operand] if operands else [])]
+        summary = run(*positional, **named)
         if first:
             _report(title, summary, time.perf_counter() - started)
 
