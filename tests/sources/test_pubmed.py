@@ -7,7 +7,6 @@ from lxml import etree
 from stages.common.errors import StageError
 from stages.sources import pubmed
 from stages.sources.pubmed.figures import read_article
-from stages.sources.pubmed.panels import split_caption
 
 
 @pytest.fixture
@@ -22,24 +21,6 @@ def read(tmp_path, stage_params):
         return {one.key: one for one in pubmed.candidates(params)}
 
     return candidates
-
-
-@pytest.mark.parametrize(
-    ("caption", "parts"),
-    [
-        ("Skin. (A) Epidermis. (B) Dermis.", [("A", "Skin. Epidermis."), ("B", "Skin. Dermis.")]),
-        ("Skin. (a) Epidermis. (b) Dermis.", [("A", "Skin. Epidermis."), ("B", "Skin. Dermis.")]),
-        ("(A and B) Tumor. (C) Stroma.", [("A", "Tumor."), ("B", "Tumor."), ("C", "Stroma.")]),
-        ("(A-C) Tumor. (D) Stroma.", [("A", "Tumor."), ("B", "Tumor."), ("C", "Tumor."), ("D", "Stroma.")]),
-        ("A) Tumor, B) stroma", [("A", "Tumor,"), ("B", "stroma")]),
-        ("A. Tumor. B. Stroma.", [("A", "Tumor."), ("B", "Stroma.")]),
-        ("Only one.", []),
-        ("Grade (B) tumors and (A) others.", []),
-        ("Patients (n) and controls (c) differ.", []),
-    ],
-)
-def test_sub_captions_keep_the_lead(caption, parts):
-    assert split_caption(caption) == parts
 
 
 def test_a_figure_gives_its_panels_with_provenance_and_license(tmp_path, read):
