@@ -6,7 +6,7 @@ from lxml import etree
 
 from stages.common.errors import StageError
 from stages.sources import pubmed
-from stages.sources.pubmed.figures import read_article
+from stages.sources.pubmed.figures import read_articles
 
 
 @pytest.fixture
@@ -86,15 +86,15 @@ def test_broken_packages_are_rows_and_the_others_are_read(tmp_path, read):
 def test_an_article_cannot_pull_in_files_nor_swell(tmp_path):
     (tmp_path / "secret").write_text("SECRET")
     outside = f'<!DOCTYPE article [<!ENTITY x SYSTEM "file://{tmp_path}/secret">]>'
-    assert "SECRET" not in str(read_article(article(("F1", "<p>see &x;</p>", "f"), before=outside)))
+    assert "SECRET" not in str(read_articles(article(("F1", "<p>see &x;</p>", "f"), before=outside)))
     lines = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(9))
     swelling = f'<!DOCTYPE article [<!ENTITY l0 "laughs">{lines}]>'
     with pytest.raises(etree.XMLSyntaxError, match="amplification"):
-        read_article(article(("F1", "<p>&l9;</p>", "f"), before=swelling))
+        read_articles(article(("F1", "<p>&l9;</p>", "f"), before=swelling))
 
 
 def test_an_empty_folder_says_what_to_put_there(read):
     with pytest.raises(
-        StageError, match=r"sources.pubmed.folder: no articles in .*: put folders, .tar.gz or .zip there"
+        StageError, match=r"sources.pubmed.folder: no articles in .*: put folders, .tar.gz, .zip or .nxml files there"
     ):
         read()
