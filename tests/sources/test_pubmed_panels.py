@@ -62,6 +62,10 @@ SPLIT = {
     },
     "(A) Sinus, enlarged in (B). (B) Histiocytes.": {"A": "Sinus, enlarged in (B).", "B": "Histiocytes."},
     "(A) Controls (n = 4). (B) Treated, mean (H) of all.": {"A": "Controls (n = 4).", "B": "Treated, mean (H) of all."},
+    "Notes: (A) sham, (B) ligature. Loss of villi in the ligature group (B, ×40).": {
+        "A": "Notes: sham",
+        "B": "Notes: ligature.",
+    },
     # what closes a caption speaks of all panels
     "(A) Alveoli. (B) Bronchiole. Scale bars: (A) 50 µm; (B) 20 µm.": {"A": "Alveoli.", "B": "Bronchiole."},
     "(A) Alveoli. (B) Bronchiole. Original magnification ×40.": {"A": "Alveoli.", "B": "Bronchiole."},

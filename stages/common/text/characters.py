@@ -7,7 +7,7 @@ JOINERS = "\u200c\u200d"  # between letters they are part of words, of Persian o
 NO_TEXT = ("Cc", "Cf", "Co", "Cn", "Cs")  # categories: control, format, private, unassigned, half a character
 SELECTORS = re.compile("[\ufe00-\ufe0f\u20e3\U000e0100-\U000e01ef]")  # how a character before is to be drawn
 PICTURE = "[\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
-PICTURES = re.compile(rf"{PICTURE}[\U0001f3fb-\U0001f3ff]?(?:\u200d[^\s\w]{{1,2}})+|[\U0001f000-\U0001faff]")
+PICTURES = re.compile(rf"{PICTURE}[\U0001f3fb-\U0001f3ff]?(?:\u200d[^\s\w]{{1,2}})+|[\U0001f3fb-\U0001f3ff]")
 MEANT = "°♀♂↑↓№\ufffd"  # symbols that are text; U+FFFD shows that a letter is lost
 SIGNS = str.maketrans(
     {

@@ -33,15 +33,15 @@ def definitions(caption: str, marks: list[Mark], style: str) -> tuple[str, list[
     marks = [mark for mark in marks if mark.opens or not POINTING.search(caption, 0, mark.label)]
     marks = _without_closing(caption, marks)
     caption, marks = _divided(caption, marks)
-    openings = [mark for mark in marks if mark.opens and not mark.detail]
-    detailed = [mark for mark in marks if mark.opens and mark.detail]
-    inside = [mark for mark in marks if not mark.opens and style != "i"]  # running text has "(i)" of its own
+    if style == "i":  # running text has "(i)" and "(ii)" of its own
+        marks = [mark for mark in marks if mark.opens]
     chosen: list[Mark] = []
-    for tier in (openings, detailed, inside):
+    for opens, detailed in ((True, False), (True, True), (False, False), (False, True)):  # the surest first
+        tier = [mark for mark in marks if (mark.opens, bool(mark.detail)) == (opens, detailed)]
         known = {panel for mark in chosen for panel in mark.panels}
         new = [mark for mark in tier if not known.issuperset(mark.panels)]
         twice = _repeated(new)
-        if tier is inside:
+        if not opens:
             new = [m for m in new if twice.isdisjoint(m.panels) or not PREPOSITION.search(caption, 0, m.start)]
         if _repeated(new) or any(known & set(mark.panels) for mark in new):
             return caption, []
