@@ -30,6 +30,7 @@ def definitions(caption: str, marks: list[Mark], style: str) -> tuple[str, list[
 
     A panel is defined where a sentence begins with its mark, if there is such a one.
     """
+    named = {panel for mark in marks for panel in mark.panels}
     marks = [mark for mark in marks if mark.opens or not POINTING.search(caption, 0, mark.label)]
     marks = _without_closing(caption, marks)
     caption, marks = _divided(caption, marks)
@@ -49,8 +50,10 @@ def definitions(caption: str, marks: list[Mark], style: str) -> tuple[str, list[
     chosen = _near(sorted(chosen, key=lambda mark: mark.start))
     panels = [panel for mark in chosen for panel in mark.panels]
     several = len(panels) > 1 and (len(chosen) > 1 or chosen[0].opens)
-    plain = several and not set(FIRST).isdisjoint(chosen[0].panels) and consecutive(panels)
-    return caption, chosen if plain else []
+    if not several or set(FIRST).isdisjoint(chosen[0].panels) or not consecutive(panels):
+        return caption, []
+    others = [letter for letter, _ in named.difference(panels)]  # that are only pointed at: their texts are not told
+    return caption, chosen if min(others, default=FAR + max(panels)[0]) >= FAR + max(panels)[0] else []
 
 
 def sentences(caption: str) -> list[tuple[int, int]]:
