@@ -1,5 +1,7 @@
 """Captions are bound to their panels in the right direction, or left whole."""
 
+import time
+
 import pytest
 
 from stages.sources.pubmed.panels import split_caption
@@ -98,3 +100,10 @@ def test_each_panel_has_its_own_text(caption, parts):
 @pytest.mark.parametrize("caption", WHOLE)
 def test_what_is_not_plain_stays_whole(caption):
     assert split_caption(caption) == []
+
+
+@pytest.mark.parametrize("part", ["A, B, ", "(A", "A. ", "(A) gland. ", "; ", "(A, B; "])
+def test_a_caption_made_to_take_long_does_not(part):
+    begin = time.perf_counter()
+    split_caption(part * (9_900 // len(part)))
+    assert time.perf_counter() - begin < 20  # with a quadratic step: seconds; with an exponential one: for ever

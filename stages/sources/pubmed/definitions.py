@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from stages.sources.pubmed.marks import FIRST, Mark, Number, consecutive
+from stages.sources.pubmed.marks import FIRST, NEAR, Mark, Number, consecutive
 
 SENTENCE_END = re.compile(  # not after an initial ("H. pylori") or a usual abbreviation
     r"""(?:(?<!\b[A-Z])(?<!\b(?:vs|cf|ca|al|no))(?<!\b(?:Fig|i\.e|e\.g|mag|Mag))(?<!\bapprox)"""
@@ -31,7 +31,9 @@ def definitions(caption: str, marks: list[Mark], style: str) -> tuple[str, list[
     A panel is defined where a sentence begins with its mark, if there is such a one.
     """
     named = {panel for mark in marks for panel in mark.panels}
-    marks = [mark for mark in marks if mark.opens or not POINTING.search(caption, 0, mark.label)]
+    marks = [
+        mark for mark in marks if mark.opens or not POINTING.search(caption[max(0, mark.label - NEAR) : mark.label])
+    ]
     marks = _without_closing(caption, marks)
     caption, marks = _divided(caption, marks)
     if style == "i":  # running text has "(i)" and "(ii)" of its own
@@ -43,7 +45,11 @@ def definitions(caption: str, marks: list[Mark], style: str) -> tuple[str, list[
         new = [mark for mark in tier if not known.issuperset(mark.panels)]
         twice = _repeated(new)
         if not opens:
-            new = [m for m in new if twice.isdisjoint(m.panels) or not PREPOSITION.search(caption, 0, m.start)]
+            new = [
+                m
+                for m in new
+                if twice.isdisjoint(m.panels) or not PREPOSITION.search(caption[max(0, m.start - NEAR) : m.start])
+            ]
         if _repeated(new) or any(known & set(mark.panels) for mark in new):
             return caption, []
         chosen += new

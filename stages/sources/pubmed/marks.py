@@ -7,26 +7,27 @@ from dataclasses import dataclass
 
 LABEL = r"(?:[A-Za-z][1-9]?|[ivx]{2,4})(?![A-Za-z0-9])"
 DASH = "[-\u2010-\u2015\u2212]|\\bto\\b"
-JOIN = rf"\s*(?:,\s*(?:and\b)?|and\b|or\b|[&/+]|{DASH})\s*"
-LABELS = rf"{LABEL}(?:{JOIN}{LABEL})*"
+JOIN = rf"\s*(?:,\s*(?:and\b\s*)?|(?:and|or)\b\s*|[&/+]\s*|(?:{DASH})\s*)"
+LABELS = rf"{LABEL}(?:{JOIN}{LABEL}){{0,25}}"
 BEFORE_LABEL = re.compile(r"(?:[Pp]anels?\s+)?[(\[]?\s*(?:[Pp]anels?\s+)?")
 BRACKETED = re.compile(rf"(?:\b[Pp]anels?\s+)?[(\[]\s*(?:[Pp]anels?\s+)?{LABELS}\s*[)\]]")
 SENTENCE = r"""(?:^|[.!?]["')\]\u201d]*\s+|[;:]\s*)"""  # what comes before a sentence or a clause of its own
 FORMS = [  # how captions mark panels, the plainest first
     re.compile(form)
     for form in (
-        rf"(?P<labels>{BRACKETED.pattern}(?:{JOIN}{BRACKETED.pattern})*)",
-        rf"(?<![\w(\[])(?P<labels>{LABELS}\s?\)(?:{JOIN}{LABELS}\s?\))*)(?=\s)",
+        rf"(?P<labels>{BRACKETED.pattern}(?:{JOIN}{BRACKETED.pattern}){{0,25}})",
+        rf"(?<![\w(\[])(?P<labels>{LABELS}\s?\)(?:{JOIN}{LABELS}\s?\)){{0,25}})(?=\s)",
         rf"(?:{SENTENCE}|,\s|\band\s)(?P<labels>{LABELS}\s?[:|=])(?=\s)",
         rf"(?:{SENTENCE}|,\s|\band\s)(?P<labels>{LABELS}\s?[.,])(?=\s)",
         rf"{SENTENCE}(?P<labels>[Pp]anels?\s{LABELS}[:.,]?)(?=\s)",
-        rf"{SENTENCE}(?P<labels>[a-z](?:{JOIN}[a-z])*)(?=\s\w\w)",  # "a Low power view. b High power view."
-        rf"{SENTENCE}(?P<labels>[A-Z](?:{JOIN}[A-Z])*)(?=\s[A-Z]\w)",
+        rf"{SENTENCE}(?P<labels>[a-z](?:{JOIN}[a-z]){{0,25}})(?=\s\w\w)",  # "a Low power view. b High power view."
+        rf"{SENTENCE}(?P<labels>[A-Z](?:{JOIN}[A-Z]){{0,25}})(?=\s[A-Z]\w)",
     )
 ]
 DETAILED = re.compile(
     rf"[(\[]\s*(?P<labels>{LABELS}\s*[,;:])(?!\s*{LABELS}\s*[)\]])\s*(?P<detail>[^()\[\]]+)[)\]]"
 )  # "(A, x400)"
+NEAR = 40  # letters before a mark, at most, that tell what it is
 STAIN = re.compile(r"\bH\s?(?:[&+]|and)\s?E\b")  # no list of panels
 ROMAN = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"]
 STYLES = {  # kinds of labels; those of a caption's panels are all of one
@@ -118,7 +119,7 @@ def _mark(match: re.Match[str], style: str, caption: str) -> Mark | None:
         return None
     detail = caption[slice(*match.span("detail"))].strip() if "detail" in match.groupdict() else ""
     start = match.start() if detail else match.start("labels")
-    opens = re.search(rf"{SENTENCE}$", caption[:start]) is not None
+    opens = not start or re.search(rf"{SENTENCE}$", f" {caption[max(0, start - NEAR) : start]}") is not None
     before = BEFORE_LABEL.match(match["labels"])
     return Mark(start, match.start("labels") + (before.end() if before else 0), match.end(), panels, detail, opens)
 

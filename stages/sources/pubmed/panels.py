@@ -15,6 +15,7 @@ CLOSING = re.compile(r"\s*(?:$|[,.;()]|(?:and|or|versus|vs)\b|&)")  # what stand
 COMMON = re.compile(  # what may follow the last of several such marks
     r"\s*(?:of|in|from|for|at|by|with|are|were|show|depict|illustrate|demonstrate|reveal)\b"
 )
+LONGEST = 10_000  # letters of a caption
 CONJUNCTION = r"and|or|versus|vs\.?|&"
 
 
@@ -26,6 +27,8 @@ def split_caption(caption: str) -> list[tuple[str, str]]:
     every panel; the text of a mark of several panels ("A-C", "A and B") to each of them. Another mention of a panel
     ("as in (A)") is text like any other.
     """
+    if len(caption) > LONGEST:
+        return []
     readings = sorted(find_marks(caption), key=lambda reading: reading[1][0].start)
     # Marks with which sentences begin are surer than those inside: where there are such, nothing else is tried.
     for style, marks in readings:
