@@ -38,7 +38,6 @@ SPLIT = {
         "C": "its head",
     },
     "Survival of mice (A) and rats (B). Bars are means.": {"A": "Survival of mice", "B": "rats"},
-    "Two cases, one with (A–C) and one without necrosis (D).": {},
     "Sections of case 3 (A–B) and case 4 (C).": {"A": "Sections of case 3", "B": "Sections of case 3", "C": "case 4"},
     "Thymus (A, H&E, ×100) and spleen (B, PAS).": {"A": "Thymus (H&E, ×100)", "B": "spleen (PAS)"},
     # one mark in each sentence
@@ -46,6 +45,9 @@ SPLIT = {
         "A": "Reticulin outlines the nests.",
         "B": "Congo red is negative.",
     },
+    "In (A), nests are solid; in (B), they are cystic.": {"A": "nests are solid;", "B": "they are cystic."},
+    "Fig. 4 (A) Hilum. (B) Cortex. C: capillary; M: mesangium.": {"A": "Hilum.", "B": "Cortex."},
+    "（A）腺体。（B）间质。": {"A": "腺体。", "B": "间质。"},
     # several panels, one text; lists out of order
     "(A and B) Tumor. (C) Stroma.": {"A": "Tumor.", "B": "Tumor.", "C": "Stroma."},
     "(A-C) Tumor. (D) Stroma.": {"A": "Tumor.", "B": "Tumor.", "C": "Tumor.", "D": "Stroma."},
@@ -89,6 +91,13 @@ WHOLE = (
     "Left: ovary. Right: tube.",
     "Steps are (i) fixation and (ii) embedding.",
     "(A). (B).",
+    "Two cases, one with (A–C) and one without necrosis (D).",
+    "Cells with (A) CK7 and without (B) CK20.",
+    "(A) Duct. (B, C) Acini: B, normal; C, atrophic.",
+    "(A) Duct. (B–D) PAS, CD3 and CD20.",
+    "Biopsy (A: H&E; B: PAS).",
+    "(A) Duct. (A') Its wall. (B) Acinus.",
+    "(A–D) Serial sections.",
 )
 
 

@@ -7,7 +7,7 @@ from stages.sources.pubmed.marks import FIRST, NEAR, Mark, Number, consecutive
 
 SENTENCE_END = re.compile(  # not after an initial ("H. pylori") or a usual abbreviation
     r"""(?:(?<!\b[A-Z])(?<!\b(?:vs|cf|ca|al|no))(?<!\b(?:Fig|i\.e|e\.g|mag|Mag))(?<!\bapprox)"""
-    r"""[.!?]["')\]\u201d]*(?=\s)|;)\s*"""
+    r"""[.!?]["')\]\u201d]*(?=\s)|[;\u3002])\s*"""
 )
 POINTING = re.compile(  # what stands before a mark that points at a panel
     r"\b(?:see|than|as|(?:as|than|shown|see|seen|box(?:es|ed)?|regions?|areas?|insets?|arrows?|arrowheads?)"
@@ -17,7 +17,8 @@ POINTING = re.compile(  # what stands before a mark that points at a panel
 PREPOSITION = re.compile(r"\b(?:in|of|from|to|with|by|and)\s*$", re.I)  # what may, where another mark is of the same
 GENERAL = re.compile(  # how sentences begin that speak of all panels
     r"\W*(?:all\b|(?:scale |error |size )?bars?\b|(?:original )?magnifications?\b|original mag\b|abbreviations?\b"
-    r"|(?:data|values|results) (?:are|were|represent)\b|(?:in|for) (?:all|both|each)\b|\*|(?-i:[A-Z]{2,6})\s?[,:=]\s)",
+    r"|(?:data|values|results) (?:are|were|represent)\b|(?:in|for) (?:all|both|each)\b|\*"
+    r"|(?-i:[A-Z]{1,6}\s?[:=]\s|[A-Z]{2,6},\s))",  # "DSS, dextran sulfate sodium"
     re.I,
 )
 GONE = "\0"  # stands for the letters of a mark that others divide: what comes before ends there
@@ -55,8 +56,7 @@ def definitions(caption: str, marks: list[Mark], style: str) -> tuple[str, list[
         chosen += new
     chosen = _near(sorted(chosen, key=lambda mark: mark.start))
     panels = [panel for mark in chosen for panel in mark.panels]
-    several = len(panels) > 1 and (len(chosen) > 1 or chosen[0].opens)
-    if not several or set(FIRST).isdisjoint(chosen[0].panels) or not consecutive(panels):
+    if len(chosen) < 2 or set(FIRST).isdisjoint(chosen[0].panels) or not consecutive(panels):
         return caption, []
     others = [letter for letter, _ in named.difference(panels)]  # that are only pointed at: their texts are not told
     return caption, chosen if min(others, default=FAR + max(panels)[0]) >= FAR + max(panels)[0] else []

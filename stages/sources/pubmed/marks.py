@@ -11,7 +11,7 @@ JOIN = rf"\s*(?:,\s*(?:and\b\s*)?|(?:and|or)\b\s*|[&/+]\s*|(?:{DASH})\s*)"
 LABELS = rf"{LABEL}(?:{JOIN}{LABEL}){{0,25}}"
 BEFORE_LABEL = re.compile(r"(?:[Pp]anels?\s+)?[(\[]?\s*(?:[Pp]anels?\s+)?")
 BRACKETED = re.compile(rf"(?:\b[Pp]anels?\s+)?[(\[]\s*(?:[Pp]anels?\s+)?{LABELS}\s*[)\]]")
-SENTENCE = r"""(?:^|[.!?]["')\]\u201d]*\s+|[;:]\s*)"""  # what comes before a sentence or a clause of its own
+SENTENCE = r"""(?:^|[.!?]["')\]\u201d]*\s+|[;:\u3002]\s*)"""  # what comes before a sentence or a clause of its own
 FORMS = [  # how captions mark panels, the plainest first
     re.compile(form)
     for form in (
@@ -27,6 +27,7 @@ FORMS = [  # how captions mark panels, the plainest first
 DETAILED = re.compile(
     rf"[(\[]\s*(?P<labels>{LABELS}\s*[,;:])(?!\s*{LABELS}\s*[)\]])\s*(?P<detail>[^()\[\]]+)[)\]]"
 )  # "(A, x400)"
+ODD = re.compile(rf"{SENTENCE}[(\[](?:[A-Za-z](?:['\u2032]|\d+)|[A-Z][ivx]+)[)\]]")  # labels beside plain ones
 NEAR = 40  # letters before a mark, at most, that tell what it is
 STAIN = re.compile(r"\bH\s?(?:[&+]|and)\s?E\b")  # no list of panels
 ROMAN = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"]
@@ -83,10 +84,13 @@ def mentions(text: str) -> list[str]:
 
 
 def goes_on(caption: str, last: Number, style: str) -> bool:
-    """Whether a sentence of `caption` begins with the label that follows the `last` panel, in whatever form."""
+    """Whether a sentence of `caption` begins with another label: the one after the `last` panel, or "(A')"."""
     after = (last[0], last[1] + 1) if last[1] else (last[0] + 1, 0)
     label = name(after, style) if style[0] == "A" else name(after, style).lower()
-    return re.search(rf"{SENTENCE}(?:[(\[]{label}[)\]]|{label}(?:[):,]|\.\s[A-Z]|\s(?=\S)))", caption) is not None
+    bare = rf"|{label}\s(?=\w\w)" if label.islower() else ""
+    return re.search(rf"{SENTENCE}(?:[(\[]{label}[)\]]|{label}\){bare})", caption) is not None or (
+        style in ("A", "a") and ODD.search(caption) is not None
+    )
 
 
 def consecutive(panels: Collection[Number]) -> bool:
@@ -118,6 +122,8 @@ def _mark(match: re.Match[str], style: str, caption: str) -> Mark | None:
     if not panels:
         return None
     detail = caption[slice(*match.span("detail"))].strip() if "detail" in match.groupdict() else ""
+    if re.search(rf"[;,]\s*{LABEL}\s*[:=]", detail):  # "(A: H&E; B: CD3)"
+        return None
     start = match.start() if detail else match.start("labels")
     opens = not start or re.search(rf"{SENTENCE}$", f" {caption[max(0, start - NEAR) : start]}") is not None
     before = BEFORE_LABEL.match(match["labels"])

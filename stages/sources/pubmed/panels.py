@@ -11,11 +11,16 @@ LEADING = re.compile(  # what stands before a mark whose text follows
     r"(?:^|[,:;(]|\b(?:an?|the|and|or|of|in|for|from|with|by|to|at|on|as|is|are|both|either|versus|vs\.?|using"
     r"|show(?:s|ed|ing)?|stained|including))\s*$"
 )
+DANGLING = re.compile(r"\b(?:of|in|for|from|with(?:out)?|by|to|at|on|the|an?|not|no|show(?:s|ed|ing)?)$")
 CLOSING = re.compile(r"\s*(?:$|[,.;()]|(?:and|or|versus|vs)\b|&)")  # what stands after a mark whose text came before
-COMMON = re.compile(  # what may follow the last of several such marks
-    r"\s*(?:of|in|from|for|at|by|with|are|were|show|depict|illustrate|demonstrate|reveal)\b"
-)
+SHOWN = "are|were|show|depict|illustrate|demonstrate|reveal"
+COMMON = re.compile(rf"\s*(?:of|{SHOWN})\b")  # what may follow the last of two such marks, and of more
+COMMON_OF_MORE = re.compile(rf"\s*(?:of|in|from|for|at|by|with|{SHOWN})\b")
+PREPOSED = re.compile(r"^\W*(?:in|panels?|in panels?)\s*$", re.I)  # "In (A), nests"
+FIGURE = re.compile(r"^Fig(?:ure)?s?\.?\s*\d+\s*[.:|]?\s*", re.I)
+WIDE = str.maketrans("\uff08\uff09\uff3b\uff3d\uff1a\uff1b", "()[]:;")
 LONGEST = 10_000  # letters of a caption
+SHORT = 8  # words of two things that may be of one panel each
 CONJUNCTION = r"and|or|versus|vs\.?|&"
 
 
@@ -29,6 +34,7 @@ def split_caption(caption: str) -> list[tuple[str, str]]:
     """
     if len(caption) > LONGEST:
         return []
+    caption = FIGURE.sub("", caption.translate(WIDE))
     readings = sorted(find_marks(caption), key=lambda reading: reading[1][0].start)
     # Marks with which sentences begin are surer than those inside: where there are such, nothing else is tried.
     for style, marks in readings:
@@ -66,25 +72,35 @@ def _bound(caption: str, marks: list[Mark]) -> list[tuple[Mark, str]]:
 
 def _plain(mark: Mark, text: str) -> bool:
     """Whether `text` says something, and of each of the mark's panels the same."""
-    divided = "respectively" in text or any(map(mark.divided_by, mentions(text)))
-    return re.search(r"\w", text) is not None and not (divided and len(mark.panels) > 1)
+    if len(mark.panels) == 1:
+        return re.search(r"\w", text) is not None
+    named = any(map(mark.divided_by, [*mentions(text), *re.findall(r"\b[A-Za-z]\d?(?=[,:=)])", text)]))
+    # "(A-C) PAS, CD3 and CD20": as many stains as panels, or a list of one thing each?
+    items = re.split(r",\s*(?:and\s)?|\sand\s", text)
+    listed = len(items) == len(mark.panels) and " and " in text and (len(items) > 2 or len(text.split()) <= SHORT)
+    return re.search(r"\w", text) is not None and not (named or listed or "respectively" in text)
 
 
 def _texts(caption: str, sentence: tuple[int, int], marks: list[Mark], end: int) -> list[str]:
     """The texts of the marks in one sentence; the only one may have those up to `end`. [] where they are not plain."""
     first, others = marks[0], marks[1:]
     if not others and not first.opens:
-        return [_cut(caption[sentence[0] : first.start] + _detail(first) + caption[first.end : sentence[1]])]
+        head = PREPOSED.sub("", caption[sentence[0] : first.start])
+        return [_cut(head + _detail(first) + caption[first.end : sentence[1]])]
     leads = [LEADING.search(caption[sentence[0] : mark.start]) is not None for mark in marks]
     closes = [CLOSING.match(caption, mark.end) is not None for mark in marks]
     between = [caption[one.end : two.start] for one, two in itertools.pairwise(marks)]
     rest = caption[marks[-1].end : sentence[1] if others else end].partition(GONE)[0]
-    behind = [f"{_detail(mark)} {_cut(text)}" for mark, text in zip(marks, [*between, rest], strict=True)]
+    after = [_cut(text) for text in (*between, rest)]
+    behind = [f"{_detail(mark)} {text}" for mark, text in zip(marks, after, strict=True)]
+    if any(DANGLING.search(text) for text in after[:-1]):  # "(A) CK7, and negative for (B) CK20"
+        return []
     if first.opens and all(lead or not close for lead, close in zip(leads[1:], closes[1:], strict=True)):
         return behind
-    if not any(closes) and (leads[0] or (all(leads[1:]) and COMMON.match(caption, first.end) is None)):
+    if not any(closes) and (leads[0] or (all(leads[1:]) and COMMON_OF_MORE.match(caption, first.end) is None)):
         return [f"{caption[sentence[0] : first.start]} {text}" for text in behind]
-    closes[-1] = closes[-1] or COMMON.match(caption, marks[-1].end) is not None
+    common = COMMON_OF_MORE if len(marks) > 2 else COMMON
+    closes[-1] = closes[-1] or common.match(caption, marks[-1].end) is not None
     if all(closes) and not any(leads):
         before = [caption[sentence[0] : first.start], *between]
         return [f"{_cut(text)} {_detail(mark)}" for mark, text in zip(marks, before, strict=True)]
