@@ -9,12 +9,11 @@ import pandas as pd
 import regex
 from numpy.typing import NDArray
 
-from stages.common.text.characters import plain_signs
+from stages.common.text.characters import UNSPACED, plain_signs
 
 PERMUTATIONS, BANDS = 64, 16  # texts of Jaccard similarity 0.8 share one of 16 bands of 4 with probability 0.9998
 SEED = 1
 MIX = 0x9E3779B97F4A7C15  # any large odd number
-UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"  # no spaces between words
 SIGN = r"(?:[+-]+(?![\p{L}\p{N}]))?"  # behind a word
 WORD = regex.compile(  # "CD3-", "1.5" and "+ve" are words; of scripts without spaces each letter is one
     rf"(?V1)[\p{{L}}--[{UNSPACED}]][\p{{L}}\p{{M}}\p{{N}}--[{UNSPACED}]]*{SIGN}|\p{{N}}+(?:[.,]\p{{N}}+)*{SIGN}"

@@ -7,7 +7,7 @@ from typing import Any
 from stages.common.data.arrays import Picture
 from stages.common.data.pictures import as_jpeg
 from stages.common.errors import Rejected
-from stages.common.text.characters import one_line
+from stages.common.text.characters import UNSPACED_LETTER, count_words, one_line
 from stages.common.text.english import common
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params
@@ -31,7 +31,7 @@ def foreign(text: str, languages: list[str]) -> bool:
     Terms from Latin look foreign, so a text that is mostly of everyday English words is English whatever it looks like.
     """
     words = re.findall(r"[^\W\d_]+", text.lower())
-    if not languages or len(words) < TELLING_WORDS:
+    if not languages or max(len(words), len(UNSPACED_LETTER.findall(text))) < TELLING_WORDS:
         return False
     if "en" in languages and sum(common(word, EVERYDAY) for word in words) >= len(words) / 2:
         return False
@@ -55,7 +55,7 @@ def apply_filters(candidate: Candidate, params: Params) -> tuple[Picture, bytes]
     if candidate.drop:
         raise Rejected(candidate.drop, candidate.detail)
     text = clean_text(candidate.text)
-    words = len(text.split())
+    words = count_words(text)
     if words < params.min_words:
         raise Rejected("text_too_short", text)
     if words > params.max_words:

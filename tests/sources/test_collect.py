@@ -151,6 +151,8 @@ def test_medical_english_is_english():
     assert foreign("Mikroskopisches Bild eines Karzinoms der Haut mit Nekrosen", ["en"])
     assert not foreign("Mikroskopisches Bild eines Karzinoms der Haut mit Nekrosen", ["en", "de"])
     assert not foreign("Un viaje largo a la montaña", [])
+    assert foreign("胃黏膜慢性炎症伴肠上皮化生", ["en"])
+    assert not foreign("胃黏膜慢性炎症伴肠上皮化生", ["en", "zh"])
 
 
 @pytest.mark.parametrize("name", ["pubmed", "openpath", "laion", "table"])

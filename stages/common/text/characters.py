@@ -3,6 +3,10 @@
 import re
 import unicodedata
 
+import regex
+
+UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"  # scripts without spaces in sentences
+UNSPACED_LETTER = regex.compile(rf"[{UNSPACED}]")
 JOINERS = "\u200c\u200d"  # between letters they are part of words, of Persian or Hindi; between pictures of one picture
 NO_TEXT = ("Cc", "Cf", "Co", "Cn", "Cs")  # categories: control, format, private, unassigned, half a character
 SELECTORS = re.compile("[\ufe00-\ufe0f\u20e3\U000e0100-\U000e01ef]")  # how a character before is to be drawn
@@ -50,6 +54,15 @@ def without_pictures(text: str) -> str:
     """`text` without emoji and other pictures; symbols that are text stay: "37 °C", "45 ♀"."""
     words = PICTURES.sub(" ", SELECTORS.sub("", text))
     return "".join(" " if unicodedata.category(one) == "So" and one not in MEANT else one for one in words)
+
+
+def count_words(text: str) -> int:
+    """Number of words: what spaces part, and two letters each of scripts without spaces."""
+    letters = len(UNSPACED_LETTER.findall(text))
+    if not letters:
+        return len(text.split())
+    others = UNSPACED_LETTER.sub(" ", text).split()
+    return (letters + 1) // 2 + sum(any(map(str.isalnum, other)) for other in others)
 
 
 def _blank(letter: str) -> str:

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from stages.common.text.characters import one_line, plain_signs, without_pictures
+from stages.common.text.characters import count_words, one_line, plain_signs, without_pictures
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,18 @@ def test_signs_of_one_meaning_are_one_sign(text, plain):
 
 def test_pictures_go_and_symbols_that_are_text_stay():
     assert without_pictures("37°C 45♀ ↑ 1️⃣🔬👩🏽‍🔬🇩🇪").strip() == "37°C 45♀ ↑ 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", 0),
+        ("a gland - and ducts", 5),
+        ("胃黏膜，腺癌。", 3),
+        ("CK7 阳性", 2),
+        ("Хронический гастрит", 2),
+        ("위 점막", 2),
+    ],
+)
+def test_words_are_counted_in_every_script(text, words):
+    assert count_words(text) == words
