@@ -21,7 +21,7 @@ from benchmarks import report
 from stages.common.data.files import jpeg, write_table
 from stages.common.stage.params import load_params
 from stages.sources.laion import candidates
-from stages.sources.pubmed.figures import read_article
+from stages.sources.pubmed.figures import read_articles
 
 IMAGES = 2000
 FAILING = ("403", "404", "410", "500", "loop", "noai", "cut", "endless", "empty", "refused")
@@ -152,7 +152,8 @@ def articles() -> None:
         paths = sorted(Path(place).rglob("*.nxml"))
         for path in paths:
             peer = {row["fig_id"]: row["fig_caption"] for row in pubmed_parser.parse_pubmed_caption(str(path)) or []}
-            own = {figure.id: figure.caption for figure in read_article(path.read_bytes()).figures}
+            articles = read_articles(path.read_bytes())
+            own = {figure.id: figure.caption for article in articles for figure in article.figures}
             total += len(peer)
             same += sum(plain(own.get(name, "")) == plain(text) for name, text in peer.items())
             more += sum(holds(plain(own.get(name, "")), plain(text)) for name, text in peer.items())

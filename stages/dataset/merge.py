@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages.common.tables.dataset import DATASET_TABLE
+from stages.common.text.characters import count_words
 from stages.dataset.duplicates import Fingerprints, Verify, copies, hash_rows, leaks
 from stages.dataset.filters import filter_reasons
 from stages.dataset.neighbours import hamming_pairs
@@ -69,7 +70,7 @@ def _by_preference(pairs: pd.DataFrame, sources: Sequence[str]) -> pd.DataFrame:
 
 def _faults(table: pd.DataFrame, params: Params) -> dict[str, pd.Series]:
     """Rows that are to be dropped, by reason; of several reasons the first is given."""
-    words = table.text.str.count(r"\S+")
+    words = table.text.map(count_words)
     faults: dict[str, Any] = {
         "unreadable_image": table.error.fillna("unknown") != "",
         "image_too_small": table.width.lt(params.min_side) | table.height.lt(params.min_side),

@@ -7,12 +7,13 @@ from typing import Any
 from stages.common.data.arrays import Picture
 from stages.common.data.pictures import as_jpeg
 from stages.common.errors import Rejected
+from stages.common.text.characters import UNSPACED_LETTER, count_words, one_line
 from stages.common.text.english import common
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params
 
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\ufeff]+")
-FORMULA = re.compile(r"^[=+\-@\s]+")  # how a cell begins that a spreadsheet would run
+# How a cell begins that a spreadsheet would run: a sign alone ("-ve", "+3", "-> IHC") does no harm.
+FORMULA = re.compile(r"^(?:[=@\s]+|-\s+|[+-]+(?!ve\b)(?=.*(?:\||\w\(|['\w]!['$\w])))+")
 SURE = 0.5  # probability from which a text counts as one in another language
 TELLING_WORDS = 4  # words; the language of a shorter text cannot be identified
 LOOKED_AT = 1000  # letters of a text, at most, from which its language is identified
@@ -20,8 +21,8 @@ EVERYDAY = 20_000  # most common words of English
 
 
 def clean_text(text: str) -> str:
-    """`text` on one line, without control characters and without what a spreadsheet would take for a formula."""
-    return FORMULA.sub("", re.sub(r"\s+", " ", CONTROLS.sub(" ", text))).strip()
+    """`text` on one line, without what is no text and without what a spreadsheet would run as a formula."""
+    return FORMULA.sub("", one_line(text)).strip()
 
 
 def foreign(text: str, languages: list[str]) -> bool:
@@ -30,7 +31,7 @@ def foreign(text: str, languages: list[str]) -> bool:
     Terms from Latin look foreign, so a text that is mostly of everyday English words is English whatever it looks like.
     """
     words = re.findall(r"[^\W\d_]+", text.lower())
-    if not languages or len(words) < TELLING_WORDS:
+    if not languages or max(len(words), len(UNSPACED_LETTER.findall(text))) < TELLING_WORDS:
         return False
     if "en" in languages and sum(common(word, EVERYDAY) for word in words) >= len(words) / 2:
         return False
@@ -54,7 +55,7 @@ def apply_filters(candidate: Candidate, params: Params) -> tuple[Picture, bytes]
     if candidate.drop:
         raise Rejected(candidate.drop, candidate.detail)
     text = clean_text(candidate.text)
-    words = len(text.split())
+    words = count_words(text)
     if words < params.min_words:
         raise Rejected("text_too_short", text)
     if words > params.max_words:

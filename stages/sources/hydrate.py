@@ -12,7 +12,8 @@ from stages.common.errors import StageError
 from stages.sources.api import ask
 from stages.sources.laion.download import download
 from stages.sources.laion.session import open_session
-from stages.sources.openpath import SEPARATOR
+from stages.sources.openpath import SEPARATOR, tweet_id
+from stages.sources.openpath.rows import read_rows
 from stages.sources.params import Params
 
 AT_ONCE = 100  # ids that the API takes
@@ -41,12 +42,16 @@ def fill(params: Params) -> dict[str, Any]:
     if not token:
         raise StageError(f"sources.openpath: set the environment variable {openpath.token} to your key of the API")
     path = Path(openpath.folder) / "tweets.csv"
-    if not path.exists():
-        raise StageError(f"{path} not found: it is to list the ids, in a column tweet_id")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if "tweet_id" not in table.columns:
+    columns, rows = read_rows(path)
+    if "tweet_id" not in columns:
         raise StageError(f"{path}: column 'tweet_id' is missing")
+    if broken := [row for row in rows if isinstance(row, str)]:
+        raise StageError(f"{path}: {broken[0]}: put this right first, since the file will be written again")
+    table = pd.DataFrame(rows, columns=columns, dtype=object)
     table = table.reindex(columns=[*table.columns, *(name for name in COLUMNS if name not in table)], fill_value="")
+    ids = table.tweet_id.map(tweet_id)
+    table["tweet_id"] = ids.where(ids != "", table.tweet_id)
+    table.loc[(ids == "") & (table.text == ""), "unavailable"] = "no id: spreadsheets round them"
     bare = (table.text == "") & (table.unavailable == "")
     known, asked = table[~bare], table[bare].drop_duplicates("tweet_id").set_index("tweet_id")
     waiting = asked.index.tolist()

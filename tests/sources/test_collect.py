@@ -127,6 +127,11 @@ def test_nothing_kept_is_an_empty_table_not_an_error(collected):
         ("=1+1", "1+1"),
         ("@cmd|x", "cmd|x"),
         ("- a list", "a list"),
+        ("+SUM(A1)", "SUM(A1)"),
+        ("-+cmd|' /C calc'!A0", "cmd|' /C calc'!A0"),
+        ("-ve for CK7 (see b)", "-ve for CK7 (see b)"),
+        ("+3 for HER2!", "+3 for HER2!"),
+        ("-> DLBCL", "-> DLBCL"),
         ("a\x00b\ufeff c\n\td", "a b c d"),
         ("pH = 7", "pH = 7"),
     ],
@@ -146,6 +151,8 @@ def test_medical_english_is_english():
     assert foreign("Mikroskopisches Bild eines Karzinoms der Haut mit Nekrosen", ["en"])
     assert not foreign("Mikroskopisches Bild eines Karzinoms der Haut mit Nekrosen", ["en", "de"])
     assert not foreign("Un viaje largo a la montaña", [])
+    assert foreign("胃黏膜慢性炎症伴肠上皮化生", ["en"])
+    assert not foreign("胃黏膜慢性炎症伴肠上皮化生", ["en", "zh"])
 
 
 @pytest.mark.parametrize("name", ["pubmed", "openpath", "laion", "table"])

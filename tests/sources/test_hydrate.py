@@ -106,3 +106,20 @@ def test_a_key_is_asked_for_and_a_refusal_is_one_line(tmp_path, params, monkeypa
     (tmp_path / "tweets.csv").write_text("tweet_id\n1\n")
     with pytest.raises(StageError, match="status 401: run this again"):
         hydrate(params)
+
+
+def test_ids_that_a_spreadsheet_rounded_are_not_asked_for(tmp_path, params, api, monkeypatch):
+    monkeypatch.setenv("X_BEARER_TOKEN", "secret")
+    (tmp_path / "tweets.csv").write_text("tweet_id\n1.5E+18\n 4\n")
+    assert hydrate(params) == {"items": 1, "unavailable": 1}
+    assert api.asked["ids"] == 1
+    assert [(one.key, one.drop) for one in openpath.candidates(params)] == [("unnamed", "rounded_id"), ("4", "")]
+
+
+def test_a_table_with_a_broken_row_is_not_written_over(tmp_path, params, monkeypatch):
+    monkeypatch.setenv("X_BEARER_TOKEN", "secret")
+    (tmp_path / "tweets.csv").write_text('tweet_id,text\n1,a, b\n2,"open\n')
+    before = (tmp_path / "tweets.csv").read_bytes()
+    with pytest.raises(StageError, match=r"tweets.csv: line 2: 3 cells, should be 2"):
+        hydrate(params)
+    assert (tmp_path / "tweets.csv").read_bytes() == before

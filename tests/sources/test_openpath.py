@@ -24,7 +24,7 @@ def read(tmp_path, stage_params):
     [
         (
             "@bob Nice #melanoma case!\nSee https://t.co/x 😀 H&amp;E, x200 a@b.c",
-            "Nice melanoma case! See H&E, x200 a b.c",
+            "Nice melanoma case! See H&E, x200",
         ),
         ("RT @path: #SkinCancer and #skin_cancer", "skin cancer and skin cancer"),
         ("Ki-67 &lt; 3%, p = 0.05", "Ki-67 < 3%, p = 0.05"),

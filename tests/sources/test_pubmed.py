@@ -6,8 +6,7 @@ from lxml import etree
 
 from stages.common.errors import StageError
 from stages.sources import pubmed
-from stages.sources.pubmed.figures import read_article
-from stages.sources.pubmed.panels import split_caption
+from stages.sources.pubmed.figures import read_articles
 
 
 @pytest.fixture
@@ -22,24 +21,6 @@ def read(tmp_path, stage_params):
         return {one.key: one for one in pubmed.candidates(params)}
 
     return candidates
-
-
-@pytest.mark.parametrize(
-    ("caption", "parts"),
-    [
-        ("Skin. (A) Epidermis. (B) Dermis.", [("A", "Skin. Epidermis."), ("B", "Skin. Dermis.")]),
-        ("Skin. (a) Epidermis. (b) Dermis.", [("A", "Skin. Epidermis."), ("B", "Skin. Dermis.")]),
-        ("(A and B) Tumor. (C) Stroma.", [("A", "Tumor."), ("B", "Tumor."), ("C", "Stroma.")]),
-        ("(A-C) Tumor. (D) Stroma.", [("A", "Tumor."), ("B", "Tumor."), ("C", "Tumor."), ("D", "Stroma.")]),
-        ("A) Tumor, B) stroma", [("A", "Tumor,"), ("B", "stroma")]),
-        ("A. Tumor. B. Stroma.", [("A", "Tumor."), ("B", "Stroma.")]),
-        ("Only one.", []),
-        ("Grade (B) tumors and (A) others.", []),
-        ("Patients (n) and controls (c) differ.", []),
-    ],
-)
-def test_sub_captions_keep_the_lead(caption, parts):
-    assert split_caption(caption) == parts
 
 
 def test_a_figure_gives_its_panels_with_provenance_and_license(tmp_path, read):
@@ -105,15 +86,15 @@ def test_broken_packages_are_rows_and_the_others_are_read(tmp_path, read):
 def test_an_article_cannot_pull_in_files_nor_swell(tmp_path):
     (tmp_path / "secret").write_text("SECRET")
     outside = f'<!DOCTYPE article [<!ENTITY x SYSTEM "file://{tmp_path}/secret">]>'
-    assert "SECRET" not in str(read_article(article(("F1", "<p>see &x;</p>", "f"), before=outside)))
+    assert "SECRET" not in str(read_articles(article(("F1", "<p>see &x;</p>", "f"), before=outside)))
     lines = "".join(f'<!ENTITY l{n + 1} "{f"&l{n};" * 10}">' for n in range(9))
     swelling = f'<!DOCTYPE article [<!ENTITY l0 "laughs">{lines}]>'
     with pytest.raises(etree.XMLSyntaxError, match="amplification"):
-        read_article(article(("F1", "<p>&l9;</p>", "f"), before=swelling))
+        read_articles(article(("F1", "<p>&l9;</p>", "f"), before=swelling))
 
 
 def test_an_empty_folder_says_what_to_put_there(read):
     with pytest.raises(
-        StageError, match=r"sources.pubmed.folder: no articles in .*: put folders, .tar.gz or .zip there"
+        StageError, match=r"sources.pubmed.folder: no articles in .*: put folders, .tar.gz, .zip or .nxml files there"
     ):
         read()

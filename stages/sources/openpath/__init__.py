@@ -1,20 +1,27 @@
 """OpenPath: tweets of pathologists, their text without addresses, mentions and emoji."""
 
 import html
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from stages.common.errors import StageError
+from stages.common.text.characters import one_line, plain_signs, without_pictures
 from stages.sources.candidate import Candidate
+from stages.sources.openpath.rows import Row, read_rows
 from stages.sources.params import Params
 
 COLUMNS = ("tweet_id", "user", "text", "image")
 THREAD = ("conversation_id", "in_reply_to", "user", "tweet_id")  # columns that group tweets, by the first with a value
 SEPARATOR = ";"  # between several images of one tweet
+# Codes of the site for what it could not tell; short tweets with many terms from Latin are "la".
+UNKNOWN_LANGUAGES = ("", "und", "qam", "qct", "qht", "qme", "qst", "zxx", "art", "la")
+ID = re.compile(r"['\"\s]*(?:https?://\S+/status(?:es)?/)?([0-9]{1,20})['\"\s]*")
+AS_A_NUMBER = re.compile(r"\s*[0-9]+(?:[.,][0-9]*)?(?:e\+?[0-9]+)?\s*", re.I)  # as spreadsheets write: digits are lost
+ADDRESS = re.compile(r"https?://\S+|(?:www|pic\.twitter)\.\S+|\bt\.co/\S+|[\w.+-]+@\w[\w-]*\.[\w.-]*\w", re.I)
+MENTION = re.compile(r"^RT @\w+:\s*|(?<!\w)@(?!\d+x?\b)\w+", re.I)  # "@40x" is a magnification
+CAPITALISED = re.compile(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)+")  # SkinCancer, but not SARSCoV2
 
 
 def candidates(params: Params) -> Iterator[Candidate]:
@@ -25,50 +32,68 @@ def candidates(params: Params) -> Iterator[Candidate]:
     site for them, and says which are unavailable).
     """
     path = Path(params.openpath.folder) / "tweets.csv"
-    if not path.exists():
-        raise StageError(f"sources.openpath.folder: {path} not found")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, on_bad_lines="skip", encoding_errors="replace")
-    if "tweet_id" not in table.columns:
+    columns, rows = read_rows(path)
+    if "tweet_id" not in columns:
         raise StageError(f"{path}: column 'tweet_id' is missing")
-    if set(table.columns) & {"text", "image"} and (missing := [name for name in COLUMNS if name not in table.columns]):
+    if set(columns) & {"text", "image"} and (missing := [name for name in COLUMNS if name not in columns]):
         raise StageError(f"{path}: column '{missing[0]}' is missing")
-    for row in table.to_dict("records"):
-        yield from _tweet(row, path.parent, params)
+    for row in rows:
+        if isinstance(row, str):
+            yield Candidate("unnamed", "unnamed", b"", "", path.name, drop="broken_row", detail=row)
+        else:
+            yield from _tweet(row, path.parent, params)
 
 
-def _tweet(row: dict[str, Any], folder: Path, params: Params) -> Iterator[Candidate]:
-    tweet = re.sub(r"\D", "", row["tweet_id"])
+def _tweet(row: Row, folder: Path, params: Params) -> Iterator[Candidate]:
+    tweet = tweet_id(row["tweet_id"])
     if not tweet:
-        yield Candidate("unnamed", "unnamed", b"", "", "", drop="no_id", detail=str(row["tweet_id"]))
+        drop = "rounded_id" if AS_A_NUMBER.fullmatch(row["tweet_id"]) else "no_id"
+        yield Candidate("unnamed", "unnamed", b"", "", "", drop=drop, detail=row["tweet_id"])
         return
     group = next((row[name] for name in THREAD if row.get(name)), tweet)
     if "image" not in row or row.get("unavailable"):
         drop, detail = ("unavailable", row["unavailable"]) if row.get("unavailable") else ("not_hydrated", "")
         yield Candidate(tweet, group, b"", "", f"tweet {tweet}", drop=drop, detail=detail)
         return
-    other = row.get("lang") and params.languages and row["lang"] not in params.languages
-    for image in row["image"].split(SEPARATOR) or [""]:
-        data = _read_image(folder, image.strip())
+    other = _is_other_language(row.get("lang", ""), params.languages)
+    for image in row["image"].split(SEPARATOR):
+        data = _read_image(folder, image.strip().replace("\\", "/"))
         drop = "language" if other else "" if data else "missing_image"
         yield Candidate(tweet, group, data, clean(row["text"]), f"tweet {tweet}", drop=drop, detail=image)
 
 
+def tweet_id(cell: str) -> str:
+    """The id in a cell: digits, or the address of a tweet; "" where there is none, or a spreadsheet has rounded it."""
+    match = ID.fullmatch(cell)
+    return match[1] if match else ""
+
+
+def _is_other_language(code: str, languages: list[str]) -> bool:
+    """Whether the site is sure of a language that is not wanted; of the rest the text is asked later."""
+    code = re.split("[-_]", code.strip().lower())[0]
+    return bool(languages) and code not in UNKNOWN_LANGUAGES and code not in languages
+
+
 def _read_image(folder: Path, name: str) -> bytes:
-    """The file `name` below `folder`; b"" where there is none, or where it is not below."""
-    path = (folder / name).resolve()
-    return path.read_bytes() if path.is_relative_to(folder.resolve()) and path.is_file() else b""
+    """The file at the path `name` below `folder`; b"" where there is none, or the path leads out. Links are followed:
+    whoever has the folder made them."""
+    path = Path(os.path.normpath(folder / name))
+    try:
+        return path.read_bytes() if path.is_relative_to(os.path.normpath(folder)) and path.is_file() else b""
+    except (OSError, ValueError):  # a name that no file can have
+        return b""
 
 
 def clean(text: str) -> str:
-    """Drop addresses and mentions, keep hashtags as words, drop what is not text, join lines."""
-    text = html.unescape(text)
-    text = re.sub(r"^RT @\w+:\s*|https?://\S+|(?<!\w)@\w+", " ", text)
-    text = re.sub(r"#(\w+)", lambda tag: _as_words(tag.group(1)), text)
-    text = re.sub(r"[^\w\s.,;:!?()&/%+<>='\"-]", " ", text)
-    return re.sub(r"\s+", " ", text).strip()
+    """Drop addresses, mentions and emoji, keep hashtags as words, write signs as keyboards have them, join lines."""
+    text = MENTION.sub(" ", ADDRESS.sub(" ", html.unescape(text)))
+    text = re.sub(r"#(\w+)", lambda tag: _as_words(tag[1]), text)
+    return one_line(without_pictures(plain_signs(text)))
 
 
 def _as_words(hashtag: str) -> str:
     """A hashtag's words: `SkinCancer` and `skin_cancer` as skin cancer, the rest as it is."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", hashtag.replace("_", " "))
+    words = hashtag.replace("_", " ")
+    if CAPITALISED.fullmatch(hashtag):
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", hashtag)
     return words.lower() if " " in words else words

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lxml import etree
 from PIL import Image
@@ -13,60 +13,113 @@ from stages.common.errors import Rejected, StageError
 from stages.common.regions.panels import figure_panels
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params
-from stages.sources.pubmed.figures import Figure, read_article
-from stages.sources.pubmed.packages import Package, PackageError, open_package
+from stages.sources.pubmed.figures import Article, Figure, read_articles
+from stages.sources.pubmed.packages import (
+    ARTICLE,
+    Package,
+    PackageError,
+    beside,
+    has_article,
+    is_archive,
+    of_finder,
+    open_package,
+)
 from stages.sources.pubmed.panels import split_caption
-
-PACKAGES = (".tar.gz", ".tgz", ".zip")
 
 
 def candidates(params: Params) -> Iterator[Candidate]:
-    """Yield one candidate per figure panel of every article in the folder: one folder, .tar.gz or .zip per article."""
+    """Yield one candidate per figure panel of every article in the folder: in folders, .tar.gz, .tar or .zip of one
+    article or many, or as .nxml files with their images beside them."""
     folder = Path(params.pubmed.folder)
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    packages = [path for path in found if path.is_dir() or path.name.endswith(PACKAGES)]
-    if not packages:
-        raise StageError(f"sources.pubmed.folder: no articles in {folder}: put folders, .tar.gz or .zip there")
-    for package in packages:
-        name = re.sub(r"\W", "", package.name.split(".")[0])
+    found = (
+        [path for path in sorted(folder.iterdir()) if not of_finder(PurePosixPath(path.name))]
+        if folder.is_dir()
+        else []
+    )
+    bare = any(path.is_file() and path.suffix.lower() in ARTICLE for path in found)
+    packages = [path for path in found if is_archive(path) or (path.is_dir() and not (bare and not has_article(path)))]
+    if not packages and not bare:
+        raise StageError(
+            f"sources.pubmed.folder: no articles in {folder}: put folders, .tar.gz, .zip or .nxml files there"
+        )
+    for path in packages:
         try:
-            with open_package(package) as opened:
-                yield from _article(opened, name, params.pubmed.licenses)
+            with open_package(path) as package:
+                yield from _articles(package, path.name, params.pubmed.licenses)
+        except PackageError as error:
+            yield _broken(path.name, path.name, error)
+    if bare:
+        yield from _articles(beside(folder), folder.name, params.pubmed.licenses)
+
+
+def _articles(package: Package, place: str, licenses: list[str]) -> Iterator[Candidate]:
+    """The figures of each article in the package; what is no article is passed over where there is one."""
+    nothing = True
+    for path in package.articles:
+        name = path.name if len(package.articles) > 1 else place
+        try:
+            articles = read_articles(package.read(path))
         except (PackageError, etree.XMLSyntaxError) as error:
-            yield Candidate(name, name, b"", "", package.name, drop="broken_package", detail=str(error))
+            nothing = False
+            yield _broken(name, f"{place} {path}", error)
+            continue
+        for article in articles:
+            nothing = False
+            yield from _article(package, path, article, article.pmcid or _plain(name), licenses)
+    if nothing:
+        what = "no JATS article" if package.articles else "no .nxml or .xml file"
+        yield _broken(place, place, PackageError(f"{what} in it"))
 
 
-def _article(package: Package, name: str, licenses: list[str]) -> Iterator[Candidate]:
-    article = read_article(package.article())
-    pmcid = article.pmcid or name
+def _broken(name: str, place: str, error: Exception) -> Candidate:
+    return Candidate(_plain(name), _plain(name), b"", "", place, drop="broken_package", detail=str(error))
+
+
+def _plain(name: str) -> str:
+    """The name of a file as a key: without endings and signs."""
+    return re.sub(r"\W", "", name.split(".")[0])
+
+
+def _article(
+    package: Package, path: PurePosixPath, article: Article, pmcid: str, licenses: list[str]
+) -> Iterator[Candidate]:
     drop = "" if not licenses or any(part in article.license for part in licenses) else "license"
+    if not article.figures:
+        yield Candidate(pmcid, pmcid, b"", "", pmcid, article.license, "no_figure")
     for number, figure in enumerate(article.figures):
         label = re.sub(r"\W", "", figure.id) or str(number)
         if not figure.graphics:
             place = f"{pmcid} {label}"
             yield Candidate(f"{pmcid}_{label}", pmcid, b"", figure.caption, place, article.license, "no_graphic")
-        for count, reference in enumerate(figure.graphics):
+        for count, references in enumerate(figure.graphics):
             key = label if count == 0 else f"{label}g{count + 1}"
-            for panel, image, text, dropped in _panels(figure, package.graphic(reference)):
-                place = " ".join(part for part in (pmcid, key, panel) if part)
+            image, missing, why = _graphic(package, path, references)
+            for panel, part, text in _panels(figure, image):
+                place = " ".join(one for one in (pmcid, key, panel) if one)
                 yield Candidate(
-                    f"{pmcid}_{key}{panel}", pmcid, image, text, place, article.license, drop or dropped, reference
+                    f"{pmcid}_{key}{panel}", pmcid, part, text, place, article.license, drop or missing, why
                 )
 
 
-def _panels(figure: Figure, data: bytes) -> Iterator[tuple[str, bytes, str, str]]:
-    """(letter, image, text, reason to drop) of each panel; the whole figure where panels do not match the caption."""
-    if not data:
-        yield "", b"", figure.caption, "missing_graphic"
-        return
-    texts = split_caption(figure.caption)
+def _graphic(package: Package, article: PurePosixPath, references: list[str]) -> tuple[bytes, str, str]:
+    """The image that one of `references` names, the reason why there is none, and what there is to add."""
+    try:
+        data = package.graphic(article, references)
+    except PackageError as error:
+        return b"", "broken_graphic", f"{references[0]}: {error}"
+    return data, "" if data else "missing_graphic", references[0]
+
+
+def _panels(figure: Figure, data: bytes) -> Iterator[tuple[str, bytes, str]]:
+    """(letter, image, text) of each panel; the whole figure where panels do not match the caption."""
+    texts = split_caption(figure.caption) if data else []
     try:
         image = decode(data) if texts else None
         panels = [] if image is None else [image[panel.slices] for panel in figure_panels(image)]
     except Rejected:
         panels = []
     if len(panels) < 2 or len(panels) != len(texts):
-        yield "", data, figure.caption, ""
+        yield "", data, figure.caption
         return
     for (letter, text), panel in zip(texts, panels, strict=True):
-        yield letter, jpeg(Image.fromarray(panel)), text, ""
+        yield letter, jpeg(Image.fromarray(panel)), text

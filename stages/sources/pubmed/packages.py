@@ -1,81 +1,159 @@
-"""An article's files: a folder, a .tar.gz or a .zip of them. Nothing is unpacked to disk."""
+"""Articles and their images: in a folder, a tar or a zip. Nothing is unpacked to disk."""
 
+import lzma
+import struct
 import tarfile
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 ARTICLE = (".nxml", ".xml")
-GRAPHICS = (".jpg", ".jpeg", ".tif", ".tiff", ".png", ".gif")
-MAX_BYTES = 200_000_000  # of one file; a larger one is skipped
-MAX_FILES = 10_000
+GRAPHICS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")  # the first that is there is taken
+ENDINGS = (*GRAPHICS, ".eps", ".svg", ".pdf", ".ppt", ".pptx")  # that a reference may have
+MAX_BYTES = 200_000_000  # of one file
+MAX_PADDING = 10_000_000  # bytes after the last file of a tar
+DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, NotImplementedError, RuntimeError, ValueError),
+)
 
 
 class PackageError(Exception):
-    """The package cannot be read; the message says why."""
+    """The package or one of its files cannot be read; the message says why."""
 
 
 class Package:
-    """The article and the graphics of one package, by file name; `read` gives the bytes of one of them."""
+    """The files of a package, by their paths in it; `read` gives the bytes of one."""
 
-    def __init__(self, names: dict[str, Any], read: Callable[[Any], bytes]) -> None:
-        self._names = names
+    def __init__(self, files: dict[str, Any], read: Callable[[Any], bytes]) -> None:
+        cleaned = {PurePosixPath(path.replace("\\", "/")): file for path, file in files.items()}
+        self._files = {path: file for path, file in cleaned.items() if not of_finder(path)}
         self._read = read
+        self._images: defaultdict[str, list[PurePosixPath]] = defaultdict(list)
+        for path in self._files:
+            if path.suffix.lower() in GRAPHICS:
+                self._images[path.stem.lower()].append(path)
+        self.articles = [path for path in self._files if path.suffix.lower() in ARTICLE]
 
-    def article(self) -> bytes:
-        """The article's XML. Raises PackageError where there is none."""
-        found = sorted(name for name in self._names if name.lower().endswith(ARTICLE))
-        if not found:
-            raise PackageError("no .nxml or .xml file in it")
-        return self._read(self._names[found[0]])
+    def read(self, path: PurePosixPath) -> bytes:
+        """The bytes of one file. Raises PackageError where it is damaged."""
+        with _readable():
+            return self._read(self._files[path])
 
-    def graphic(self, reference: str) -> bytes:
-        """The image that an article calls `reference`, whose ending it may leave out; b"" where it is missing."""
-        wanted = PurePosixPath(reference).name.lower()
-        by_suffix = sorted(self._names, key=lambda name: GRAPHICS.index(_suffix(name)) if _is_graphic(name) else 99)
-        for name in by_suffix:
-            low = name.lower()
-            if _is_graphic(name) and wanted and wanted in (low, low.removesuffix(_suffix(name))):
-                return self._read(self._names[name])
+    def graphic(self, article: PurePosixPath, references: Sequence[str]) -> bytes:
+        """The first image there is of those that the article at the path `article` calls `references`; b"" where there
+        is none.
+
+        References may leave out an image's ending, or have another. Images lie beside the article or below it; where
+        the package has no other article, anywhere.
+        """
+        for reference in references:
+            named = self._images[PurePosixPath(without_ending(reference)).name.lower()]
+            found = [path for path in named if path.is_relative_to(article.parent) or len(self.articles) == 1]
+            if found:
+                return self.read(min(found, key=lambda path: _preference(path, reference)))
         return b""
 
 
+def without_ending(reference: str) -> str:
+    """`reference` to an image without its ending, if it has one."""
+    path = reference.replace("\\", "/")
+    return path.removesuffix(PurePosixPath(path).suffix) if PurePosixPath(path).suffix.lower() in ENDINGS else path
+
+
+def of_finder(path: PurePosixPath) -> bool:
+    """Whether `path` is a file that macOS writes beside others: "._x.jpg", "__MACOSX/"."""
+    return "__MACOSX" in path.parts or path.name.startswith("._")
+
+
+def is_archive(path: Path) -> bool:
+    """Whether the name of `path` is one of a tar or a zip."""
+    return path.name.lower().endswith((*TARS, ".zip"))
+
+
 @contextmanager
-def open_package(path: Path) -> Any:
-    """Give the Package at `path`. Raises PackageError for one that is broken."""
+def open_package(path: Path) -> Iterator[Package]:
+    """Give the Package at `path`, a folder or an archive. Raises PackageError for one that is damaged."""
+    if path.is_dir():
+        yield Package({file.relative_to(path).as_posix(): file for file in _below(path)}, _read_file)
+    elif path.name.lower().endswith(".zip"):
+        with _readable():
+            archive = zipfile.ZipFile(path)
+        with archive:
+            zipped = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+            yield Package(zipped, lambda info: _bounded(archive.open(info)))
+    else:
+        with _readable():
+            tar = tarfile.open(path)  # noqa: SIM115 - closed below, where what goes wrong is the caller's
+        with tar:
+            with _readable():
+                tarred = {info.name: info for info in tar.getmembers() if info.isfile()}
+                _to_the_end(tar)
+            yield Package(tarred, lambda info: _bounded(tar.extractfile(info)))
+
+
+def beside(folder: Path) -> Package:
+    """The articles that lie in `folder` themselves, with the images there and in folders below that have no article."""
+    subfolders = [one for one in sorted(folder.iterdir()) if one.is_dir() and not has_article(one)]
+    files = [*_files(folder), *(file for one in subfolders for file in _below(one))]
+    return Package({file.relative_to(folder).as_posix(): file for file in files}, _read_file)
+
+
+def has_article(folder: Path) -> bool:
+    """Whether an article is in `folder` or below it."""
+    return any(file.name.lower().endswith(ARTICLE) for file in _below(folder))
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what damaged files raise into PackageError."""
     try:
-        if path.is_dir():
-            files = [file for file in sorted(path.iterdir())[:MAX_FILES] if file.is_file() and not file.is_symlink()]
-            yield Package({file.name: file for file in files if file.stat().st_size <= MAX_BYTES}, Path.read_bytes)
-        elif path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                inside = [info for info in archive.infolist()[:MAX_FILES] if info.file_size <= MAX_BYTES]
-                zipped = {PurePosixPath(info.filename).name: info for info in inside if not info.is_dir()}
-                yield Package(zipped, lambda info: _bounded(archive.open(info)))
-        else:
-            with tarfile.open(path) as tar:
-                members = [info for info in tar.getmembers()[:MAX_FILES] if info.isfile() and info.size <= MAX_BYTES]
-                tarred = {PurePosixPath(info.name).name: info for info in members}
-                yield Package(tarred, lambda info: _bounded(tar.extractfile(info)))
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        yield
+    except DAMAGE as error:
         raise PackageError(f"{type(error).__name__}: {' '.join(str(error).split())}") from None
 
 
+def _files(folder: Path) -> list[Path]:
+    """The files of `folder`; links are not followed."""
+    return [file for file in sorted(folder.iterdir()) if file.is_file() and not file.is_symlink()]
+
+
+def _below(folder: Path) -> list[Path]:
+    """The files of `folder` and its folders; links are not followed."""
+    return [file for file in sorted(folder.rglob("*")) if file.is_file() and not file.is_symlink()]
+
+
+def _read_file(path: Path) -> bytes:
+    return _bounded(path.open("rb"))
+
+
 def _bounded(file: IO[bytes] | None) -> bytes:
-    """Up to MAX_BYTES of a member, whatever size its header claims."""
+    """Up to MAX_BYTES of a file, whatever size its header claims."""
     assert file is not None
     with file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise PackageError(f"a file of it is larger than {MAX_BYTES} bytes")
+        raise ValueError(f"larger than {MAX_BYTES} bytes")
     return data
 
 
-def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
+def _to_the_end(tar: tarfile.TarFile) -> None:
+    """Read what comes after the last file of `tar`: only at its very end does gzip compare the checksum."""
+    assert tar.fileobj is not None
+    rest = tar.fileobj.read(MAX_PADDING + 1)
+    if len(rest) > MAX_PADDING or rest.strip(b"\0"):
+        raise ValueError("what comes after its last readable file is damaged")
 
 
-def _is_graphic(name: str) -> bool:
-    return _suffix(name) in GRAPHICS
+def _preference(path: PurePosixPath, reference: str) -> tuple[bool, bool, int, int]:
+    """Sorts first the image at just the path that is referred to, then of its name, then of the best kind, then the
+    one nearest to the article."""
+    wanted = PurePosixPath(reference.replace("\\", "/").lower())
+    low = PurePosixPath(str(path).lower())
+    exact = low.parts[-len(wanted.parts) :] == wanted.parts
+    return not exact, low.name != wanted.name, GRAPHICS.index(low.suffix), len(low.parts)

@@ -1,0 +1,109 @@
+"""Which of a caption's marks bind texts to panels, and which only point at a panel."""
+
+import re
+from collections import Counter
+
+from stages.sources.pubmed.marks import FIRST, NEAR, Mark, Number, consecutive
+
+SENTENCE_END = re.compile(  # not after an initial ("H. pylori") or a usual abbreviation
+    r"""(?:(?<!\b[A-Z])(?<!\b(?:vs|cf|ca|al|no))(?<!\b(?:Fig|i\.e|e\.g|mag|Mag))(?<!\bapprox)"""
+    r"""[.!?]["')\]\u201d]*(?=\s)|[;\u3002])\s*"""
+)
+POINTING = re.compile(  # what stands before a mark that points at a panel
+    r"\b(?:see|than|as|(?:as|than|shown|see|seen|box(?:es|ed)?|regions?|areas?|insets?|arrows?|arrowheads?)"
+    r" (?:in|from|of))(?: panels?)?\W*$|\b(?:in|from|of|to|see) panels?\W*$",
+    re.I,
+)
+PREPOSITION = re.compile(r"\b(?:in|of|from|to|with|by|and)\s*$", re.I)  # what may, where another mark is of the same
+GENERAL = re.compile(  # how sentences begin that speak of all panels
+    r"\W*(?:all\b|(?:scale |error |size )?bars?\b|(?:original )?magnifications?\b|original mag\b|abbreviations?\b"
+    r"|(?:data|values|results) (?:are|were|represent)\b|(?:in|for) (?:all|both|each)\b|\*"
+    r"|(?-i:[A-Z]{1,6}\s?[:=]\s|[A-Z]{2,6},\s))",  # "DSS, dextran sulfate sodium"
+    re.I,
+)
+GONE = "\0"  # stands for the letters of a mark that others divide: what comes before ends there
+FAR = 3  # a label that many letters after the last panel's names none: "(H)", "(n)"
+
+
+def definitions(caption: str, marks: list[Mark], style: str) -> tuple[str, list[Mark]]:
+    """The marks that bind texts, in order, one for each panel, and the caption without marks that these divide ("C-D"
+    of "C-D: SMA (C) and desmin (D)"); no marks where it is not plain which ones they are.
+
+    A panel is defined where a sentence begins with its mark, if there is such a one.
+    """
+    named = {panel for mark in marks for panel in mark.panels}
+    marks = [
+        mark for mark in marks if mark.opens or not POINTING.search(caption[max(0, mark.label - NEAR) : mark.label])
+    ]
+    marks = _without_closing(caption, marks)
+    caption, marks = _divided(caption, marks)
+    if style == "i":  # running text has "(i)" and "(ii)" of its own
+        marks = [mark for mark in marks if mark.opens]
+    chosen: list[Mark] = []
+    for opens, detailed in ((True, False), (True, True), (False, False), (False, True)):  # the surest first
+        tier = [mark for mark in marks if (mark.opens, bool(mark.detail)) == (opens, detailed)]
+        known = {panel for mark in chosen for panel in mark.panels}
+        new = [mark for mark in tier if not known.issuperset(mark.panels)]
+        twice = _repeated(new)
+        if not opens:
+            new = [
+                m
+                for m in new
+                if twice.isdisjoint(m.panels) or not PREPOSITION.search(caption[max(0, m.start - NEAR) : m.start])
+            ]
+        if _repeated(new) or any(known & set(mark.panels) for mark in new):
+            return caption, []
+        chosen += new
+    chosen = _near(sorted(chosen, key=lambda mark: mark.start))
+    panels = [panel for mark in chosen for panel in mark.panels]
+    if len(chosen) < 2 or set(FIRST).isdisjoint(chosen[0].panels) or not consecutive(panels):
+        return caption, []
+    others = [letter for letter, _ in named.difference(panels)]  # that are only pointed at: their texts are not told
+    return caption, chosen if min(others, default=FAR + max(panels)[0]) >= FAR + max(panels)[0] else []
+
+
+def sentences(caption: str) -> list[tuple[int, int]]:
+    """Begin and end of each sentence, or clause before a semicolon; what is in brackets is not divided."""
+    found, begin = [], 0
+    for match in SENTENCE_END.finditer(caption):
+        before = caption[begin : match.start()]
+        if sum(map(before.count, "([")) <= sum(map(before.count, ")]")):
+            found.append((begin, match.end()))
+            begin = match.end()
+    return [*found, (begin, len(caption))] if begin < len(caption) else found
+
+
+def _repeated(marks: list[Mark]) -> set[Number]:
+    """The panels that more than one of `marks` names."""
+    times = Counter(panel for mark in marks for panel in mark.panels)
+    return {panel for panel, n in times.items() if n > 1}
+
+
+def _without_closing(caption: str, marks: list[Mark]) -> list[Mark]:
+    """The marks but those from a sentence on that says something of panels named before: "Scale bars: (A) 1 mm"."""
+    for begin, _ in sentences(caption):
+        before = [mark for mark in marks if mark.start < begin]
+        named = {panel for mark in before for panel in mark.panels}
+        if GENERAL.match(caption, begin) and all(named.issuperset(mark.panels) for mark in marks):
+            return before
+    return marks
+
+
+def _divided(caption: str, marks: list[Mark]) -> tuple[str, list[Mark]]:
+    """The caption and its marks without those of several panels, where marks in the text that follows name each."""
+    kept = list(marks)
+    opens = [mark for mark in marks if mark.opens]
+    for group, end in zip(opens, [*(mark.start for mark in opens[1:]), len(caption)], strict=False):
+        inside = [mark for mark in marks if group.end <= mark.start < end and not mark.opens]
+        named = [panel for mark in inside for panel in mark.panels]
+        if len(group.panels) > 1 and sorted(named) == sorted(group.panels) and len(inside) > 1:
+            kept.remove(group)
+            caption = caption[: group.start] + GONE * (group.end - group.start) + caption[group.end :]
+    return caption, kept
+
+
+def _near(marks: list[Mark]) -> list[Mark]:
+    """The marks but those inside sentences whose letters are far behind all others'."""
+    letters = {letter for mark in marks for letter, _ in mark.panels}
+    last = next(letter for letter in range(len(letters) + 1) if letter not in letters) - 1
+    return [mark for mark in marks if mark.opens or min(mark.panels)[0] < last + FAR]

@@ -1,0 +1,105 @@
+"""Tweets keep what they mean, and tables of tweets lose only the rows that are damaged."""
+
+import pytest
+
+from stages.common.errors import StageError
+from stages.sources import openpath
+
+HEADER = "tweet_id,user,text,image,lang\n"
+GOOD = '{id},u,"a, gland",a.jpg,en\n'
+
+
+@pytest.fixture
+def read(tmp_path, stage_params):
+    """(key, text, reason, detail) of the tweets in a file of these bytes."""
+
+    def candidates(data):
+        (tmp_path / "tweets.csv").write_bytes(data if isinstance(data, bytes) else data.encode())
+        (tmp_path / "a.jpg").write_bytes(b"picture")
+        params = stage_params("sources")
+        place = params.openpath.model_copy(update={"folder": str(tmp_path)})
+        found = openpath.candidates(params.model_copy(update={"openpath": place}))
+        return [(one.key, one.text, one.drop, one.detail) for one in found]
+
+    return candidates
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("CD3−, CD20+ → MALT", "CD3-, CD20+ -> MALT"),
+        ("CD4⁺ CD8⁻, ER ➕ PR ➖", "CD4+ CD8-, ER + PR -"),
+        ("≥15 per field, ≤2 cm, 6±1 µm, ~30%", ">=15 per field, <=2 cm, 6±1 µm, ~30%"),
+        ("2–4 mm — at 20×, 36.5°C, 5 cm²", "2-4 mm - at 20x, 36.5°C, 5 cm²"),
+        ("Crohn’s, Barrett´s and Ewing′s “clear” cells", "Crohn's, Barrett's and Ewing's \"clear\" cells"),
+        ("-ve for CK7, +ve for CK20", "-ve for CK7, +ve for CK20"),
+        ("Me\u0301ne\u0301trier’s", "Ménétrier's"),
+        ("TGF-β ↑, 60 ♀", "TGF-β ↑, 60 ♀"),
+        ("\u200bFibro\u00adsis\ufeff of\u00a0the liver\u2026", "Fibrosis of the liver..."),
+        ("👩‍⚕️ Which stain❓ 1️⃣ PAS 2️⃣ GMS 👍🏽🇩🇪", "Which stain 1 PAS 2 GMS"),
+        ("组织学：腺癌 гистология كبد यकृत्", "组织学：腺癌 гистология كبد यकृत्"),
+        ("#SARSCoV2 #HodgkinLymphoma #GIPath #Ki67", "SARSCoV2 hodgkin lymphoma GIPath Ki67"),
+        ("See pic.twitter.com/x1 www.a.org/b?c=d dr.x@hosp.org @ann @40x", "See @40x"),
+    ],
+)
+def test_signs_and_scripts_are_kept(text, clean):
+    assert openpath.clean(text) == clean
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ("5,u,a gland, and ducts,a.jpg,en\n", "6 cells, should be 5"),
+        ('5,u,"never closed,a.jpg,en\n', "line 3: "),
+        ('5,u,"closed" here,a.jpg,en\n', "line 3: "),
+    ],
+)
+@pytest.mark.parametrize("after", ["", GOOD.format(id=6)])
+def test_a_broken_row_is_told_and_costs_no_other(read, row, fault, after):
+    found = read(HEADER + GOOD.format(id=4) + row + after)
+    assert [(key, drop) for key, _, drop, _ in found if key != "unnamed"] == [("4", ""), ("6", "")][: 1 + bool(after)]
+    ((drop, detail),) = [(drop, detail) for key, _, drop, detail in found if key == "unnamed"]
+    assert drop == "broken_row"
+    assert fault in detail
+
+
+def test_texts_go_over_lines_and_tables_have_other_separators(read):
+    assert read(HEADER + '4,u,"a gland\nand ducts",a.jpg,en\n') == [("4", "a gland and ducts", "", "a.jpg")]
+    assert read((HEADER + "4,u,a gland,a.jpg,en\n").replace(",", ";"))[0][:2] == ("4", "a gland")
+    assert read(b"\xef\xbb\xbf" + (HEADER + "4,u,gl\xe4nd,a.jpg,en\n").encode())[0][:2] == ("4", "gl\xe4nd")
+    assert read((HEADER + "4,u,Sj\xf6gren\x92s,a.jpg,en\n").encode("latin-1"))[0][1] == "Sjögren's"
+    with pytest.raises(StageError, match=r"tweets.csv is empty"):
+        read("")
+
+
+@pytest.mark.parametrize(
+    ("cell", "key", "reason"),
+    [
+        ("1500000000000000001", "1500000000000000001", ""),
+        ("'1500000000000000001", "1500000000000000001", ""),
+        ("https://x.com/u/status/1500000000000000001", "1500000000000000001", ""),
+        ("1.5E+18", "unnamed", "rounded_id"),
+        ("1.5e18", "unnamed", "rounded_id"),
+        ("1500000000000000001.0", "unnamed", "rounded_id"),
+        ('"1,5E+18"', "unnamed", "rounded_id"),
+        ("no id", "unnamed", "no_id"),
+    ],
+)
+def test_ids_are_read_or_refused_but_never_made_up(read, cell, key, reason):
+    assert [(one, drop) for one, _, drop, _ in read(f"{HEADER}{cell},u,a gland,a.jpg,en\n")] == [(key, reason)]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("und", ""), ("qht", ""), ("qme", ""), ("la", ""), ("", ""), ("EN", ""), ("en-US", ""), ("fr", "language")],
+)
+def test_a_language_that_the_site_does_not_know_is_no_other(read, code, reason):
+    assert [drop for *_, drop, _ in read(f"{HEADER}4,u,a gland,a.jpg,{code}\n")] == [reason]
+
+
+def test_images_are_found_through_links_and_with_backslashes(tmp_path, read):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "b.jpg").write_bytes(b"picture")
+    (tmp_path / "images").symlink_to(tmp_path / "disk")
+    rows = [f"{n},u,a gland,{name},en\n" for n, name in enumerate(("images/b.jpg", "images\\b.jpg", "x" * 300, "../b"))]
+    assert [drop for *_, drop, _ in read(HEADER + "".join(rows))] == ["", "", "missing_image", "missing_image"]

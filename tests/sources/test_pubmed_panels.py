@@ -1,0 +1,118 @@
+"""Captions are bound to their panels in the right direction, or left whole."""
+
+import time
+
+import pytest
+
+from stages.sources.pubmed.panels import split_caption
+
+SPLIT = {
+    # marks before their texts
+    "Skin. (A) Epidermis. (B) Dermis.": {"A": "Skin. Epidermis.", "B": "Skin. Dermis."},
+    "(a) Epidermis. (b) Dermis.": {"A": "Epidermis.", "B": "Dermis."},
+    "[A] Cortex. [B] Medulla.": {"A": "Cortex.", "B": "Medulla."},
+    "A) Tumor, B) stroma": {"A": "Tumor", "B": "stroma"},
+    "A. Tumor. B. Stroma.": {"A": "Tumor.", "B": "Stroma."},
+    "A, Islet; and B, acinus.": {"A": "Islet;", "B": "acinus."},
+    "Colon: A = crypts; B = submucosa.": {"A": "Colon: crypts;", "B": "Colon: submucosa."},
+    "A. Portal tract, B. Central vein.": {"A": "Portal tract", "B": "Central vein."},
+    "A Portal tract. B Central vein.": {"A": "Portal tract.", "B": "Central vein."},
+    "a Portal tract at low power. b, c Two central veins.": {
+        "A": "Portal tract at low power.",
+        "B": "Two central veins.",
+        "C": "Two central veins.",
+    },
+    "Panel A: a lobule. Panel B: its duct.": {"A": "a lobule.", "B": "its duct."},
+    "(i) Day 3. (ii) Day 9.": {"I": "Day 3.", "II": "Day 9."},
+    "(A1) Liver, (A2) the same in PAS. (B1) Spleen.": {"A1": "Liver", "A2": "the same in PAS.", "B1": "Spleen."},
+    "Smears of (A) pus and (B) sputum.": {"A": "Smears of pus", "B": "Smears of sputum."},
+    "Ducts stained (A) with PAS, (B) with CK7 and (C) with CK20.": {
+        "A": "Ducts stained with PAS",
+        "B": "Ducts stained with CK7",
+        "C": "Ducts stained with CK20.",
+    },
+    # marks behind their texts
+    "Wide view of a polyp (A), its stalk (B), and its head (C).": {
+        "A": "Wide view of a polyp",
+        "B": "its stalk",
+        "C": "its head",
+    },
+    "Survival of mice (A) and rats (B). Bars are means.": {"A": "Survival of mice", "B": "rats"},
+    "Sections of case 3 (A–B) and case 4 (C).": {"A": "Sections of case 3", "B": "Sections of case 3", "C": "case 4"},
+    "Thymus (A, H&E, ×100) and spleen (B, PAS).": {"A": "Thymus (H&E, ×100)", "B": "spleen (PAS)"},
+    # one mark in each sentence
+    "Reticulin (A) outlines the nests. Congo red (B) is negative.": {
+        "A": "Reticulin outlines the nests.",
+        "B": "Congo red is negative.",
+    },
+    "In (A), nests are solid; in (B), they are cystic.": {"A": "nests are solid;", "B": "they are cystic."},
+    "Fig. 4 (A) Hilum. (B) Cortex. C: capillary; M: mesangium.": {"A": "Hilum.", "B": "Cortex."},
+    "（A）腺体。（B）间质。": {"A": "腺体。", "B": "间质。"},
+    # several panels, one text; lists out of order
+    "(A and B) Tumor. (C) Stroma.": {"A": "Tumor.", "B": "Tumor.", "C": "Stroma."},
+    "(A-C) Tumor. (D) Stroma.": {"A": "Tumor.", "B": "Tumor.", "C": "Tumor.", "D": "Stroma."},
+    "(A, C) H&E. (B, D) Ki-67.": {"A": "H&E.", "B": "Ki-67.", "C": "H&E.", "D": "Ki-67."},
+    "(A) Gland. (B, C) Immunostains for p63 (B) and AMACR (C).": {
+        "A": "Gland.",
+        "B": "Immunostains for p63",
+        "C": "AMACR",
+    },
+    # what only looks like a mark, and marks that only point
+    "(A) Villus (H&E). (B) Crypt (H & E).": {"A": "Villus (H&E).", "B": "Crypt (H & E)."},
+    "(A) Tubules. (B) Higher power of the box in (A). (C) As in (B), with PAS.": {
+        "A": "Tubules.",
+        "B": "Higher power of the box in (A).",
+        "C": "As in (B), with PAS.",
+    },
+    "(A) Sinus, enlarged in (B). (B) Histiocytes.": {"A": "Sinus, enlarged in (B).", "B": "Histiocytes."},
+    "(A) Controls (n = 4). (B) Treated, mean (H) of all.": {"A": "Controls (n = 4).", "B": "Treated, mean (H) of all."},
+    "Notes: (A) sham, (B) ligature. Loss of villi in the ligature group (B, ×40).": {
+        "A": "Notes: sham",
+        "B": "Notes: ligature.",
+    },
+    # what closes a caption speaks of all panels
+    "(A) Alveoli. (B) Bronchiole. Scale bars: (A) 50 µm; (B) 20 µm.": {"A": "Alveoli.", "B": "Bronchiole."},
+    "(A) Alveoli. (B) Bronchiole. Original magnification ×40.": {"A": "Alveoli.", "B": "Bronchiole."},
+}
+WHOLE = (
+    "Only one.",
+    "Grade (B) tumors and (A) others.",
+    "Patients (n) and controls (c) differ.",
+    "Hepatitis A and B were excluded. Vitamin D was given.",
+    "Bone (a) and marrow (b) next to the screw.",  # both next to it, or the marrow alone?
+    "Wide view (A) of the ulcer and close view (B) of its edge.",
+    "Before (A) and after (B) treatment.",
+    "(A) and (B) are of one case; (B) is in polarised light.",
+    "(A-D) Four nevi. (A, B) H&E. (C, D) HMB45.",
+    "(A, B) Low and high power, respectively. (C) CD20.",
+    "(A, B) Tight junctions (a) and gaps (b). (C) CD20.",
+    "(A) Tumor. (B) Stroma. (D) Necrosis.",
+    "(A) Tumor as seen in panel (B). (C) Stroma.",
+    "Left: ovary. Right: tube.",
+    "Steps are (i) fixation and (ii) embedding.",
+    "(A). (B).",
+    "Two cases, one with (A–C) and one without necrosis (D).",
+    "Cells with (A) CK7 and without (B) CK20.",
+    "(A) Duct. (B, C) Acini: B, normal; C, atrophic.",
+    "(A) Duct. (B–D) PAS, CD3 and CD20.",
+    "Biopsy (A: H&E; B: PAS).",
+    "(A) Duct. (A') Its wall. (B) Acinus.",
+    "(A–D) Serial sections.",
+)
+
+
+@pytest.mark.parametrize(("caption", "parts"), SPLIT.items())
+def test_each_panel_has_its_own_text(caption, parts):
+    assert dict(split_caption(caption)) == parts
+
+
+@pytest.mark.parametrize("caption", WHOLE)
+def test_what_is_not_plain_stays_whole(caption):
+    assert split_caption(caption) == []
+
+
+@pytest.mark.parametrize("part", ["A, B, ", "(A", "A. ", "(A) gland. ", "; ", "(A, B; "])
+def test_a_caption_made_to_take_long_does_not(part):
+    begin = time.perf_counter()
+    split_caption(part * (9_900 // len(part)))
+    assert time.perf_counter() - begin < 20  # with a quadratic step: seconds; with an exponential one: for ever
