@@ -8,14 +8,15 @@ from typing import Any
 class Candidate:
     """One image and one text about it.
 
-    `key` names the pair within its source (`collect` numbers those that repeat); `group` is what must stay on one side
+    `image` is an encoded image, or a reference to one that is read when its turn comes (a path, or what
+    stages.common.data.references says); `key` names the pair within its source (`collect` numbers those that repeat); `group` is what must stay on one side
     of a split; `drop` is the reason why the source itself does not want it, "" otherwise, and `detail` what there is to
     add; `more` are columns of stages.common.tables.pairs that only this source knows.
     """
 
     key: str
     group: str
-    image: bytes
+    image: bytes | str
     text: str
     provenance: str
     license: str = ""

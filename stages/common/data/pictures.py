@@ -111,8 +111,8 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Levels of 0 to 255 for pixels of any depth: of whole numbers by the bits that they need, of fractions as shares of
-    one, and of others by their own range."""
+    """Levels of 0 to 255 for pixels of any depth: whole numbers by the bits that they need, fractions as shares of one,
+    and others by their own range."""
     if values.dtype.kind == "f":
         values = np.nan_to_num(values.astype(np.float32), copy=False, posinf=0, neginf=0)
     low, high = _range(values)

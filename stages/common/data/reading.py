@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from stages.common.errors import StageError
@@ -21,6 +22,14 @@ def said(error: Exception, path: Path | None = None) -> str:
         ]:
             text = text.replace(f"{folder}/", "") if len(folder) > 1 else text
     return text[:LONGEST] or type(error).__name__
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What of a table cannot be read: broken_row, or broken_table for all that follows; `detail` says why."""
+
+    reason: str
+    detail: str
 
 
 @contextmanager
