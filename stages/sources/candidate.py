@@ -8,10 +8,11 @@ from typing import Any
 class Candidate:
     """One image and one text about it.
 
-    `image` is an encoded image, or a reference to one that is read when its turn comes (a path, or what
-    stages.common.data.references says); `key` names the pair within its source (`collect` numbers those that repeat); `group` is what must stay on one side
-    of a split; `drop` is the reason why the source itself does not want it, "" otherwise, and `detail` what there is to
-    add; `more` are columns of stages.common.tables.pairs that only this source knows.
+    `key` names the pair within its source (`collect` numbers those that repeat); `group` is what must stay on one side
+    of a split; `image` is an encoded image, or a reference to one (a path, or a member of a tar or zip as
+    stages.common.data.references has it), which is read when its turn comes; `drop` is the reason why the source itself
+    does not want it, "" otherwise, and `detail` what there is to add; `more` are columns of stages.common.tables.pairs
+    that only this source knows.
     """
 
     key: str

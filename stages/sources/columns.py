@@ -27,8 +27,8 @@ KNOWN: dict[str, tuple[str, ...]] = {
 
 
 def find_columns(names: Iterable[str], wanted: Mapping[str, str]) -> dict[str, str]:
-    """The column among `names` for each kind in `wanted`: the one that the parameter names or, where that is the first of
-    KNOWN, any of these. Case, spaces and hyphens do not count. A kind of which there is none is left out."""
+    """The column among `names` for each kind in `wanted`: the one that the parameter names, or any of KNOWN where that
+    is the first of these. Case, spaces and hyphens do not count. A kind of which there is none is left out."""
     plain: dict[str, str] = {}
     for name in names:
         plain.setdefault(_plain(name), name)

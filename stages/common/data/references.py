@@ -2,9 +2,11 @@
 
 import functools
 import io
+import lzma
 import os
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stages.common.errors import StageError
+from stages.common.data.reading import said
+from stages.common.errors import Rejected, StageError
 
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)  # what archives end with
 TAR, ZIP, HDF5 = ".tar#", ".zip#", ".h5#"
 
 
@@ -44,6 +48,18 @@ class ImageReader:
             path, member = reference.split("#", 1)
             return self._zip(path).getinfo(member).file_size
         return 0 if HDF5 in reference else Path(reference).stat().st_size
+
+    def bounded(self, reference: str, limit: int) -> bytes:
+        """Bytes of an image from outside. Raises Rejected: image_too_large, before more than `limit` bytes are read, or
+        unreadable_image."""
+        try:
+            if (size := self.size(reference)) > limit:
+                raise Rejected("image_too_large", f"{size} bytes")
+            return self.read(reference)
+        except Rejected:
+            raise
+        except (OSError, KeyError, ValueError, RuntimeError, StageError, *BROKEN) as error:
+            raise Rejected("unreadable_image", said(error, Path(image_file(reference)))) from None
 
     def _zip(self, path: str) -> zipfile.ZipFile:
         if path not in self._zips:
