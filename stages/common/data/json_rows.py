@@ -37,11 +37,12 @@ def json_rows(path: Path) -> Iterator[Row | Damage]:
     images has the columns UNNAMED. Of lists in an object, those of COCO are joined: what an annotation says of an
     image, with the file name of that image; of others the first one whose items are objects.
     """
-    start = next((line.lstrip("\ufeff \t") for line in text_lines(path) if line.strip("\ufeff \r\n\t")), "")
+    lines = (line.lstrip("\ufeff \t") for line in text_lines(path) if line.strip("\ufeff \r\n\t"))
+    start, second = next(lines, ""), next(lines, "")
     if start[:1] not in ("[", "{"):
         yield Damage("broken_table", "not JSON" if start else "empty")
         return
-    if start[0] == "{" and _is_row(start):
+    if start[0] == "{" and _is_row(start, alone=not second):
         yield from line_rows(path)
         return
     lists: dict[str, list[Row]] = {}
@@ -63,14 +64,15 @@ def json_rows(path: Path) -> Iterator[Row | Damage]:
         yield from next(iter(lists.values()))
 
 
-def _is_row(line: str) -> bool:
-    """Whether a line is an object by itself, and one with values of its own."""
+def _is_row(line: str, alone: bool) -> bool:
+    """Whether a line is an object with values of its own; `alone` in its file, it may hold the rows in a list."""
     try:
-        value = json.loads(line)
+        values = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    nested = all(isinstance(one, dict | list) for one in value.values())
-    return not nested and not any(map(IMAGE_LIKE.search, value))
+    lists = alone and any(isinstance(one, list) and one and isinstance(one[0], dict) for one in values.values())
+    nested = all(isinstance(one, dict | list) for one in values.values())
+    return not (lists or nested or any(map(IMAGE_LIKE.search, values)))
 
 
 def _values(path: Path) -> Iterator[tuple[str, Any]]:

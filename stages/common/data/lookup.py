@@ -57,8 +57,10 @@ class ImageFinder:
         if best:
             shown = ", ".join(os.path.relpath(one, self._root) for one in best[:2])
             raise Rejected(AMBIGUOUS, f"{name}: {len(best)} files have this name: {shown}")
-        address = name.lower().startswith(("http://", "https://"))
-        raise Rejected(ADDRESS if address else MISSING, name)
+        if name.lower().startswith(("http://", "https://")):
+            raise Rejected(ADDRESS, name)
+        outside = Path(name).is_absolute() and _inside(Path("/"), name)
+        raise Rejected(MISSING, f"{name}: outside of the folder" if outside else name)
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:

@@ -107,7 +107,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB") if image.mode != "RGB" else image.copy()
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:

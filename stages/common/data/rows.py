@@ -51,13 +51,15 @@ def tables_below(folder: Path) -> tuple[list[Path], list[Path]]:
     image of its name, and the list of a shard's or a folder's images that img2dataset writes, are none of their own."""
     files = list(files_below(folder))
     saved = {path.parent for path in files if path.name == FOLDER and (path.parent / "dataset_info.json").exists()}
-    stems = {path.with_suffix("") for path in files if path.suffix.lower() in (*ENDINGS, ".tar")}
+    shards = {path.with_suffix("") for path in files if path.suffix.lower() == ".tar"}
+    images = {path.with_suffix("") for path in files if path.suffix.lower() in ENDINGS}
+    described = {".parquet": shards, ".json": shards | images, ".txt": images}
     tables, others = sorted(saved), []
     for path in files:
         name = path.name.lower()
         if saved & set(path.parents) or name in NOT_TABLES or name.startswith(NOTES) or name.endswith("_stats.json"):
             continue
-        if path.with_suffix("") in stems and path.suffix.lower() in (".txt", ".json", ".parquet"):
+        if path.with_suffix("") in described.get(path.suffix.lower(), ()):
             continue
         if kind_of(path):
             tables.append(path)

@@ -76,7 +76,9 @@ def _addresses(laion: Laion) -> Iterator[Address]:
             if row.url or row.image:
                 count += 1
             elif not problem:
-                problem = f"{path}: {row.detail.partition(': ')[2]}"
+                said = row.detail.removeprefix(f"{path.name}: ")
+                broken = f"{path} cannot be read ({said}): get it again or remove it"
+                problem = f"{path}: {said}" if row.drop == "no_columns" else broken
             yield row
     if not count:
         raise StageError(problem or f"sources.laion.folder: no rows in {paths[0]}")
@@ -123,10 +125,14 @@ def _reason(status: str) -> str:
 def _unwanted(cells: Row, laion: Laion) -> tuple[str, str]:
     """Why a row is not fetched, and detail; ("", "") where it is. In a table with similarities, a row without one is
     not wanted; one that says nothing of its safety counts as safe."""
+    for kind in ("similarity", "unsafe"):
+        said = text_of(cells.get(kind))
+        if said and number_of(said) is None and said.lower() not in WORDS:
+            return "bad_score", f"{kind} is {said}"
     if "similarity" in cells:
         similarity = number_of(cells["similarity"])
         if similarity is None or similarity < laion.min_similarity:
             return "low_similarity", ""
-    unsafe = cells.get("unsafe")
-    probability = WORDS.get(str(unsafe).strip().lower(), number_of(unsafe))
+    unsafe = text_of(cells.get("unsafe")).lower()
+    probability = WORDS.get(unsafe, number_of(unsafe))
     return ("unsafe", "") if probability is not None and probability > laion.max_unsafe else ("", "")

@@ -33,7 +33,7 @@ FIRST_S, LONGEST_S = 0.5, 30.0  # first and longest wait before a retry
 
 @dataclass(frozen=True)
 class Download:
-    """The bytes that came or the file that has them, or the reason (snake_case) why none did and what there is to say."""
+    """The bytes that came or the file that has them, or the reason (snake_case) why none did and more on it."""
 
     data: bytes
     reason: str = ""
