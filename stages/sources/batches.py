@@ -21,10 +21,24 @@ from stages.sources.params import Params
 
 IMAGES, CANDIDATES = 256, 4096  # of a batch, at most
 BATCH_BYTES = 64_000_000  # of the images of a batch that are in memory
-AT_ONCE = 64  # pictures given to the frame filter at once
-PIXEL_BYTES = 256_000_000  # of these, from which fewer are
+AT_ONCE = 64  # images given to the frame filter at once
+HELD_BYTES = 128_000_000  # of these, from which fewer are
+MAX_PIXELS = 16_000_000  # of a picture for the frame filter, which makes it far smaller itself
 
-Image = tuple[Picture, bytes]  # pixels and JPEG bytes
+
+@dataclass(frozen=True)
+class Image:
+    """An image that has passed the filters: size, JPEG bytes, and a picture that may be smaller."""
+
+    width: int
+    height: int
+    data: bytes
+    picture: Picture
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory."""
+        return len(self.data) + self.picture.nbytes
 
 
 @dataclass(frozen=True)
@@ -88,9 +102,8 @@ def filter_batch(batch: Sequence[Candidate], done: Done, model: Path, device: st
             if isinstance(found, Rejected):
                 dropped.append(_dropped(candidate, found))
             else:
-                picture, data = found
-                add(f"{candidate.key}.jpg", data)
-                kept.append(_kept(candidate, picture))
+                add(f"{candidate.key}.jpg", found.data)
+                kept.append(_kept(candidate, found))
     if not kept:
         done.tar.unlink()
     write_bytes(done.record, json.dumps({"kept": kept, "dropped": dropped}).encode())
@@ -104,10 +117,10 @@ def _judged(
     waiting: list[tuple[Candidate, Image]] = []
     for candidate in batch:
         try:
-            waiting.append((candidate, apply_filters(candidate, params, reader)))
+            waiting.append((candidate, _image(*apply_filters(candidate, params, reader))))
         except Rejected as why:
             yield candidate, why
-        if len(waiting) == AT_ONCE or sum(picture.nbytes for _, (picture, _) in waiting) > PIXEL_BYTES:
+        if len(waiting) == AT_ONCE or sum(image.held for _, image in waiting) > HELD_BYTES:
             yield from _histology(waiting, frame_filter)
             waiting = []
     yield from _histology(waiting, frame_filter)
@@ -118,19 +131,28 @@ def _histology(
 ) -> Iterator[tuple[Candidate, Rejected | Image]]:
     if not waiting:
         return
-    predicted = frame_filter.predict([picture for _, (picture, _) in waiting], flags=False)
+    predicted = frame_filter.predict([image.picture for _, image in waiting], flags=False)
     for (candidate, image), probability in zip(waiting, map(float, predicted.histology), strict=True):
         shows = frame_filter.is_histology(probability)
         yield candidate, image if shows else Rejected("not_histology", f"probability {probability:.2f}")
 
 
-def _kept(candidate: Candidate, picture: Picture) -> dict[str, Any]:
+def _image(picture: Picture, data: bytes) -> Image:
+    import cv2
+
+    height, width = picture.shape[:2]
+    if (scale := (MAX_PIXELS / (width * height)) ** 0.5) < 1:
+        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return Image(width, height, data, picture)
+
+
+def _kept(candidate: Candidate, image: Image) -> dict[str, Any]:
     return {
         "key": candidate.key,
         "group": candidate.group,
         "text": clean_text(candidate.text),
-        "width": picture.shape[1],
-        "height": picture.shape[0],
+        "width": image.width,
+        "height": image.height,
         "provenance": candidate.provenance,
         "license": candidate.license,
         "more": candidate.more,

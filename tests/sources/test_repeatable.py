@@ -215,7 +215,7 @@ def test_batches_are_bounded_by_bytes_and_pictures_by_pixels(seen, stage_params,
     monkeypatch.setattr(batches, "BATCH_BYTES", 1000)
     rows = [Candidate(str(n), "g", bytes(400), "t", "p") for n in range(7)]
     assert [len(batch) for batch in batches.batched(rows)] == [3, 3, 1]
-    monkeypatch.setattr(batches, "PIXEL_BYTES", 3 * tile(1).nbytes)
+    monkeypatch.setattr(batches, "HELD_BYTES", 3 * (tile(1).nbytes + len(encoded(tile(1)))))
     given = []
     monkeypatch.setattr(Filter, "predict", lambda self, pictures, flags: given.append(len(pictures)) or Found(pictures))
     done = batches.Done(tmp_path / "a.json", tmp_path / "a.tar")
