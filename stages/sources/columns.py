@@ -9,11 +9,11 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "image": (
         *("image", "img", "image_path", "img_path", "file_name", "filename", "file", "filepath", "file_path", "path"),
         *("image_name", "image_file", "image_filename", "imagepath", "image_id", "uuid", "jpg", "png", "jpeg", "webp"),
-        *("id", "key", "url", "image_url"),
+        *("image_bytes", "img_bytes", "bytes", "fig_uri", "figure", "img_fn", "id", "key", "url", "image_url"),
     ),
     "text": (
         *("text", "caption", "captions", "description", "title_and_abstract", "txt", "sentence", "raw", "texts"),
-        *("report", "alt_text", "prompt", "top_caption", "sentences", "label_text"),
+        *("report", "alt_text", "prompt", "top_caption", "sentences", "s2_caption", "s2orc_caption", "conversations"),
     ),
     "group": ("group", "patient_id", "patient", "case_id", "case", "slide_id", "wsi_id", "slide", "video_id"),
     "license": ("license", "licence"),
@@ -48,8 +48,11 @@ def texts_of(value: Any) -> list[str]:
     """The texts in a cell: several in a list, none where it is empty; numbers as they are written."""
     if isinstance(value, list | tuple):
         return [text for one in value for text in texts_of(one)]
-    if isinstance(value, dict):  # Flickr30k and COCO have {raw: ...}
-        return texts_of(next((value[name] for name in KNOWN["text"] if name in value), None))
+    if isinstance(value, dict):  # COCO has {raw: ...}, LLaVA {from: ..., value: ...}
+        asked = value.get("from") in ("human", "user", "system")
+        return (
+            [] if asked else texts_of(next((value[name] for name in (*KNOWN["text"], "value") if name in value), None))
+        )
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return []
     if isinstance(value, float) and value.is_integer():  # whole numbers beside an empty cell, as pandas writes them

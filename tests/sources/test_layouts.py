@@ -105,6 +105,14 @@ FILES = {
     "arch.json": json.dumps({str(n): {"caption": t, "uuid": i[0]} for n, (i, t) in enumerate(WHOLE_NAMES)}),
     "by_image.json": json.dumps(dict(zip(IMAGES, TEXTS, strict=True))),
     "below.json": json.dumps({"version": "1.0", "data": RECORDS}),
+    "splits.json": json.dumps({name: [one] for name, one in zip(("train", "val"), RECORDS, strict=True)}),
+    "llava.json": json.dumps(
+        [
+            {"image": name, "conversations": [{"from": "human", "value": "What?"}, {"from": "gpt", "value": text}]}
+            for name, text in WHOLE_NAMES
+        ]
+    ),
+    "roco.csv": pd.DataFrame({"ID": ["a", "b"], "Caption": TEXTS}).to_csv(index=False),
     "coco.json": json.dumps(
         {
             "info": {"description": "x"},
@@ -206,6 +214,29 @@ def test_images_are_found_through_links_in_zips_and_below_a_folder_of_their_own(
     assert pairs(read()) == WHOLE
     (store / "again").symlink_to(folder)  # a link back
     assert pairs(read()) == WHOLE
+
+
+def test_images_in_a_tar_beside_the_table_are_found_and_a_broken_archive_is_said(folder, read):
+    put(folder / "t.csv", "image,text\nc.jpg,one\nd.jpg,two\n")
+    write_tar(folder / "packed.tar", {"x/c.jpg": IMAGES["a.jpg"]})
+    put(folder / "more.zip", b"PK junk")
+    found = read()
+    assert pairs(found[:1]) == [(IMAGES["a.jpg"], "one")]
+    assert [(one.drop, one.detail.partition(": ")[0]) for one in found[1:]] == [
+        ("missing_image", "d.jpg"),
+        ("broken_archive", "more.zip"),
+    ]
+
+
+def test_a_row_that_lacks_a_column_is_said_and_the_others_are_read(folder, read):
+    records = [{"text": "no image"}, *RECORDS, {"image": "a.jpg"}]
+    put(folder / "t.jsonl", as_lines(records))
+    found = read()
+    assert [(one.drop, one.detail) for one in found[2:]] == [
+        ("broken_row", "t.jsonl: a row without image"),
+        ("broken_row", "t.jsonl: a row without text"),
+    ]
+    assert pairs(found[:2]) == WHOLE
 
 
 def test_a_name_of_several_files_goes_by_its_folders_or_is_said(folder, read):

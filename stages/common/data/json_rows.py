@@ -35,7 +35,7 @@ def json_rows(path: Path) -> Iterator[Row | Damage]:
 
     Of an object of objects, their names are the column KEY. An object of texts, or lists of them, by the names of
     images has the columns UNNAMED. Of lists in an object, those of COCO are joined: what an annotation says of an
-    image, with the file name of that image; of others the first one whose items are objects.
+    image, with the file name of that image; others count where their objects are like those of the first.
     """
     lines = (line.lstrip("\ufeff \t") for line in text_lines(path) if line.strip("\ufeff \r\n\t"))
     start, second = next(lines, ""), next(lines, "")
@@ -60,8 +60,14 @@ def json_rows(path: Path) -> Iterator[Row | Damage]:
             lists[name] = value
     if {"images", "annotations"} <= set(lists):
         yield from _joined(lists["images"], lists["annotations"])
-    elif lists:
-        yield from next(iter(lists.values()))
+        return
+    for rows in lists.values():
+        if _alike(rows[0], next(iter(lists.values()))[0]):  # train, val and test
+            yield from rows
+
+
+def _alike(one: Row, other: Row) -> bool:
+    return 2 * len(set(one) & set(other)) >= len(set(other))
 
 
 def _is_row(line: str, alone: bool) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import tarfile
 import unicodedata
 import zipfile
 from collections import defaultdict
@@ -11,7 +12,8 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from stages.common.data.references import ZIP
+from stages.common.data.reading import said
+from stages.common.data.references import BROKEN, TAR, ZIP
 from stages.common.errors import Rejected
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".avif", ".jp2", ".jpe", ".j2k")
@@ -34,10 +36,12 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 class ImageFinder:
-    """Finds images below `root` by the names that tables give them; zips below it are looked into as well."""
+    """Finds images below `root` by the names that tables give them; zips and tars below it are looked into as well.
+    `damaged` are those of them that cannot be read, and why."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.damaged: list[tuple[Path, str]] = []
 
     def find(self, name: str, *folders: Path) -> str:
         """The reference of the image `name`: the file of that path in one of `folders` or in the root, or else the one
@@ -67,12 +71,27 @@ class ImageFinder:
         """References of all files below the root, by plain file name."""
         found: dict[str, list[str]] = defaultdict(list)
         for path in files_below(self._root):
-            if path.suffix.lower() == ".zip":
-                for member in _members(path):
+            if path.suffix in (".zip", ".tar"):
+                for member in self._members(path):
                     found[_plain(member).name].append(f"{path}#{member}")
             else:
                 found[_plain(path.name).name].append(str(path))
         return dict(found)
+
+    def _members(self, path: Path) -> list[str]:
+        """Names of the images in a zip or tar."""
+        try:
+            if path.suffix == ".zip":
+                with zipfile.ZipFile(path) as archive:
+                    names = sorted(archive.namelist())
+            else:
+                with tarfile.open(path, "r:") as tar:
+                    names = sorted(info.name for info in tar if info.isfile())
+        except (OSError, ValueError, *BROKEN) as error:
+            self.damaged.append((path, said(error, path)))
+            return []
+        images = [one for one in names if one.lower().endswith(ENDINGS)]
+        return [one for one in images if not one.startswith(JUNK) and not one.rpartition("/")[2].startswith("._")]
 
     @cached_property
     def _by_stem(self) -> dict[str, list[str]]:
@@ -110,7 +129,8 @@ def _closest(wanted: PurePosixPath, references: list[str]) -> list[str]:
     """Of `references` those whose last folders agree with `wanted` the longest way up."""
     if len(references) < 2:
         return references
-    files = [one for one in references if ZIP not in one] or references  # an archive may lie beside what was in it
+    # An archive may lie beside what was in it.
+    files = [one for one in references if ZIP not in one and TAR not in one] or references
     common = [_common(wanted, _plain(one.replace("#", "/"))) for one in files]
     return [one for one, count in zip(files, common, strict=True) if count == max(common)]
 
@@ -119,13 +139,3 @@ def _common(one: PurePosixPath, other: PurePosixPath) -> int:
     """How many folders two paths have in common, from their files up."""
     pairs = zip(one.parts[-2::-1], other.parts[-2::-1], strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-
-def _members(path: Path) -> list[str]:
-    """Names of the images in a zip; none where it is broken: the images are missing then."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(archive.namelist())
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return []
-    return [one for one in names if one.lower().endswith(ENDINGS) and not one.startswith(JUNK) and "/._" not in one]

@@ -173,7 +173,8 @@ def _shard(path: Path) -> Iterator[Row | Damage]:
             last = key
             row.setdefault("key", stem)
             file = tar.extractfile(info) if info.size <= SHORT else None
-            if f".{ending.lower()}" in ENDINGS:
+            ending = ending.rpartition(".")[2].lower()
+            if f".{ending}" in ENDINGS:
                 row[IMAGE] = Reference(f"{path}#{info.name}")
             elif file and ending in ("txt", "caption", "text"):
                 row["text"] = file.read().decode("utf-8", "replace")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.data.delimited import Row
-from stages.common.data.lookup import MISSING, ImageFinder
+from stages.common.data.lookup import MISSING, ImageFinder, files_below
 from stages.common.data.reading import Damage
 from stages.common.data.rows import Reference, beside_images, read_rows, tables_below
 from stages.common.errors import Rejected, StageError
@@ -20,6 +20,7 @@ from stages.sources.params import Params, TableSource
 from stages.sources.table.quilt import is_released, released
 
 KINDS = ("image", "text", "group", "license")  # of columns
+ENOUGH = 1000  # rows of a table without a column of images or texts, after which no more are read
 BASE64 = re.compile(r"(data:image/\w+;base64,)?[A-Za-z0-9+/\s]{200,}={0,2}")
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ def candidates(params: Params) -> Iterator[Candidate]:
     folder = Path(table.folder)
     if not folder.is_dir():
         raise StageError(f"sources.table.folder: {folder} not found")
-    reader = _Reader(table, ImageFinder(Path(table.images or folder)))
+    finder = ImageFinder(Path(table.images or folder))
+    reader = _Reader(table, finder)
     paths, others = tables_below(folder)
     for path in paths:
         yield from reader.read(path)
@@ -46,11 +48,13 @@ def candidates(params: Params) -> Iterator[Candidate]:
             yield from reader.row(row, folder, dict.fromkeys(KINDS, "") | {"image": "image", "text": "text"})
     for path in others:
         yield reader.damage(path, Damage("unread_file", "of a kind that is not read: save it as CSV or parquet"))
+    for path, why in finder.damaged:
+        if path not in paths:  # a shard that was read as a table has said so
+            yield reader.damage(path, Damage("broken_archive", why))
     if not reader.rows:
-        shown = (
-            reader.problem
-            or f"{folder}: no table: put CSV, TSV, parquet, JSON, Arrow, .xlsx or webdataset shards there"
-        )
+        names = [path.name for path in files_below(folder)]
+        there = f"none of its {len(names)} files ({', '.join(names[:5])}, ...) is a table" if names else "it is empty"
+        shown = reader.problem or f"sources.table.folder: {folder}: {there}: docs/own-tables.md says what can be read"
         raise StageError(shown)
 
 
@@ -63,20 +67,31 @@ class _Reader:
         self.problem = ""
         self._number = 0
         self._table, self._finder = table, finder
+        self._names: list[str] = []
+        self._found: dict[str, str] = {}
         self._wanted = {kind: str(getattr(table, kind)) for kind in KINDS}
 
     def read(self, path: Path) -> Iterator[Candidate]:
-        columns: dict[str, str] | None = None
+        """Candidates of the rows of a table; of one whose rows have no images or texts, one that says so."""
+        lacking: list[tuple[str, list[str]]] = []
+        found = False
         for row in read_rows(path, self._is_header):
             if isinstance(row, Damage):
                 yield self.damage(path, row)
                 continue
-            if columns is None:
-                columns = self._columns(list(row))
-                if lacking := [kind for kind in ("image", "text") if kind not in columns]:
-                    yield from self._no_column(path, lacking[0], list(row))
-                    return
-            yield from self.row(row, path, columns)
+            columns = self._columns(list(row))
+            if lack := next((kind for kind in ("image", "text") if kind not in columns), ""):
+                lacking.append((lack, list(row)))
+                if not found and len(lacking) == ENOUGH:
+                    break
+            else:
+                found = True
+                yield from self.row(row, path, columns)
+        if lacking and not found:
+            yield from self._no_column(path, *lacking[0])
+        else:
+            for lack, _ in lacking:
+                yield self.damage(path, Damage("broken_row", f"a row without {lack}"))
 
     def row(self, row: Row, path: Path, columns: dict[str, str]) -> Iterator[Candidate]:
         """A candidate for each image and each text of the row."""
@@ -111,18 +126,19 @@ class _Reader:
         return {"image", "text"} <= set(self._columns(names))
 
     def _columns(self, names: list[str]) -> dict[str, str]:
-        if is_released(names):
-            return {"image": "image_path", "text": "caption"}
-        found = find_columns(names, self._wanted)
-        return found | ({"image": ""} if "{" in self._table.image else {})
+        if names != self._names:  # those of the row before, most often
+            released = {"image": "image_path", "text": "caption"}
+            found = released if is_released(names) else find_columns(names, self._wanted)
+            self._names, self._found = names, found | ({"image": ""} if "{" in self._table.image else {})
+        return self._found
 
     def _no_column(self, path: Path, kind: str, names: list[str]) -> Iterator[Candidate]:
         known = ", ".join(map(str, names[:20]))
         if not self.problem:
             parameter = f"sources.table.{kind}"
             self.problem = f"{path}: no column '{self._wanted[kind]}': set {parameter} to one of: {known}"
-        if path.suffix.lower() == ".txt":  # a note, most likely
-            log.warning("%s: not read: it has no columns of images and texts", path)
+        if path.suffix.lower() in (".txt", ".tar"):  # a note, or images that another table names
+            log.warning("%s: not read as a table: no column of %ss", path, kind)
         else:
             yield self.damage(path, Damage("no_columns", f"no column of {kind}s among: {known}"))
 
@@ -132,7 +148,7 @@ class _Reader:
         if isinstance(value, Reference):
             return value, value.rpartition("#")[2], "", ""
         if isinstance(value, dict):
-            name, value = text_of(value.get("path")), value.get("bytes")
+            name, value = text_of(value.get("path") or value.get("file_name")), value.get("bytes")
         if isinstance(value, bytes) and value:
             return value, name, "", ""
         name = name or text_of(value)
