@@ -83,9 +83,17 @@ def as_feather():
     return buffer.getvalue()
 
 
+def zipped(name, data):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, data)
+    return buffer.getvalue()
+
+
 FILES = {
     "T.CSV": as_csv(),
     "t.csv.gz": gzip.compress(as_csv()),
+    "t.csv.zip": zipped("t.csv", as_csv()),
     "t.tsv.bz2": bz2.compress(as_csv(sep="\t")),
     "semicolons.csv": as_csv(sep=";"),
     "excel.csv": b"sep=;\r\n" + as_csv(sep=";", lineterminator="\r\n"),
@@ -324,6 +332,20 @@ def test_what_systems_leave_behind_is_not_read(folder, read):
     for name in ("._t.csv", "__MACOSX/t.csv", ".ipynb_checkpoints/t.csv", "README.txt", "LICENSE.txt"):
         put(folder / name, "junk")
     assert pairs(read()) == WHOLE
+
+
+def test_a_broken_part_of_parquet_leaves_the_others(folder, read):
+    rows = {"image": ["a.jpg"] * 4000, "text": [f"text number {n}" for n in range(4000)]}
+    path = folder / "t.parquet"
+    pq.write_table(pa.table(rows), path, row_group_size=1000, use_dictionary=False)
+    column = pq.ParquetFile(path).metadata.row_group(1).column(1)
+    data = bytearray(path.read_bytes())
+    data[column.data_page_offset : column.data_page_offset + 200] = b"\xff" * 200
+    path.write_bytes(data)
+    found = read()
+    assert [one.text for one in found if not one.drop] == rows["text"][:1000] + rows["text"][2000:]
+    (bad,) = (one for one in found if one.drop)
+    assert bad.detail.startswith("t.parquet: row group 1, of 1000 rows: ")
 
 
 def test_a_row_that_breaks_off_a_table_leaves_those_before_it(folder, read):

@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import re
+import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -15,7 +16,6 @@ from typing import IO, Any
 
 from stages.common.data.reading import Damage
 
-COMPRESSED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 SEPARATORS = ",\t;|"
 BLOCK = 1 << 20  # bytes
 OPEN, WRONG = "open", "wrong"  # of a record whose quotes are not in order
@@ -27,6 +27,20 @@ BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_
 csv.field_size_limit(BLOCK)  # letters of a cell; the library's own limit is an eighth of it
 
 Row = dict[str, Any]
+
+
+def _open_zip(path: Path, mode: str) -> Any:
+    """The first file in a zip."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.open(archive.namelist()[0])
+
+
+COMPRESSED: dict[str, Callable[..., Any]] = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+    ".zip": _open_zip,
+}
 
 
 def open_bytes(path: Path) -> IO[bytes]:

@@ -89,6 +89,8 @@ def _values(path: Path) -> Iterator[tuple[str, Any]]:
         while True:
             place = _after(BETWEEN, buffer, place)
             if buffer[place : place + 1] in ("]", "}"):
+                if (buffer[place + 1 :] + text.read(BLOCK)).strip():
+                    yield "", Damage("broken_table", f"after {count} objects: more than JSON")
                 return
             try:
                 value, place = DECODER.raw_decode(buffer, place)

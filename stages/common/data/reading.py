@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stages.common.errors import StageError
 
-ADDRESS = re.compile(r"<([\w.]+)[^<>]* at 0x[0-9a-fA-F]+>|\b0x[0-9a-fA-F]{6,}\b")  # of an object in memory
+ADDRESS = re.compile(r"<([\w.]+)[^<>]* at 0x[0-9a-fA-F]+>| at 0x[0-9a-fA-F]+")  # of an object in memory
 LONGEST = 200  # letters of what an error says
 
 

@@ -102,12 +102,18 @@ def _rows(path: Path, is_header: Callable[[list[str]], bool]) -> Iterator[Row | 
     return readers[kind](path)
 
 
-def _parquet(path: Path) -> Iterator[Row]:
+def _parquet(path: Path) -> Iterator[Row | Damage]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, buffer_size=1 << 20) as file:
-        for batch in file.iter_batches(_at_once(file.schema_arrow)):
-            yield from batch.to_pylist()
+        for group in range(file.num_row_groups):
+            try:
+                for batch in file.iter_batches(_at_once(file.schema_arrow), row_groups=[group]):
+                    yield from batch.to_pylist()
+            except (pa.ArrowException, OSError) as error:
+                rows = file.metadata.row_group(group).num_rows
+                yield Damage("broken_table", f"row group {group}, of {rows} rows: {said(error, path)}")
 
 
 def _arrow(path: Path) -> Iterator[Row]:

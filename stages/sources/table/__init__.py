@@ -117,7 +117,8 @@ class _Reader:
     def damage(self, path: Path, damage: Damage) -> Candidate:
         """A candidate for what cannot be read of a table."""
         if not self.problem:
-            self.problem = f"{path} cannot be read ({damage.detail}): get it again or remove it"
+            broken = f"{path} cannot be read ({damage.detail}): get it again or remove it"
+            self.problem = f"{path}: {damage.detail}" if damage.reason == "unread_file" else broken
         key = f"{self._number:08d}"
         self._number += 1
         return Candidate(key, key, b"", "", path.name, drop=damage.reason, detail=f"{path.name}: {damage.detail}")
