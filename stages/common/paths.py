@@ -40,6 +40,7 @@ DEMO_DIR = DATA_DIR / "demo"
 NAMED_DIR = DATA_DIR / "named"
 UNCERTAIN_DIR = DATA_DIR / "uncertain"
 DOWNLOADS_DIR = SOURCES_DIR / ".downloads"
+UNFINISHED_DIR = SOURCES_DIR / ".unfinished"  # what a source that was killed goes on from
 PARTIAL_DIR = VIDEOS_DIR / ".partial"
 TRAINING_STATE_DIR = MODELS_DIR / ".quiltnet"
 TIMINGS_DIR = REPORTS_DIR / "timings"

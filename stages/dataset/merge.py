@@ -30,7 +30,8 @@ def merge(
     A row has a split (train, val, test) or a drop reason. An image that is a copy of an evalset's is a leak and goes.
     Among copies in different groups the one of the earliest of `params.sources` stays, then the larger, then the
     smaller pair_id; the pairs of the others point to it in duplicate_of. Groups that share copies fall into
-    one split. text_group is the pair_id of the first text that says nearly the same.
+    one split. text_group is the pair_id of the first text that says nearly the same. Pairs of Quilt-1M as it was
+    released keep their split, and copies of them in other groups follow.
     """
     table = _by_preference(pairs, params.sources).merge(
         images.drop(columns=["width", "height"]), on="image", how="left"
@@ -55,8 +56,11 @@ def merge(
     table["text_group"] = table.pair_id.to_numpy()[firsts]
     repeated = table[table["drop"] == ""].duplicated(["image", "text_group"])
     _drop(table, table.index.isin(repeated[repeated].index), "same_image_and_text")
-    splits = _splits(groups, names.to_numpy(object), found, params, seed)
-    table["split"] = table.group.map(splits).fillna("")
+    # Of an image with texts of both, val; "" is before train, and train before val.
+    released = table.groupby("image").released_split.transform("max")
+    fixed = released.groupby(table.group).max().to_dict()
+    splits = _splits(groups, names.to_numpy(object), found, fixed, params, seed)
+    table["split"] = released.where(released != "", table.group.map(splits).fillna(""))
     table.loc[table["drop"] != "", "split"] = ""
     return table[DATASET_TABLE.names].sort_values("pair_id", ignore_index=True)
 
@@ -104,17 +108,23 @@ def _drop_copies(table: pd.DataFrame, alive: pd.DataFrame, found: pd.DataFrame) 
 
 
 def _splits(
-    groups: NDArray[np.int64], names: NDArray[np.object_], found: pd.DataFrame, params: Params, seed: int
+    groups: NDArray[np.int64],
+    names: NDArray[np.object_],
+    found: pd.DataFrame,
+    fixed: dict[str, str],
+    params: Params,
+    seed: int,
 ) -> dict[str, str]:
     """The split of each group: a hash of its name, or of the first name among the groups it shares copies with, so that
-    new groups move old ones only where they are copies of them."""
+    new groups move old ones only where they are copies of them. Where one of these is `fixed`, it is that one's."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     edges = (np.ones(len(found), bool), (groups[found.i], groups[found.j]))
     _, component = connected_components(coo_matrix(edges, shape=(len(names), len(names))), directed=False)
     first = pd.Series(names).groupby(component).min()
-    split = {number: _split_of(name, params, seed) for number, name in first.items()}
+    given = pd.Series(names).map(fixed).fillna("").groupby(component).max()
+    split = {number: given[number] or _split_of(name, params, seed) for number, name in first.items()}
     return {name: split[number] for name, number in zip(names, component, strict=True)}
 
 

@@ -45,6 +45,7 @@ def _collected(candidates: Iterable[Candidate], name: str, out: Path, params: Pa
         metrics_file(f"sources_{name}"),
         FRAME_FILTER_DIR,
         params,
+        base,
         pick_device(base.device),
     )
 

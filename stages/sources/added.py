@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from stages.common.data.files import SAFE_ID, SHORT_WORD
 from stages.common.errors import StageError
@@ -42,9 +43,11 @@ def _wrong(candidate: Candidate) -> str:
     """What is wrong with a field or with a column of `more`; "" where nothing is."""
     hints = get_type_hints(Candidate)
     for field in fields(Candidate):
-        value, wanted = getattr(candidate, field.name), get_origin(hints[field.name]) or hints[field.name]
+        value, hint = getattr(candidate, field.name), hints[field.name]
+        wanted = get_args(hint) if isinstance(hint, UnionType) else (get_origin(hint) or hint,)
         if not isinstance(value, wanted):
-            return f"{field.name} is {type(value).__name__}, should be {wanted.__name__}"
+            names = " or ".join(one.__name__ for one in wanted)
+            return f"{field.name} is {type(value).__name__}, should be {names}"
     for column, value in candidate.more.items():
         if column not in MORE:
             return f"more has {column!r}, which is none of {', '.join(MORE)}"

@@ -1,7 +1,8 @@
 """A source's candidates, filtered and written."""
 
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -9,23 +10,33 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.data.arrays import Picture
 from stages.common.data.files import write_json
-from stages.common.data.tars import TarShards
-from stages.common.errors import Rejected
-from stages.common.frame_filter.classifier import load_filter
+from stages.common.data.lookup import ADDRESS, AMBIGUOUS, MISSING
+from stages.common.errors import StageError
+from stages.common.frame_filter.classifier import filter_digest
+from stages.common.incremental.dependencies import Dependencies
+from stages.common.incremental.runner import register_backend
+from stages.common.models.device import cores
+from stages.common.paths import UNFINISHED_DIR
+from stages.common.stage.params import Base
 from stages.common.tables.pairs import pairs_table
 from stages.common.tables.sources import DROPPED, SOURCE_PAIRS
+from stages.sources.batches import Done, batch_digest, batched, filter_batch
 from stages.sources.candidate import Candidate
-from stages.sources.filters import apply_filters, clean_text
 from stages.sources.params import Params
 
-BATCH = 64  # images given to the frame filter at once
-PER_TAR = 2000
+AHEAD = 2  # batches for each worker that are read at once
 READ = "read"  # how a magnification that the source states is known
-
-Kept = tuple[Candidate, Picture, bytes]
-Refusal = tuple[Candidate, Rejected]
+# Reasons for which an image was not to be had, and what to do where this is so of nearly all images of a source.
+LOST = {
+    MISSING: "put the images below sources.{source}.folder",
+    ADDRESS: "put the images below sources.{source}.folder, or give the table to sources.laion, which fetches them",
+    AMBIGUOUS: "give their paths in the table, or leave one of each name below sources.{source}.folder",
+    "missing_graphic": "put the graphics into the articles' folders or archives",
+    "unknown_host": "check the network",
+    "connection_failed": "check the network",
+}
+MOST = 0.9  # share of a source's images that may be lost
 
 
 def collect(
@@ -35,29 +46,97 @@ def collect(
     metrics: Path,
     model: Path,
     params: Params,
+    base: Base,
     device: str = "cpu",
 ) -> dict[str, Any]:
     """Write the candidates that show histology to `out`/pairs.parquet and `out`/images-NNNNNN.tar, the others with
-    their reasons to `out`/dropped.parquet, and the counts to `metrics`. Images pass through in batches."""
+    their reasons to `out`/dropped.parquet, and the counts to `metrics`.
+
+    Batches are filtered by `base.jobs` workers; those that a killed run had finished are not filtered again. Raises
+    StageError where nearly all images are missing.
+    """
     from tqdm import tqdm
 
-    frame_filter = load_filter(model, device)
+    work = UNFINISHED_DIR / source
+    images = _Images(source)
+    stream = tqdm(images.counted(candidates), desc=source, unit="image", mininterval=1)
+    finished = _filtered(_unique_keys(map(_encodable, stream)), work, model, params, base, device)
+    images.check()
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
     rows: list[dict[str, Any]] = []
-    dropped: list[dict[str, str]] = []
-    stream = _unique_keys(map(_encodable, tqdm(candidates, desc=source, unit="image", mininterval=1)))
-    with TarShards(out, "images", PER_TAR) as shards:
-        while part := list(islice(stream, BATCH)):
-            kept, rejected = _filtered(part, frame_filter, params)
-            for candidate, picture, data in kept:
-                reference = shards.add(f"{candidate.key}.jpg", data)
-                rows.append(_row(candidate, source, reference, picture))
-            dropped += [_dropped(candidate, why) for candidate, why in rejected]
+    dropped: list[pd.DataFrame] = []
+    tars = 0
+    for done in finished:
+        record = done.read()
+        if record["kept"]:
+            tar = out / f"images-{tars:06d}.tar"
+            done.tar.replace(tar)
+            tars += 1
+            rows += [_row(one, source, tar) for one in record["kept"]]
+        dropped.append(DROPPED.frame(record["dropped"]).astype("string[pyarrow]"))
     SOURCE_PAIRS.write(out / SOURCE_PAIRS.path.name, pairs_table(rows))
-    DROPPED.write(out / DROPPED.path.name, _dropped_table(dropped))
-    reasons = Counter(row["reason"] for row in dropped)
-    seen = len(rows) + len(dropped)
-    write_json(metrics, {"candidates": seen, "pairs": len(rows), "dropped": dict(sorted(reasons.items()))})
-    return {"items": seen, "pairs": len(rows)}
+    refused = pd.concat([DROPPED.frame([]).astype("string[pyarrow]"), *dropped])
+    DROPPED.write(out / DROPPED.path.name, refused.sort_values(["key", "reason"], ignore_index=True))
+    reasons = {str(name): int(count) for name, count in refused.groupby("reason").size().items()}
+    write_json(metrics, {"candidates": len(rows) + len(refused), "pairs": len(rows), "dropped": reasons})
+    shutil.rmtree(work, ignore_errors=True)
+    return {"items": len(rows) + len(refused), "pairs": len(rows)}
+
+
+def _filtered(
+    candidates: Iterable[Candidate], work: Path, model: Path, params: Params, base: Base, device: str
+) -> list[Done]:
+    """The batches of all candidates, in order, filtered."""
+    from joblib import Parallel, delayed, parallel_config
+
+    rules = {name: getattr(params, name) for name in ("languages", "min_side", "min_words", "max_words")}
+    needs = Dependencies(code=(filter_batch,), params=rules, models={"frame_filter": filter_digest(model)})
+    made_by = needs.digest()
+    register_backend(base.backend)
+    workers = cores() if base.jobs < 0 else base.jobs
+    finished: list[Done] = []
+    batches = batched(candidates)
+    while part := list(islice(batches, AHEAD * workers)):
+        names = [batch_digest(batch, made_by) for batch in part]
+        places = [Done(work / f"{name}.json", work / f"{name}.tar") for name in names]
+        todo = [(batch, done) for batch, done in zip(part, places, strict=True) if not done.whole]
+        with parallel_config(backend=base.backend, n_jobs=min(workers, max(1, len(todo)))):
+            Parallel(batch_size=1)(delayed(filter_batch)(batch, done, model, device, params) for batch, done in todo)
+        finished += places
+    return finished
+
+
+class _Images:
+    """Counts the images of a source that are there and those that are not."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._found = self._lost = 0
+        self._first: Candidate | None = None
+
+    def counted(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+        """The candidates as they are."""
+        for candidate in candidates:
+            self._found += bool(candidate.image)
+            if candidate.drop in LOST:
+                self._lost += 1
+                self._first = self._first or candidate
+            yield candidate
+
+    def check(self) -> None:
+        """Raise StageError where more than MOST of the images are not there."""
+        first, total = self._first, self._lost + self._found
+        if first is None or self._lost <= MOST * total:
+            return
+        remedy = LOST[first.drop].format(source=self._source)
+        if self._source == "table":
+            remedy += "; or set sources.table.images to the folder that they are below"
+        what = " ".join(filter(None, (first.drop, first.detail)))
+        raise StageError(
+            f"sources.{self._source}: {self._lost} of {total} images are not there; first: {what} "
+            f"({first.provenance}): {remedy}"
+        )
 
 
 def _encodable(candidate: Candidate) -> Candidate:
@@ -74,63 +153,31 @@ def _joined(text: str) -> str:
 
 def _unique_keys(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
     """The candidates, a number after each key that came before: a tweet's images, an article that is there twice."""
+    seen: set[int] = set()  # of hashes: keys take more memory
     times: Counter[str] = Counter()
     for candidate in candidates:
         key = candidate.key
-        while times[key]:
+        while hash(key) in seen:
             times[candidate.key] += 1
-            key = f"{candidate.key}_{times[candidate.key]}"
-        times[key] += 1
-        yield replace(candidate, key=key)
+            key = f"{candidate.key}_{times[candidate.key] + 1}"
+        seen.add(hash(key))
+        yield candidate if key == candidate.key else replace(candidate, key=key)
 
 
-def _filtered(part: Sequence[Candidate], frame_filter: Any, params: Params) -> tuple[list[Kept], list[Refusal]]:
-    """The candidates that pass the filters and show histology, and the others with their reasons."""
-    passed: list[Kept] = []
-    rejected: list[Refusal] = []
-    for candidate in part:
-        try:
-            passed.append((candidate, *apply_filters(candidate, params)))
-        except Rejected as why:
-            rejected.append((candidate, why))
-    predicted = frame_filter.predict([picture for _, picture, _ in passed]).histology if passed else []
-    kept = []
-    for one, probability in zip(passed, predicted, strict=True):
-        if frame_filter.is_histology(float(probability)):
-            kept.append(one)
-        else:
-            rejected.append((one[0], Rejected("not_histology", f"probability {probability:.2f}")))
-    return kept, rejected
-
-
-def _row(candidate: Candidate, source: str, reference: str, picture: Picture) -> dict[str, Any]:
+def _row(kept: dict[str, Any], source: str, tar: Path) -> dict[str, Any]:
+    more = kept.pop("more")
+    key = kept.pop("key")
     return {
-        "pair_id": f"{source}_{candidate.key}",
+        **kept,
+        "pair_id": f"{source}_{key}",
         "source": source,
-        "group": f"{source}_{candidate.group}",
-        "image": reference,
-        "text": clean_text(candidate.text),
+        "group": f"{source}_{kept['group']}",
+        "image": f"{tar.as_posix()}#{key}.jpg",
         "kind": "medical",
         "box": "[]",
         "entities": "[]",
-        "width": picture.shape[1],
-        "height": picture.shape[0],
         "confidence": 1.0,
         "reason": "captioned",
-        "provenance": candidate.provenance,
-        "license": candidate.license,
-        "magnification_how": READ if pd.notna(candidate.more.get("magnification")) else "",
-        **candidate.more,
+        "magnification_how": READ if pd.notna(more.get("magnification")) else "",
+        **more,
     }
-
-
-def _dropped(candidate: Candidate, why: Rejected) -> dict[str, str]:
-    detail = clean_text(why.message)[:200]
-    values = (candidate.key, candidate.group, why.reason, detail, candidate.provenance, candidate.license)
-    return dict(zip(DROPPED.names, values, strict=True))
-
-
-def _dropped_table(rows: list[dict[str, str]]) -> Any:
-
-    table = DROPPED.frame(rows).astype("string")
-    return table.sort_values(["key", "reason"], ignore_index=True)

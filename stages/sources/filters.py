@@ -5,7 +5,8 @@ import re
 from typing import Any
 
 from stages.common.data.arrays import Picture
-from stages.common.data.pictures import as_jpeg
+from stages.common.data.pictures import MAX_BYTES, as_jpeg
+from stages.common.data.references import ImageReader
 from stages.common.errors import Rejected
 from stages.common.text.characters import UNSPACED_LETTER, count_words, one_line
 from stages.common.text.english import common
@@ -46,8 +47,8 @@ def _identifier() -> Any:
     return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
 
 
-def apply_filters(candidate: Candidate, params: Params) -> tuple[Picture, bytes]:
-    """Return the candidate's pixels and JPEG bytes.
+def apply_filters(candidate: Candidate, params: Params, reader: ImageReader) -> tuple[Picture, bytes]:
+    """Return the candidate's pixels and JPEG bytes, of an image that `reader` reads where there is a reference.
 
     Raises Rejected with the candidate's own reason, text_too_short, text_too_long, language, image_too_small, or what
     stages.common.data.pictures says of the image.
@@ -62,7 +63,8 @@ def apply_filters(candidate: Candidate, params: Params) -> tuple[Picture, bytes]
         raise Rejected("text_too_long", f"{words} words")
     if foreign(text, params.languages):
         raise Rejected("language", text)
-    data, picture = as_jpeg(candidate.image)
+    image = candidate.image
+    data, picture = as_jpeg(reader.bounded(image, MAX_BYTES) if isinstance(image, str) else image)
     height, width = picture.shape[:2]
     if min(height, width) < params.min_side:
         raise Rejected("image_too_small", f"{width} x {height} pixels")

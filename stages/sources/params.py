@@ -51,9 +51,13 @@ class Queries(ParamsModel):
 
 
 class Laion(ParamsModel):
-    """A folder with laion.parquet and, for a machine without network, a mirror of its addresses."""
+    """A folder with tables of addresses and, for a machine without network, a mirror of them."""
 
     folder: str
+    url: str
+    text: str
+    similarity: str
+    unsafe: str
     queries: Queries
     min_similarity: float = Field(ge=-1, le=1)
     max_unsafe: float = Field(ge=0, le=1)
@@ -65,11 +69,12 @@ class Laion(ParamsModel):
 
 
 class TableSource(ParamsModel):
-    """Any table of images and texts."""
+    """Any tables of images and texts."""
 
     renamed: ClassVar = {"licence": "license"}
 
     folder: str
+    images: str
     image: str
     text: str
     group: str

@@ -12,30 +12,33 @@ from PIL import Image
 
 from stages.common.data.files import read_json
 from stages.common.data.references import read_images
+from stages.sources import batches
 from stages.sources import collect as module
 from stages.sources.candidate import Candidate
 from stages.sources.filters import clean_text, foreign
 
 
 @pytest.fixture
-def collected(tmp_path, stage_params, monkeypatch):
+def collected(tmp_path, stage_params, base, monkeypatch):
     """Collect candidates with a filter that takes dark images for histology; return pairs, dropped, metrics."""
 
     class Filter:
-        def predict(self, pictures):
+        def predict(self, pictures, flags):
             return SimpleNamespace(histology=np.array([float(picture.mean() < 150) for picture in pictures]))
 
         def is_histology(self, probability):
             return probability > 0.5
 
-    monkeypatch.setattr(module, "load_filter", lambda model, device: Filter() if device == "a GPU" else None)
+    monkeypatch.setattr(batches, "load_filter", lambda model, device: Filter() if device == "a GPU" else None)
+    monkeypatch.setattr(module, "filter_digest", lambda model: "")
     monkeypatch.chdir(tmp_path)
 
     def collect(candidates):
         from pathlib import Path
 
         out = Path("data/sources/x")
-        module.collect(iter(candidates), "x", out, Path("m.json"), Path("model"), stage_params("sources"), "a GPU")
+        params = stage_params("sources")
+        module.collect(iter(candidates), "x", out, Path("m.json"), Path("model"), params, base, "a GPU")
         tables = (pd.read_parquet(out / f"{name}.parquet") for name in ("pairs", "dropped"))
         return *tables, read_json(Path("m.json"))
 
@@ -161,7 +164,7 @@ def test_a_folder_that_nobody_has_filled_has_no_pairs(tmp_path, stage_params, ba
 
     params = stage_params("sources")
     own = getattr(params, name).model_copy(update={"folder": str(ROOT / "data/exports" / name)})
-    monkeypatch.setattr(module, "load_filter", lambda *_: None)
+    monkeypatch.setattr(module, "filter_digest", lambda model: "")
     monkeypatch.chdir(tmp_path)
     assert run(params.model_copy(update={name: own}), base, name) == {"items": 0, "pairs": 0}
     assert pd.read_parquet(f"data/sources/{name}/pairs.parquet").empty

@@ -195,19 +195,19 @@ def test_a_table_that_cannot_be_read_is_one_line(tmp_path, rows_of):
 
 
 @pytest.mark.parametrize("column", ["similarity", "punsafe"])
-def test_scores_are_numbers_and_may_be_null(tmp_path, rows_of, column):
+def test_scores_are_numbers_also_as_texts_and_may_be_null(tmp_path, rows_of, column):
     rows = pd.DataFrame({"URL": ["http://x/1", "http://x/2"], "TEXT": "t", "similarity": 0.4, "punsafe": 0.0})
     write_table(tmp_path / "laion.parquet", rows.assign(**{column: [None, "high"]}))
-    with pytest.raises(StageError, match=rf"^\S+/laion.parquet: column '{column}' is str, should be numbers$"):
-        rows_of()
-    for nulls in ([None, None], pd.array([1, None], "Int64"), [np.nan, 0.5]):
-        write_table(tmp_path / "laion.parquet", rows.assign(**{column: nulls}))
+    assert [one.drop for one in rows_of()] == ["low_similarity", "bad_score"]
+    for values in ([None, None], pd.array([1, None], "Int64"), [np.nan, 0.5], ["0.5", "1e-1"]):
+        write_table(tmp_path / "laion.parquet", rows.assign(**{column: values}))
         assert [one.drop for one in rows_of()] == ["low_similarity"] * 2
 
 
 def test_a_row_without_punsafe_counts_as_safe():
     limits = SimpleNamespace(min_similarity=0.3, max_unsafe=0.5)
-    assert laion._unwanted({"similarity": 0.4, "punsafe": float("nan")}, limits) == ""
+    for unsafe, drop in ((float("nan"), ""), (None, ""), ("UNLIKELY", ""), ("NSFW", "unsafe"), ("0.7", "unsafe")):
+        assert laion._unwanted({"similarity": 0.4, "unsafe": unsafe}, limits)[0] == drop
 
 
 def unit(rows):

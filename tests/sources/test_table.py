@@ -1,5 +1,7 @@
 """Tables of any make, and Quilt-1M's own."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from articles import encoded, tile
@@ -33,7 +35,7 @@ def test_a_csv_beside_its_images(tmp_path, read):
         ("00000001", "images/gone.jpg", "missing_image"),
         ("00000002", "../../etc/passwd", "missing_image"),
     ]
-    assert found[0].image == PICTURE
+    assert Path(found[0].image).read_bytes() == PICTURE
     with pytest.raises(StageError, match=r"no column 'caption': set sources.table.text to one of: image, text, group"):
         read(text="caption")
 
@@ -76,6 +78,7 @@ def test_quilts_own_csv_is_read_as_it_was_released(tmp_path, read):
     )
     assert '"id": "C0007634"' in first.more["entities"]
     assert (second.group, second.more["kind"]) == (first.group, "roi")
+    assert [one.more["released_split"] for one in (first, second, third)] == ["train", "val", "train"]
     assert (third.group, third.drop, third.more["magnification"]) == ("openpath_x", "not_histology_flag", None)
 
 
@@ -86,7 +89,8 @@ def test_a_table_that_cannot_be_read_is_one_line(tmp_path, read, name, data):
         read()
 
 
-def test_no_table_is_no_pair_and_parquet_is_read_in_parts(tmp_path, read):
-    assert read() == []
+def test_a_folder_without_tables_is_one_line_and_parquet_is_read_in_parts(tmp_path, read):
+    with pytest.raises(StageError, match=r"none of its 1 files \(a.jpg, ...\) is a table"):
+        read()
     write_table(tmp_path / "many.parquet", pd.DataFrame({"image": ["images/a.jpg"] * 2500, "text": "t"}))
     assert len(read()) == 2500

@@ -5,33 +5,40 @@ import base64
 import io
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageOps
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
 
 from stages.common.data.arrays import Picture
 from stages.common.data.files import jpeg
+from stages.common.data.reading import said
 from stages.common.errors import Rejected
 
-FORMATS = ("JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP")  # none of them runs a program to be read
+# None of them runs a program to be read; Pillow leaves out those that it was built without.
+FORMATS = ("JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP", "AVIF", "JPEG2000")
+MAX_BYTES = 200_000_000  # a larger file is refused before it is read
 MAX_PIXELS = 64_000_000  # a larger image is refused by its header, before a pixel is decoded
-SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I")
+DEEP = ("I;16", "I;16B", "I;16L", "I", "F")  # more than eight bits a pixel
+COLOURS = ("RGB", "RGBA", "RGBX")
+DEPTHS = (8, 10, 12, 14, 16)  # bits that scanners and cameras give
+FEW = 64  # levels: fractions below are not of eight bits, but of a scale of their own
+SHARE_OF_NOISE = 0.001  # of the pixels at either end of a range that nothing states
 ORIENTATION = 0x0112
 
 
 def decode(data: bytes) -> Picture:
     """Return the first frame of an encoded image as (height, width, 3) uint8, upright, on white where transparent.
 
-    Raises Rejected: unreadable_image (also one cut short), image_too_large (over MAX_PIXELS).
+    Raises Rejected: unreadable_image (also one cut short), image_too_large (over MAX_PIXELS or MAX_BYTES).
     """
-    return np.asarray(_open(data))
+    return np.asarray(_open(data)[0])
 
 
 def as_jpeg(data: bytes) -> tuple[bytes, Picture]:
     """Return an encoded image as (JPEG bytes, pixels); an upright RGB JPEG keeps its bytes. Raises like decode."""
-    image = _open(data)
-    with Image.open(io.BytesIO(data), formats=FORMATS) as header:
-        plain = header.format == "JPEG" and header.mode in ("RGB", "L") and header.getexif().get(ORIENTATION, 1) == 1
+    image, plain = _open(data)
     return (data if plain else jpeg(image)), np.asarray(image)
 
 
@@ -55,26 +62,79 @@ def data_uri(data: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes) -> tuple[Image.Image, bool]:
+    """The image as RGB, and whether it is a JPEG that is so as it is stored."""
+    if len(data) > MAX_BYTES:
+        raise Rejected("image_too_large", f"{len(data)} bytes")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise Rejected("image_too_large", f"{image.width} x {image.height} pixels")
+                plain = image.format == "JPEG" and image.mode in ("RGB", "L")
+                deep = image.mode in COLOURS and ";16" in str(image.tile)
                 image.load()
-                return _rgb(ImageOps.exif_transpose(image))
+                upright = image.getexif().get(ORIENTATION, 1) == 1
+                rgb = _deep_colours(data) if deep else None
+                rgb = rgb or _rgb(image if upright else ImageOps.exif_transpose(image))
+                return rgb, plain and upright
     except Image.DecompressionBombError as error:
         raise Rejected("image_too_large", str(error)) from None
+    except UnidentifiedImageError:  # its message holds an address of memory
+        raise Rejected("unreadable_image", "not an image of a known format" if data else "empty") from None
     except (OSError, SyntaxError, ValueError, IndexError, EOFError) as error:
-        raise Rejected("unreadable_image", " ".join(str(error).split())[:200]) from None
+        raise Rejected("unreadable_image", said(error)) from None
+
+
+def _deep_colours(data: bytes) -> Image.Image | None:
+    """An image of 16 bits a colour, of which Pillow reads the upper eight alone; None where OpenCV cannot read it."""
+    import cv2
+
+    try:
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    if values is None or values.dtype != np.uint16:
+        return None
+    return Image.fromarray(np.ascontiguousarray(_eight_bits(values)[:, :, ::-1]))
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in SIXTEEN_BIT:
-        return Image.fromarray((np.asarray(image).clip(0, 65535) // 256).astype(np.uint8)).convert("RGB")
+    if image.mode in DEEP:
+        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Levels of 0 to 255 for pixels of any depth: whole numbers by the bits that they need, fractions as shares of one,
+    and others by their own range."""
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values.astype(np.float32), copy=False, posinf=0, neginf=0)
+    low, high = _range(values)
+    scale = 255 / max(high - low, 1e-12)
+    if values.dtype == np.uint16:  # a table of levels takes less memory than the arithmetic
+        levels = np.arange(2**16, dtype=np.float32) - np.float32(low)
+        return np.asarray((levels * scale).clip(0, 255).round().astype(np.uint8)[values])
+    scaled = values.astype(np.float32)
+    scaled -= np.float32(low)
+    scaled *= np.float32(scale)
+    return np.asarray(scaled.clip(0, 255, out=scaled).round(out=scaled).astype(np.uint8))
+
+
+def _range(values: NDArray[Any]) -> tuple[float, float]:
+    """The numbers that are to be black and white."""
+    low, high = float(values.min()), float(values.max())
+    fractions = values.dtype.kind == "f"
+    if fractions and low >= 0 and high <= 1:
+        return 0.0, 1.0
+    if low < 0 or high >= 2 ** DEPTHS[-1] or (fractions and high < FEW):
+        some = values.ravel()[:: max(1, values.size // 1_000_000)]
+        ends = np.quantile(some, (SHARE_OF_NOISE, 1 - SHARE_OF_NOISE))
+        return float(ends[0]), float(ends[1])
+    return 0.0, next(2.0**bits - 1 for bits in DEPTHS if high < 2**bits)

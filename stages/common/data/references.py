@@ -1,9 +1,12 @@
-"""Images by reference: a path, `path/to.tar#member`, or `path/to.h5#17`."""
+"""Images by reference: a path, `path/to.tar#member`, `path/to.zip#member`, or `path/to.h5#17`."""
 
 import functools
 import io
+import lzma
 import os
 import tarfile
+import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,9 +14,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stages.common.errors import StageError
+from stages.common.data.reading import said
+from stages.common.errors import Rejected, StageError
 
-TAR, HDF5 = ".tar#", ".h5#"
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)  # what archives end with
+TAR, ZIP, HDF5 = ".tar#", ".zip#", ".h5#"
 
 
 class ImageReader:
@@ -21,6 +26,7 @@ class ImageReader:
 
     def __init__(self) -> None:
         self._places: dict[str, dict[str, tuple[int, int]]] = {}
+        self._zips: dict[str, zipfile.ZipFile] = {}
 
     def read(self, reference: str) -> bytes:
         """Bytes of one image, of an HDF5 array as PNG.
@@ -29,22 +35,55 @@ class ImageReader:
         """
         if TAR in reference:
             return self._read_member(*reference.split("#", 1))
+        if ZIP in reference:
+            path, member = reference.split("#", 1)
+            return self._zip(path).read(member)
         return _read_array(reference) if HDF5 in reference else Path(reference).read_bytes()
 
+    def size(self, reference: str) -> int:
+        """Bytes of one image, as far as they are known without reading it. Raises as `read` does."""
+        if TAR in reference:
+            return self._place(*reference.split("#", 1))[1]
+        if ZIP in reference:
+            path, member = reference.split("#", 1)
+            return self._zip(path).getinfo(member).file_size
+        return 0 if HDF5 in reference else Path(reference).stat().st_size
+
+    def bounded(self, reference: str, limit: int) -> bytes:
+        """Bytes of an image from outside. Raises Rejected: image_too_large, before more than `limit` bytes are read, or
+        unreadable_image."""
+        try:
+            if (size := self.size(reference)) > limit:
+                raise Rejected("image_too_large", f"{size} bytes")
+            return self.read(reference)
+        except Rejected:
+            raise
+        except (OSError, KeyError, ValueError, RuntimeError, StageError, *BROKEN) as error:
+            raise Rejected("unreadable_image", said(error, Path(image_file(reference)))) from None
+
+    def _zip(self, path: str) -> zipfile.ZipFile:
+        if path not in self._zips:
+            self._zips[path] = zipfile.ZipFile(path)
+        return self._zips[path]
+
     def _read_member(self, path: str, member: str) -> bytes:
+        offset, size = self._place(path, member)
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - unbuffered: one read, no more than the image
+            return os.pread(file.fileno(), size, offset)
+
+    def _place(self, path: str, member: str) -> tuple[int, int]:
+        """Where a member's bytes begin in its tar, and how many there are."""
         if path not in self._places:
             with tarfile.open(path) as tar:
                 self._places[path] = {info.name: (info.offset_data, info.size) for info in tar if info.isfile()}
         if member not in self._places[path]:
             raise StageError(f"{path} lacks {member}: run `dvc repro` so that images and tables agree")
-        offset, size = self._places[path][member]
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - unbuffered: one read, no more than the image
-            return os.pread(file.fileno(), size, offset)
+        return self._places[path][member]
 
 
 def image_file(reference: str) -> str:
-    """The file that holds the image: the path itself, or that of the tar or HDF5 file."""
-    if TAR in reference:
+    """The file that holds the image: the path itself, or that of the tar, zip or HDF5 file."""
+    if TAR in reference or ZIP in reference:
         return reference.split("#", 1)[0]
     return reference.rpartition("#")[0] if HDF5 in reference else reference
 

@@ -2,7 +2,8 @@
 
 import io
 import tarfile
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,61 +20,26 @@ class Member(NamedTuple):
 
 def write_tar(path: Path, members: Mapping[str, bytes]) -> None:
     """Write `members` (name to bytes) as a tar whose headers hold no time, owner or host."""
+    with tar_writer(path) as add:
+        for name, data in members.items():
+            add(name, data)
+
+
+@contextmanager
+def tar_writer(path: Path) -> Iterator[Callable[[str, bytes], None]]:
+    """Give a function that adds a member to a tar such as write_tar makes; it is there when the block ends without an
+    error, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as tar:
-        for name, data in members.items():
+
+        def add(name: str, data: bytes) -> None:
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
+
+        yield add
     part.replace(path)
-
-
-class TarShards:
-    """Writes members one by one to FOLDER/NAME-NNNNNN.tar, `size` members to a tar. A tar is there as a whole or not at
-    all, as with write_tar.
-
-    Tars left over from an earlier run are removed when the `with` block ends without an error.
-    """
-
-    def __init__(self, folder: Path, name: str, size: int) -> None:
-        self._folder, self._name, self._size = folder, name, size
-        self._written: list[Path] = []
-        self._tar: tarfile.TarFile | None = None
-        self._count = 0
-
-    def __enter__(self) -> "TarShards":
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._close()
-        if kind is None:
-            for path in set(self._folder.glob(f"{self._name}-*.tar")) - set(self._written):
-                path.unlink()
-
-    def add(self, member: str, data: bytes) -> str:
-        """Write one member; return its reference, `path/to.tar#member`."""
-        if self._tar is None:
-            self._written.append(self._folder / f"{self._name}-{len(self._written):06d}.tar")
-            self._tar = tarfile.open(self._part(), "w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - closed by _close
-        info = tarfile.TarInfo(member)
-        info.size = len(data)
-        self._tar.addfile(info, io.BytesIO(data))
-        self._count += 1
-        path = self._written[-1]
-        if self._count == self._size:
-            self._close()
-        return f"{path.as_posix()}#{member}"
-
-    def _part(self) -> Path:
-        return self._written[-1].with_name(f".{self._written[-1].name}.part")
-
-    def _close(self) -> None:
-        if self._tar is not None:
-            self._tar.close()
-            self._part().replace(self._written[-1])
-            self._tar, self._count = None, 0
 
 
 def read_tar(path: Path, names: Iterable[str] | None = None) -> dict[str, bytes]:

@@ -142,7 +142,7 @@ def _results(
 
     if not todo:
         return
-    _register(base.backend)
+    register_backend(base.backend)
     with (
         parallel_config(backend=base.backend, n_jobs=base.jobs),
         tqdm(total=len(todo), desc=name, unit="item") as progress,
@@ -158,7 +158,7 @@ def _results(
             yield row
 
 
-def _register(backend: str) -> None:
+def register_backend(backend: str) -> None:
     """Make joblib know a cluster's backend; raises StageError where its package is missing."""
     try:
         if backend == "ray":

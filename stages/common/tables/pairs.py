@@ -43,6 +43,7 @@ PAIR_TABLE = Table(
         Column("reason", "string", "why they were paired: said_over_hold, pointed_at, next_hold, captioned, ..."),
         Column("provenance", "string", "where the image comes from: an address, or a file and a row"),
         Column("license", "string", "as the source states it"),
+        Column("released_split", "string", "train or val of Quilt-1M as it was released; empty for all other pairs"),
     ),
 )
 

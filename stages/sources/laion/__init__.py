@@ -1,70 +1,138 @@
-"""LAION: images fetched from the addresses in a parquet, or from those that queries find in an index."""
+"""LAION and its like: images fetched from the addresses in tables, or from those that queries find in an index."""
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from stages.common.data.reading import named_damage
+from stages.common.data.delimited import Row
+from stages.common.data.files import SHORT_WORD
+from stages.common.data.reading import Damage
+from stages.common.data.rows import IMAGE, Reference, read_rows, tables_below
 from stages.common.errors import StageError
 from stages.common.paths import DOWNLOADS_DIR
 from stages.sources.candidate import Candidate
-from stages.sources.laion.download import Download, download_all
+from stages.sources.columns import find_columns, number_of, text_of
+from stages.sources.laion.download import Wanted, download_all
 from stages.sources.laion.mirror import mirrored
 from stages.sources.laion.retrieval import retrieve
 from stages.sources.params import Laion, Params
 
-SCORES = ("similarity", "punsafe")
-COLUMNS = ("URL", "TEXT", *SCORES)
+KINDS = ("url", "text", "similarity", "unsafe")  # of columns
+WORDS = {"unlikely": 0.0, "unsure": 0.5, "nsfw": 1.0}  # of LAION-400M, for a probability
+MIRROR = "mirror"
+
+
+@dataclass(frozen=True)
+class Address:
+    """A row: where its image is, and why it is not fetched. `image` is a reference where it was fetched before."""
+
+    url: str
+    text: str
+    drop: str = ""
+    detail: str = ""
+    image: str = ""
 
 
 def candidates(params: Params, cache: Path = DOWNLOADS_DIR) -> Iterator[Candidate]:
     """Yield one candidate per row, in order; a row that was not fetched says why in its drop reason. A
     killed run resumes from `cache`."""
     laion = params.laion
-    table = _read_rows(laion)
-    wanted = [not _unwanted(row, laion) for row in table.to_dict("records")]
-    mirror = Path(laion.folder) / "mirror"
+    mirror = Path(laion.folder) / MIRROR
     with mirrored(mirror) as rewrite, tempfile.TemporaryDirectory() as scratch:
         # Another demo world has other images under the same addresses: what a mirror gives is not kept.
         cache = Path(scratch) if mirror.is_dir() else cache
-        urls = [(url, rewrite(url)) for url in table.URL[wanted]]
-        fetched = download_all(urls, laion, cache, laion.private_addresses or mirror.is_dir())
-        for number, row in enumerate(table.to_dict("records")):
-            drop = _unwanted(row, laion)
-            found = Download(b"", drop) if drop else next(fetched)
+        rows = _distinct(_addresses(laion))
+        wanted = (Wanted(row, row.url, "" if row.drop or row.image else rewrite(row.url)) for row in rows)
+        fetched = download_all(wanted, laion, cache, laion.private_addresses or mirror.is_dir())
+        for number, (row, found) in enumerate(fetched):
             key = f"{number:08d}"
-            yield Candidate(key, key, found.data, row["TEXT"], row["URL"], "", found.reason, found.detail)
+            drop, detail = row.drop or found.reason, row.detail or found.detail
+            yield Candidate(key, key, row.image or found.data, row.text, row.url, "", drop, detail)
 
 
-def _read_rows(laion: Laion) -> pd.DataFrame:
-    path = Path(laion.folder) / "laion.parquet"
+def _distinct(rows: Iterator[Address]) -> Iterator[Address]:
+    """The rows; one whose address came before is dropped."""
+    seen: set[int] = set()  # of hashes: addresses take more memory
+    for row in rows:
+        yield replace(row, drop=row.drop or "repeated_address") if row.url and hash(row.url) in seen else row
+        seen.add(hash(row.url))
+
+
+def _addresses(laion: Laion) -> Iterator[Address]:
+    wanted = {kind: str(getattr(laion, kind)) for kind in KINDS}
     if laion.queries.index:
-        table = retrieve(laion.queries)
-    elif path.exists():
-        with named_damage(path):
-            table = pd.read_parquet(path)
-    else:
-        raise StageError(f"sources.laion.folder: {path} not found")
-    if missing := [name for name in COLUMNS if name not in table.columns]:
-        raise StageError(f"{path}: column '{missing[0]}' is missing")
-    for name in SCORES:
-        values = table[name]
-        if not (pd.api.types.is_numeric_dtype(values) or values.isna().all()):
-            raise StageError(f"{path}: column '{name}' is {_type_of(values)}, should be numbers")
-    table = table[list(COLUMNS)].astype({"URL": str, "TEXT": str} | dict.fromkeys(SCORES, float))
-    return table.drop_duplicates("URL", ignore_index=True)
+        found = retrieve(laion.queries)
+        columns = find_columns(found.columns, wanted)
+        yield from (_address(row, columns, laion) for row in found.to_dict("records"))
+        return
+    folder = Path(laion.folder)
+    paths = [path for path in tables_below(folder)[0] if MIRROR not in path.relative_to(folder).parts]
+    if not paths:
+        raise StageError(f"sources.laion.folder: no table of addresses in {folder}: put parquet or CSV files there")
+    problem, count = "", 0
+    for path in paths:
+        for row in _table(path, wanted, laion):
+            if row.url or row.image:
+                count += 1
+            elif not problem:
+                said = row.detail.removeprefix(f"{path.name}: ")
+                broken = f"{path} cannot be read ({said}): get it again or remove it"
+                problem = f"{path}: {said}" if row.drop == "no_columns" else broken
+            yield row
+    if not count:
+        raise StageError(problem or f"sources.laion.folder: no rows in {paths[0]}")
 
 
-def _type_of(values: pd.Series) -> str:
-    """The type of the first value that is there, for a message."""
-    return type(values.dropna().iloc[0]).__name__
+def _table(path: Path, wanted: dict[str, str], laion: Laion) -> Iterator[Address]:
+    columns: dict[str, str] | None = None
+    named = wanted
+    for row in read_rows(path, lambda names: {"url", "text"} <= set(find_columns(names, named))):
+        if isinstance(row, Damage):
+            yield Address("", "", row.reason, f"{path.name}: {row.detail}")
+            continue
+        if columns is None:
+            if set(row) == {"image", "text"}:  # a table without names of columns
+                wanted = wanted | {"url": "image"}
+            columns = find_columns(row, wanted)
+            if lacking := [kind for kind in ("url", "text") if kind not in columns and IMAGE not in row]:
+                known = ", ".join(map(str, row))
+                detail = f"column '{wanted[lacking[0]]}' is missing: set sources.laion.{lacking[0]} to one of: {known}"
+                yield Address("", "", "no_columns", f"{path.name}: {detail}")
+                return
+        yield _address(row, columns, laion)
 
 
-def _unwanted(row: dict[str, Any], laion: Laion) -> str:
-    """Why a row is not fetched, or "". One without a similarity is not wanted; one without `punsafe` counts as safe."""
-    if not row["similarity"] >= laion.min_similarity:
-        return "low_similarity"
-    return "unsafe" if row["punsafe"] > laion.max_unsafe else ""
+def _address(row: Row, columns: dict[str, str], laion: Laion) -> Address:
+    cells = {kind: row.get(column) for kind, column in columns.items()}
+    url, text = text_of(cells.get("url")), text_of(cells.get("text"))
+    image = row.get(IMAGE)
+    reference = image if isinstance(image, Reference) else ""
+    drop, detail = _unwanted(cells, laion)
+    if not url and not reference:
+        drop, detail = "no_address", ""
+    elif "key" in row and not reference and (status := text_of(row.get("status"))) not in ("", "success"):
+        drop, detail = drop or _reason(status), detail or text_of(row.get("error_message"))
+    return Address(url, text, drop, detail, reference)
+
+
+def _reason(status: str) -> str:
+    """What img2dataset says of an image that it did not fetch, as a reason."""
+    word = status.lower().replace(" ", "_")
+    return word if SHORT_WORD.fullmatch(word) else "not_fetched"
+
+
+def _unwanted(cells: Row, laion: Laion) -> tuple[str, str]:
+    """Why a row is not fetched, and detail; ("", "") where it is. In a table with similarities, a row without one is
+    not wanted; one that says nothing of its safety counts as safe."""
+    for kind in ("similarity", "unsafe"):
+        said = text_of(cells.get(kind))
+        if said and number_of(said) is None and said.lower() not in WORDS:
+            return "bad_score", f"{kind} is {said}"
+    if "similarity" in cells:
+        similarity = number_of(cells["similarity"])
+        if similarity is None or similarity < laion.min_similarity:
+            return "low_similarity", ""
+    unsafe = text_of(cells.get("unsafe")).lower()
+    probability = WORDS.get(unsafe, number_of(unsafe))
+    return ("unsafe", "") if probability is not None and probability > laion.max_unsafe else ("", "")

@@ -11,9 +11,9 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from stages.common.data.files import write_bytes
@@ -21,6 +21,9 @@ from stages.common.retry import STATUSES, TemporaryError, retried, retry_after
 from stages.sources.laion.session import PrivateAddress, is_public, open_session
 from stages.sources.params import Laion
 
+T = TypeVar("T")
+
+AHEAD = 4096  # rows that are looked at before the first of them is handed on
 REDIRECTS = 5
 CHUNK = 1 << 16
 WHOLE = 4  # times `timeout_s` that all of one image may take
@@ -30,11 +33,12 @@ FIRST_S, LONGEST_S = 0.5, 30.0  # first and longest wait before a retry
 
 @dataclass(frozen=True)
 class Download:
-    """The bytes that came, or the reason (snake_case) why none did and what there is to add."""
+    """The bytes that came or the file that has them, or the reason (snake_case) why none did and more on it."""
 
     data: bytes
     reason: str = ""
     detail: str = ""
+    path: Path | None = None
 
 
 class _Refused(Exception):
@@ -46,30 +50,49 @@ class _Refused(Exception):
         self.message = message
 
 
-def download_all(urls: Iterable[tuple[str, str]], params: Laion, cache: Path, private: bool) -> Iterator[Download]:
-    """Yield, in order, a Download for each (name, address): `name` is what the address is kept under in `cache`, so
-    that a later run fetches only what is not there. `private` allows addresses of this machine and its network."""
-    ahead: deque[Future[Download]] = deque()
+@dataclass(frozen=True)
+class Wanted(Generic[T]):
+    """A row and the address to fetch for it, "" for none; `name` is what the image is kept under."""
+
+    row: T
+    name: str
+    url: str
+
+
+def download_all(rows: Iterable[Wanted[T]], params: Laion, cache: Path, private: bool) -> Iterator[tuple[T, Download]]:
+    """Yield, in order, each row with the Download of its address; one without an address with an empty Download.
+
+    Images are kept in `cache`, so that a later run fetches only what is not there, and read one at a time. `private`
+    allows addresses of this machine and its network.
+    """
+    ahead: deque[tuple[T, Future[Download] | None]] = deque()
     stored = threading.local()
     with ThreadPoolExecutor(params.threads) as pool:
-        for name, url in urls:
-            ahead.append(pool.submit(_kept, name, url, params, cache, private, stored))
-            if len(ahead) > 4 * params.threads:
-                yield ahead.popleft().result()
+        for one in rows:
+            found = pool.submit(_kept, one.name, one.url, params, cache, private, stored) if one.url else None
+            ahead.append((one.row, found))
+            if len(ahead) > AHEAD:
+                yield _arrived(*ahead.popleft())
         while ahead:
-            yield ahead.popleft().result()
+            yield _arrived(*ahead.popleft())
+
+
+def _arrived(row: T, waiting: Future[Download] | None) -> tuple[T, Download]:
+    found = waiting.result() if waiting else Download(b"")
+    return row, replace(found, data=found.path.read_bytes()) if found.path else found
 
 
 def _kept(name: str, url: str, params: Laion, cache: Path, private: bool, stored: Any) -> Download:
     path = cache / hashlib.sha256(name.encode(errors="replace")).hexdigest()[:32]
     if path.exists():
-        return Download(path.read_bytes())
+        return Download(b"", path=path)
     if not hasattr(stored, "session"):
         stored.session = open_session(private)
     found = download(stored.session, url, params, private)
-    if not found.reason:
-        write_bytes(path, found.data)
-    return found
+    if found.reason:
+        return found
+    write_bytes(path, found.data)
+    return Download(b"", path=path)
 
 
 def download(session: Any, url: str, params: Laion, private: bool) -> Download:

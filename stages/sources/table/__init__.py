@@ -1,133 +1,185 @@
-"""Any table of images and texts: CSV, TSV or parquet beside its images, a folder of `datasets`, Quilt-1M's own CSV."""
+"""Any tables of images and texts below a folder: files of many kinds beside their images, with the images in them, or
+Quilt-1M's own CSV."""
 
-import ast
-import json
+import base64
+import binascii
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from stages.common.data.reading import named_damage
-from stages.common.errors import StageError
+from stages.common.data.delimited import Row
+from stages.common.data.lookup import MISSING, ImageFinder, files_below
+from stages.common.data.reading import Damage
+from stages.common.data.rows import Reference, beside_images, read_rows, tables_below
+from stages.common.errors import Rejected, StageError
 from stages.sources.candidate import Candidate
+from stages.sources.columns import find_columns, text_of, texts_of
 from stages.sources.params import Params, TableSource
+from stages.sources.table.quilt import is_released, released
 
-QUILT = {"caption", "image_path", "subset", "split", "noisy_text", "corrected_text", "med_umls_ids", "magnification"}
-VIDEO_ID = re.compile(r"(.{11})_image_")  # how Quilt-1M names the images of a video
-LISTS = ("**/*.csv", "**/*.tsv", "**/*.parquet")
+KINDS = ("image", "text", "group", "license")  # of columns
+ENOUGH = 1000  # rows of a table without a column of images or texts, after which no more are read
+BASE64 = re.compile(r"(data:image/\w+;base64,)?[A-Za-z0-9+/\s]{200,}={0,2}")
+
+log = logging.getLogger(__name__)
 
 
 def candidates(params: Params) -> Iterator[Candidate]:
-    """Yield one candidate per row of every table below the folder, in order; none where there is no table.
+    """Yield one candidate for each image and text of every table below the folder, in order; what cannot be read of one
+    is a candidate with its reason, and other tables go on.
 
-    Images are paths relative to the table (or below the folder), or the bytes that `datasets` stores in parquet. A
-    table with the columns of quilt_1M_lookup.csv is read as it was released, whatever the parameters say.
+    Images are named by path or file name (stages.common.data.lookup says how they are found), or are in the cell as
+    `datasets` stores them. A table with the columns of quilt_1M_lookup.csv is read as it was released. Where there is
+    no table, each image with a text file beside it is a pair. Raises StageError where nothing can be read.
     """
     table = params.table
     folder = Path(table.folder)
-    paths = sorted({path for pattern in LISTS for path in folder.glob(pattern)})
-    number = 0
+    if not folder.is_dir():
+        raise StageError(f"sources.table.folder: {folder} not found")
+    finder = ImageFinder(Path(table.images or folder))
+    reader = _Reader(table, finder)
+    paths, others = tables_below(folder)
     for path in paths:
-        for part in _read(path):
-            released = set(part.columns) >= QUILT
-            if not released:
-                _check_columns(part, path, table)
-            for row in part.to_dict("records"):
-                yield _released(row, number, path) if released else _plain(row, number, path, table)
-                number += 1
+        yield from reader.read(path)
+    if not paths:
+        for row in beside_images(folder):
+            yield from reader.row(row, folder, dict.fromkeys(KINDS, "") | {"image": "image", "text": "text"})
+    for path in others:
+        yield reader.damage(path, Damage("unread_file", "of a kind that is not read: save it as CSV or parquet"))
+    for path, why in finder.damaged:
+        if path not in paths:  # a shard that was read as a table has said so
+            yield reader.damage(path, Damage("broken_archive", why))
+    if not reader.rows:
+        names = [path.name for path in files_below(folder)]
+        there = f"none of its {len(names)} files ({', '.join(names[:5])}, ...) is a table" if names else "it is empty"
+        shown = reader.problem or f"sources.table.folder: {folder}: {there}: docs/own-tables.md says what can be read"
+        raise StageError(shown)
 
 
-def _read(path: Path) -> Iterator[pd.DataFrame]:
-    """The table at `path`, in parts. Raises StageError where it cannot be read."""
-    parts = _parts(path)
-    while True:
-        with named_damage(path):
-            part = next(parts, None)
-        if part is None:
+class _Reader:
+    """Makes candidates of rows, numbered over all tables; `rows` counts those that could be read, and `problem` is the
+    first thing that could not."""
+
+    def __init__(self, table: TableSource, finder: ImageFinder) -> None:
+        self.rows = 0
+        self.problem = ""
+        self._number = 0
+        self._table, self._finder = table, finder
+        self._names: list[str] = []
+        self._found: dict[str, str] = {}
+        self._wanted = {kind: str(getattr(table, kind)) for kind in KINDS}
+
+    def read(self, path: Path) -> Iterator[Candidate]:
+        """Candidates of the rows of a table; of one whose rows have no images or texts, one that says so."""
+        lacking: list[tuple[str, list[str]]] = []
+        found = False
+        for row in read_rows(path, self._is_header):
+            if isinstance(row, Damage):
+                yield self.damage(path, row)
+                continue
+            columns = self._columns(list(row))
+            if lack := next((kind for kind in ("image", "text") if kind not in columns), ""):
+                lacking.append((lack, list(row)))
+                if not found and len(lacking) == ENOUGH:
+                    break
+            else:
+                found = True
+                yield from self.row(row, path, columns)
+        if lacking and not found:
+            yield from self._no_column(path, *lacking[0])
+        else:
+            for lack, _ in lacking:
+                yield self.damage(path, Damage("broken_row", f"a row without {lack}"))
+
+    def row(self, row: Row, path: Path, columns: dict[str, str]) -> Iterator[Candidate]:
+        """A candidate for each image and each text of the row."""
+        self.rows += 1
+        number = self._number
+        self._number += 1
+        folder = path if path.is_dir() else path.parent
+        if is_released(row):
+            yield released(row, number, path, self._image(str(row["image_path"]), folder))
             return
-        yield part
+        cells = {kind: row.get(column) for kind, column in columns.items()}
+        if "{" in self._table.image:
+            cells["image"] = _filled(self._table.image, row)
+        images = [self._image(one, folder) for one in _several(cells["image"])]
+        texts = texts_of(cells["text"]) or [""]
+        place = f"{path.name} {number}"
+        for image, name, drop, detail in images:
+            group = text_of(cells.get("group")) or name or str(number)
+            for text in texts:
+                license = text_of(cells.get("license"))
+                yield Candidate(f"{number:08d}", group, image, text, place, license, drop, detail or name)
+
+    def damage(self, path: Path, damage: Damage) -> Candidate:
+        """A candidate for what cannot be read of a table."""
+        if not self.problem:
+            broken = f"{path} cannot be read ({damage.detail}): get it again or remove it"
+            self.problem = f"{path}: {damage.detail}" if damage.reason == "unread_file" else broken
+        key = f"{self._number:08d}"
+        self._number += 1
+        return Candidate(key, key, b"", "", path.name, drop=damage.reason, detail=f"{path.name}: {damage.detail}")
+
+    def _is_header(self, names: list[str]) -> bool:
+        return {"image", "text"} <= set(self._columns(names))
+
+    def _columns(self, names: list[str]) -> dict[str, str]:
+        if names != self._names:  # those of the row before, most often
+            released = {"image": "image_path", "text": "caption"}
+            found = released if is_released(names) else find_columns(names, self._wanted)
+            self._names, self._found = names, found | ({"image": ""} if "{" in self._table.image else {})
+        return self._found
+
+    def _no_column(self, path: Path, kind: str, names: list[str]) -> Iterator[Candidate]:
+        known = ", ".join(map(str, names[:20]))
+        if not self.problem:
+            parameter = f"sources.table.{kind}"
+            self.problem = f"{path}: no column '{self._wanted[kind]}': set {parameter} to one of: {known}"
+        if path.suffix.lower() in (".txt", ".tar"):  # a note, or images that another table names
+            log.warning("%s: not read as a table: no column of %ss", path, kind)
+        else:
+            yield self.damage(path, Damage("no_columns", f"no column of {kind}s among: {known}"))
+
+    def _image(self, value: Any, folder: Path) -> tuple[bytes | str, str, str, str]:
+        """(bytes or reference, name, reason to drop, detail) of what a cell has for an image."""
+        name = ""
+        if isinstance(value, Reference):
+            return value, value.rpartition("#")[2], "", ""
+        if isinstance(value, dict):
+            name, value = text_of(value.get("path") or value.get("file_name")), value.get("bytes")
+        if isinstance(value, bytes) and value:
+            return value, name, "", ""
+        name = name or text_of(value)
+        if len(name) > 200 and (data := _decoded(name)):
+            return data, "", "", ""
+        if not name:
+            return b"", "", MISSING, "no name"
+        try:
+            return self._finder.find(name, folder), name, "", ""
+        except Rejected as why:
+            return b"", name, why.reason, why.message
 
 
-def _parts(path: Path) -> Iterator[pd.DataFrame]:
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as parquet
-
-        for batch in parquet.ParquetFile(path).iter_batches(1000):
-            yield batch.to_pandas()
-        return
-    separator = "\t" if path.suffix == ".tsv" else ","
-    yield from pd.read_csv(
-        path, sep=separator, dtype=str, keep_default_na=False, chunksize=10_000, encoding_errors="replace"
-    )
+def _several(value: Any) -> list[Any]:
+    return list(value) or [None] if isinstance(value, list | tuple) else [value]
 
 
-def _check_columns(part: pd.DataFrame, path: Path, table: TableSource) -> None:
-    for key in ("image", "text"):
-        if (name := getattr(table, key)) not in part.columns:
-            known = ", ".join(map(str, part.columns))
-            raise StageError(f"{path}: no column '{name}': set sources.table.{key} to one of: {known}")
-
-
-def _plain(row: dict[str, Any], number: int, path: Path, table: TableSource) -> Candidate:
-    data, name = _image_in(row[table.image], path.parent, Path(table.folder))
-    group = str(row.get(table.group) or name or number)
-    license = str(row.get(table.license) or "")
-    drop = "" if data else "missing_image"
-    return Candidate(
-        f"{number:08d}", group, data, str(row[table.text] or ""), f"{path.name} {number}", license, drop, name
-    )
-
-
-def _released(row: dict[str, Any], number: int, path: Path) -> Candidate:
-    """A row of quilt_1M_lookup.csv; images of one video are one group, the others each their own."""
-    name = str(row["image_path"])
-    data, _ = _image_in(name, path.parent, path.parent)
-    video = VIDEO_ID.match(Path(name).name)
-    group = f"{row['subset']}_{video.group(1)}" if video else f"{row['subset']}_{Path(name).stem}"
-    fields = _list(row.get("pathology", ""))
-    level = row["magnification"]
-    more = {
-        "kind": "roi" if row["caption"] and row["caption"] in _list(row.get("roi_text", "")) else "medical",
-        "sub_pathology": str(fields[0]) if fields else "",
-        "entities": json.dumps(_entities(row["med_umls_ids"])),
-        "magnification": float(level) if str(level).replace(".", "", 1).isdigit() else None,
-    }
-    drop = (
-        "not_histology_flag" if str(row.get("not_histology", "")) in ("1", "1.0") else "" if data else "missing_image"
-    )
-    place = f"{path.name} {number}"
-    return Candidate(f"{number:08d}", group, data, str(row["caption"]), place, "", drop, name, more)
-
-
-def _image_in(value: Any, *folders: Path) -> tuple[bytes, str]:
-    """(bytes, name) of a cell: a path below one of `folders`, or what `datasets` stores: {bytes, path}."""
-    if isinstance(value, dict):
-        return value.get("bytes") or b"", str(value.get("path") or "")
-    if isinstance(value, bytes):
-        return value, ""
-    for folder in folders:
-        path = (folder / str(value)).resolve()
-        if path.is_relative_to(folder.resolve()) and path.is_file():
-            return path.read_bytes(), str(value)
-    return b"", str(value)
-
-
-def _list(text: Any) -> list[Any]:
-    """A list as Python prints it; [] for anything else."""
+def _filled(pattern: str, row: Row) -> str:
+    """A name made of the row's values; "" where one is not there."""
     try:
-        value = ast.literal_eval(str(text))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return []
-    return value if isinstance(value, list) else []
+        return pattern.format_map(row)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        return ""
 
 
-def _entities(text: Any) -> list[dict[str, Any]]:
-    """Entities of all sentences under this pipeline's keys; other keys of a record are dropped."""
-    flat = [one for part in _list(text) for one in (part if isinstance(part, list) else [part])]
-    return [
-        {"term": str(one.get("entity", "")), "id": str(one.get("cui", one.get("id", ""))), "semantic_type": ""}
-        for one in flat
-        if isinstance(one, dict)
-    ]
+def _decoded(text: str) -> bytes:
+    """The bytes of an image in Base64; b"" for any other text."""
+    if not BASE64.fullmatch(text):
+        return b""
+    try:
+        return base64.b64decode(text.partition("base64,")[2] or text)
+    except (binascii.Error, ValueError):
+        return b""
