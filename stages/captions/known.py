@@ -26,7 +26,16 @@ SHORTEST = 4  # letters, at least, of a word in the vocabularies
 STEM, ROOT = 4, 5  # letters, at least, before an inflection and before another suffix
 FORMS = 3  # words, at least, that begin with a combining form
 CAPITALS = 2  # times as often as in small letters that the name of a person is written with a capital, at least
-BRITISH = (("oe", "e"), ("ae", "e"), ("our", "or"), ("yse", "yze"), ("ys", "yz"), ("is", "iz"), ("ll", "l"))
+BRITISH = (
+    ("oe", "e"),
+    ("ae", "e"),
+    ("leuc", "leuk"),
+    ("our", "or"),
+    ("yse", "yze"),
+    ("ys", "yz"),
+    ("is", "iz"),
+    ("ll", "l"),
+)
 INFLECTIONS = {  # what may follow a word, and what its own end may be without it
     "s": ("",),
     "es": ("", "is"),

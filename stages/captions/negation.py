@@ -16,7 +16,7 @@ PSEUDO = re.compile(
         |mistaking|surprise|need|reason|problem|treatment|therapy)s?\b(?:\ (?:in|of|about|that|to|for))?
     | \bno\ longer\ (?!(?:an?|any|is|are|was|were|has|have|there|see|seen|find|visible|present|identif\w*)\b)\w+
     | \bnever\ (?:have|had)\ (?:i|we|you)\b | \bno\ (?:matter|more\ than|fewer\ than|less\ than|further\ (?:ado
-    |questions?))\b | \bno,
+    |questions?))\b | (?<!\?\ )\bno,
     | \bwithout\ (?:a\ |any\ )?(?:doubt|question|further|difficulty|exception|treatment
         |the\ history|history|stains?|knowing|looking)\b
     | {NOT}\ (?:only|just|merely|simply|solely|necessarily|exclusively|confined|limited|restricted|all|every|always
@@ -27,7 +27,8 @@ PSEUDO = re.compile(
     | {NOT}\ (?:be\ |been\ |yet\ |entirely\ |completely\ |really\ |fully\ |totally\ |definitely\ )*
         (?:rule[ds]?\ (?:\w+\ )?out|exclude[ds]?|dismiss|miss|forget|overlook|ignore|confuse|mistake|worry
         |be\ fooled|let|need|needed|have\ to|require[ds]?|matter|mean|be\ more|be\ \w+er|stress|emphasi[sz]e
-        |know|tell|deny|doubt|hesitate|help|distinguish(?:ed)?|differentiated?|separated?|told)\b
+        |know|tell|deny|doubt|hesitate|help|distinguish(?:ed)?|differentiated?|separated?|told
+        |surprised?)\b
     | \bmay\ or\ may\ not\b | \bsurpris\w*\ if\ [^,.;]*?(?:\bnot|n't)\b | \bno\ other\ \w+\ (?:than|but)\b
     | {NOT}\ [^,.;?!]*?\ (?:without|unless)\b
     | (?:^|[.?!,;]\ ?|\band\ )\w+n't\ (?:it|this|that|these|those|you|we|they|there)\b
@@ -66,13 +67,14 @@ AFTER = re.compile(
     | (?:\b(?:has|have|had|could|can|should)\ ?)?(?:\bnot|\b\w+n't)\ (?:been\ |be\ |yet\ )*{SEEN}\b
     | \bcannot\ be\ {SEEN}\b | \b(?:{BE}\ not|(?:is|are|was|were)n't)\s*(?=[.,;]|$)
     | \b(?:absent|nil)\b(?=[\ .,;]|$)
+    | (?:\bnot|n't)\ (?:find|see|have|identify|show)\ (?:any|one|them|it|that)\s*(?=[.,;]|$)
     | \b(?:found|find|saw|see|had|have)\ none\b | ^\s*[:-]?\s*(?:none|absent|nil)\b | \?\ *(?:no|nope|none
     |not\ really|(?:we|i)\ (?:do\ not|don't|did\ not|didn't|cannot|can't)\ (?:see|find|have)|i\ don't\ think\ so)\b
     """,
     re.VERBOSE,
 )
 NEGATIVE_AFTER = re.compile(
-    rf"^(?:(?!\b(?:is|are|was|were|positive|shows?)\b)[^.;:!?,])*(?:{BE} (?:\w+ly )?)?\bnegative\b"
+    rf"^(?:(?!\b(?:is|are|was|were|positive|shows?)\b)[^.;:!?,])*(?:{BE} (?:(?:\w+ly|both|all|also) )*)?\bnegative\b"
 )
 VERBS = r"(?:fill|infiltrat|invad|involv|surround|extend|replac|destroy|expand|efface|line|cover|compress)\w*"
 # Ends the scope of a negation.
@@ -86,7 +88,7 @@ TURN = re.compile(
         |(?:we|you|i|one|they|it)\ (?:see|have|find|can|may|might|could|would|will))\b
     | \bpositive\ for\b
     | \b(?:recurrence|removal|excision|resection|involvement|history)\ of\ (?:the|this|these|her|his)\b
-    | ,\ (?:suggest|indicat|favou?r|consistent\ with|in\ keeping)\w*
+    | ,\ (?:suggest|indicat|leav|mak|mean|favou?r|consistent\ with|in\ keeping)\w*
     | (?:,|\band|\bor)\ (?:the|this|these|that|those|we|it|it's|there|they|you|i|its|here|then|also|rather|with|a|an
         |is|are|was|were|lots|many|numerous|abundant|some|plenty|several|scattered|marked|prominent|increased|frequent
         |shows?|has|have)\b
@@ -109,7 +111,8 @@ SUBJECT = re.compile(r"\w(?<!\b(?:of|or|in|to))(?<!\b(?:for|and)) (?:the|this|th
 # Tells where: "no mitoses in the dermis" does not deny the dermis.
 PLACE = re.compile(
     r"\b(?:in|within|into|at|on|around|between|beneath|below|above|near|from|throughout|along|beyond|through|inside"
-    r"|inv(?:olve|olves|olving|ade|ades|ading)|reach(?:es)?|cross(?:es)?|penetrates?|extends? (?:to|into))"
+    r"|inv(?:olv|ad)(?:e[sd]?|ing)|infiltrate[sd]?|reach(?:es|ed)?|cross(?:es|ed)?|penetrate[sd]?|(?:stain|highlight|label)s?"
+    r"|extend(?:s|ed)? (?:to|into))"
     r" (?:the|this|these|that|those|our|his|her|its|most|all)(?! (?:absence|lack)\b)(?: [\w-]+){0,2} ?$"
 )
 

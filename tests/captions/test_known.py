@@ -28,6 +28,7 @@ def known():
         "nonneoplastic",
         "hypocellular",
         "leukaemic",
+        "leucocytosis",
         "haematoxylin",
         "fibrocellular",
         "lymphoplasmacytic",
