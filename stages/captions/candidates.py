@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.captions.known import eponyms
 from stages.common.text.english import most_common
 from stages.common.text.lexicon import Lexicon
 
@@ -63,7 +64,8 @@ class Candidates:
         own = own[own.str.len() >= SHORTEST]
         words = lexicon.words[lexicon.words.word.str.len() >= SHORTEST]
         everyday = {word for word in most_common(EVERYDAY) if len(word) >= SHORTEST and word not in lexicon}
-        usual = set(words.word[words.concepts >= OFFERED]) - everyday
+        names = {name for name in eponyms() if name not in lexicon}  # whoever is named may be anybody
+        usual = set(words.word[words.concepts >= OFFERED]) - everyday - names
         self.glossary = frozenset(own)
         self._terms = sorted({*own, *words.word, *everyday}, key=lambda term: (len(plain(letters(term))), term))
         self._plain = [plain(letters(term)) for term in self._terms]

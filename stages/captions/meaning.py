@@ -6,11 +6,13 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from stages.captions.candidates import SHORTEST, letters, plain, similarity
+from stages.captions.candidates import letters, plain, similarity
 from stages.captions.known import PREFIXES, bare, spellings, stems
 
 ALIKE = 0.85  # similarity of what remains without prefixes, at least, for words that differ by their prefixes alone
 REST = 4  # letters, at least, that remain without a prefix
+FORM = 3  # letters, at least, of a combining form
+HEARD = 0.82  # similarity of two combining forms, at least, of which one may have been misheard for the other
 # How words end that say what kind of word they are.
 ENDINGS = re.findall(
     r"\w+",
@@ -60,27 +62,37 @@ def same_word(one: str, other: str) -> bool:
 
 def _forms(text: str) -> set[str]:
     words = {letters(form) for form in spellings(bare(text))}
-    return words | {stem for word in words for stem in stems(word) if len(stem) >= SHORTEST}
+    return words | {stem for word in words for stem in stems(word) if len(stem) >= REST}
 
 
 def opposite(one: str, other: str) -> bool:
-    """Whether the words are antonyms by their form: most alike without a prefix that one lacks or has another for.
+    """Whether the words are antonyms or siblings by their form: most alike without what they begin with.
 
-    So are words with hypo- and hyper-, intra- and inter-, with and without a-, non- or de-, or with -less.
+    So are words with hypo- and hyper-, intra- and inter-, meso- and myo-, with and without a-, non- or de-, or with -less.
     """
     if one.endswith(WITHOUT) != other.endswith(WITHOUT) and same_word(one, other):
         return True
     first, second = letters(one), letters(other)
     alike = {False: 0.0, True: 0.0}
-    for ours, theirs in itertools.product(_prefixes(first), _prefixes(second)):
+    for ours, theirs in itertools.product(_beginnings(first), _beginnings(second)):
         score = similarity(first[len(ours) :], second[len(theirs) :]).score
-        alike[ours == theirs] = max(score, alike[ours == theirs])
+        same = _same_beginning(ours, theirs)
+        alike[same] = max(score, alike[same])
     return alike[False] >= ALIKE and alike[False] > alike[True]
 
 
-def _prefixes(word: str) -> Iterator[str]:
+def _beginnings(word: str) -> Iterator[str]:
+    """Nothing, and each prefix that the word may begin with, or each combining form (lympho-)."""
     yield ""
-    yield from (prefix for prefix in PREFIXES if word.startswith(prefix) and len(word) - len(prefix) >= REST)
+    prefixes = [prefix for prefix in PREFIXES if word.startswith(prefix) and len(word) - len(prefix) >= REST]
+    yield from prefixes or (word[:end] for end in range(FORM, len(word) - REST + 1) if word[end - 1] == "o")
+
+
+def _same_beginning(ours: str, theirs: str) -> bool:
+    """Whether the words begin alike: prefixes exactly, combining forms by ear."""
+    if ours == theirs or not ours or not theirs or (ours in PREFIXES and theirs in PREFIXES):
+        return ours == theirs
+    return similarity(ours, theirs).score >= HEARD
 
 
 @functools.lru_cache(1 << 16)

@@ -51,14 +51,14 @@ PATTERNS = {
     "age": rf"(?i:\b{NUMBER}[ -](?:year|month|week|day)s?[ -]old\b(?!s| (?:\w+ ){{0,2}}{THINGS}))"
     rf"|(?i:\b(?:she|he|who|patient|{PERSON}) (?:is|was) {NUMBER}(?: years)?(?=[.,]| and\b))"
     rf"|(?i:(?<!to )(?<!and )(?<!over )(?<!under )\b{NUMBER} years of age\b)|(?i:\b{NUMBER}[ -]?y/?o\b)"
-    rf"|(?i:\b(?:patient|{PERSON}),? (?:aged?|age of) {NUMBER}\b)",
+    rf"|(?i:\b(?:patient|{PERSON}),? (?:aged?|age of) {NUMBER}\b)|^[Aa]ged {NUMBER}\b",
     "date": rf"\b{MONTH} (?:the )?{DAY}\b(?! (?:is|are|cells?|stains?)\b)|\b{DAY} (?:of )?{MONTH}\b"
-    rf"|\b(?:in|from|since|of) {MONTH},? (?:of )?(?:19|20)\d\d\b"
+    rf"|\b(?:[Ii]n|[Ff]rom|[Ss]ince|of|until) {MONTH},? (?:of )?(?:19|20)\d\d\b"
     r"|\b(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.? "
     r"\d{1,2},? (?:19|20)\d\d\b|\b\d{1,2}[/.]\d{1,2}[/.](?:19|20)?\d\d\b|\b(?:19|20)\d\d-\d\d-\d\d\b",
     "institution": rf"\b(?:(?:[A-Z][\w.]*(?:'s)?|of|and|for|the) ){{0,4}}[A-Z][\w.]*(?:'s)? {HOUSE}\b"
     rf"|\b{HOUSE} (?:of|at|in|for) (?:the )?[A-Z]"
-    rf"|\b{KNOWN_HOUSES}\b(?! (?:series|study|classification|criteria|score|cohort|data))"
+    rf"|\b{KNOWN_HOUSES}\b(?! (?:series|study|classification|criteria|scor|cohort|data|grad|stag|system|protocol))"
     r"|\b(?i:(?:work\w*|train\w*|pathologist|dermatopathologist|resident|fellow|professor|faculty|student"
     r"|practi[cs]e\w*) (?:here )?(?:at|in) )(?:the )?(?!\w+(?:ology|ics|ine)\b)[A-Z][a-z]+"
     r"|\b[Hh]ere at (?!Low|High|Medium)[A-Z][a-z]+",
@@ -70,11 +70,14 @@ SOCIETY = re.compile(
     r"|European|World|International|Royal|British|Armed|College of American)"
     r"(?: [A-Z]\w+| of| for| the| and)+"
 )
+AGED_THING = re.compile(rf"(?i:\b{THINGS} (?:(?:is|was|are|were|looks|about|at least|only) )+{NUMBER}[ -]\w+[ -]old\b)")
 EPONYM = re.compile(
     r"(?:'s?)?[ -](?:\w+ )?(?:bod(?:y|ies)|cells?|disease|syndrome|stains?|sign|tumou?rs?|classification|criteria"
     r"|grad\w+|scor\w+|system|method|blue|red|green|black|brown|silver|blot|reaction|nodules?|rosettes?|spaces?"
     r"|test|lymphoma|sarcoma|carcinoma|membrane"
-    r"|fibers?|glands?|corpuscles?|thyroiditis|esophagus|spots?|crystals?|nuclei|formula|depth|level|staging|atrophy)\b"
+    r"|fibers?|glands?|corpuscles?|thyroiditis|esophagus|spots?|crystals?|nuclei|formula|depth|level|staging|atrophy"
+    r"|algorithm|phenomenon|index|ratio|rule|law|technique|procedure|fixative|solution"
+    r"|patch(?:es)?|pouch|loop|duct|angle|rings?|bands?|granules?|units?|nod(?:e|es)|nev(?:us|i)|hyaline?)\b"
 )
 CAPITALISED = r"(?:[A-Z]')?[A-Z][a-z]+(?:-?[A-Z][a-z]+)*"
 MISTER = re.compile(r"\b(?:Mr|Mrs|Ms|Miss)\.? [A-Z]\w*|\b(?i:name (?:is|was)|(?:his|her) name(?:'s)?) [A-Z]\w+")
@@ -99,7 +102,8 @@ AUTHOR = re.compile(
     r"|recogni|introduc|wrote|writes|develop|divid|believ|argu|suggest|show(?:ed|s) that)\w*)"
 )
 BY_AUTHOR = re.compile(
-    r"\b(?:describ|nam|coin|classif|report|propos|introduc|publish|defin|discover|devis)\w*(?: \w+)? (?:by|after|of)"
+    r"\b(?:describ|nam|coin|classif|report|propos|introduc|publish|defin|discover|devis|develop|invent)\w*"
+    r"(?: \w+)? (?:by|after|of)"
     r"(?: (?:Dr|Prof)\.?| [Dd]octor| [Pp]rofessor)? $"
 )
 COMMON_NAMES = 10_000  # most common English words, of which a name without a given name is not made
@@ -118,7 +122,7 @@ def personal_data(text: str, terms: Container[str] = ()) -> list[str]:
     mistake. Neither are people of the literature, who described or classified something.
     """
     plain = text.replace("’", "'")
-    own = rest = SOCIETY.sub("", plain)
+    own = rest = AGED_THING.sub("", SOCIETY.sub("", plain))
     found = []
     for kind, pattern in KINDS.items():
         rest, count = pattern.subn("; ", rest)  # what is an email, is no address, too

@@ -24,6 +24,7 @@ TOO_COMMON = 4000  # most common English words, which are not medical terms on t
 COMMON = 20_000  # the same for chemicals, organisms and rare diseases, and for letters that are read as a word (map)
 KNOWN = 60_000  # the same for abbreviations of the field: the others are taken in small letters, too (hsil)
 BROAD = ("Organism", "Protein", "Substance")  # semantic types of the words that COMMON is about
+SAFE = {("mesh", "Organism"), ("mesh", "Protein")}  # whose short abbreviations have no other meaning in pathology
 UNCOUNTABLE = ("Protein", "Stain", "Substance")  # semantic types whose terms have no plural
 GOOD_TERM = re.compile(r"[a-z][a-z0-9&' /.]{2,60}")
 ABBREVIATION = re.compile(r"[A-Z]{2,6}")
@@ -114,8 +115,8 @@ def _good(row: Term) -> bool:
         return len(row.name) >= LONG
     if row.source in RARE and LOCUS.fullmatch(row.name):
         return False
-    if row.source == "mesh" and ABBREVIATION.fullmatch(row.name):
-        return True
+    if row.source in ("mesh", "hgnc") and ABBREVIATION.fullmatch(row.name):
+        return len(row.name) >= LONG or row.semantic_type not in BROAD or (row.source, row.semantic_type) in SAFE
     everyday = COMMON if row.semantic_type in BROAD or row.source in RARE else TOO_COMMON
     return " " in name or not common(name, everyday)
 

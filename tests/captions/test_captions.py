@@ -96,6 +96,23 @@ def test_a_rival_that_is_spelt_more_like_what_was_heard_forbids_a_correction(cor
     assert corrector.candidates.closest("leipoma").term == "lipoma"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thank you, Momma, for the slides.",  # short, with a capital: a name
+        "The DAVENS registry reports it.",  # an abbreviation
+        "Mr. Leonard Habberman described nothing of the kind, said Leonard Habberman.",  # like the eponym of a disease
+        "Write to biopsies.habberman.org for the files.",
+        "The dermo-epidermal junction is intact.",  # the hyphen is right
+        "Stains: Weigert's Hematoxylin (W. for short).",
+        "In figure c left of the cyst is a node.",
+        "Foam macrophages fill the dermis.",
+    ],
+)
+def test_names_abbreviations_and_other_spellings_stay(corrector, text):
+    assert corrector.correct(text).text == text
+
+
 def test_names_after_a_title_stay_and_what_follows_them_is_repaired(corrector):
     assert corrector.correct("Doctor Metoplasia calls it metoplasia.").made == []
     assert corrector.correct("The doctor calls it metoplasia.").text == "The doctor calls it metaplasia."

@@ -19,6 +19,9 @@ from stages.captions.meaning import keeps_meaning, opposite, same_word
         ("ectocervical", "endocervical"),
         ("dysplasia", "aplasia"),
         ("isochromatic", "anisochromatic"),
+        ("hypochromasia", "hyperchromasia"),
+        ("mesometrium", "myometrium"),
+        ("nephroblast", "neuroblast"),
     ],
 )
 def test_words_that_differ_by_their_prefixes_are_opposites(heard, meant):
@@ -29,7 +32,13 @@ def test_words_that_differ_by_their_prefixes_are_opposites(heard, meant):
 
 @pytest.mark.parametrize(
     ("heard", "meant"),
-    [("hypercaratosis", "hyperkeratosis"), ("anoplastic", "anaplastic"), ("coriocarcinoma", "choriocarcinoma")],
+    [
+        ("hypercaratosis", "hyperkeratosis"),
+        ("anoplastic", "anaplastic"),
+        ("coriocarcinoma", "choriocarcinoma"),
+        ("histocytes", "histiocytes"),
+        ("nerofibroma", "neurofibroma"),
+    ],
 )
 def test_a_misspelt_word_with_the_same_prefix_is_no_opposite(heard, meant):
     assert not opposite(heard, meant)
@@ -44,6 +53,7 @@ def test_a_misspelt_word_with_the_same_prefix_is_no_opposite(heard, meant):
         ("calcified", "calcify"),
         ("villus", "villi"),
         ("colour's", "color"),
+        ("foam", "foamy"),
     ],
 )
 def test_forms_of_a_word_are_the_same_word(one, other):

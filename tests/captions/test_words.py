@@ -81,6 +81,20 @@ def test_every_abbreviation_of_ours_is_linked_and_to_no_two_concepts_without_a_c
 
 
 @pytest.mark.parametrize(
+    "said", ["SLN", "DDD", "DIC", "AIP", "CIN3", "IDC-P", "Ber-EP4", "Hep-Par1", "TRPS1", "N/C ratio"]
+)
+def test_what_is_no_gene_or_chemical_in_pathology_is_linked_to_none(lexicon, said):
+    (found,) = lexicon.entities(said)
+    wrong = {"SLN": "HGNC:11089", "DDD": "MESH:D003632", "DIC": "MESH:D003606", "AIP": "HGNC:358"}
+    assert found.term == said
+    assert found.id != wrong.get(said)
+
+
+def test_the_plural_of_an_abbreviation_ends_with_a_small_letter(lexicon):
+    assert [one.term for one in lexicon.entities("Two LEs, and the LES is open.")] == ["LEs"]
+
+
+@pytest.mark.parametrize(
     ("text", "concept"),
     [
         ("The GBM has pseudopalisading necrosis.", "GLOSSARY:glioblastoma"),

@@ -62,12 +62,18 @@ class Lexicon:
         for start, end, abbreviation, meanings in sorted(spans):
             if start < last or (abbreviation and (shouted or not text[start:-end].removesuffix("s").isupper())):
                 continue
+            if abbreviation and text[-end - 1] == "S" and self._is_plural(plain[start + 1 : 1 - end], meanings):
+                continue  # ESS is no plural of ES
             if plain[start] == "'" and plain[start - 1].isalnum():
                 continue  # the s of "it's" begins no word
             last = -end
             concept, kind = meanings[0][:2] if len(meanings) == 1 else _meant(meanings, plain)
             found.append(EntityMention(start, last, text[start:last], concept, kind))
         return found
+
+    def _is_plural(self, term: str, meanings: tuple[Meaning, ...]) -> bool:
+        """Whether a term without its s has the same meanings."""
+        return bool(self._index.get(_key(term[:-1]), (0, False, ()))[2] == meanings)
 
 
 def _key(term: str) -> str:
