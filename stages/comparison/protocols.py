@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.common.data.arrays import Floats, Ints, Vectors
+from stages.common.data.arrays import Floats, Vectors
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import Protocol, load_protocol, read_evalset
 from stages.common.models.embed import ensemble
 from stages.common.scores import SCORES, calibration_error, odds_of
 from stages.common.stats import with_interval
 from stages.comparison.prompts import draw_prompts
+from stages.comparison.scores import confusions, measured_side, score_rounds
 
 THERE, NOT_THERE = "measured", "not there"
 COLUMNS = [
@@ -68,18 +69,11 @@ def questions(protocols: Sequence[Protocol], places: Protocol, folder: Path, see
                 status = NOT_THERE
             else:
                 try:
-                    table = _measured(read_evalset(folder, name, here, whole=False), here.split)
+                    table = measured_side(read_evalset(folder, name, here, whole=False), here.split)
                 except StageError as error:
                     status = str(error)
             drawn = draw_prompts(evalset.names, protocol.templates_of(name), protocol.draws, seed)
             yield Question(protocol, name, status, table, protocol.prompts_of(name), drawn)
-
-
-def _measured(table: pd.DataFrame, split: str) -> pd.DataFrame:
-    """The labelled images of the measured side; all of a set without sides."""
-    if split != "all" and not (table.split == "").all():
-        table = table[table.split == split]
-    return table[table.label >= 0].reset_index(drop=True)
 
 
 def all_prompts(asked: Sequence[Question]) -> list[str]:
@@ -149,8 +143,8 @@ def _row(one: Question, embedded: Embedded, rounds: int, seed: list[int]) -> tup
     logits = image @ _classes(embedded, one.prompts).T
     drawn = np.stack([(image @ _classes(embedded, prompts).T).argmax(1) for prompts in one.drawn])
     counted = drawn if protocol.prompts == "sampled" else logits.argmax(1)[None]
-    values = score_rounds(truth, counted, len(one.prompts), protocol.metric, rounds, np.random.default_rng(seed))
-    spread = SCORES[protocol.metric](_confusions(truth, drawn, len(one.prompts), np.ones(len(truth))))
+    values = score_rounds(truth, counted, len(one.prompts), protocol.metric, rounds, seed)
+    spread = SCORES[protocol.metric](confusions(truth, drawn, len(one.prompts), np.ones(len(truth))))
     return row | {
         **with_interval("score", values),
         "prompt_min": float(spread.min()),
@@ -176,24 +170,3 @@ def _mean_row(protocol: Protocol, scores: Sequence[Floats], sizes: Sequence[int]
 
 def _classes(embedded: Embedded, prompts: Sequence[Sequence[str]]) -> Vectors:
     return ensemble([np.stack([embedded.texts[prompt] for prompt in one]) for one in prompts])
-
-
-def score_rounds(
-    truth: Ints, predicted: Ints, classes: int, metric: str, rounds: int, rng: np.random.Generator
-) -> Floats:
-    """Return (1 + rounds,) medians over prompts of `metric`: of the images as they are, and of resampled ones.
-
-    `predicted` is (draws of prompts, images); all draws see the same resampled images.
-    """
-    count = len(truth)
-    drawn = (rng.multinomial(count, np.full(count, 1 / count)).astype(np.float64) for _ in range(rounds))
-    score = SCORES[metric]
-    return np.array([np.median(score(_confusions(truth, predicted, classes, one))) for one in (np.ones(count), *drawn)])
-
-
-def _confusions(truth: Ints, predicted: Ints, classes: int, weights: Floats) -> Floats:
-    """(draws, classes, classes) confusion matrices in which an image counts as often as its weight says."""
-    draws = len(predicted)
-    cells = (np.arange(draws)[:, None] * classes + truth) * classes + predicted
-    counts: Floats = np.bincount(cells.ravel(), np.tile(weights, draws), draws * classes**2).astype(np.float64)
-    return counts.reshape(draws, classes, classes)

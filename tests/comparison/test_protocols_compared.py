@@ -21,8 +21,8 @@ from stages.comparison.protocols import (
     load_protocols,
     measure,
     questions,
-    score_rounds,
 )
+from stages.comparison.scores import score_rounds
 
 PROTOCOLS = read_yaml(ROOT / "params.yaml")["comparison"]["protocols"]
 BASE = """
@@ -143,11 +143,11 @@ def test_the_interval_is_that_of_resampled_images():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, 300)
     predicted = np.where(rng.random((1, 300)) < 0.7, truth, (truth + 1) % 3)
-    values = score_rounds(truth, predicted, 3, "accuracy", 2000, np.random.default_rng(1))
+    values = score_rounds(truth, predicted, 3, "accuracy", 2000, 1)
     right = (predicted[0] == truth).mean()
     assert values[0] == pytest.approx(right)
     assert values[1:].std() == pytest.approx((right * (1 - right) / 300) ** 0.5, rel=0.05)
-    twice = score_rounds(truth, np.vstack([predicted] * 5), 3, "accuracy", 2000, np.random.default_rng(1))
+    twice = score_rounds(truth, np.vstack([predicted] * 5), 3, "accuracy", 2000, 1)
     assert np.array_equal(values, twice), "draws of prompts see the same images"
 
 

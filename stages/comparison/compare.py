@@ -29,6 +29,7 @@ from stages.comparison.protocols import (
     measure,
     questions,
 )
+from stages.comparison.tables import write_table
 
 
 def compare_protocols(params: Params, base: Base) -> dict[str, Any]:
@@ -50,8 +51,7 @@ def compare_protocols(params: Params, base: Base) -> dict[str, Any]:
     }
     cache.close()
     rows = measure(asked, embedded, evaluation.bootstrap, base.seed)
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    write_bytes(TABLES_DIR / "protocols.csv", table.to_csv(index=False, float_format="%.4g").encode())
+    table = write_table("protocols", rows, COLUMNS)
     write_bytes(TABLES_DIR / "protocols.md", _page(table).encode())
     measured = table[(table.status == THERE) & (table.set != "mean")]
     return {
