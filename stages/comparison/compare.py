@@ -21,13 +21,13 @@ from stages.comparison.params import Params
 from stages.comparison.protocols import (
     COLUMNS,
     THERE,
+    AskedSet,
     Embedded,
-    Question,
     all_images,
     all_prompts,
+    asked_sets,
     load_protocols,
     measure,
-    questions,
 )
 from stages.comparison.tables import write_table
 
@@ -40,7 +40,7 @@ def compare_protocols(params: Params, base: Base) -> dict[str, Any]:
     """
     protocols = load_protocols(params.protocols)
     (evaluation, _), (quiltnet, _), (embeddings, _) = map(load_params, ("evaluation", "quiltnet", "embeddings"))
-    asked = list(questions(protocols, load_protocol(evaluation.protocol), Path(evaluation.evalsets), base.seed))
+    asked = list(asked_sets(protocols, load_protocol(evaluation.protocol), Path(evaluation.evalsets), base.seed))
     cache = VectorCache(VECTORS_DIR, VECTORS_DIR / "keys.json")
     models = compared_models(quiltnet.model, quiltnet.start, base.seed, QUILTNET_DIR, embeddings.others)
     device = pick_device(base.device)
@@ -65,14 +65,14 @@ def compare_protocols(params: Params, base: Base) -> dict[str, Any]:
 def _embed(
     name: str,
     clip: Clip,
-    asked: Sequence[Question],
+    asked: Sequence[AskedSet],
     contents: dict[tuple[str, bool], str],
     cache: VectorCache,
     batch_size: int,
     device: str,
     jobs: int,
 ) -> Embedded:
-    """All vectors of one model that the questions need, each made once."""
+    """All vectors of one model that the asked_sets need, each made once."""
     made_by, prompts, images = vectors_made_by(name, clip), all_prompts(asked), {}
     texts = cache.get(
         f"{name}/texts.safetensors",

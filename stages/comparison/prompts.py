@@ -1,4 +1,5 @@
-"""Prompts drawn at random from a protocol's pool: one name for each class, in some of the templates (MI-Zero)."""
+"""Prompts drawn at random from a protocol's pool, for the prompt sensitivity: one name for each class, in some of the
+templates (MI-Zero)."""
 
 from collections.abc import Sequence
 

@@ -26,7 +26,7 @@ COLUMNS = [
 
 
 @dataclass(frozen=True)
-class Question:
+class AskedSet:
     """A set as one protocol asks it: the measured images (`table`, none where it cannot be measured), all prompts of
     each class, and prompts that are drawn from them."""
 
@@ -52,11 +52,11 @@ def load_protocols(paths: Sequence[str]) -> list[Protocol]:
     return [protocol for _, protocol in found.values()]
 
 
-def questions(protocols: Sequence[Protocol], places: Protocol, folder: Path, seed: int) -> Iterator[Question]:
+def asked_sets(protocols: Sequence[Protocol], places: Protocol, folder: Path, seed: int) -> Iterator[AskedSet]:
     """Yield what each protocol asks of each of its sets of classes.
 
     A set that `places` has, too, is where and in the form that `places` says. One that is not there, or cannot be read,
-    is a question with that status. A class may have no image: the protocol asks for it all the same.
+    is there with that status. A class may have no image: the protocol asks for it all the same.
     """
     for protocol in protocols:
         for name, evalset in protocol.evalsets.items():
@@ -73,15 +73,15 @@ def questions(protocols: Sequence[Protocol], places: Protocol, folder: Path, see
                 except StageError as error:
                     status = str(error)
             drawn = draw_prompts(evalset.names, protocol.templates_of(name), protocol.draws, seed)
-            yield Question(protocol, name, status, table, protocol.prompts_of(name), drawn)
+            yield AskedSet(protocol, name, status, table, protocol.prompts_of(name), drawn)
 
 
-def all_prompts(asked: Sequence[Question]) -> list[str]:
+def all_prompts(asked: Sequence[AskedSet]) -> list[str]:
     """Every distinct prompt of what can be measured."""
     return sorted({prompt for one in asked if one.status == THERE for texts in one.prompts for prompt in texts})
 
 
-def all_images(asked: Sequence[Question]) -> dict[tuple[str, bool], list[str]]:
+def all_images(asked: Sequence[AskedSet]) -> dict[tuple[str, bool], list[str]]:
     """Every distinct image of each set and transform."""
     found: dict[tuple[str, bool], set[str]] = {}
     for one in asked:
@@ -99,7 +99,7 @@ class Embedded:
     scale: float
 
 
-def measure(asked: Sequence[Question], models: Mapping[str, Embedded], rounds: int, seed: int) -> list[dict[str, Any]]:
+def measure(asked: Sequence[AskedSet], models: Mapping[str, Embedded], rounds: int, seed: int) -> list[dict[str, Any]]:
     """Return a row of COLUMNS for each protocol, model and set, and for the mean over the sets that were measured.
 
     `score` is the protocol's metric with its interval over resampled images: of all prompts, averaged, or the median
@@ -107,7 +107,7 @@ def measure(asked: Sequence[Question], models: Mapping[str, Embedded], rounds: i
     much hangs on the choice of prompts.
     """
     rows: list[dict[str, Any]] = []
-    by_protocol: dict[str, list[Question]] = {}
+    by_protocol: dict[str, list[AskedSet]] = {}
     for one in asked:
         by_protocol.setdefault(one.protocol.name, []).append(one)
     for own in by_protocol.values():
@@ -124,7 +124,7 @@ def measure(asked: Sequence[Question], models: Mapping[str, Embedded], rounds: i
     return rows
 
 
-def _row(one: Question, embedded: Embedded, rounds: int, seed: list[int]) -> tuple[dict[str, Any], Floats | None]:
+def _row(one: AskedSet, embedded: Embedded, rounds: int, seed: list[int]) -> tuple[dict[str, Any], Floats | None]:
     protocol = one.protocol
     row: dict[str, Any] = _heading(protocol) | {
         "set": one.name,

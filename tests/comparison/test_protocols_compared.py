@@ -18,9 +18,9 @@ from stages.comparison.protocols import (
     Embedded,
     all_images,
     all_prompts,
+    asked_sets,
     load_protocols,
     measure,
-    questions,
 )
 from stages.comparison.scores import score_rounds
 
@@ -78,7 +78,7 @@ def folder(tmp_path):
 
 def asked(folder, *names):
     protocols = load_protocols([str(folder / f"{name}.yaml") for name in names])
-    return list(questions(protocols, protocols[0], folder, 0))
+    return list(asked_sets(protocols, protocols[0], folder, 0))
 
 
 def unit(vector):
@@ -169,7 +169,7 @@ def test_sets_lie_where_the_pipelines_protocol_says(folder):
     (folder / "places.yaml").write_text(BASE.replace("root: tissues", "root: moved").replace("name: base", "name: p"))
     (folder / "tissues").rename(folder / "moved")
     protocols = load_protocols([str(folder / "base.yaml")])
-    one = next(questions(protocols, load_protocol(str(folder / "places.yaml")), folder, 0))
+    one = next(asked_sets(protocols, load_protocol(str(folder / "places.yaml")), folder, 0))
     assert (one.status, len(one.table)) == ("measured", 9)
 
 

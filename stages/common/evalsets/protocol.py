@@ -68,7 +68,7 @@ class Protocol(BaseModel):
 
     `prompts` says how a class's prompts are used: all of them, averaged (see embed_classes), or sampled `draws` times,
     of which the median score counts. `source` says where the authors state all this, `published` for which sets they
-    give the class names, and `unpublished` what they do not state.
+    give the class names, and `unpublished` what they do not state. A prompt template has {c} where the name goes.
     """
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
