@@ -57,7 +57,7 @@ def measured(clip: Clip, protocol: Protocol, tables: dict[str, Any]) -> dict[str
         rows = table[table.label >= 0].reset_index(drop=True)
         image = embed_images(clip, rows.path.tolist(), ImageReader().read, 64, "cpu", base.jobs)
         names = list(evalset.classes.values())
-        one = Labelled(image, embed_classes(clip, names, protocol.templates, 64, "cpu"), rows)
+        one = Labelled(image, embed_classes(clip, protocol.prompts_of(name), 64, "cpu"), rows)
         test = one.rows_of("test")
         right = (one.image[test] @ one.text.T).argmax(1) == one.label[test]
         per_class = [float(right[one.label[test] == number].mean()) for number in range(len(names))]

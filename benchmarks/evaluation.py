@@ -68,7 +68,7 @@ def ours(clip: Clip, table: pd.DataFrame, protocol: Protocol, evalset: Evalset) 
     """All three tasks on vectors that are made once."""
     params, base = load_params("evaluation")
     image = embed_images(clip, table.path.tolist(), lambda path: Path(path).read_bytes(), BATCH, "cpu", base.jobs)
-    classes = embed_classes(clip, list(evalset.classes.values()), protocol.templates, BATCH, "cpu")
+    classes = embed_classes(clip, protocol.prompts_of("set"), BATCH, "cpu")
     one = Labelled(image, classes, table)
     scores = zero_shot({"set": classify({"start": one}, evalset)}, protocol, params.bootstrap, 0)["start"]["set"]
     probe = linear_probe(one, params, "accuracy", 0)

@@ -68,7 +68,8 @@ def _forms(text: str) -> set[str]:
 def opposite(one: str, other: str) -> bool:
     """Whether the words are antonyms or siblings by their form: most alike without what they begin with.
 
-    So are words with hypo- and hyper-, intra- and inter-, meso- and myo-, with and without a-, non- or de-, or with -less.
+    So are words with hypo- and hyper-, intra- and inter-, meso- and myo-, with and without a-, non- or de-, or with
+    -less.
     """
     if one.endswith(WITHOUT) != other.endswith(WITHOUT) and same_word(one, other):
         return True

@@ -45,6 +45,8 @@ PARTIAL_DIR = VIDEOS_DIR / ".partial"
 TRAINING_STATE_DIR = MODELS_DIR / ".quiltnet"
 TIMINGS_DIR = REPORTS_DIR / "timings"
 LOGS_DIR = REPORTS_DIR / "logs"
+TABLES_DIR = REPORTS_DIR / "tables"  # what commands beside the pipeline compare
+VECTORS_DIR = Path(".cache/vectors")  # what those commands embed
 
 
 def metrics_file(stage: str) -> Path:

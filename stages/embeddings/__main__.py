@@ -3,8 +3,6 @@
 What was embedded before with the same weights, images and words is kept.
 """
 
-import re
-from collections.abc import Callable
 from typing import Any
 
 from stages.common.paths import DATASET_DIR, EMBEDDINGS_DIR, KEYS_DIR, QUILTNET_DIR
@@ -15,17 +13,13 @@ from stages.embeddings.params import Params
 
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Write the tables of the sets, and per model and set the vectors of images and of texts or classes."""
-    from stages.common.data.references import ImageReader
     from stages.common.evalsets.protocol import HELD_OUT, read_protocol
-    from stages.common.incremental.dependencies import Dependencies
     from stages.common.incremental.forced import forced
-    from stages.common.models.clip import build as start_model
-    from stages.common.models.clip import load, named
+    from stages.common.models.compared import compared_models, vectors_made_by
     from stages.common.models.device import pick_device
-    from stages.common.models.embed import embed_classes, embed_images, embed_texts
+    from stages.common.models.vectors import VectorCache, files_digest
     from stages.common.stage.params import load_params
     from stages.common.tables.embeddings import EVALSET, SETS
-    from stages.embeddings.cache import VectorCache, files_digest, weights_digest
     from stages.embeddings.embedder import Embedder
     from stages.embeddings.sets import held_out
 
@@ -40,44 +34,19 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     for path in set((EMBEDDINGS_DIR / SETS).glob("*")) - {EMBEDDINGS_DIR / SETS / f"{name}.parquet" for name in sets}:
         path.unlink()
     done, reused = 0, 0
-    models, device = _models(params, base), pick_device(base.device)
+    quiltnet, _ = load_params("quiltnet")
+    models = compared_models(quiltnet.model, quiltnet.start, base.seed, QUILTNET_DIR, params.others)
+    device = pick_device(base.device)
     cache = VectorCache(EMBEDDINGS_DIR, KEYS_DIR / "embeddings.json", force=forced())
     for model, build in models.items():
         clip = build()
-        made_by = Dependencies(
-            code=(embed_images, embed_texts, embed_classes, start_model, load, named, type(clip), ImageReader),
-            models={model: weights_digest(clip)},
-            libraries=("torch", "open_clip_torch"),
-        ).digest()
+        made_by = vectors_made_by(model, clip)
         embedder = Embedder(model, clip, made_by, cache, protocol, params.batch_size, device, base.jobs)
         for name, table in sets.items():
             reused += embedder.embed(name, table, contents[name])
             done += table.path.nunique()
     cache.close()
     return {"items": done, "models": len(models), "sets": len(sets), "kept": reused}
-
-
-def _models(params: Params, base: Base) -> dict[str, Callable[[], Any]]:
-    """Loaders by name: of the start model, the tuned one, and those of `embeddings.others`."""
-    from stages.common.errors import StageError
-    from stages.common.evalsets.protocol import BESIDE_MODELS
-    from stages.common.models.clip import build, load, named
-    from stages.common.stage.params import load_params
-    from stages.common.tables.embeddings import SETS
-
-    quiltnet, _ = load_params("quiltnet")
-    models: dict[str, Callable[[], Any]] = {
-        "start": lambda: build(quiltnet.model, quiltnet.start, base.seed),
-        "tuned": lambda: load(QUILTNET_DIR),
-    }
-    for place in params.others:
-        name = re.sub(r"[^A-Za-z0-9._-]+", "_", place)
-        if name in models:
-            raise StageError(f"embeddings.others: '{place}' is named twice")
-        if name in (*BESIDE_MODELS, SETS):
-            raise StageError(f"embeddings.others: no model can be called '{name}'")
-        models[name] = lambda place=place: named(place)  # type: ignore[misc]
-    return models
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from stages.common.data.references import ImageReader
 from stages.common.evalsets.protocol import Protocol
 from stages.common.models.clip import Clip
 from stages.common.models.embed import Tower, embed_classes, embed_images, embed_texts, image_tower
-from stages.embeddings.cache import VectorCache, key_of
+from stages.common.models.vectors import VectorCache, key_of, tokens_of
 
 
 @dataclass
@@ -61,21 +61,14 @@ class Embedder:
 
     def _keep_texts(self, name: str, table: pd.DataFrame, evalset: str) -> bool:
         labelled = self.protocol.evalsets.get(evalset)
-        classes = list(labelled.classes.values()) if labelled else []
-        templates = self.protocol.templates if classes else []
-        texts = classes or sorted(table.text.unique())
+        prompts = self.protocol.prompts_of(evalset) if labelled else []
+        texts = [prompt for one in prompts for prompt in one] or sorted(table.text.unique())
         return self.cache.keep(
             f"{name}.texts.safetensors",
-            key_of([self.made_by], texts, templates, _tokens(self.clip, texts, templates)),
+            key_of([self.made_by], prompts, texts, tokens_of(self.clip, texts)),
             lambda: (
-                embed_classes(self.clip, texts, templates, self.batch_size, self.device)
-                if classes
+                embed_classes(self.clip, prompts, self.batch_size, self.device)
+                if prompts
                 else embed_texts(self.clip, texts, self.batch_size, self.device)
             ),
         )
-
-
-def _tokens(clip: Clip, texts: list[str], templates: list[str]) -> list[list[int]]:
-    """The tokens of the texts, for the key: a model may have the same weights with another tokenizer."""
-    prompts = [template.format(c=text) for text in texts for template in templates] if templates else texts
-    return [[int(token) for token in row] for row in clip.tokenizer(prompts)] if prompts else []

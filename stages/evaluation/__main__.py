@@ -1,4 +1,4 @@
-"""Measure every embedded model: zero_shot, linear_probe or retrieval, from data/embeddings."""
+"""Measure every embedded model: zero_shot, linear_probe, retrieval or few_shot, from data/embeddings."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.evaluation.params import Params
 
-TASKS = ("zero_shot", "linear_probe", "retrieval")
+TASKS = ("zero_shot", "linear_probe", "retrieval", "few_shot")
 SHOWN = "tuned"  # the model whose predictions are written out
 
 
@@ -20,7 +20,13 @@ def run(params: Params, base: Base, task: str) -> dict[str, Any]:
 
     protocol = load_protocol(params.protocol)
     models, names = models_of(EMBEDDINGS_DIR), names_of(EMBEDDINGS_DIR, pairs=task == "retrieval")
-    measure = {"zero_shot": _zero_shot, "linear_probe": _linear_probe, "retrieval": _retrieval}[task]
+    tasks = {
+        "zero_shot": _zero_shot,
+        "linear_probe": _linear_probe,
+        "retrieval": _retrieval,
+        "few_shot": _few_shot,
+    }
+    measure = tasks[task]
     metrics = measure(models, names, protocol, params, base.seed)
     metrics["protocol"] = {"name": protocol.name, "digest": protocol.digest, "metric": protocol.metric}
     write_json(metrics_file(task), metrics)
@@ -84,6 +90,28 @@ def _linear_probe(models: list[str], names: list[str], protocol: Any, params: Pa
     for by_set in metrics.values():
         fractions = list(next(iter(by_set.values()), {}))
         by_set["mean"] = {f: {"mean": sum(s[f]["mean"] for s in by_set.values()) / len(by_set)} for f in fractions}
+    return metrics
+
+
+def _few_shot(models: list[str], names: list[str], protocol: Any, params: Params, seed: int) -> dict[str, Any]:
+    """Scores of every model and set by nearest class means and nearest neighbours."""
+    from stages.evaluation.few_shot import few_shot
+    from stages.evaluation.sets import labelled
+
+    metrics: dict[str, Any] = {model: {} for model in models}
+    for model in models:
+        for name in names:
+            evalset = labelled(EMBEDDINGS_DIR, model, name)
+            metrics[model][name] = few_shot(evalset, params, protocol.metric, seed)
+    rows = [
+        {"model": model, "set": name, "method": method, "shots": shots, **scores}
+        for model, by_set in metrics.items()
+        for name, by_method in by_set.items()
+        for method, by_shots in by_method.items()
+        for shots, scores in by_shots.items()
+    ]
+    columns = ["model", "set", "method", "shots", "mean", "low", "high"]
+    _write_table(EVALUATION_DIR / "few_shot" / "scores.csv", rows, columns)
     return metrics
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from stages.common.data.arrays import Ints
+from stages.common.scores import SCORES
 from stages.evaluation.params import Params
-from stages.evaluation.scores import SCORES
 from stages.evaluation.sets import Labelled
 
 

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from stages.common.data.arrays import Floats, Ints
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import Evalset, Protocol
+from stages.common.scores import SCALE, SCORES, aurocs, calibration_error, odds_of, recall
 from stages.common.stats import PairedBootstrap, with_interval
-from stages.evaluation.scores import SCORES, aurocs, recall
 from stages.evaluation.sets import Labelled
 
-SCALE = 100.0  # CLIP's temperature: what turns cosines into probabilities
 CHUNK = 50  # rounds of the area under the curve at once
 READER_COLUMNS = ("image", "reader", "label")
 
@@ -40,9 +39,7 @@ def classify(models: Mapping[str, Labelled], evalset: Evalset) -> Predictions:
     chosen = first.rows_of(evalset.split)
     probability = {}
     for name, embedded in models.items():
-        logits = SCALE * (embedded.image[chosen] @ embedded.text.T).astype(np.float64)
-        odds = np.exp(logits - logits.max(1, keepdims=True))
-        probability[name] = odds / odds.sum(1, keepdims=True)
+        probability[name] = odds_of(embedded.image[chosen] @ embedded.text.T, SCALE)
     path, institution = (first.table[name].to_numpy(object)[chosen] for name in ("path", "institution"))
     predicted = {name: values.argmax(1) for name, values in probability.items()}
     return Predictions(path, institution, first.label[chosen], predicted, probability, list(evalset.classes.values()))
@@ -52,7 +49,8 @@ def zero_shot(sets: Mapping[str, Predictions], protocol: Protocol, rounds: int, 
     """Return per model {set, mean, sub_pathology.NAME, institution.NAME: scores}, and `difference` to the first model.
 
     Scores are accuracy, balanced accuracy, weighted and macro F1, each with its interval; sets have the area under the
-    ROC curve (one versus rest, macro), the recall of each class, chance and the number of images, too. `score` of a
+    ROC curve (one versus rest, macro), the expected calibration error, the recall of each class, chance and the number
+    of images, too. `score` of a
     mean is the protocol's metric. Differences are paired: both models see the same draws.
     """
     models = list(next(iter(sets.values())).predicted) if sets else []
@@ -129,6 +127,7 @@ def _of_set(predictions: Predictions, model: str, rounds: int, seed: int) -> dic
     np.add.at(counts, (predictions.truth, predictions.predicted[model]), 1)
     return {
         **with_interval("auroc", _areas(predictions, model, rounds, seed)),
+        "ece": calibration_error(predictions.truth, predictions.probability[model]),
         "recall": dict(zip(predictions.classes, recall(counts).tolist(), strict=True)),
         "chance": 1 / len(predictions.classes),
         "images": len(predictions.truth),

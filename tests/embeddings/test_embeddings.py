@@ -16,9 +16,9 @@ from stages.common.data.tars import write_tar
 from stages.common.errors import StageError
 from stages.common.models.clip import build, named, save
 from stages.common.models.embed import embed_classes, embed_images, embed_texts
+from stages.common.models.vectors import VectorCache, files_digest, weights_digest
 from stages.demo.tissue import paint
 from stages.embeddings.__main__ import run as embed
-from stages.embeddings.cache import VectorCache, files_digest, weights_digest
 from stages.embeddings.sets import held_out
 
 PROTOCOL = """
@@ -73,10 +73,9 @@ def test_folding_normalisation_into_convolutions_changes_nothing(pictures):
 
 def test_class_vectors_are_the_mean_of_templates_normalised_again(tiny):
     clip = build(str(tiny), "none", 0)
-    found = embed_classes(clip, ["mucin", "lung"], ["a {c}", "the {c} of a slide"], 3, DEVICE)
-    by_hand = [
-        embed_texts(clip, [f"a {name}", f"the {name} of a slide"], 1, DEVICE).mean(0) for name in ("mucin", "lung")
-    ]
+    prompts = [["a mucin", "the mucin of a slide", "mucus"], ["a lung"]]
+    found = embed_classes(clip, prompts, 3, DEVICE)
+    by_hand = [embed_texts(clip, one, 1, DEVICE).mean(0) for one in prompts]
     assert np.allclose(found, [row / np.linalg.norm(row) for row in by_hand], atol=1e-6)
 
 

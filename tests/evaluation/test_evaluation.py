@@ -11,11 +11,11 @@ from sklearn import metrics as reference
 from stages.common.data.files import read_json
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import Evalset, load_protocol
+from stages.common.scores import SCORES, aurocs
 from stages.evaluation.__main__ import run
 from stages.evaluation.errors import write_errors
 from stages.evaluation.linear_probe import linear_probe
 from stages.evaluation.retrieval import ranks_of, retrieval
-from stages.evaluation.scores import SCORES, aurocs
 from stages.evaluation.sets import Labelled, Paired, labelled, models_of, names_of, paired
 from stages.evaluation.zero_shot import classify, compare_readers, prediction_rows, zero_shot
 

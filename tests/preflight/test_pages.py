@@ -51,7 +51,7 @@ def test_every_parameter_has_a_row_with_its_meaning(all_params):
         ("quiltnet.workers", "whole number, at least 0", "operational"),
         ("pairs.rule", "`words` | `paper`", ""),
         ("evaluation.probe_fractions", "list of (number, above 0, at most 1), 1 or more entries", ""),
-        ("evaluation.protocol", "text", "place; read by fingerprints, embeddings"),
+        ("evaluation.protocol", "text", "place; read by fingerprints, embeddings, comparison"),
         ("keyframes.prescreening.fps", "number, above 0", "read by videos"),
         ("sources.pubmed.search.last_year", "whole number, at least 1900", "operational"),
         ("videos.catalog", "text", "lists; read by dataset, report"),

@@ -18,6 +18,8 @@ from stages.common.tables.embeddings import EVALSET
 
 METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
 SPLITS = ("train", "validation", "test", "")
+NOTES = {"source", "published", "unpublished"}  # keys of a protocol that say where it comes from
+WHOLE = ("classes", "synonyms", "merged")  # keys of a set that take the place of those that are extended
 FIELDS = ["path", "code", "split", "institution", "text"]  # of a loader's rows
 OPTIONAL = FIELDS[2:]
 HELD_OUT = "held_out"  # the set of the dataset's own test split
@@ -31,7 +33,8 @@ class Evalset(BaseModel):
     """One dataset of a protocol: how its files are read, and the prompt for each of its labels.
 
     Without classes it is a set of pairs, for retrieval. `split` is the one that is measured (all of a
-    set without an official split).
+    set without an official split). `synonyms` are more names of a class, by label; `templates` are used instead of the
+    protocol's; `merged` gives labels that count as another one.
     """
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
@@ -41,8 +44,11 @@ class Evalset(BaseModel):
     sub_pathology: str
     institution: str = ""
     classes: dict[str, str] = {}
+    synonyms: dict[str, list[str]] = {}
+    templates: list[str] = []
+    merged: dict[str, str] = {}
     left_out: list[str] = []
-    split: Literal["test", "validation", "all"] = "test"
+    split: Literal["train", "validation", "test", "all"] = "test"
     readers: str = ""
     source: str = ""
 
@@ -51,14 +57,29 @@ class Evalset(BaseModel):
         """True for a set of images and texts, false for one of images and labels."""
         return not self.classes
 
+    @property
+    def names(self) -> list[list[str]]:
+        """All names of each class, in label order."""
+        return [[name, *self.synonyms.get(code, [])] for code, name in self.classes.items()]
+
 
 class Protocol(BaseModel):
-    """What is measured on, with which prompt templates (see embed_classes), and which number sums it up."""
+    """What is measured on, with which prompts, and which number sums it up.
+
+    `prompts` says how a class's prompts are used: all of them, averaged (see embed_classes), or sampled `draws` times,
+    of which the median score counts. `source` says where the authors state all this, `published` for which sets they
+    give the class names, and `unpublished` what they do not state. A prompt template has {c} where the name goes.
+    """
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     name: str
+    source: str = ""
+    published: list[str] = []
+    unpublished: str = ""
     templates: list[str] = Field(min_length=1)
+    prompts: Literal["all", "sampled"] = "all"
+    draws: int = Field(default=50, ge=1)
     metric: Literal["accuracy", "balanced_accuracy", "weighted_f1", "macro_f1"]
     averaging: Literal["sets", "images"]
     transform: Literal["model", "squash"]
@@ -67,8 +88,21 @@ class Protocol(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Hex digest of all that the protocol fixes; comments and order of keys do not count."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
+        """Hex digest of all that the protocol fixes; comments, sources and order of keys do not count."""
+        fixed = self.model_dump(exclude=NOTES, exclude_defaults=True)
+        for evalset in fixed["evalsets"].values():
+            evalset.pop("source", None)
+        return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
+
+    def templates_of(self, evalset: str) -> list[str]:
+        """The templates of one of its sets."""
+        return self.evalsets[evalset].templates or self.templates
+
+    def prompts_of(self, evalset: str) -> list[list[str]]:
+        """All prompts of each class of one of its sets: every name in every template."""
+        templates = self.templates_of(evalset)
+        names = self.evalsets[evalset].names
+        return [[template.format(c=name) for name in one for template in templates] for one in names]
 
 
 def load_protocol(path: str) -> Protocol:
@@ -81,14 +115,24 @@ def load_protocol(path: str) -> Protocol:
     except ValidationError as error:
         first = error.errors()[0]
         raise StageError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    for number, template in enumerate(protocol.templates):
-        if "{c}" not in template:
-            raise StageError(f"{path}: templates.{number}: '{template}' lacks {{c}}, where the class name goes")
+    _check_templates(protocol.templates, f"{path}: templates")
+    if unknown := sorted(set(protocol.published) - set(protocol.evalsets)):
+        raise StageError(f"{path}: published: '{unknown[0]}' is none of its evalsets")
     for name, evalset in protocol.evalsets.items():
         if name in BESIDE_SETS or not SAFE_ID.fullmatch(name):
             raise StageError(f"{path}: evalsets.{name}: no set can be called '{name}' (nor {', '.join(BESIDE_SETS)})")
         find_loader(evalset.loader, f"{path}: evalsets.{name}.loader")
+        _check_templates(evalset.templates, f"{path}: evalsets.{name}.templates")
+        for key, codes in (("synonyms", evalset.synonyms), ("merged", evalset.merged.values())):
+            if unknown := sorted(set(codes) - set(evalset.classes)):
+                raise StageError(f"{path}: evalsets.{name}.{key}: '{unknown[0]}' is none of its classes")
     return protocol
+
+
+def _check_templates(templates: Iterable[str], where: str) -> None:
+    for number, template in enumerate(templates):
+        if "{c}" not in template:
+            raise StageError(f"{where}.{number}: '{template}' lacks {{c}}, where the class name goes")
 
 
 def _tree(path: Path, extended: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -111,7 +155,7 @@ def _tree(path: Path, extended: tuple[Path, ...] = ()) -> dict[str, Any]:
 def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     found = dict(under)
     for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(found.get(key), dict) and key != "classes"
+        both = isinstance(value, dict) and isinstance(found.get(key), dict) and key not in WHOLE
         found[key] = _merged(found[key], value) if both else value
     return {key: value for key, value in found.items() if value is not None}
 
@@ -119,9 +163,12 @@ def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def read_protocol(path: str, folder: str) -> tuple[Protocol, dict[str, pd.DataFrame]]:
     """Return the protocol and the table of each of its evalsets that is there, below `folder`.
 
-    Raises StageError for a set that is not there, unless the protocol says `missing: skip`.
+    Raises StageError for a set that is not there, unless the protocol says `missing: skip`, and for a protocol that
+    samples prompts.
     """
     protocol = load_protocol(path)
+    if protocol.prompts == "sampled":
+        raise StageError(f"{path}: prompts: sampled is for tables of protocols (see docs/evaluation.md): write all")
     tables = {}
     for name, evalset in protocol.evalsets.items():
         if (Path(folder) / evalset.root).is_dir():
@@ -134,12 +181,12 @@ def read_protocol(path: str, folder: str) -> tuple[Protocol, dict[str, pd.DataFr
     return protocol, tables
 
 
-def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
+def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) -> pd.DataFrame:
     """Return path, label, split, institution and text of an evalset's images below `folder`, sorted by path and text.
 
     `path` is for ImageReader. `label` indexes evalset.classes, -1 where the label is left_out or the set has no
     classes; `split` is one of SPLITS, "" where the official files have none. Raises StageError where
-    labels and classes do not agree.
+    labels and classes do not agree; without `whole`, a class may have no image.
     """
     root = folder / evalset.root
     rows = pd.DataFrame(_rows(root, name, evalset), columns=FIELDS)
@@ -148,6 +195,7 @@ def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
         raise StageError(f"evalset {name}: no image below {root}")
     if wrong := sorted(set(rows.split) - set(SPLITS)):
         raise StageError(f"evalset {name}: split '{wrong[0]}' is none of train, validation, test")
+    rows["code"] = rows.code.replace(evalset.merged)
     order = {code: number for number, code in enumerate(evalset.classes)}
     found = set(rows.code)
     if not evalset.pairs:
@@ -155,7 +203,7 @@ def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
             raise StageError(
                 f"evalset {name}: label '{unknown[0]}' of the files is neither in its classes nor in left_out"
             )
-        if absent := sorted(set(order) - found):
+        if whole and (absent := sorted(set(order) - found)):
             raise StageError(f"evalset {name}: no image below {root} has the label '{absent[0]}' of its classes")
     table = rows.assign(label=rows.code.map(order).fillna(-1).astype(int))
     return table[EVALSET.names].sort_values(["path", "text"], ignore_index=True)

@@ -122,10 +122,14 @@ def embed_texts(clip: Clip, texts: Sequence[str], batch_size: int, device: str) 
     return np.concatenate(rows)
 
 
-def embed_classes(clip: Clip, names: Sequence[str], templates: Sequence[str], batch_size: int, device: str) -> Vectors:
-    """Return one unit vector per class by a prompt ensemble: the mean of its templates' embeddings, normalised again
-    (section 10a)."""
-    prompts = [template.format(c=name) for name in names for template in templates]
-    vectors = embed_texts(clip, prompts, batch_size, device).reshape(len(names), len(templates), -1).mean(1)
-    unit: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+def embed_classes(clip: Clip, prompts: Sequence[Sequence[str]], batch_size: int, device: str) -> Vectors:
+    """Return one unit vector per class from its prompts, by a prompt ensemble."""
+    vectors = embed_texts(clip, [prompt for one in prompts for prompt in one], batch_size, device)
+    return ensemble(np.split(vectors, np.cumsum([len(one) for one in prompts])[:-1]))
+
+
+def ensemble(prompts: Sequence[Vectors]) -> Vectors:
+    """Return the mean of each class's unit vectors of prompts, normalised again (section 10a)."""
+    means = np.stack([vectors.mean(0) for vectors in prompts])
+    unit: Vectors = means / np.linalg.norm(means, axis=1, keepdims=True)
     return unit

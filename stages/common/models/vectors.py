@@ -39,6 +39,14 @@ class VectorCache:
         write_json(self._keys, dict(sorted((self._known | self._now).items())))
         return stays
 
+    def get(self, name: str, key: str, make: Callable[[], Vectors]) -> Vectors:
+        """The array of the file `name`, made anew where `keep` would make it."""
+        from safetensors.numpy import load_file
+
+        self.keep(name, key, make)
+        found: Vectors = load_file(self._folder / name)["vectors"]
+        return found
+
     def close(self) -> None:
         """Remove every file of vectors that `keep` was not called for, and its key."""
         for path in self._folder.rglob("*.safetensors"):
@@ -65,3 +73,8 @@ def files_digest(references: Sequence[str]) -> str:
     """Digest of which images there are and of the files that hold them; a file with many images is read once."""
     files = sorted({reference.partition("#")[0] for reference in references})
     return key_of(list(references), [sha256(Path(file)) for file in files])
+
+
+def tokens_of(clip: Clip, texts: Sequence[str]) -> list[list[int]]:
+    """The tokens of texts, for a key: a model may have the same weights with another tokenizer."""
+    return [[int(token) for token in row] for row in clip.tokenizer(list(texts))] if texts else []

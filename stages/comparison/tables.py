@@ -1,0 +1,16 @@
+"""Where comparisons are written: one CSV each."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from stages.common.data.files import write_bytes
+from stages.common.paths import TABLES_DIR
+
+
+def write_table(name: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """Write the rows to reports/tables/NAME.csv, and return them as a table."""
+    table = pd.DataFrame(rows, columns=list(columns))
+    write_bytes(TABLES_DIR / f"{name}.csv", table.to_csv(index=False, float_format="%.4g").encode())
+    return table
