@@ -16,7 +16,7 @@ def run(params: Params, base: Base, task: str) -> dict[str, Any]:
     """Run one task over all models and sets; write its metrics and its tables."""
     from stages.common.data.files import write_json
     from stages.common.evalsets.protocol import load_protocol
-    from stages.evaluation.sets import models_of, names_of
+    from stages.evaluation.sets import failed_of, models_of, names_of
 
     protocol = load_protocol(params.protocol)
     models, names = models_of(EMBEDDINGS_DIR), names_of(EMBEDDINGS_DIR, pairs=task == "retrieval")
@@ -28,6 +28,9 @@ def run(params: Params, base: Base, task: str) -> dict[str, Any]:
     }
     measure = tasks[task]
     metrics = measure(models, names, protocol, params, base.seed)
+    failed = failed_of(EMBEDDINGS_DIR)
+    if failed := {name: why for name, why in failed.items() if protocol.evalsets[name].pairs == (task == "retrieval")}:
+        metrics["failed"] = failed
     metrics["protocol"] = {"name": protocol.name, "digest": protocol.digest, "metric": protocol.metric}
     write_json(metrics_file(task), metrics)
     return {"items": len(models) * len(names), "sets": len(names)}

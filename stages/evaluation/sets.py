@@ -8,7 +8,7 @@ import pandas as pd
 
 from stages.common.data.arrays import Ints, Vectors
 from stages.common.errors import StageError
-from stages.common.tables.embeddings import EVALSET, SETS
+from stages.common.tables.embeddings import EVALSET, FAILED_SETS, SETS
 
 KINDS = ("images", "texts")
 
@@ -48,6 +48,13 @@ def names_of(folder: Path, pairs: bool) -> list[str]:
     """Names of the embedded sets of pairs, or of those of classes."""
     tables = {path.stem: EVALSET.read(path) for path in sorted((folder / SETS).glob("*.parquet"))}
     return [name for name, table in tables.items() if (table.label < 0).all() == pairs]
+
+
+def failed_of(folder: Path) -> dict[str, str]:
+    """Why sets could not be read, by name."""
+    path = folder / FAILED_SETS.path.name
+    table = FAILED_SETS.read(path) if path.exists() else FAILED_SETS.frame([])
+    return dict(zip(table.evalset, table.reason, strict=True))
 
 
 def models_of(folder: Path) -> list[str]:

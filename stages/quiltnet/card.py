@@ -22,5 +22,6 @@ def write_card(folder: Path, clip: Clip, params: Params, facts: dict[str, Any], 
         params=params,
         facts=facts,
         hf_text="hf_model_name" in clip.config["text_cfg"],
+        in_transformers=(folder / "model.safetensors").exists(),
     )
     write_bytes(folder / "README.md", page.encode())

@@ -21,7 +21,9 @@ class Params(ParamsModel):
     loss: Annotated[Place[str], one_of("clip")]
     subset: str
     lock_image: bool
+    unlocked_image_groups: int = Field(ge=0)
     lock_text: bool
+    unlocked_text_groups: int = Field(ge=0)
     wise_ft: float = Field(ge=0, le=1)
     epochs: int = Field(ge=0)
     keep: Literal["best", "last"]

@@ -1,4 +1,4 @@
-"""One training step: which weights are tuned, the step with gradient accumulation and mixed precision, and its loss."""
+"""One training step: parameter groups, the step with gradient accumulation and mixed precision, and its loss."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,23 +10,6 @@ from stages.quiltnet.params import Params
 
 MAX_NORM = 1.0  # of the gradient
 MAX_SCALE = 4.6052  # log of 100: the temperature's bound (Radford et al. 2021)
-
-
-def lock(model: Any, image: bool, text: bool) -> None:
-    """Keep the image tower (locked-image tuning, LiT, Zhai et al. 2022), the text tower, or both as they are.
-
-    Projections are still tuned.
-
-    Raises StageError for a text tower that is not a part of its own.
-    """
-    if image:
-        model.lock_image_tower(freeze_bn_stats=True)
-    if text:
-        tower = getattr(getattr(model, "text", None), "transformer", None)
-        if tower is None:
-            raise StageError("quiltnet.lock_text: this model has no separate text tower: set it to false")
-        for parameter in tower.parameters():
-            parameter.requires_grad = False
 
 
 def weight_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:

@@ -18,7 +18,8 @@ from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.loader import Loader, SampleView
 from stages.quiltnet.params import Params
 from stages.quiltnet.samples import Samples, batches_of, order_of, read_samples, subset_of
-from stages.quiltnet.step import Stepper, interpolate, lock, make_loss, make_optimizer
+from stages.quiltnet.step import Stepper, interpolate, make_loss, make_optimizer
+from stages.quiltnet.towers import checkpoint_activations, lock
 from stages.quiltnet.tracker import Tracker
 
 TRAIN, VAL = "train", "val"
@@ -73,9 +74,9 @@ class Run:
         self.start = (
             {name: tensor.clone() for name, tensor in module.state_dict().items()} if params.wise_ft < 1 else {}
         )
-        lock(module, params.lock_image, params.lock_text)
-        if params.grad_checkpointing:  # a text tower of transformers ignores the argument and turns it on
-            module.set_grad_checkpointing()
+        lock(module, params)
+        if params.grad_checkpointing:
+            checkpoint_activations(module)
         self.samples = read_samples(places.data, TRAIN, subset_of(places.data / "pairs.parquet", params.subset))
         held = any(places.data.glob("val-*.tar"))
         self.held: Samples | None = read_samples(places.data, VAL) if held and context.first else None

@@ -24,7 +24,7 @@ FIELDS = ["path", "code", "split", "institution", "text"]  # of a loader's rows
 OPTIONAL = FIELDS[2:]
 HELD_OUT = "held_out"  # the set of the dataset's own test split
 # Keys of metrics files that stand beside names of models or of sets, and so cannot be such names.
-OF_A_FILE, OF_A_READER = ("difference", "protocol", "readers"), ("accuracy", "images", "kappa")
+OF_A_FILE, OF_A_READER = ("difference", "failed", "protocol", "readers"), ("accuracy", "images", "kappa")
 BESIDE_SETS = (*OF_A_FILE, HELD_OUT, "institution", "mean", "sub_pathology")
 BESIDE_MODELS = (*OF_A_FILE, *OF_A_READER)
 
@@ -161,24 +161,35 @@ def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_protocol(path: str, folder: str) -> tuple[Protocol, dict[str, pd.DataFrame]]:
-    """Return the protocol and the table of each of its evalsets that is there, below `folder`.
-
-    Raises StageError for a set that is not there, unless the protocol says `missing: skip`, and for a protocol that
-    samples prompts.
-    """
+    """Return the protocol and the table of each of its evalsets that can be read, below `folder`. Raises as read_sets
+    does."""
     protocol = load_protocol(path)
+    return protocol, read_sets(protocol, path, folder)[0]
+
+
+def read_sets(protocol: Protocol, path: str, folder: str) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Return the table of each evalset of `protocol` that can be read below `folder`, and of those that are there and
+    cannot, why not.
+
+    Raises StageError for a set that is not there or cannot be read, unless the protocol, whose file is `path`, says
+    `missing: skip`, and for a protocol that samples prompts.
+    """
     if protocol.prompts == "sampled":
         raise StageError(f"{path}: prompts: sampled is for tables of protocols (see docs/evaluation.md): write all")
-    tables = {}
+    tables, failed = {}, {}
     for name, evalset in protocol.evalsets.items():
-        if (Path(folder) / evalset.root).is_dir():
-            tables[name] = read_evalset(Path(folder), name, evalset)
+        root = Path(folder) / evalset.root
+        if root.is_dir():
+            try:
+                tables[name] = read_evalset(Path(folder), name, evalset)
+            except StageError as error:
+                if protocol.missing == "fail":
+                    raise
+                failed[name] = str(error)
         elif protocol.missing == "fail":
             where = f"get it from {evalset.source}" if evalset.source else "put its files there"
-            raise StageError(
-                f"evalset {name}: {Path(folder) / evalset.root} not found: {where}, or write `missing: skip` in {path}"
-            )
-    return protocol, tables
+            raise StageError(f"evalset {name}: {root} not found: {where}, or write `missing: skip` in {path}")
+    return tables, failed
 
 
 def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) -> pd.DataFrame:
@@ -193,6 +204,7 @@ def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) 
     rows = rows.fillna({"split": "", "institution": evalset.institution, "text": ""}).astype({"path": str, "code": str})
     if rows.empty:
         raise StageError(f"evalset {name}: no image below {root}")
+    _check_files(rows.path, name)
     if wrong := sorted(set(rows.split) - set(SPLITS)):
         raise StageError(f"evalset {name}: split '{wrong[0]}' is none of train, validation, test")
     rows["code"] = rows.code.replace(evalset.merged)
@@ -209,6 +221,17 @@ def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) 
     return table[EVALSET.names].sort_values(["path", "text"], ignore_index=True)
 
 
+def _check_files(references: pd.Series, name: str) -> None:
+    """Raise StageError where a file that a set's tables list is not there."""
+    files = references.map(image_file).drop_duplicates()
+    missing = sorted(file for file in files if not Path(file).is_file())
+    if missing:
+        raise StageError(
+            f"evalset {name}: {len(missing)} of {len(files)} files that it lists are not there, the first is "
+            f"{missing[0]}: fetch the set again"
+        )
+
+
 def _rows(root: Path, name: str, evalset: Evalset) -> list[dict[str, Any]]:
     """What the loader of an evalset finds in its folder `root`."""
     where = f"evalset {name}: loader"
@@ -216,7 +239,11 @@ def _rows(root: Path, name: str, evalset: Evalset) -> list[dict[str, Any]]:
     own = is_extension(evalset.loader)
     if own and isinstance(found, Iterable):
         found = iterate(found, evalset.loader, where)
-    rows: list[Any] = list(found) if isinstance(found, Iterable) else [found]
+    try:
+        rows: list[Any] = list(found) if isinstance(found, Iterable) else [found]
+    except (OSError, KeyError, TypeError, ValueError) as error:  # a file cut off, or another table than the makers'
+        reason = " ".join(str(error).split())[:200]
+        raise StageError(f"evalset {name}: its files cannot be read: {reason}: fetch the set again") from None
     if any(not isinstance(row, dict) or not {"path", "code"} <= row.keys() for row in rows):
         raise StageError(
             f"evalset {name}: the loader {evalset.loader} must yield dicts with path and code for each image"

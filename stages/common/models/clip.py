@@ -2,20 +2,22 @@
 
 import contextlib
 import json
-import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from stages.common.data.files import read_json, write_json
 from stages.common.errors import StageError
 from stages.common.models.backbone import load_matching
-from stages.common.models.transformers_clip import SCHEME, load_transformers
-from stages.common.models.weights import PACKAGE, locate, why_missing
+from stages.common.models.checkpoint import UNSAFE, learned_activation, load_weights
+from stages.common.models.transformers_clip import SCHEME, load_transformers, save_transformers
+from stages.common.models.weights import PACKAGE, is_local, locate, why_missing
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 FROM_SCRATCH, FROM_TOWERS = "none", "towers"
+FOLDER = "local-dir:"
 
 
 @dataclass
@@ -49,7 +51,8 @@ def build(model: str, start: str, seed: int) -> Clip:
         model: a name that open_clip knows (also `hf-hub:` and `local-dir:`), or a .json file with embed_dim,
             vision_cfg, text_cfg, preprocess_cfg and image_tower_weights; places may be `package:` ones.
         start: none (from scratch), towers (a .json model's own pretrained towers, projections drawn from `seed`), ""
-            (what `hf-hub:` or `local-dir:` come with), or an open_clip pretrained tag or checkpoint file.
+            (what `hf-hub:` or `local-dir:` come with), or an open_clip pretrained tag, or a checkpoint
+            (see load_weights).
 
     Raises StageError for a name or start that cannot be had, and for a checkpoint that does not fit, naming its key.
     """
@@ -73,25 +76,38 @@ def load(folder: Path) -> Clip:
     """Return the model that `save` wrote to `folder`."""
     if not (folder / WEIGHTS).exists():
         raise StageError(f"{folder / WEIGHTS} not found: run `dvc repro quiltnet`")
-    return named(f"local-dir:{folder}")
+    return named(f"{FOLDER}{folder}")
 
 
 def save(clip: Clip, folder: Path) -> None:
-    """Write `clip` to `folder` so that open_clip loads it as `local-dir:FOLDER` from the repository root."""
+    """Write `clip` to `folder` so that `named` loads it as `local-dir:FOLDER` wherever the folder is.
+
+    So does open_clip, and transformers loads it as a CLIPModel where it can. But open_clip finds a text tower of
+    transformers by its name alone: that on a hub, or else `folder`, seen from the repository root.
+    """
     from open_clip.tokenizer import HFTokenizer
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     config = json.loads(json.dumps(clip.config))
+    text = config["text_cfg"]
     if isinstance(clip.tokenizer, HFTokenizer):
         clip.tokenizer.tokenizer.save_pretrained(folder)
-        config["text_cfg"]["hf_tokenizer_name"] = folder.as_posix()
-    if "hf_model_name" in config["text_cfg"]:
+        text["hf_tokenizer_name"] = _hub_name_or(folder, text.get("hf_tokenizer_name", ""))
+    if "hf_model_name" in text:
         clip.model.text.config.save_pretrained(folder)
-        config["text_cfg"] |= {"hf_model_name": folder.as_posix(), "hf_model_pretrained": False}
+        text |= {"hf_model_name": _hub_name_or(folder, text["hf_model_name"]), "hf_model_pretrained": False}
     write_json(folder / CONFIG, {"model_cfg": config, "preprocess_cfg": clip.preprocess})
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in clip.model.state_dict().items()}
     save_file(weights, folder / WEIGHTS)
+    save_transformers(folder, config, clip.preprocess, clip.tokenizer, weights)
+
+
+def _hub_name_or(folder: Path, name: str) -> str:
+    """`name` where it is one on a hub, else that of `folder`, written so that it cannot be taken for one on a hub."""
+    if name and not name.startswith((PACKAGE, ".", "/")) and not Path(name).exists():
+        return name
+    return folder.as_posix() if folder.is_absolute() else f"./{folder.as_posix()}"
 
 
 def _from_file(path: Path, start: str) -> Clip:
@@ -116,7 +132,7 @@ def _from_file(path: Path, start: str) -> Clip:
     elif start not in (FROM_SCRATCH, FROM_TOWERS):
         checkpoint = locate(start)
         with _explained(f"checkpoint {checkpoint}"):
-            open_clip.load_checkpoint(model, str(checkpoint))
+            load_weights(model, checkpoint)
     return Clip(model, tokenizer, preprocess, config | {"custom_text": True})
 
 
@@ -132,22 +148,42 @@ def _from_registry(name: str, start: str) -> Clip:
     with _explained(f"model '{name}' with start '{start}'"):
         config = open_clip.get_model_config(name) or {}
         quick_gelu = _quick_gelu(name, start, config)
+        checkpoint = None if scratch or open_clip.get_pretrained_cfg(name, start) or not is_local(start) else start
+        given = not scratch and not checkpoint  # open_clip finds the weights
         model, _, _ = open_clip.create_model_and_transforms(
             name,
-            pretrained=None if scratch else start or None,
-            load_weights=not scratch,
-            pretrained_text=not scratch,
-            require_pretrained=not scratch,
+            pretrained=start or None if given else None,
+            load_weights=given,
+            pretrained_text=given,
+            require_pretrained=given,
             force_quick_gelu=quick_gelu,
+            **_own_text_tower(name, config),
         )
+        if checkpoint:
+            load_weights(model, locate(checkpoint))
         tokenizer = open_clip.get_tokenizer(name)
     steps = open_clip.get_model_preprocess_cfg(model)
     preprocess = {key: steps[key] for key in ("mean", "std", "interpolation", "resize_mode")}
     return Clip(model.eval(), tokenizer, preprocess, config | {"quick_gelu": quick_gelu})
 
 
+def _own_text_tower(name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """What makes open_clip take the config of a transformers text tower from the folder that `save` wrote it to,
+    wherever that is now."""
+    from open_clip.hf_configs import arch_dict
+
+    folder = Path(name.removeprefix(FOLDER))
+    text = config.get("text_cfg", {})
+    if not name.startswith(FOLDER) or "hf_model_name" not in text or not (folder / "config.json").exists():
+        return {}
+    if read_json(folder / "config.json").get("model_type") not in arch_dict:
+        return {}
+    return {"text_cfg": text | {"hf_model_name": str(folder), "hf_model_pretrained": False}}
+
+
 def _quick_gelu(name: str, start: str, config: dict[str, Any]) -> bool:
-    """Whether the model is to run with QuickGELU: as the pretrained tag `start` learned, else as its config says.
+    """Whether the model is to run with QuickGELU: as the pretrained tag or the checkpoint of transformers `start`
+    learned, else as its config says.
 
     open_clip runs the weights of a tag under the activation of the model's name, and only warns. Raises StageError
     where the name asks for QuickGELU and the weights have learned without it.
@@ -156,10 +192,11 @@ def _quick_gelu(name: str, start: str, config: dict[str, Any]) -> bool:
 
     quick, plain = bool(config.get("quick_gelu")), name.removesuffix("-quickgelu")
     tag = get_pretrained_cfg(name, start) or get_pretrained_cfg(plain, start)
-    if not tag:
+    activation = learned_activation(Path(start)) if not tag and Path(start).exists() and start else None
+    if not tag and activation is None:
         return quick
     # A tag that does not say means GELU, or the activation of a model that exists in one form only.
-    learned = bool(tag.get("quick_gelu", quick and name == plain))
+    learned = bool(tag.get("quick_gelu", quick and name == plain)) if tag else activation == "quick_gelu"
     if quick and not learned:
         raise StageError(f"model '{name}': the weights '{start}' have learned without QuickGELU: use '{plain}'")
     return learned
@@ -172,7 +209,9 @@ def _explained(what: str) -> Iterator[None]:
 
     try:
         yield
-    except pickle.UnpicklingError:
-        raise StageError(f"{what}: holds more than tensors and would run code: save it as safetensors") from None
+    except UnpicklingError:
+        raise StageError(f"{what}: {UNSAFE}") from None
     except (RuntimeError, ValueError, KeyError, TypeError, OSError, SafetensorError, AttributeError) as error:
+        if "weights_only" in str(error):  # torch's advice is to trust the file
+            raise StageError(f"{what}: {UNSAFE}") from None
         raise StageError(f"{what} cannot be had: {why_missing(error)}") from None

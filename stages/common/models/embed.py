@@ -15,6 +15,11 @@ from stages.common.models.device import cores
 
 Tower = Callable[[Any], Vectors]
 
+
+class UnreadableImageError(StageError):
+    """An image that cannot be decoded."""
+
+
 AHEAD = 2  # batches that are decoded while the model embeds another
 
 
@@ -36,7 +41,7 @@ def embed_images(
         squash: resize the whole picture to a square, its aspect not kept, however the model was trained.
         tower: what `image_tower` gives for this model, batch size and device, where several sets are embedded.
 
-    Raises StageError that names an image which cannot be decoded. Memory holds a few batches, not the set.
+    Raises UnreadableImageError that names an image which cannot be decoded. Memory holds a few batches, not the set.
     """
     import torch
     from tqdm import tqdm
@@ -50,7 +55,7 @@ def embed_images(
             with Image.open(io.BytesIO(read(reference))) as image:
                 return transform(image.convert("RGB"))
         except (OSError, SyntaxError, ValueError) as error:
-            raise StageError(f"{reference}: unreadable image: {' '.join(str(error).split())[:120]}") from None
+            raise UnreadableImageError(f"{reference}: unreadable image: {' '.join(str(error).split())[:120]}") from None
 
     with ThreadPoolExecutor(cores() if jobs < 0 else max(1, jobs)) as pool, torch.inference_mode():
         batches = _ahead(parts, lambda part: [pool.submit(pixels, one) for one in part])

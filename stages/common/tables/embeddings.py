@@ -1,4 +1,4 @@
-"""What stage embeddings writes beside its vectors: the table of every set that was embedded."""
+"""What stage embeddings writes beside its vectors: the table of every set that was embedded, and which were not."""
 
 from stages.common.paths import EMBEDDINGS_DIR
 from stages.common.tables.schema import Column, Table
@@ -15,5 +15,15 @@ EVALSET = Table(
         Column("split", "string", "train, validation or test, or empty where there is no official split"),
         Column("institution", "string", "where the slide comes from, or empty"),
         Column("text", "string", "the text, in sets of pairs"),
+    ),
+)
+
+FAILED_SETS = Table(
+    stage="embeddings",
+    path=EMBEDDINGS_DIR / "failed.parquet",
+    rows="an evalset that is there and could not be read, where the protocol says `missing: skip`; no file without one",
+    columns=(
+        Column("evalset", "string", "name in the protocol"),
+        Column("reason", "string", "what is wrong with it, in one line"),
     ),
 )

@@ -97,7 +97,8 @@ def test_a_start_that_would_be_ignored_or_random_is_refused(registry, tmp_path, 
     save(named("Tiny@openai"), tmp_path / "saved")
     with pytest.raises(StageError, match="comes with its weights: leave out the start 'openai'"):
         build("local-dir:saved", "openai", 0)
-    (tmp_path / "saved" / "open_clip_model.safetensors").unlink()
+    for name in ("open_clip_model.safetensors", "model.safetensors"):
+        (tmp_path / "saved" / name).unlink()
     with pytest.raises(StageError, match="could not be loaded"):
         named("local-dir:saved")
 

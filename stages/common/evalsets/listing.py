@@ -1,0 +1,78 @@
+"""The files of a downloaded evalset: its images, its folders and the tables that list them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from stages.common.errors import StageError
+
+SUFFIXES = {".tif", ".tiff", ".jpg", ".jpeg", ".png", ".bmp"}
+OF_MACOS = (
+    "__MACOSX"  # folder of an archive that macOS packed; its files, like those called ._NAME, only look like images
+)
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a file or folder is none of the makers': macOS and others leave them in archives and on disks."""
+    return path.name.startswith(".") or path.name == OF_MACOS
+
+
+def images_below(folder: Path) -> Iterator[Path]:
+    """The images in `folder` and its folders, sorted by name, folder by folder."""
+    for path in sorted(folder.iterdir()):
+        if is_hidden(path):
+            continue
+        if path.is_dir():
+            yield from images_below(path)
+        elif path.suffix.lower() in SUFFIXES:
+            yield path
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders in `folder`, sorted by name."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path))
+
+
+def unwrapped(folder: Path) -> Path:
+    """`folder`, or the one in it that holds everything, as when an archive was unpacked into a folder of its own."""
+    inner = folders_in(folder)
+    alone = len(inner) == 1 and folders_in(inner[0]) and not any(map(_is_image, inner[0].iterdir()))
+    return unwrapped(inner[0]) if alone else folder
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not is_hidden(path)
+
+
+def folder_with(root: Path, name: str) -> Path | None:
+    """The folder at or below `root` that holds the file or folder `name` (a path, too), the nearest first."""
+    if (root / name).exists():
+        return root
+    found = (path for path in root.rglob(Path(name).name) if path.as_posix().endswith(f"/{name}"))
+    places = [path.parents[name.count("/")] for path in found]
+    seen = [place for place in places if not any(map(is_hidden, map(Path, place.relative_to(root).parts)))]
+    return min(seen, key=lambda place: (len(place.parts), place), default=None)
+
+
+def existing(path: Path) -> Path:
+    """`path`; raises StageError where it is not there, or still packed."""
+    if path.exists():
+        return path
+    packed = path.with_name(f"{path.name}.gz")
+    if packed.exists():
+        raise StageError(f"{path} not found: unpack it: gunzip {packed}")
+    raise StageError(f"{path} not found: it is part of the official files")
+
+
+def read_listing(path: Path, reader: Callable[[Path], pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    """The table at `path`; raises StageError where it is not there, cannot be read or lacks one of `columns`."""
+    if not path.exists():
+        raise StageError(f"{path} not found: it lists the evalset's images")
+    try:
+        found = reader(path)
+    except Exception as error:  # whatever a file that is cut off makes its reader raise
+        raise StageError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}: fetch it again") from None
+    if missing := [name for name in columns if name not in found.columns]:
+        raise StageError(f"{path}: column '{missing[0]}' is missing")
+    return found
