@@ -40,15 +40,15 @@ def test_the_digest_goes_by_what_is_measured_and_not_by_where_it_comes_from(tmp_
 
 
 def test_merged_labels_count_as_another_class(tmp_path):
-    for code in ("grade3", "grade4", "none"):
+    for code in ("Grade1", "Grade2", "Grade3"):
         (tmp_path / "databiox" / code).mkdir(parents=True)
         Image.new("RGB", (2, 2)).save(tmp_path / f"databiox/{code}/{code}.png")
     text = """
 evalsets:
-  databiox: {classes: {none: no tumour, grade3: a tumour}, merged: {grade4: grade3}}
+  databiox: {classes: {Grade1: low grade, Grade3: high grade}, merged: {Grade2: Grade3}}
 """
     evalset = load_protocol(own(tmp_path, text)).evalsets["databiox"]
-    assert read_evalset(tmp_path, "databiox", evalset).label.tolist() == [1, 1, 0]
+    assert read_evalset(tmp_path, "databiox", evalset).label.tolist() == [0, 1, 1]
 
 
 def test_a_class_without_images_is_an_error_unless_a_part_will_do(tmp_path):
