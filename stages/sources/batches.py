@@ -98,7 +98,7 @@ def filter_batch(batch: Sequence[Candidate], done: Done, model: Path, device: st
     """Write the images of the candidates that pass the filters and show histology, and the record of all."""
     kept, dropped = [], []
     with tar_writer(done.tar) as add:
-        for candidate, found in _judged(batch, load_filter(model, device), params):
+        for candidate, found in _judged(batch, model, device, params):
             if isinstance(found, Rejected):
                 dropped.append(_dropped(candidate, found))
             else:
@@ -110,7 +110,7 @@ def filter_batch(batch: Sequence[Candidate], done: Done, model: Path, device: st
 
 
 def _judged(
-    batch: Sequence[Candidate], frame_filter: Any, params: Params
+    batch: Sequence[Candidate], model: Path, device: str, params: Params
 ) -> Iterator[tuple[Candidate, Rejected | Image]]:
     """Each candidate with its image, or with the reason against it; images are held until there are some."""
     reader = ImageReader()
@@ -121,16 +121,15 @@ def _judged(
         except Rejected as why:
             yield candidate, why
         if len(waiting) == AT_ONCE or sum(image.held for _, image in waiting) > HELD_BYTES:
-            yield from _histology(waiting, frame_filter)
+            yield from _histology(waiting, load_filter(model, device))
             waiting = []
-    yield from _histology(waiting, frame_filter)
+    if waiting:  # the filter is not loaded for rows without images
+        yield from _histology(waiting, load_filter(model, device))
 
 
 def _histology(
     waiting: list[tuple[Candidate, Image]], frame_filter: Any
 ) -> Iterator[tuple[Candidate, Rejected | Image]]:
-    if not waiting:
-        return
     predicted = frame_filter.predict([image.picture for _, image in waiting], flags=False)
     for (candidate, image), probability in zip(waiting, map(float, predicted.histology), strict=True):
         shows = frame_filter.is_histology(probability)

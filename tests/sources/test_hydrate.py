@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
@@ -78,7 +79,7 @@ def test_ids_become_tweets_once_and_those_gone_say_so(tmp_path, params, api, mon
     assert waits == [pytest.approx(600, abs=5)], "the API said when it listens again"
     assert api.asked["ids"] == 150
     found = {one.key: one for one in openpath.candidates(params)}
-    assert (found["4"].image, found["4"].text) == (b"a picture", "A naevus, case 4")
+    assert (Path(found["4"].image).read_bytes(), found["4"].text) == (b"a picture", "A naevus, case 4")
     assert found["5"].drop == "missing_image"
     assert (found["13"].drop, found["13"].detail) == ("unavailable", "Not Found Error")
     assert hydrate(params)["items"] == 0

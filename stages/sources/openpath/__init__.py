@@ -57,9 +57,9 @@ def _tweet(row: Row, folder: Path, params: Params) -> Iterator[Candidate]:
         return
     other = _is_other_language(row.get("lang", ""), params.languages)
     for image in row["image"].split(SEPARATOR):
-        data = _read_image(folder, image.strip().replace("\\", "/"))
-        drop = "language" if other else "" if data else "missing_image"
-        yield Candidate(tweet, group, data, clean(row["text"]), f"tweet {tweet}", drop=drop, detail=image)
+        found = _image_file(folder, image.strip().replace("\\", "/"))
+        drop = "language" if other else "" if found else "missing_image"
+        yield Candidate(tweet, group, found, clean(row["text"]), f"tweet {tweet}", drop=drop, detail=image)
 
 
 def tweet_id(cell: str) -> str:
@@ -74,14 +74,14 @@ def _is_other_language(code: str, languages: list[str]) -> bool:
     return bool(languages) and code not in UNKNOWN_LANGUAGES and code not in languages
 
 
-def _read_image(folder: Path, name: str) -> bytes:
-    """The file at the path `name` below `folder`; b"" where there is none, or the path leads out. Links are followed:
+def _image_file(folder: Path, name: str) -> str:
+    """The file at the path `name` below `folder`; "" where there is none, or the path leads out. Links are followed:
     whoever has the folder made them."""
     path = Path(os.path.normpath(folder / name))
     try:
-        return path.read_bytes() if path.is_relative_to(os.path.normpath(folder)) and path.is_file() else b""
+        return str(path) if path.is_relative_to(os.path.normpath(folder)) and path.is_file() else ""
     except (OSError, ValueError):  # a name that no file can have
-        return b""
+        return ""
 
 
 def clean(text: str) -> str:
