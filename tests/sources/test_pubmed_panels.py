@@ -70,8 +70,10 @@ SPLIT = {
         "A": "Notes: sham",
         "B": "Notes: ligature.",
     },
+    "Vessels (V) and nerves (N). (A) Sham. (B) Crush.": {"A": "Sham.", "B": "Crush."},
     # what closes a caption speaks of all panels
     "(A) Alveoli. (B) Bronchiole. Scale bars: (A) 50 µm; (B) 20 µm.": {"A": "Alveoli.", "B": "Bronchiole."},
+    "(A) Alveoli. (B) Bronchiole. A and B, H&E.": {"A": "Alveoli.", "B": "Bronchiole."},
     "(A) Alveoli. (B) Bronchiole. Original magnification ×40.": {"A": "Alveoli.", "B": "Bronchiole."},
 }
 WHOLE = (
@@ -98,6 +100,7 @@ WHOLE = (
     "Biopsy (A: H&E; B: PAS).",
     "(A) Duct. (A') Its wall. (B) Acinus.",
     "(A–D) Serial sections.",
+    "A. Survival. B–E Sections. B and C. Day 3. D and E Day 5.",
 )
 
 

@@ -18,6 +18,7 @@ PREPOSITION = re.compile(r"\b(?:in|of|from|to|with|by|and)\s*$", re.I)  # what m
 GENERAL = re.compile(  # how sentences begin that speak of all panels
     r"\W*(?:all\b|(?:scale |error |size )?bars?\b|(?:original )?magnifications?\b|original mag\b|abbreviations?\b"
     r"|(?:data|values|results) (?:are|were|represent)\b|(?:in|for) (?:all|both|each)\b|\*"
+    r"|(?-i:([A-Z]|[a-z])(?:\s?(?:,|and|&|[-\u2013])\s?[A-Za-z])+\b)"  # "A and B, PAS"
     r"|(?-i:[A-Z]{1,6}\s?[:=]\s|[A-Z]{2,6},\s))",  # "DSS, dextran sulfate sodium"
     re.I,
 )
