@@ -70,8 +70,11 @@ SPLIT = {
         "A": "Notes: sham",
         "B": "Notes: ligature.",
     },
+    "Vessels (V) and nerves (N). (A) Sham. (B) Crush.": {"A": "Sham.", "B": "Crush."},
     # what closes a caption speaks of all panels
     "(A) Alveoli. (B) Bronchiole. Scale bars: (A) 50 µm; (B) 20 µm.": {"A": "Alveoli.", "B": "Bronchiole."},
+    "(A) Alveoli. (B) Bronchiole. (A, B) H&E.": {"A": "Alveoli.", "B": "Bronchiole."},
+    "(A) Alveoli. (B) Bronchiole. A and B, H&E.": {"A": "Alveoli.", "B": "Bronchiole."},
     "(A) Alveoli. (B) Bronchiole. Original magnification ×40.": {"A": "Alveoli.", "B": "Bronchiole."},
 }
 WHOLE = (
@@ -98,6 +101,9 @@ WHOLE = (
     "Biopsy (A: H&E; B: PAS).",
     "(A) Duct. (A') Its wall. (B) Acinus.",
     "(A–D) Serial sections.",
+    "Lung of case 1 (A, B) and case 2 (C, D). H&E (A, C) and PAS (B, D).",
+    "(A, C) Case 1. (B, D) Case 2. (A, B) PAS. (C, D) Silver.",
+    "A. Survival. B–E Sections. B and C. Day 3. D and E Day 5.",
 )
 
 

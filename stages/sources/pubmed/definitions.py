@@ -18,6 +18,7 @@ PREPOSITION = re.compile(r"\b(?:in|of|from|to|with|by|and)\s*$", re.I)  # what m
 GENERAL = re.compile(  # how sentences begin that speak of all panels
     r"\W*(?:all\b|(?:scale |error |size )?bars?\b|(?:original )?magnifications?\b|original mag\b|abbreviations?\b"
     r"|(?:data|values|results) (?:are|were|represent)\b|(?:in|for) (?:all|both|each)\b|\*"
+    r"|(?!H\s?&)(?-i:[A-Za-z](?:\s?(?:,|and|&|[-\u2013])\s?[A-Za-z])+\b)"  # "A and B, PAS"
     r"|(?-i:[A-Z]{1,6}\s?[:=]\s|[A-Z]{2,6},\s))",  # "DSS, dextran sulfate sodium"
     re.I,
 )
@@ -80,11 +81,14 @@ def _repeated(marks: list[Mark]) -> set[Number]:
 
 
 def _without_closing(caption: str, marks: list[Mark]) -> list[Mark]:
-    """The marks but those from a sentence on that says something of panels named before: "Scale bars: (A) 1 mm"."""
+    """The marks but those from a sentence on that says something of panels named before: "Scale bars: (A) 1 mm", and
+    "(A-C) PAS" where this is all of them."""
     for begin, _ in sentences(caption):
         before = [mark for mark in marks if mark.start < begin]
         named = {panel for mark in before for panel in mark.panels}
-        if GENERAL.match(caption, begin) and all(named.issuperset(mark.panels) for mark in marks):
+        first = next((mark.panels for mark in marks if mark.start == begin), None)
+        closing = GENERAL.match(caption, begin) is not None if first is None else set(first) == named
+        if closing and len(before) > 1 and all(named.issuperset(mark.panels) for mark in marks):
             return before
     return marks
 

@@ -28,6 +28,7 @@ DETAILED = re.compile(
     rf"[(\[]\s*(?P<labels>{LABELS}\s*[,;:])(?!\s*{LABELS}\s*[)\]])\s*(?P<detail>[^()\[\]]+)[)\]]"
 )  # "(A, x400)"
 ODD = re.compile(rf"{SENTENCE}[(\[](?:[A-Za-z](?:['\u2032]|\d+)|[A-Z][ivx]+)[)\]]")  # labels beside plain ones
+LISTED = re.compile(rf"{SENTENCE}({LABEL}(?:{JOIN}{LABEL}){{1,25}})")
 NEAR = 40  # letters before a mark, at most, that tell what it is
 STAIN = re.compile(r"\bH\s?(?:[&+]|and)\s?E\b")  # no list of panels
 ROMAN = ["i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"]
@@ -62,7 +63,7 @@ class Mark:
 
 
 def find_marks(caption: str) -> Iterator[tuple[str, list[Mark]]]:
-    """Yield style and marks of `caption`, for each form and style that begins with a first panel.
+    """Yield style and marks of `caption`, for each form and style that has a first panel.
 
     Marks in brackets are among those of every form: inside a sentence they divide what another form's mark names.
     """
@@ -74,7 +75,7 @@ def find_marks(caption: str) -> Iterator[tuple[str, list[Mark]]]:
         for style in STYLES:
             marks = [mark for match in found if (mark := _mark(match, style, caption))]
             sure = len(marks) == len(found) or style not in ("A1", "a1")  # "CD1 (B2)" is a panel's only among others
-            if marks and sure and set(marks[0].panels) & set(FIRST):
+            if sure and any(set(mark.panels) & set(FIRST) for mark in marks):
                 yield style, marks
 
 
@@ -83,14 +84,16 @@ def mentions(text: str) -> list[str]:
     return BRACKETED.findall(_without_stains(text))
 
 
-def goes_on(caption: str, last: Number, style: str) -> bool:
-    """Whether a sentence of `caption` begins with another label: the one after the `last` panel, or "(A')"."""
+def names_more(caption: str, panels: Collection[Number], style: str) -> bool:
+    """Whether a sentence of `caption` begins with a label of none of `panels`: the next one, "D and E", or "(A')"."""
+    last = max(panels)
     after = (last[0], last[1] + 1) if last[1] else (last[0] + 1, 0)
     label = name(after, style) if style[0] == "A" else name(after, style).lower()
     bare = rf"|{label}\s(?=\w\w)" if label.islower() else ""
-    return re.search(rf"{SENTENCE}(?:[(\[]{label}[)\]]|{label}\){bare})", caption) is not None or (
-        style in ("A", "a") and ODD.search(caption) is not None
-    )
+    following = re.search(rf"{SENTENCE}(?:[(\[]{label}[)\]]|{label}\){bare})", caption)
+    odd = style in ("A", "a") and ODD.search(caption)
+    lists = LISTED.findall(_without_stains(caption))
+    return bool(following or odd) or any(set(_panels(one, style)) - set(panels) for one in lists)
 
 
 def consecutive(panels: Collection[Number]) -> bool:

@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 from stages.sources.pubmed.definitions import GENERAL, GONE, definitions, sentences
-from stages.sources.pubmed.marks import Mark, find_marks, goes_on, mentions, name
+from stages.sources.pubmed.marks import FIRST, Mark, find_marks, mentions, name, names_more
 
 LEADING = re.compile(  # what stands before a mark whose text follows
     r"(?:^|[,:;(]|\b(?:an?|the|and|or|of|in|for|from|with|by|to|at|on|as|is|are|both|either|versus|vs\.?|using"
@@ -35,7 +35,7 @@ def split_caption(caption: str) -> list[tuple[str, str]]:
     if len(caption) > LONGEST:
         return []
     caption = FIGURE.sub("", caption.translate(WIDE))
-    readings = sorted(find_marks(caption), key=lambda reading: reading[1][0].start)
+    readings = sorted(find_marks(caption), key=lambda reading: _begin(reading[1]))
     # Marks with which sentences begin are surer than those inside: where there are such, nothing else is tried.
     for style, marks in readings:
         if sum(mark.opens for mark in marks) > 1:
@@ -43,12 +43,17 @@ def split_caption(caption: str) -> list[tuple[str, str]]:
     return next(filter(None, (_panels(caption, style, marks) for style, marks in readings)), [])
 
 
+def _begin(marks: list[Mark]) -> int:
+    """Where the first panel is named."""
+    return next(mark.start for mark in marks if set(mark.panels) & set(FIRST))
+
+
 def _panels(caption: str, style: str, marks: list[Mark]) -> list[tuple[str, str]]:
     """(label, text) for each panel, as `marks` bind them; [] where they do not."""
     shown, chosen = definitions(caption, marks, style)
     bound = _bound(shown, chosen)
     texts = {panel: text for mark, text in bound for panel in mark.panels}
-    if not texts or goes_on(caption, max(texts), style):
+    if not texts or names_more(caption, texts, style):
         return []
     return [(name(panel, style), texts[panel]) for panel in sorted(texts)]
 
