@@ -153,12 +153,13 @@ class KnownWords:
 
 
 def spellings(word: str) -> Iterator[str]:
-    """`word`, and as it is spelt in America if it is spelt as in Britain."""
+    """`word`, and as it is spelt in America if it is spelt as in Britain, in every or only in some of its letters."""
     yield word
     american = word
     for british, other in BRITISH:
-        american = american.replace(british, other)
-    yield american
+        if british in american:
+            american = american.replace(british, other)
+            yield american
     yield re.sub(r"re(s?)$", r"er\1", american)
 
 

@@ -29,6 +29,7 @@ PSEUDO = re.compile(
         |be\ fooled|let|need|needed|have\ to|require[ds]?|matter|mean|be\ more|be\ \w+er|stress|emphasi[sz]e
         |know|tell|deny|doubt|hesitate|help|distinguish(?:ed)?|differentiated?|separated?|told
         |surprised?)\b
+    | {NOT}\ \w+\ (?:this|that|so|as|too)\ (?:much|many)\b
     | \bmay\ or\ may\ not\b | \bsurpris\w*\ if\ [^,.;]*?(?:\bnot|n't)\b | \bno\ other\ \w+\ (?:than|but)\b
     | {NOT}\ [^,.;?!]*?\ (?:without|unless)\b
     | (?:^|[.?!,;]\ ?|\band\ )\w+n't\ (?:it|this|that|these|those|you|we|they|there)\b
@@ -68,7 +69,7 @@ AFTER = re.compile(
     | \bcannot\ be\ {SEEN}\b | \b(?:{BE}\ not|(?:is|are|was|were)n't)\s*(?=[.,;]|$)
     | \b(?:absent|nil)\b(?=[\ .,;]|$)
     | (?:\bnot|n't)\ (?:find|see|have|identify|show)\ (?:any|one|them|it|that)\s*(?=[.,;]|$)
-    | \b(?:found|find|saw|see|had|have)\ none\b | ^\s*[:-]?\s*(?:none|absent|nil)\b | \?\ *(?:no|nope|none
+    | \b(?:found|find|saw|see|had|have)\ none\b | ^\s*[:-]?\s*(?:none|absent|nil|not\ {SEEN})\b | \?\ *(?:no|nope|none
     |not\ really|(?:we|i)\ (?:do\ not|don't|did\ not|didn't|cannot|can't)\ (?:see|find|have)|i\ don't\ think\ so)\b
     """,
     re.VERBOSE,

@@ -21,7 +21,10 @@ NUMBER = (
 )
 DIGIT = r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|\d)"
 PERSON = r"(?:man|woman|male|female|boy|girl|lady|gentleman|patient|child|infant|baby|person|guy|mother|father)"
-THINGS = r"(?:lesion|tumou?r|scar|infarct\w*|wound|thromb\w*|ha?ematoma|ulcer|embryo|injury|textbook|classification)"
+THINGS = (
+    r"(?:lesion|tumou?r|scar|infarct\w*|wound|thromb\w*|ha?ematoma|ulcer|embryo|injury|textbook|classification"
+    r"|slide|block|section|specimen|stain)"
+)
 DOMAIN = r"(?:com|org|net|edu|gov|info|io|tv|co|de|uk|ca)"
 PLACE = r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Drive|Boulevard|Court|Square)"
 HOUSE = (
@@ -95,7 +98,7 @@ ONLY = re.compile(
 )
 # A person of the literature, not of the case: what they did, or what is theirs.
 AUTHOR = re.compile(
-    r"(?:(?:,? and|,) (?:(?:Dr|Prof)\.? |[Dd]octor |[Pp]rofessor )?[A-Z][\w-]+)*"
+    r"(?: [A-Z][\w-]+){0,2}(?:(?:,? and|,) (?:(?:Dr|Prof)\.? |[Dd]octor |[Pp]rofessor )?[A-Z][\w-]+)*"
     r"(?:(?:'s|s') (?!(?:case|patient|slide|biopsy|office|lab|talk|lecture|video|channel)\b)[\w-]+"
     r"| was (?:a|the) (?:\w+ )?(?:giant|pioneer|founder|father|surgeon|legend)"
     r"|,? (?:who )?(?:first |originally |had )?(?:describe|call|classif|report|coin|propos|publish|nam|discover|defin"

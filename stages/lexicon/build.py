@@ -75,8 +75,10 @@ def _table(rows: list[Term]) -> pd.DataFrame:
     for row, name in (pair for part in parts for pair in part):
         for form in written(name):
             meanings = found.setdefault(form, [])
-            if not meanings or (row.context and row.source == meanings[0][0].source):
-                meanings.append((row, _in_capitals(row, form)))
+            capitals = _in_capitals(row, form)
+            own = row.source in OWN and not capitals and all(taken for _, taken in meanings)  # lip, beside LIP
+            if own or not meanings or (row.context and row.source == meanings[0][0].source):
+                meanings.append((row, capitals))
     for form, meanings in list(found.items()):
         if (spelling := british(form)) != form:
             found.setdefault(

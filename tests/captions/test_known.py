@@ -29,6 +29,7 @@ def known():
         "hypocellular",
         "leukaemic",
         "leucocytosis",
+        "haemosiderosis",
         "haematoxylin",
         "fibrocellular",
         "lymphoplasmacytic",

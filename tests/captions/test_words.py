@@ -90,6 +90,12 @@ def test_what_is_no_gene_or_chemical_in_pathology_is_linked_to_none(lexicon, sai
     assert found.id != wrong.get(said)
 
 
+def test_a_word_that_is_an_abbreviation_in_capitals_is_linked_in_small_letters_too(lexicon):
+    found = lexicon.entities("A mass of the lip, and LIP of the lung.")
+    assert [one.id for one in found][:2] == ["GLOSSARY:mass", "GLOSSARY:lip"]
+    assert found[2].semantic_type == "Disease"
+
+
 def test_the_plural_of_an_abbreviation_ends_with_a_small_letter(lexicon):
     assert [one.term for one in lexicon.entities("Two LEs, and the LES is open.")] == ["LEs"]
 

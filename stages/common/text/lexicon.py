@@ -38,8 +38,9 @@ class Lexicon:
         columns = (self.terms[name] for name in ("term", "id", "semantic_type", "abbreviation", "context"))
         for term, concept, kind, abbreviation, context in zip(*columns, strict=True):
             meaning = (concept, kind, tuple(filter(None, context.split(";"))))
-            others = self._index.get(_key(term), (0, False, ()))[2]
-            self._index.add_word(_key(term), (len(term), abbreviation, (*others, meaning)))
+            _, tall, small = self._index.get(_key(term), (0, (), ()))
+            tall, small = ((*tall, meaning), small) if abbreviation else (tall, (*small, meaning))
+            self._index.add_word(_key(term), (len(term), tall, small))
         self._index.make_automaton()
 
     def __contains__(self, term: object) -> bool:
@@ -53,17 +54,20 @@ class Lexicon:
         """
         plain = f" {normal(text)} "
         spans = [
-            (end - length, -end, abbreviation, meanings)
-            for end, (length, abbreviation, meanings) in self._index.iter(plain)
+            (end - length, -end, tall, small)
+            for end, (length, tall, small) in self._index.iter(plain)
             if not plain[end - length].isalnum() and not plain[end + 1].isalnum()
         ]
         shouted = text.isupper() and text.count(" ") >= SHOUTED
         found, last = [], 0
-        for start, end, abbreviation, meanings in sorted(spans):
-            if start < last or (abbreviation and (shouted or not text[start:-end].removesuffix("s").isupper())):
+        for start, end, tall, small in sorted(spans):
+            if start < last:
                 continue
-            if abbreviation and text[-end - 1] == "S" and self._is_plural(plain[start + 1 : 1 - end], meanings):
-                continue  # ESS is no plural of ES
+            meanings = small
+            if tall and not shouted and self._is_abbreviation(text[start:-end], tall):
+                meanings = tall
+            if not meanings:
+                continue
             if plain[start] == "'" and plain[start - 1].isalnum():
                 continue  # the s of "it's" begins no word
             last = -end
@@ -71,9 +75,11 @@ class Lexicon:
             found.append(EntityMention(start, last, text[start:last], concept, kind))
         return found
 
-    def _is_plural(self, term: str, meanings: tuple[Meaning, ...]) -> bool:
-        """Whether a term without its s has the same meanings."""
-        return bool(self._index.get(_key(term[:-1]), (0, False, ()))[2] == meanings)
+    def _is_abbreviation(self, written: str, meanings: tuple[Meaning, ...]) -> bool:
+        """Whether a term is written in capitals, but for the s of a plural: ESS is no plural of ES."""
+        singular = _key(normal(written[:-1]))
+        plural = written.endswith("S") and self._index.get(singular, (0, (), ()))[1] == meanings
+        return written.removesuffix("s").isupper() and not plural
 
 
 def _key(term: str) -> str:
