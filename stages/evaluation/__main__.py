@@ -28,12 +28,13 @@ def run(params: Params, base: Base, task: str) -> dict[str, Any]:
     }
     measure = tasks[task]
     metrics = measure(models, names, protocol, params, base.seed)
-    failed = failed_of(EMBEDDINGS_DIR)
-    if failed := {name: why for name, why in failed.items() if protocol.evalsets[name].pairs == (task == "retrieval")}:
+    of_task = {name for name, evalset in protocol.evalsets.items() if evalset.pairs == (task == "retrieval")}
+    if failed := {name: why for name, why in failed_of(EMBEDDINGS_DIR).items() if name in of_task}:
         metrics["failed"] = failed
     metrics["protocol"] = {"name": protocol.name, "digest": protocol.digest, "metric": protocol.metric}
     write_json(metrics_file(task), metrics)
-    return {"items": len(models) * len(names), "sets": len(names)}
+    counts = {"items": len(models) * len(names), "sets": len(names)}
+    return counts | ({"failed": ", ".join(failed)} if failed else {})
 
 
 def _write_table(path: Path, rows: Any, columns: list[str]) -> None:

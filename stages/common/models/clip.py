@@ -18,6 +18,7 @@ from stages.common.models.weights import PACKAGE, is_local, locate, why_missing
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 FROM_SCRATCH, FROM_TOWERS = "none", "towers"
 FOLDER = "local-dir:"
+QUICK = "quick_gelu"  # as transformers calls the activation
 
 
 @dataclass
@@ -119,6 +120,8 @@ def _from_file(path: Path, start: str) -> Clip:
     config = read_json(path)
     preprocess, image_weights = config.pop("preprocess_cfg"), config.pop("image_tower_weights", "")
     config.pop("custom_text", None)  # CustomTextCLIP below always has a separate text tower
+    if start not in (FROM_SCRATCH, FROM_TOWERS) and (activation := learned_activation(locate(start))):
+        config["quick_gelu"] = activation == QUICK
     text = config["text_cfg"]
     here, tokenizer = text, open_clip.tokenizer.SimpleTokenizer(context_length=text["context_length"])
     if place := text.get("hf_model_name"):
@@ -128,7 +131,8 @@ def _from_file(path: Path, start: str) -> Clip:
     with _explained(f"model '{path}'"):
         model = CustomTextCLIP(**config | {"text_cfg": here})
     if start == FROM_TOWERS and image_weights:
-        load_matching(model.visual.trunk, image_weights)
+        with _explained(f"image tower {image_weights}"):
+            load_matching(model.visual.trunk, image_weights)
     elif start not in (FROM_SCRATCH, FROM_TOWERS):
         checkpoint = locate(start)
         with _explained(f"checkpoint {checkpoint}"):
@@ -192,11 +196,11 @@ def _quick_gelu(name: str, start: str, config: dict[str, Any]) -> bool:
 
     quick, plain = bool(config.get("quick_gelu")), name.removesuffix("-quickgelu")
     tag = get_pretrained_cfg(name, start) or get_pretrained_cfg(plain, start)
-    activation = learned_activation(Path(start)) if not tag and Path(start).exists() and start else None
+    activation = learned_activation(Path(start)) if start and not tag and Path(start).exists() else None
     if not tag and activation is None:
         return quick
     # A tag that does not say means GELU, or the activation of a model that exists in one form only.
-    learned = bool(tag.get("quick_gelu", quick and name == plain)) if tag else activation == "quick_gelu"
+    learned = bool(tag.get("quick_gelu", quick and name == plain)) if tag else activation == QUICK
     if quick and not learned:
         raise StageError(f"model '{name}': the weights '{start}' have learned without QuickGELU: use '{plain}'")
     return learned
