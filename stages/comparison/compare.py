@@ -1,5 +1,6 @@
 """The command that makes the table of protocols: embeds what they ask for, measures, and writes it down."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pandas as pd
 from stages.common.data.arrays import Vectors
 from stages.common.data.files import write_bytes
 from stages.common.data.references import ImageReader
+from stages.common.errors import StageError
 from stages.common.evalsets.protocol import load_protocol
 from stages.common.models.clip import Clip
 from stages.common.models.compared import compared_models, vectors_made_by
@@ -41,6 +43,8 @@ def compare_protocols(params: Params, base: Base) -> dict[str, Any]:
     protocols = load_protocols(params.protocols)
     (evaluation, _), (quiltnet, _), (embeddings, _) = map(load_params, ("evaluation", "quiltnet", "embeddings"))
     asked = list(asked_sets(protocols, load_protocol(evaluation.protocol), Path(evaluation.evalsets), base.seed))
+    if not all_images(asked):
+        raise StageError(f"evaluation.evalsets: no set of comparison.protocols can be read below {evaluation.evalsets}")
     cache = VectorCache(VECTORS_DIR, VECTORS_DIR / "keys.json")
     models = compared_models(quiltnet.model, quiltnet.start, base.seed, QUILTNET_DIR, embeddings.others)
     device = pick_device(base.device)
@@ -72,20 +76,19 @@ def _embed(
     device: str,
     jobs: int,
 ) -> Embedded:
-    """All vectors of one model that the asked_sets need, each made once."""
+    """All vectors of one model that the sets need, each made once."""
     made_by, prompts, images = vectors_made_by(name, clip), all_prompts(asked), {}
     texts = cache.get(
         f"{name}/texts.safetensors",
         key_of(made_by, prompts, tokens_of(clip, prompts)),
         lambda: embed_texts(clip, prompts, batch_size, device),
     )
-    tower = None
+    tower = functools.cache(lambda: image_tower(clip, batch_size, device))
     for (evalset, squash), paths in all_images(asked).items():
-        tower = tower or image_tower(clip, batch_size, device)
 
-        def vectors(paths: list[str] = paths, squash: bool = squash, tower: Any = tower) -> Vectors:
+        def vectors(paths: list[str] = paths, squash: bool = squash) -> Vectors:
             read = ImageReader().read
-            return embed_images(clip, paths, read, batch_size, device, jobs, squash=squash, tower=tower)
+            return embed_images(clip, paths, read, batch_size, device, jobs, squash=squash, tower=tower())
 
         file = f"{name}/{evalset}.{'squash' if squash else 'model'}.safetensors"
         found = cache.get(file, key_of(made_by, contents[evalset, squash]), vectors)
@@ -115,6 +118,6 @@ def _page(table: pd.DataFrame) -> str:
 
 def _cell(table: pd.DataFrame, protocol: str, name: str) -> str:
     if (protocol, name) not in table.index:
-        return "not there"
+        return "not measured"
     row = table.loc[protocol, name]
     return f"{row.score:.3f} ({row.score_low:.3f} to {row.score_high:.3f})"

@@ -12,5 +12,5 @@ from stages.common.paths import TABLES_DIR
 def write_table(name: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
     """Write the rows to reports/tables/NAME.csv, and return them as a table."""
     table = pd.DataFrame(rows, columns=list(columns))
-    write_bytes(TABLES_DIR / f"{name}.csv", table.to_csv(index=False, float_format="%.4g").encode())
+    write_bytes(TABLES_DIR / f"{name}.csv", table.round(6).to_csv(index=False, float_format="%.6g").encode())
     return table

@@ -161,6 +161,17 @@ def test_what_stands_is_kept_and_what_changes_is_made_anew(stage, pictures, tmp_
     assert not (tmp_path / "data/embeddings/gone/x.safetensors").exists()
 
 
+def test_class_vectors_are_of_all_names_in_the_templates_of_the_set(stage, tmp_path):
+    stage()
+    own = PROTOCOL.replace("left_out: [c]", "left_out: [c], synonyms: {a: [fat]}, templates: ['{c}!']")
+    assert stage(own)["kept"] == 6, "two models' class vectors"
+    found = load_file(tmp_path / "data/embeddings/tuned/mine.texts.safetensors")["vectors"]
+    clip = named("local-dir:models/quiltnet")
+    prompts = [["adipose tissue!", "fat!"], ["a naevus!"]]
+    by_hand = [embed_texts(clip, one, 8, DEVICE).mean(0) for one in prompts]
+    assert np.allclose(found, [row / np.linalg.norm(row) for row in by_hand], atol=1e-5)
+
+
 def test_other_models_stand_beside_the_two(stage, tmp_path):
     assert stage(others=["local-dir:models/quiltnet"])["models"] == 3
     same = [load_file(tmp_path / f"data/embeddings/{name}/mine.images.safetensors")["vectors"] for name in NAMES]

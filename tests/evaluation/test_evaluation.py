@@ -322,7 +322,7 @@ def test_models_come_with_the_first_two_first_and_left_out_labels_are_gone(embed
     assert pairs.matches.tolist() == [[0, 0], [0, 1], [1, 2], [1, 3], [2, 0], [2, 1]]
 
 
-@pytest.mark.parametrize("task", ["zero_shot", "linear_probe", "retrieval"])
+@pytest.mark.parametrize("task", ["zero_shot", "linear_probe", "retrieval", "few_shot"])
 def test_each_task_writes_metrics_that_name_the_protocol(embedded, stage_params, base, tmp_path, task):
     params = stage_params("evaluation", protocol="p.yaml", bootstrap=20, probe_seeds=1, probe_fractions=[1.0])
     assert run(params, base, task)["items"] == 3
@@ -346,7 +346,7 @@ def test_a_dataset_without_a_test_split_measures_no_retrieval(embedded, stage_pa
     assert read_json(tmp_path / "reports/metrics/retrieval.json")["tuned"] == {}
 
 
-@pytest.mark.parametrize("task", ["zero_shot", "linear_probe", "retrieval"])
+@pytest.mark.parametrize("task", ["zero_shot", "linear_probe", "retrieval", "few_shot"])
 def test_without_any_set_there_is_nothing_to_measure(stage_params, base, tmp_path, monkeypatch, task):
     from stages.report.plots import draw_all
 
