@@ -19,6 +19,7 @@ from stages.common.frame_filter.classifier import load_filter
 from stages.common.frame_filter.quality import background, blur
 from stages.common.models.device import cores, one_thread
 from stages.common.tables.fingerprints import IMAGES
+from stages.fingerprints.features import blobs, spots
 
 CHUNK = 64  # images a worker reads at once
 HASH_SIDE = 16  # 16 x 16 = 256 bits
@@ -31,10 +32,10 @@ def fingerprints(
 ) -> pd.DataFrame:
     """Return one row per image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
 
-    Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
-    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it, and
-    without `flags`: to look for faces takes longer than all the rest), error, which is "" unless the image cannot be
-    read, and flag_NAME of any other flag that the filter was taught.
+    Columns: image, sha256, hash and mirrored (32 bytes each), blobs and spots (local features), embedding (`dims`
+    float16 as bytes, of unit length), width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN
+    where the filter was not taught it, and without `flags`: to look for faces takes longer than all the rest), error,
+    which is "" unless the image cannot be read, and flag_NAME of any other flag that the filter was taught.
     """
     from tqdm import tqdm
 
@@ -69,7 +70,9 @@ def _pixels(picture: Picture) -> dict[str, Any]:
     hashed, mirrored = perceptual_hashes(picture)
     height, width = picture.shape[:2]
     size = {"width": width, "height": height}
-    return {"hash": hashed, "mirrored": mirrored, "blur": blur(picture), "background": background(picture), **size}
+    local = {"blobs": blobs(picture), "spots": spots(picture)}
+    quality = {"blur": blur(picture), "background": background(picture)}
+    return {"hash": hashed, "mirrored": mirrored, **local, **quality, **size}
 
 
 def perceptual_hashes(picture: Picture) -> tuple[bytes, bytes]:
