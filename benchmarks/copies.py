@@ -68,7 +68,8 @@ def prints(pictures: list[Picture], folder: Path, name: str) -> pd.DataFrame:
     for path, picture in zip(paths, pictures, strict=True):
         Image.fromarray(picture).save(path, compress_level=1)
     params, base = load_params("fingerprints")
-    return fingerprints([str(path) for path in paths], FRAME_FILTER_DIR, params.dims, base.jobs, flags=False)
+    references = [str(path) for path in paths]
+    return fingerprints(references, FRAME_FILTER_DIR, params.dims, base, "cpu", folder / ".state", flags=False)
 
 
 def kinds(pictures: list[Picture], folder: Path) -> None:

@@ -58,7 +58,8 @@ def pictures_with_common_words(
     least: int = VOTES,
 ) -> IndexPairs:
     """Return (n, 2), sorted, pictures (i, j) of different groups, `least` of whose features have the same words and
-    agree on one shift, turn, scale and mirroring; of each i the `count` with most votes. Where `left` is `right`, i < j.
+    agree on one shift, turn, scale and mirroring; of each i the `count` with most votes. Where `left` is `right`,
+    i < j.
 
     Words of more than `common` groups of `right` are left out.
     """
