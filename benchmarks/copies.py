@@ -3,8 +3,9 @@
     python -m benchmarks.copies [FOLDER [COUNT]]
 
 takes the first COUNT (40) pictures in FOLDER, or without one the real pictures that come with packages, cut into tiles.
-Each picture and its altered copy are in groups of their own, so `found` is what the stage `dataset` would drop by its
-default parameters; `verified` is what it finds when it is given the pair, and `second` what the second look would.
+Each picture and its altered copy are in groups of their own, so a copy that is found would be dropped by the stage
+`dataset` under its default parameters. Notes say how many share words (are candidates by these alone), how many are
+verified when they are given as a pair, and how many the second look sees.
 """
 
 import sys
@@ -87,7 +88,9 @@ def kinds(pictures: list[Picture], folder: Path) -> None:
         verified = sum(verify(pairs))
         seen = [pairs[j] for i, j in candidates(others.spots, originals.spots, cores()) if i == j]
         right = sum(j - i == count for i, j in found[["i", "j"]].to_numpy())
-        note = f"of {count}; verified {verified}, second look {sum(verify(seen)) if seen else 0}"
+        words = pictures_with_common_words(both.blobs, both.blobs, np.arange(2 * count), np.arange(2 * count), cores())
+        shared = sum(j - i == count for i, j in words)
+        note = f"of {count}; {shared} share words; verified {verified}, second look {sum(verify(seen)) if seen else 0}"
         report(f"copies, {way}", right / count, None, BAR, note, unit="", at_least=True)
 
 

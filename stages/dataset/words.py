@@ -1,4 +1,5 @@
-"""Pictures that share visual words, at a million pictures: an inverted file, and votes for one common move."""
+"""Pictures that share visual words, at a million pictures: an inverted file, and votes for one common move (a Hough
+transform)."""
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ VOTES = 2  # features that agree on how one picture moved to become the other
 NEIGHBOURS = 10  # pictures that share most with one
 HEARD = 32  # matches of two pictures that are looked at
 BUDGET = 1 << 22  # matches held at a time
+ROW, MASK = np.uint64(32), np.uint64(0xFFFFFFFF)  # of a word and a row number in one key
 TURNED, SCALED = TURN // 16, STEPS // 2  # by how much angles and sizes of features that agree may differ
 OFF, SLACK = 0.25, 4.0  # how far off one lies from where another one expects it: share of the way, and units besides
 APART = 6.0  # units between two features that count as two
@@ -65,13 +67,13 @@ def pictures_with_common_words(
     """
     self_join = left is right
     file = _InvertedFile.of(right, right_groups, 2 if self_join else 1, common)
-    first, size = file.runs(left.words)
+    first, size = file.later(len(left.table)) if self_join else file.runs(left.words)
 
     def look(part: slice) -> IndexPairs:
         a, b = _expanded(first[part], size[part])
         a += part.start
         i, j = left.picture[a], file.features.picture[b]
-        across = (left_groups[i] != right_groups[j]) & ((i < j) if self_join else True)
+        across = left_groups[i] != right_groups[j]
         return _voted(left, file.features, np.stack([a, b], axis=1), across, least)
 
     parts = _parts(left.picture, size)
@@ -87,32 +89,42 @@ class _InvertedFile:
     """Features in order of their words, those whose word too many groups have left out."""
 
     features: Features
+    rows: Ints  # of each feature, before it came here
     words: NDArray[np.uint32]  # each once
     first: Ints  # place of each word's first feature; one more number says where the last ones end
 
     @classmethod
     def of(cls, features: Features, groups: Ints, least: int, most: int) -> "_InvertedFile":
         """Of words that at least `least` and at most `most` groups have."""
-        words = features.words.astype(np.uint64) << np.uint64(32)
-        owners = np.unique(words | groups[features.picture].astype(np.uint64)) >> np.uint64(32)
-        known, had = np.unique(owners, return_counts=True)
-        keys = np.sort(words | np.arange(len(words), dtype=np.uint64))  # no two are equal, so any sort gives one order
-        starts = np.searchsorted(keys, known << np.uint64(32))
+        words = features.words.astype(np.uint64) << ROW
+        owners = np.sort(words | groups[features.picture].astype(np.uint64))
+        words |= np.arange(len(words), dtype=np.uint64)
+        words.sort()  # no two are equal, so any sort gives one order
+        known = (words >> ROW).astype(np.uint32)
+        begin = np.flatnonzero(np.diff(known, prepend=known[:1] + np.uint32(1)))
+        other = np.diff(owners, prepend=owners[:1] + np.uint64(1)) != 0  # the first feature of a word in a group
+        had = np.add.reduceat(other, begin, dtype=np.int32) if len(begin) else begin
         kept = (had >= least) & (had <= most)
-        sizes = np.diff(starts, append=len(keys))
-        rows = keys[np.repeat(kept, sizes)] & np.uint64(0xFFFFFFFF)
-        first = np.concatenate([[0], np.cumsum(sizes[kept])])
-        return cls(features.take(rows.astype(np.int64)), known[kept].astype(np.uint32), first)
+        sizes = np.diff(begin, append=len(words))
+        rows = (words[np.repeat(kept, sizes)] & MASK).astype(np.int64)
+        return cls(features.take(rows), rows, known[begin[kept]], np.concatenate([[0], np.cumsum(sizes[kept])]))
+
+    def later(self, count: int) -> tuple[Ints, Ints]:
+        """For each of the `count` features that the file was made of, where those with its word begin that come after
+        it, and how many there are."""
+        first, size = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        first[self.rows] = np.arange(1, len(self.rows) + 1)
+        size[self.rows] = np.repeat(self.first[1:], np.diff(self.first)) - first[self.rows]
+        return first, size
 
     def runs(self, words: NDArray[np.uint32]) -> tuple[Ints, Ints]:
         """Where the features with each of `words` begin, and how many there are."""
         if not len(self.words):
             return np.zeros(len(words), np.int64), np.zeros(len(words), np.int64)
-        keys = np.sort(words.astype(np.uint64) << np.uint64(32) | np.arange(len(words), dtype=np.uint64))
-        asked = (keys >> np.uint64(32)).astype(np.uint32)  # in order, so that memory is read in sequence
-        at = np.minimum(np.searchsorted(self.words, asked), len(self.words) - 1)
+        keys = np.sort(words.astype(np.uint64) << ROW | np.arange(len(words), dtype=np.uint64))
+        asked = (keys >> ROW).astype(np.uint32)  # in order, so that memory is read in sequence
         place = np.empty(len(words), np.int64)
-        place[(keys & np.uint64(0xFFFFFFFF)).astype(np.int64)] = at
+        place[(keys & MASK).astype(np.int64)] = np.minimum(np.searchsorted(self.words, asked), len(self.words) - 1)
         size = np.where(self.words[place] == words, np.diff(self.first)[place], 0)
         return self.first[place], size
 

@@ -54,7 +54,7 @@ def fingerprints(
         keys=state / "keys.parquet",
         needs=Dependencies(
             code=(_write_rows,),
-            params={"dims": dims, "flags": flags, "device": device},
+            params={"dims": dims, "flags": flags},
             models={"frame_filter": filter_digest(model)},
             libraries=("torch", "timm", "opencv-python-headless", "imagehash", "pillow", "scipy"),
         ),
