@@ -18,7 +18,7 @@ VOTES = 2  # features that agree on how one picture moved to become the other
 NEIGHBOURS = 10  # pictures that share most with one
 HEARD = 32  # matches of two pictures that are looked at
 BUDGET = 1 << 22  # matches held at a time
-ROW, MASK = np.uint64(32), np.uint64(0xFFFFFFFF)  # of a word and a row number in one key
+ROW = np.uint64(32)  # bits of a row number, the lower half of a key whose upper half is a word
 TURNED, SCALED = TURN // 16, STEPS // 2  # by how much angles and sizes of features that agree may differ
 OFF, SLACK = 0.25, 4.0  # how far off one lies from where another one expects it: share of the way, and units besides
 APART = 6.0  # units between two features that count as two
@@ -38,7 +38,7 @@ class Features:
         table = np.frombuffer(b"".join(column), FEATURE)
         return cls(table, np.repeat(np.arange(len(column), dtype=np.int32), counts))
 
-    def take(self, rows: Ints) -> "Features":
+    def take(self, rows: Ints | NDArray[np.uint32]) -> "Features":
         """Some of them."""
         return Features(self.table[rows], self.picture[rows])
 
@@ -70,7 +70,7 @@ def pictures_with_common_words(
     first, size = file.later(len(left.table)) if self_join else file.runs(left.words)
 
     def look(part: slice) -> IndexPairs:
-        a, b = _expanded(first[part], size[part])
+        a, b = _expanded(first[part].astype(np.int64), size[part].astype(np.int64))
         a += part.start
         i, j = left.picture[a], file.features.picture[b]
         across = left_groups[i] != right_groups[j]
@@ -89,7 +89,7 @@ class _InvertedFile:
     """Features in order of their words, those whose word too many groups have left out."""
 
     features: Features
-    rows: Ints  # of each feature, before it came here
+    rows: NDArray[np.uint32]  # of each feature, before it came here
     words: NDArray[np.uint32]  # each once
     first: Ints  # place of each word's first feature; one more number says where the last ones end
 
@@ -106,33 +106,35 @@ class _InvertedFile:
         had = np.add.reduceat(other, begin, dtype=np.int32) if len(begin) else begin
         kept = (had >= least) & (had <= most)
         sizes = np.diff(begin, append=len(words))
-        rows = (words[np.repeat(kept, sizes)] & MASK).astype(np.int64)
+        rows = words[np.repeat(kept, sizes)].astype(np.uint32)  # the lower half
         return cls(features.take(rows), rows, known[begin[kept]], np.concatenate([[0], np.cumsum(sizes[kept])]))
 
-    def later(self, count: int) -> tuple[Ints, Ints]:
+    def later(self, count: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """For each of the `count` features that the file was made of, where those with its word begin that come after
         it, and how many there are."""
-        first, size = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        first[self.rows] = np.arange(1, len(self.rows) + 1)
-        size[self.rows] = np.repeat(self.first[1:], np.diff(self.first)) - first[self.rows]
+        first, size = np.zeros(count, np.uint32), np.zeros(count, np.uint32)
+        first[self.rows] = np.arange(1, len(self.rows) + 1, dtype=np.uint32)
+        size[self.rows] = np.repeat(self.first[1:].astype(np.uint32), np.diff(self.first)) - first[self.rows]
         return first, size
 
-    def runs(self, words: NDArray[np.uint32]) -> tuple[Ints, Ints]:
+    def runs(self, words: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """Where the features with each of `words` begin, and how many there are."""
+        first, size = np.zeros(len(words), np.uint32), np.zeros(len(words), np.uint32)
         if not len(self.words):
-            return np.zeros(len(words), np.int64), np.zeros(len(words), np.int64)
+            return first, size
         keys = np.sort(words.astype(np.uint64) << ROW | np.arange(len(words), dtype=np.uint64))
         asked = (keys >> ROW).astype(np.uint32)  # in order, so that memory is read in sequence
-        place = np.empty(len(words), np.int64)
-        place[(keys & MASK).astype(np.int64)] = np.minimum(np.searchsorted(self.words, asked), len(self.words) - 1)
-        size = np.where(self.words[place] == words, np.diff(self.first)[place], 0)
-        return self.first[place], size
+        place = np.minimum(np.searchsorted(self.words, asked), len(self.words) - 1)
+        rows = keys.astype(np.uint32)
+        first[rows] = self.first[place]
+        size[rows] = np.where(self.words[place] == asked, np.diff(self.first)[place], 0)
+        return first, size
 
 
-def _parts(picture: NDArray[np.int32], size: Ints) -> list[slice]:
+def _parts(picture: NDArray[np.int32], size: NDArray[np.uint32]) -> list[slice]:
     """Divide features, which are in order of `picture`, into parts that have BUDGET matches or one picture each."""
     ends = np.flatnonzero(np.diff(picture, append=-1)) + 1
-    work = np.cumsum(size)[ends - 1] // BUDGET
+    work = np.cumsum(size, dtype=np.int64)[ends - 1] // BUDGET
     bounds = [0, *ends[np.flatnonzero(np.diff(work, append=-1))].tolist()]
     return [slice(begin, end) for begin, end in itertools.pairwise(bounds)]
 
@@ -148,7 +150,7 @@ def _voted(left: Features, right: Features, matches: IndexPairs, across: NDArray
     those count that are `across` two groups."""
     a, b = matches[across].T
     i, j = left.picture[a].astype(np.int64), right.picture[b].astype(np.int64)
-    lowest, bits = i.min(initial=0), (int(j.max(initial=0)).bit_length(), len(a).bit_length())
+    lowest, bits = int(i.min()) if len(i) else 0, (int(j.max(initial=0)).bit_length(), len(a).bit_length())
     keys = np.sort((((i - lowest) << bits[0] | j) << bits[1]) | np.arange(len(a)))
     pairs, order = keys >> bits[1], keys & ((1 << bits[1]) - 1)
     begin = np.flatnonzero(np.diff(pairs, prepend=-1))
