@@ -74,7 +74,8 @@ def pictures_with_common_words(
         a += part.start
         i, j = left.picture[a], file.features.picture[b]
         across = left_groups[i] != right_groups[j]
-        return _voted(left, file.features, np.stack([a, b], axis=1), across, least)
+        pictures = i[across].astype(np.int64), j[across].astype(np.int64)
+        return _voted(left, file.features, a[across], b[across], *pictures, least)
 
     parts = _parts(left.picture, size)
     with ThreadPoolExecutor(max(1, jobs)) as pool:
@@ -145,30 +146,30 @@ def _expanded(first: Ints, size: Ints) -> tuple[Ints, Ints]:
     return number, np.arange(len(number)) + np.repeat(first - np.cumsum(size) + size, size)
 
 
-def _voted(left: Features, right: Features, matches: IndexPairs, across: NDArray[np.bool_], least: int) -> IndexPairs:
-    """(n, 3) pictures i and j and how many of their matches agree, at least `least`; of `matches`, pairs of features,
-    those count that are `across` two groups."""
-    a, b = matches[across].T
-    i, j = left.picture[a].astype(np.int64), right.picture[b].astype(np.int64)
+def _voted(left: Features, right: Features, a: Ints, b: Ints, i: Ints, j: Ints, least: int) -> IndexPairs:
+    """(n, 3) pictures and how many of their matches agree, at least `least` (2 or more); features a[n] and b[n] of
+    pictures i[n] and j[n] match."""
     lowest, bits = int(i.min()) if len(i) else 0, (int(j.max(initial=0)).bit_length(), len(a).bit_length())
-    keys = np.sort((((i - lowest) << bits[0] | j) << bits[1]) | np.arange(len(a)))
+    keys = (((i - lowest) << bits[0] | j) << bits[1]) | np.arange(len(a))
+    keys.sort()
+    same = (keys[1:] ^ keys[:-1]) >> bits[1] == 0
+    keys = keys[(np.append(same, False) | np.append(False, same))[: len(keys)]]  # most pairs of pictures have one match
     pairs, order = keys >> bits[1], keys & ((1 << bits[1]) - 1)
     begin = np.flatnonzero(np.diff(pairs, prepend=-1))
     size = np.diff(begin, append=len(pairs))
     begin, size = begin[size >= least], np.minimum(size[size >= least], HEARD)
-    votes = _votes(left.table[a], right.table[b], order, begin, size)
+    run, place = _expanded(begin, size)
+    rows = order[place]
+    votes = _votes(_Moves.of(left.table[a[rows]], right.table[b[rows]]), run, size)
     found = pairs[begin[votes >= least]]
     return np.stack([(found >> bits[0]) + lowest, found & ((1 << bits[0]) - 1), votes[votes >= least]], axis=1)
 
 
-def _votes(left: NDArray[np.void], right: NDArray[np.void], order: Ints, begin: Ints, size: Ints) -> Ints:
-    """Of each run of matches (features of `left` and of `right`), how many at most agree with one of them."""
-    run, place = _expanded(begin, size)
-    rows = order[place]
-    moves = _Moves.of(left[rows], right[rows])
+def _votes(moves: "_Moves", run: Ints, size: Ints) -> Ints:
+    """Of each run of moves, which has `size`, how many at most agree with one of them."""
     start = (np.cumsum(size) - size)[run]
-    own = np.arange(len(rows)) - start
-    votes = np.ones(len(rows), np.int64)
+    own = np.arange(len(run)) - start
+    votes = np.ones(len(run), np.int64)
     for step in range(1, int(size.max(initial=1))):
         rest = np.flatnonzero(size[run] > step)
         others = start[rest] + (own[rest] + step) % size[run[rest]]
