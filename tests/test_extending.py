@@ -107,6 +107,8 @@ def merged(table, params):
     images = pd.DataFrame({"image": table.image, "sha256": table.image, "error": ""}).assign(
         hash=[rng.bytes(32) for _ in table.image],
         mirrored=[rng.bytes(32) for _ in table.image],
+        blobs=[b""] * len(table.image),
+        spots=[b""] * len(table.image),
         embedding=[rng.standard_normal(64).astype(np.float16).tobytes() for _ in table.image],
         **{"blur": 0.2, "background": 0.1, "histology": 1.0, "width": 9, "height": 9},
         **{f"flag_{flag}": 0.0 for flag in FLAGS},

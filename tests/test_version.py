@@ -46,7 +46,10 @@ def test_the_datasets_card_and_croissant_name_it(tmp_path, next_version):
         "images_per_split": {},
         "words_per_text": 0.0,
     }
-    metrics |= {"shards": {"train": 0}, "leaks_left": {"evalsets": 0, "test": 0}}
+    metrics |= {
+        "shards": {"train": 0},
+        "leaks_left": {"evalsets": 0, "test": 0, "second_look": {"looked_at": 0, "evalsets": 0, "test": 0}},
+    }
     write_card(tmp_path, table, metrics, "A dataset", "")
     assert "Made by version 7.8.9 of" in " ".join((tmp_path / "README.md").read_text().split())
     table.to_parquet(tmp_path / "pairs.parquet")

@@ -42,6 +42,7 @@ UNCERTAIN_DIR = DATA_DIR / "uncertain"
 DOWNLOADS_DIR = SOURCES_DIR / ".downloads"
 UNFINISHED_DIR = SOURCES_DIR / ".unfinished"  # what a source that was killed goes on from
 PARTIAL_DIR = VIDEOS_DIR / ".partial"
+FINGERPRINTS_STATE_DIR = DATA_DIR / ".fingerprints"
 TRAINING_STATE_DIR = MODELS_DIR / ".quiltnet"
 TIMINGS_DIR = REPORTS_DIR / "timings"
 LOGS_DIR = REPORTS_DIR / "logs"

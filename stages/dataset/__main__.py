@@ -17,6 +17,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     import pandas as pd
 
     from stages.common.data.files import write_bytes, write_json
+    from stages.common.models.device import cores
     from stages.common.stage.notes import NOTE, note_on_dataset
     from stages.common.stage.params import load_all_params
     from stages.common.tables.dataset import DATASET_TABLE
@@ -25,6 +26,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     from stages.dataset.check import check
     from stages.dataset.crops import verifier
     from stages.dataset.merge import leaks_left, merge
+    from stages.dataset.second_look import second_look
     from stages.dataset.shards import write_shards
 
     if what == "check":
@@ -33,12 +35,15 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     pairs = pd.concat(tables, ignore_index=True)
     images, tests, fit = (table.read(table.at()) for table in (IMAGES, EVALSET_IMAGES, SIMILARITIES))
     pairs = pairs.merge(fit, on="pair_id", how="left")
-    table = merge(pairs, images, tests, params, base.seed, verifier(base.jobs))
+    verify, jobs = verifier(base.jobs), cores() if base.jobs < 0 else base.jobs
+    table = merge(pairs, images, tests, params, base.seed, verify, jobs)
     DATASET_TABLE.write(DATASET_TABLE.at(), table)
     packed = write_shards(
         table, DATASET_DIR, params.max_side, params.shard_size, params.min_shards, base.seed, base.jobs
     )
-    metrics = _metrics(table, packed) | {"leaks_left": leaks_left(table, images, tests, params.phash_distance)}
+    left = leaks_left(table, images, tests, params.phash_distance)
+    second = second_look(table, images, tests, base.seed, verify, jobs)
+    metrics = _metrics(table, packed) | {"leaks_left": left | {"second_look": second}}
     all_params = load_all_params()
     note = note_on_dataset(all_params)
     write_bytes(DATASET_DIR / NOTE, note.encode())

@@ -17,12 +17,15 @@ from stages.dataset.duplicates import Verify
 
 CHUNK = 256  # pairs a worker compares in one go
 LONG_SIDE = 320  # pixels at which images are compared
-FEATURES = 500
+FEATURES = 1000
 RATIO = 0.8  # of distances: how much nearer a match must be than the second best (Lowe 2004)
 MIN_MATCHES = 12
 REACH = 4.0  # pixels by which a matched point may be off (RANSAC)
 MIN_SHARED = 0.4  # share of the smaller image that both show
 MIN_CORRELATION = 0.7  # of the grey levels where they overlap
+BLOCK = 24  # pixels: side of the parts that are compared each for itself, so that no frame or word stands for all
+FLAT = 4.0  # grey levels of spread up to which a part says nothing
+LIKE, MOST_LIKE = 0.5, 0.8  # correlation of a part that is alike; share of the parts that must be
 SMALLEST = 16  # pixels: side of the smallest area that is compared
 MOST_SCALE = 3.0  # larger or smaller is not a match: both images have the same long side
 
@@ -99,6 +102,23 @@ def _correlate(a: Grey, b: Grey, move: NDArray[np.float64]) -> bool:
     smaller = min(a.size * scale**2, b.size)
     if shared.sum() < max(MIN_SHARED * smaller, SMALLEST**2):
         return False
-    moved = cv2.warpAffine(a, move, size, flags=cv2.INTER_LINEAR)
-    correlation = np.corrcoef(cv2.blur(moved, (3, 3))[shared], cv2.blur(b, (3, 3))[shared])[0, 1]
-    return bool(correlation >= MIN_CORRELATION)
+    moved, still = (cv2.blur(one, (3, 3)) for one in (cv2.warpAffine(a, move, size, flags=cv2.INTER_LINEAR), b))
+    correlation = np.corrcoef(moved[shared], still[shared])[0, 1]
+    return bool(correlation >= MIN_CORRELATION) and _alike_all_over(moved, still, shared)
+
+
+def _alike_all_over(left: Grey, right: Grey, shared: NDArray[np.bool_]) -> bool:
+    """Whether the shared parts that show something correlate, not only all of them together: two screenshots of one
+    viewer have their frame in common, whatever they show."""
+    one, other, inside = left.astype(np.float32), right.astype(np.float32), shared.astype(np.float32)
+
+    def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return cv2.blur(values, (BLOCK, BLOCK))[BLOCK // 2 :: BLOCK, BLOCK // 2 :: BLOCK]
+
+    means = mean(one), mean(other)
+    spread = [np.sqrt(np.maximum(mean(a * a) - m * m, 0)) for a, m in zip((one, other), means, strict=True)]
+    seen = (mean(inside) > 0.99) & (np.maximum(*spread) > FLAT)
+    if not seen.any():
+        return False
+    correlation = (mean(one * other) - means[0] * means[1])[seen] / np.maximum(spread[0] * spread[1], 1.0)[seen]
+    return bool((correlation >= LIKE).mean() >= MOST_LIKE)

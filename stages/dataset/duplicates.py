@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages.dataset.neighbours import IndexPairs, hamming_pairs, nearest_neighbours
+from stages.dataset.words import Features, pictures_with_common_words
 
 NEIGHBOURS = 20  # nearest neighbours of an image, among which its crops are looked for
 HASH_BYTES = 32
@@ -16,14 +17,15 @@ Verify = Callable[[Sequence[tuple[str, str]]], Sequence[bool]]  # do the images 
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Of n images: references, digests of their bytes, perceptual hashes (n, 32), those of their mirror images, and
-    unit embeddings (n, d)."""
+    """Of n images: references, digests of their bytes, perceptual hashes (n, 32), those of their mirror images, unit
+    embeddings (n, d), and local features."""
 
     images: NDArray[np.object_]
     sha256: NDArray[np.object_]
     hashes: NDArray[np.uint8]
     mirrored: NDArray[np.uint8]
     embeddings: NDArray[np.float32]
+    blobs: Features
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> "Fingerprints":
@@ -31,7 +33,8 @@ class Fingerprints:
         hashes, mirrored = hash_rows(table.hash), hash_rows(table.mirrored)
         vectors = np.frombuffer(b"".join(table.embedding), np.float16).astype(np.float32)
         vectors = vectors.reshape(len(table), -1 if len(table) else 1)
-        return cls(table.image.to_numpy(object), table.sha256.to_numpy(object), hashes, mirrored, vectors)
+        names = table.image.to_numpy(object), table.sha256.to_numpy(object)
+        return cls(*names, hashes, mirrored, vectors, Features.of(table.blobs))
 
 
 def hash_rows(column: pd.Series) -> NDArray[np.uint8]:
@@ -40,10 +43,12 @@ def hash_rows(column: pd.Series) -> NDArray[np.uint8]:
 
 
 def copies(
-    candidates: Fingerprints, groups: NDArray[np.int64], bits: int, cosine: float, verify: Verify
+    candidates: Fingerprints, groups: NDArray[np.int64], bits: int, cosine: float, verify: Verify, jobs: int = 1
 ) -> pd.DataFrame:
     """Return (i, j, how), i < j, of images of different `groups` that are copies: exact (the same bytes), near (their
-    hashes, or that of a mirror image, differ in at most `bits` of 256 bits) or crop (one is cut out of the other)."""
+    hashes, or that of a mirror image, differ in at most `bits` of 256 bits) or crop: one is cut out of the other,
+    turned, framed or shown in it. For crops, images that share visual words or whose embeddings have at least
+    `cosine` are compared closely by `verify`."""
     same = _equal(candidates.sha256, candidates.sha256)
     turned = hamming_pairs(candidates.hashes, candidates.mirrored, bits)
     # An image that resembles its own mirror image is not a copy; every other mirrored pair is found from both sides.
@@ -55,18 +60,25 @@ def copies(
     )
     found = _with_how(_across(same, groups), "exact", _across(close, groups), "near")
     centred = _centred(candidates.embeddings, candidates.embeddings)
-    possible = _across(nearest_neighbours(centred, centred, NEIGHBOURS, cosine), groups)
+    alike = _across(nearest_neighbours(centred, centred, NEIGHBOURS, cosine), groups)
+    share = pictures_with_common_words(candidates.blobs, candidates.blobs, groups, groups, jobs)
+    possible = np.unique(np.concatenate([alike, share]), axis=0)
     return _with_crops(found, possible, candidates, candidates, verify)
 
 
-def leaks(candidates: Fingerprints, tests: Fingerprints, bits: int, cosine: float, verify: Verify) -> pd.DataFrame:
+def leaks(
+    candidates: Fingerprints, tests: Fingerprints, bits: int, cosine: float, verify: Verify, jobs: int = 1
+) -> pd.DataFrame:
     """Return (i, j, how), like `copies`, of candidate images i that are copies of test images j."""
     close = np.concatenate(
         [hamming_pairs(candidates.hashes, tests.hashes, bits), hamming_pairs(candidates.mirrored, tests.hashes, bits)]
     )
     found = _with_how(_equal(candidates.sha256, tests.sha256), "exact", close, "near")
     centred = _centred(candidates.embeddings, candidates.embeddings), _centred(tests.embeddings, candidates.embeddings)
-    return _with_crops(found, nearest_neighbours(*centred, NEIGHBOURS, cosine), candidates, tests, verify)
+    alike = nearest_neighbours(*centred, NEIGHBOURS, cosine)
+    none = np.full(len(candidates.images), -1)
+    share = pictures_with_common_words(candidates.blobs, tests.blobs, none, np.arange(len(tests.images)), jobs)
+    return _with_crops(found, np.unique(np.concatenate([alike, share]), axis=0), candidates, tests, verify)
 
 
 def _equal(left: NDArray[np.object_], right: NDArray[np.object_]) -> IndexPairs:

@@ -11,7 +11,8 @@ from stages.common.data.files import SHORT_WORD
 from stages.common.errors import StageError
 from stages.common.stage.extensions import load_extension
 
-INSIDE = ["hash", "mirrored", "embedding", "sha256", "error", "drop", "duplicate_of"]  # not for filters
+# Columns that are not for filters.
+INSIDE = ["hash", "mirrored", "embedding", "blobs", "spots", "sha256", "error", "drop", "duplicate_of"]
 BUILT_IN = re.compile(r"leak_.*|flag_.*|.*_duplicate|same_image_and_text")  # reasons that this stage gives
 PARAMETER = "dataset.filters"
 

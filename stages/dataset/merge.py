@@ -18,7 +18,13 @@ from stages.dataset.texts import text_groups
 
 
 def merge(
-    pairs: pd.DataFrame, images: pd.DataFrame, tests: pd.DataFrame, params: Params, seed: int, verify: Verify
+    pairs: pd.DataFrame,
+    images: pd.DataFrame,
+    tests: pd.DataFrame,
+    params: Params,
+    seed: int,
+    verify: Verify,
+    jobs: int = 1,
 ) -> pd.DataFrame:
     """Return `pairs` with split, drop, duplicate_of and text_group, sorted by pair_id.
 
@@ -26,6 +32,7 @@ def merge(
         pairs: rows of stages.common.tables.pairs, with similarity (NaN where no model compared a pair).
         images, tests: rows of stages.fingerprints, of the pairs' images and of the evalsets' (column evalset).
         verify: tells which of two images' references show the same place.
+        jobs: threads of the search for shared visual words.
 
     A row has a split (train, val, test) or a drop reason. An image that is a copy of an evalset's is a leak and goes.
     Among copies in different groups the one of the earliest of `params.sources` stays, then the larger, then the
@@ -46,11 +53,11 @@ def merge(
     alive = table[table["drop"] == ""].drop_duplicates("image")
     own = Fingerprints.of(alive)
     usable = tests[tests.error == ""].reset_index(drop=True)
-    leaked = leaks(own, Fingerprints.of(usable), params.phash_distance, params.crop_cosine, verify)
+    leaked = leaks(own, Fingerprints.of(usable), params.phash_distance, params.crop_cosine, verify, jobs)
     for evalset, rows in leaked.groupby(usable.evalset[leaked.j].to_numpy()):
         _drop(table, table.image.isin(own.images[rows.i]), f"leak_{evalset}")
     groups, names = pd.factorize(alive.group)
-    found = copies(own, groups, params.phash_distance, params.crop_cosine, verify)
+    found = copies(own, groups, params.phash_distance, params.crop_cosine, verify, jobs)
     _drop_copies(table, alive, found)
     firsts = text_groups(table.text.tolist(), params.text_jaccard)
     table["text_group"] = table.pair_id.to_numpy()[firsts]

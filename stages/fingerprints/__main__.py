@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from stages.common.paths import FRAME_FILTER_DIR, metrics_file
+from stages.common.paths import FINGERPRINTS_STATE_DIR, FRAME_FILTER_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.fingerprints.params import Params
@@ -31,15 +31,17 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     if not found:
         raise StageError(f"no pairs: none of {', '.join(places)} is there: run `dvc repro fingerprints`")
     pairs = pd.concat(table.read(path, ["pair_id", "image", "text"]) for table, path in found)
-    images = fingerprints(sorted(pairs.image.unique()), FRAME_FILTER_DIR, params.dims, base.jobs, device)
+    how = FRAME_FILTER_DIR, params.dims, base, device
+    images = fingerprints(sorted(pairs.image.unique()), *how, FINGERPRINTS_STATE_DIR / "images")
     IMAGES.write(IMAGES.at(), images)
     evaluation, _ = load_params("evaluation")
-    tests = []
-    for name, rows in read_protocol(evaluation.protocol, evaluation.evalsets)[1].items():
-        # Training images of an evalset too: a linear probe learns from them, and they share slides with the others.
-        paths = rows.path.unique().tolist()
-        table = fingerprints(paths, FRAME_FILTER_DIR, params.dims, base.jobs, device, flags=False)
-        tests.append(table.assign(evalset=name))
+    # Training images of an evalset too: a linear probe learns from them, and they share slides with the others.
+    paths = {
+        name: rows.path.unique() for name, rows in read_protocol(evaluation.protocol, evaluation.evalsets)[1].items()
+    }
+    every = sorted({path for own in paths.values() for path in own})
+    table = fingerprints(every, *how, FINGERPRINTS_STATE_DIR / "evalsets", flags=False).set_index("image")
+    tests = [table.loc[own].reset_index().assign(evalset=name) for name, own in paths.items()]
     evalsets = pd.concat(tests, ignore_index=True) if tests else images.head(0).assign(evalset="")
     EVALSET_IMAGES.write(EVALSET_IMAGES.at(), evalsets)
     fit = similarities(pairs, params.clip, device, base.jobs)

@@ -1,49 +1,95 @@
 """Fingerprints of images: perceptual hashes, an embedding, size and quality, so that later stages need no pixels."""
 
+import functools
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from PIL import Image
 
 from stages.common.data.arrays import Picture
+from stages.common.data.files import sha256
 from stages.common.data.pictures import decode
-from stages.common.data.references import ImageReader
-from stages.common.errors import Rejected
-from stages.common.frame_filter.classifier import load_filter
+from stages.common.data.references import ImageReader, image_file
+from stages.common.errors import Rejected, StageError
+from stages.common.frame_filter.classifier import filter_digest, load_filter
 from stages.common.frame_filter.quality import background, blur
-from stages.common.models.device import cores, one_thread
+from stages.common.incremental.dependencies import Dependencies
+from stages.common.incremental.forced import forced
+from stages.common.incremental.runner import Item, run_items
+from stages.common.models.device import one_thread
+from stages.common.stage.params import Base
 from stages.common.tables.fingerprints import IMAGES
+from stages.fingerprints.features import blobs, spots
 
-CHUNK = 64  # images a worker reads at once
+CHUNK = 64  # images of an item
 HASH_SIDE = 16  # 16 x 16 = 256 bits
 HASH_PIXELS = 4 * HASH_SIDE  # side of the image that is transformed
 SEED = 17  # of the projection: the same in every run, so that embeddings of two runs can be compared
 
 
 def fingerprints(
-    references: Sequence[str], model: Path, dims: int, jobs: int, device: str = "cpu", flags: bool = True
+    references: Sequence[str], model: Path, dims: int, base: Base, device: str, state: Path, flags: bool = True
 ) -> pd.DataFrame:
     """Return one row per image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
 
-    Columns: image, sha256, hash and mirrored (32 bytes each), embedding (`dims` float16 as bytes, of unit length),
-    width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN where the filter was not taught it, and
-    without `flags`: to look for faces takes longer than all the rest), error, which is "" unless the image cannot be
-    read, and flag_NAME of any other flag that the filter was taught.
-    """
-    from tqdm import tqdm
+    Columns: image, sha256, hash and mirrored (32 bytes each), blobs and spots (local features), embedding (`dims`
+    float16 as bytes, of unit length), width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN
+    where the filter was not taught it, and without `flags`: to look for faces takes longer than all the rest), error,
+    which is "" unless the image cannot be read, and flag_NAME of any other flag that the filter was taught.
 
-    jobs = cores() if jobs < 0 else jobs
-    parts = [references[begin : begin + CHUNK] for begin in range(0, len(references), CHUNK)]
-    pool = Parallel(n_jobs=min(jobs, max(1, len(parts))), return_as="generator")
-    done = pool(delayed(_part)(part, model, dims, device, flags) for part in parts)
-    rows = [row for part in tqdm(done, total=len(parts), desc="images", unit=f"x{CHUNK}") for row in part]
-    return IMAGES.frame(rows)
+    The folder `state` keeps the rows of every CHUNK images, from which a run that was broken off goes on.
+    """
+    manifest, _ = run_items(
+        _items(references),
+        functools.partial(_write_rows, model=model, dims=dims, device=device, flags=flags),
+        name="fingerprints",
+        out=state / "rows",
+        files=("{id}.parquet",),
+        keys=state / "keys.parquet",
+        needs=Dependencies(
+            code=(_write_rows,),
+            params={"dims": dims, "flags": flags},
+            models={"frame_filter": filter_digest(model)},
+            libraries=("torch", "timm", "opencv-python-headless", "imagehash", "pillow", "scipy"),
+        ),
+        base=base,
+        force=forced(),
+    )
+    failed = manifest[manifest.status != "ok"]
+    if len(failed):
+        first = failed.iloc[0]
+        raise StageError(f"fingerprints of {len(failed)} parts failed; first: {first.reason}: {first.error}")
+    parts = [IMAGES.read(state / "rows" / f"{name}.parquet") for name in manifest.id]
+    rows = pd.concat(parts, ignore_index=True) if parts else IMAGES.frame([])
+    return rows.set_index("image").loc[list(references)].reset_index()
+
+
+def _items(references: Sequence[str]) -> list[Item]:
+    """CHUNK images each, of one tar or of files beside each other, so that a new tar changes no other item."""
+    places: dict[str, list[str]] = {}
+    for reference in sorted(set(references)):
+        file = image_file(reference)
+        places.setdefault(file if file != reference else str(Path(reference).parent), []).append(reference)
+    digests = {file: sha256(Path(file)) for file in {image_file(reference) for reference in references}}
+    items = []
+    for place, images in places.items():
+        for begin in range(0, len(images), CHUNK):
+            part = images[begin : begin + CHUNK]
+            name = hashlib.sha256(json.dumps([place, begin]).encode()).hexdigest()[:20]
+            content = json.dumps([part, [digests[image_file(one)] for one in part]])
+            items.append(Item(name, hashlib.sha256(content.encode()).hexdigest(), {"images": part}))
+    return items
+
+
+def _write_rows(item: Item, scratch: Path, model: Path, dims: int, device: str, flags: bool) -> None:
+    rows = IMAGES.frame(_part(item.data["images"], model, dims, device, flags))
+    IMAGES.write(scratch / f"{item.id}.parquet", rows)
 
 
 @one_thread()
@@ -69,7 +115,9 @@ def _pixels(picture: Picture) -> dict[str, Any]:
     hashed, mirrored = perceptual_hashes(picture)
     height, width = picture.shape[:2]
     size = {"width": width, "height": height}
-    return {"hash": hashed, "mirrored": mirrored, "blur": blur(picture), "background": background(picture), **size}
+    local = {"blobs": blobs(picture), "spots": spots(picture)}
+    quality = {"blur": blur(picture), "background": background(picture)}
+    return {"hash": hashed, "mirrored": mirrored, **local, **quality, **size}
 
 
 def perceptual_hashes(picture: Picture) -> tuple[bytes, bytes]:

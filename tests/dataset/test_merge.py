@@ -36,7 +36,7 @@ def prints(images, **special):
     """Fingerprints of images, all far apart but for `special`: image to columns."""
     rows = []
     for image in images:
-        far = {"sha256": image, "hash": RNG.bytes(32), "mirrored": RNG.bytes(32)}
+        far = {"sha256": image, "hash": RNG.bytes(32), "mirrored": RNG.bytes(32), "blobs": b"", "spots": b""}
         vector = RNG.standard_normal(64)
         far["embedding"] = (vector / np.linalg.norm(vector)).astype(np.float16).tobytes()
         quality = {"blur": 0.2, "background": 0.1, "histology": 1.0, "error": "", "width": 9, "height": 9}

@@ -48,7 +48,12 @@ def packed(tmp_path):
         "images_per_split": counted,
         "shards": {split: len(list(out.glob(f"{split}-*.tar"))) for split in counted},
         "words_per_text": 3.0,
-        "leaks_left": {"evalsets": 0, "test": 0, "groups": 0},
+        "leaks_left": {
+            "evalsets": 0,
+            "test": 0,
+            "groups": 0,
+            "second_look": {"looked_at": 0, "evalsets": 0, "test": 0},
+        },
     }
     write_json(tmp_path / "metrics.json", metrics)
     write_card(out, table, metrics, "A dataset", "Of a test.")

@@ -28,9 +28,12 @@ FILTER = {
 BY_JOBS = f"""
 import json, sys
 from pathlib import Path
+from stages.common.stage.params import load_params
 from stages.fingerprints.work import fingerprints
 folder, references = Path(sys.argv[1]), json.loads(sys.stdin.read())
-tables = [fingerprints(references, folder, {DIMS}, jobs) for jobs in (1, 2, -1)]
+base = load_params("base")[1]
+bases = [base.model_copy(update={{"jobs": jobs}}) for jobs in (1, 2, -1)]
+tables = [fingerprints(references, folder, {DIMS}, base, "cpu", folder / str(base.jobs)) for base in bases]
 assert tables[0].embedding.nunique() == len(references)
 assert all(tables[0].equals(other) for other in tables)
 """
