@@ -20,6 +20,7 @@ from stages.common.stage.params import load_params
 from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.params import Params
 from stages.quiltnet.step import Stepper, make_loss, make_optimizer, weight_groups
+from stages.quiltnet.towers import checkpoint_activations
 
 MODEL = "ViT-B-32"
 WARM = 3  # steps before the clock starts
@@ -56,7 +57,8 @@ def params(**changes: Any) -> Params:
 def stepper(clip: Clip, device: str, wanted: Params) -> Stepper:
     """The stage's steps, as a run of the stage makes them."""
     module = clip.model.to(device, memory_format=torch.channels_last)
-    module.set_grad_checkpointing(wanted.grad_checkpointing)
+    if wanted.grad_checkpointing:
+        checkpoint_activations(module)
     optimizer = make_optimizer(module, wanted, device)
     model = torch.compile(module) if wanted.compile else module
     return Stepper(module, model, make_loss(wanted, 0, 1), optimizer, wanted, DistributedContext(0, 1, device))
@@ -97,7 +99,8 @@ def theirs(made: Made, size: int, wanted: Params) -> tuple[float, float]:
     """open_clip_train's own epoch, of the same model and batch."""
     module = build(MODEL, "none", 0).model.to("cuda")
     module.output_dict = True
-    module.set_grad_checkpointing(wanted.grad_checkpointing)
+    if wanted.grad_checkpointing:
+        checkpoint_activations(module)
     groups = weight_groups(module, wanted.weight_decay)
     optimizer = torch.optim.AdamW(groups, lr=wanted.lr, betas=(wanted.beta1, wanted.beta2), eps=wanted.eps)
     args = SimpleNamespace(

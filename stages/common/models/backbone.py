@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.common.errors import StageError
-from stages.common.models.checkpoint import read_tensors
 from stages.common.models.weights import is_local, locate, why_missing
 
 PACKAGED = (0.5, 0.5, 0.5)  # mean and deviation that the packaged efficientnet-lite0 weights were trained with
@@ -63,9 +62,11 @@ class Backbone:
 
 def load_matching(model: Any, weights: str) -> None:
     """Copy the checkpoint at `weights` into `model`, by name where all names are there, else by order and shape."""
+    import torch
+
     if not is_local(weights):
         raise StageError(f"weights '{weights}': neither a package nor a file: check the parameter")
-    state = read_tensors(locate(weights))
+    state = torch.load(locate(weights), map_location="cpu", weights_only=True)
     own = model.state_dict()
     if own.keys() <= state.keys():
         model.load_state_dict({key: state[key] for key in own})
