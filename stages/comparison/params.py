@@ -19,6 +19,6 @@ class Params(ParamsModel):
 
     protocols: list[str] = Field(min_length=1)
     slides: str
+    top_k: list[Count] = Field(min_length=1)
     tile: int = Field(ge=32)
     tile_mpp: float = Field(gt=0)
-    top_k: list[Count] = Field(min_length=1)

@@ -1,7 +1,5 @@
 """Few-shot classification by nearest class means (SimpleShot), and k nearest neighbours, on frozen image embeddings."""
 
-from typing import Any
-
 import numpy as np
 
 from stages.common.data.arrays import Ints, Vectors
@@ -49,14 +47,11 @@ def _unit(vectors: Vectors) -> Vectors:
     return unit
 
 
-def _neighbours(evalset: Labelled, train: Ints, test: Ints, counts: list[int], metric: str) -> dict[str, Any]:
+def _neighbours(evalset: Labelled, train: Ints, test: Ints, k: int, metric: str) -> dict[str, dict[str, float]]:
     from sklearn.neighbors import KNeighborsClassifier
 
-    found = {}
-    for k in counts:
-        model = KNeighborsClassifier(min(k, len(train))).fit(evalset.image[train], evalset.label[train])
-        found[str(k)] = {"mean": _score(evalset, test, model.predict(evalset.image[test]), metric)}
-    return found
+    model = KNeighborsClassifier(min(k, len(train))).fit(evalset.image[train], evalset.label[train])
+    return {str(k): {"mean": _score(evalset, test, model.predict(evalset.image[test]), metric)}}
 
 
 def _sides(evalset: Labelled, seed: int) -> tuple[Ints, Ints]:

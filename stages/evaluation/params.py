@@ -24,6 +24,6 @@ class Params(ParamsModel):
     probe_c: list[Positive] = Field(min_length=1)
     shots: list[Count] = Field(min_length=1)
     shot_draws: int = Field(ge=1)
-    neighbours: list[Count] = Field(min_length=1)
+    neighbours: int = Field(ge=1)
     recall_at: list[Count] = Field(min_length=1)
     errors: int = Field(ge=0)
