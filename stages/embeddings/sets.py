@@ -18,5 +18,5 @@ def held_out(dataset: Path) -> pd.DataFrame:
         for key, members in shard_samples(shard, {"json"}, REMEDY):
             if "json" in members:
                 texts = SAMPLE.read_bytes(members["json"].data, f"{shard}#{key}.json")["texts"]
-                rows += [(f"{shard.as_posix()}#{key}.jpg", -1, "test", "", text) for text in texts]
+                rows += [(f"{shard.as_posix()}#{key}.jpg", -1, "test", "", text, "") for text in texts]
     return pd.DataFrame(rows, columns=EVALSET.names).drop_duplicates().sort_values(["path", "text"], ignore_index=True)

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.data.files import SAFE_ID, SURROGATE, read_yaml
 from stages.common.data.references import image_file
@@ -18,7 +19,7 @@ from stages.common.tables.embeddings import EVALSET
 
 METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
 SPLITS = ("train", "validation", "test", "")
-FIELDS = ["path", "code", "split", "institution", "text"]  # of a loader's rows
+FIELDS = ["path", "code", "split", "institution", "text", "group"]  # of a loader's rows
 OPTIONAL = FIELDS[2:]
 HELD_OUT = "held_out"  # the set of the dataset's own test split
 # Keys of metrics files that stand beside names of models or of sets, and so cannot be such names.
@@ -27,11 +28,22 @@ BESIDE_SETS = (*OF_A_FILE, HELD_OUT, "institution", "mean", "sub_pathology")
 BESIDE_MODELS = (*OF_A_FILE, *OF_A_READER)
 
 
+def _with_bracket(pattern: str) -> str:
+    try:
+        brackets = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"'{pattern}' is no regular expression: {error}") from None
+    if pattern and brackets != 1:
+        raise ValueError(f"'{pattern}' must have one bracket, around what names the group")
+    return pattern
+
+
 class Evalset(BaseModel):
     """One dataset of a protocol: how its files are read, and the prompt for each of its labels.
 
     Without classes it is a set of pairs, for retrieval. `split` is the one that is measured (all of a
-    set without an official split).
+    set without an official split). `group` is a regular expression whose first bracket finds the patient, slide or
+    original of an image in its path below `root`, where the loader does not know it.
     """
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
@@ -45,6 +57,7 @@ class Evalset(BaseModel):
     split: Literal["test", "validation", "all"] = "test"
     readers: str = ""
     source: str = ""
+    group: Annotated[str, AfterValidator(_with_bracket)] = ""
 
     @property
     def pairs(self) -> bool:
@@ -53,7 +66,11 @@ class Evalset(BaseModel):
 
 
 class Protocol(BaseModel):
-    """What is measured on, with which prompt templates (see embed_classes), and which number sums it up."""
+    """What is measured on, with which prompt templates (see embed_classes), and which number sums it up.
+
+    `equal_texts` says whether, in retrieval, equal texts are one text, for which the images of each are right, or each
+    has its own image alone.
+    """
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
@@ -63,6 +80,7 @@ class Protocol(BaseModel):
     averaging: Literal["sets", "images"]
     transform: Literal["model", "squash"]
     missing: Literal["fail", "skip"]
+    equal_texts: Literal["merge", "separate"] = "merge"
     evalsets: dict[str, Evalset]
 
     @property
@@ -135,7 +153,7 @@ def read_protocol(path: str, folder: str) -> tuple[Protocol, dict[str, pd.DataFr
 
 
 def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
-    """Return path, label, split, institution and text of an evalset's images below `folder`, sorted by path and text.
+    """Return the rows of EVALSET for an evalset's images below `folder`, sorted by path and text.
 
     `path` is for ImageReader. `label` indexes evalset.classes, -1 where the label is left_out or the set has no
     classes; `split` is one of SPLITS, "" where the official files have none. Raises StageError where
@@ -143,19 +161,23 @@ def read_evalset(folder: Path, name: str, evalset: Evalset) -> pd.DataFrame:
     """
     root = folder / evalset.root
     rows = pd.DataFrame(_rows(root, name, evalset), columns=FIELDS)
-    rows = rows.fillna({"split": "", "institution": evalset.institution, "text": ""}).astype({"path": str, "code": str})
+    rows = rows.fillna({"split": "", "institution": evalset.institution, "text": "", "group": ""})
+    rows = rows.astype({"path": str, "code": str})
     if rows.empty:
         raise StageError(f"evalset {name}: no image below {root}")
+    if evalset.group:
+        found = rows.path.str.removeprefix(f"{root.as_posix()}/").str.extract(evalset.group)[0].fillna("")
+        rows["group"] = rows.group.where(rows.group != "", found)
     if wrong := sorted(set(rows.split) - set(SPLITS)):
         raise StageError(f"evalset {name}: split '{wrong[0]}' is none of train, validation, test")
     order = {code: number for number, code in enumerate(evalset.classes)}
-    found = set(rows.code)
+    codes = set(rows.code)
     if not evalset.pairs:
-        if unknown := sorted(found - set(order) - set(evalset.left_out)):
+        if unknown := sorted(codes - set(order) - set(evalset.left_out)):
             raise StageError(
                 f"evalset {name}: label '{unknown[0]}' of the files is neither in its classes nor in left_out"
             )
-        if absent := sorted(set(order) - found):
+        if absent := sorted(set(order) - codes):
             raise StageError(f"evalset {name}: no image below {root} has the label '{absent[0]}' of its classes")
     table = rows.assign(label=rows.code.map(order).fillna(-1).astype(int))
     return table[EVALSET.names].sort_values(["path", "text"], ignore_index=True)
