@@ -24,6 +24,7 @@ class Params(ParamsModel):
     lock_text: bool
     wise_ft: float = Field(ge=0, le=1)
     epochs: int = Field(ge=0)
+    epoch_of: Literal["images", "pairs"]
     keep: Literal["best", "last"]
     batch_size: int = Field(ge=2)
     accumulate: int = Field(ge=1)
@@ -33,6 +34,7 @@ class Params(ParamsModel):
     beta1: float = Field(ge=0, lt=1)
     beta2: float = Field(ge=0, lt=1)
     eps: float = Field(gt=0)
+    clip_norm: float = Field(ge=0)
     warmup: int = Field(ge=0)
     crop_scale: float = Field(gt=0, le=1)
     color_jitter: float = Field(ge=0, le=1)

@@ -8,7 +8,6 @@ from stages.common.stage.extensions import is_extension, load_extension, named_e
 from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.params import Params
 
-MAX_NORM = 1.0  # of the gradient
 MAX_SCALE = 4.6052  # log of 100: the temperature's bound (Radford et al. 2021)
 
 
@@ -82,7 +81,8 @@ class Stepper:
             loss.backward()
         else:
             loss, left_out = self._accumulated(pixels, tokens, targets)
-        torch.nn.utils.clip_grad_norm_(self.module.parameters(), MAX_NORM)
+        if self.params.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.params.clip_norm)
         self.optimizer.step()
         with torch.no_grad():
             self.module.logit_scale.clamp_(0, MAX_SCALE)

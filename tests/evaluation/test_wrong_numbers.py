@@ -1,4 +1,4 @@
-"""Numbers that looked right: of equal texts and duplicates, of vectors that are not finite, of one class, of readers."""
+"""Numbers that looked right: of equal texts and duplicates, of broken vectors, of one class, of readers."""
 
 import json
 
