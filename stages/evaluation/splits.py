@@ -1,4 +1,4 @@
-"""Which images a linear probe learns from, chooses by and is tested on; images of one group are never on both sides."""
+"""Group-wise splits: which images a linear probe learns from, chooses by and is tested on. Near copies are a group."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

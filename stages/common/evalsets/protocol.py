@@ -23,7 +23,7 @@ FIELDS = ["path", "code", "split", "institution", "text", "group"]  # of a loade
 OPTIONAL = FIELDS[2:]
 HELD_OUT = "held_out"  # the set of the dataset's own test split
 # Keys of metrics files that stand beside names of models or of sets, and so cannot be such names.
-OF_A_FILE, OF_A_READER = ("difference", "protocol", "readers"), ("accuracy", "images", "kappa")
+OF_A_FILE, OF_A_READER = ("difference", "near_copies", "protocol", "readers"), ("accuracy", "images", "kappa")
 BESIDE_SETS = (*OF_A_FILE, HELD_OUT, "institution", "mean", "sub_pathology")
 BESIDE_MODELS = (*OF_A_FILE, *OF_A_READER)
 
