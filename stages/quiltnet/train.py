@@ -1,5 +1,6 @@
 """Fine-tune CLIP on the shards, with open_clip's models, loss, transforms and schedule."""
 
+import logging
 import math
 import time
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.loader import Loader, SampleView
 from stages.quiltnet.params import Params
 from stages.quiltnet.samples import Samples, batches_of, order_of, read_samples, subset_of
-from stages.quiltnet.step import Stepper, interpolate, lock, make_loss, make_optimizer
+from stages.quiltnet.step import Stepper, has_batch_norm, interpolate, lock, make_loss, make_optimizer
 from stages.quiltnet.tracker import Tracker
+
+log = logging.getLogger(__name__)
 
 TRAIN, VAL = "train", "val"
 JITTERED = 0.8  # share of crops whose colours vary
@@ -77,6 +80,11 @@ class Run:
         lock(module, params.lock_image, params.lock_text)
         if params.grad_checkpointing:  # a text tower of transformers ignores the argument and turns it on
             module.set_grad_checkpointing()
+        if has_batch_norm(module) and (params.accumulate > 1 or context.world > 1):
+            log.warning(
+                "this model has BatchNorm, whose means are over the part of a batch that is computed at once: "
+                "quiltnet.accumulate and several processes change what it learns"
+            )
         self.samples = read_samples(places.data, TRAIN, subset_of(places.data / "pairs.parquet", params.subset))
         held = any(places.data.glob("val-*.tar"))
         self.held: Samples | None = read_samples(places.data, VAL) if held and context.first else None

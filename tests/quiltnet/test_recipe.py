@@ -98,3 +98,41 @@ def test_the_card_names_our_values_beside_the_papers(tune):
     assert "| `quiltnet.clip_norm` | 1.0 | 0.0 |" in card
     assert "| `quiltnet.mask_false_negatives` | True | False |" in card
     assert "| `quiltnet.keep` | best | last |" in card
+
+
+def test_a_batch_in_parts_drops_out_the_same_both_times(quick):
+    """Every part's loss is over the features of the whole batch, and these are the same in all of them."""
+    import torch
+
+    class Dropping(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(6))
+            self.logit_scale = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, pixels, tokens):
+            dropped = torch.nn.functional.dropout(pixels.flatten(1) * self.weight, 0.5)
+            return dropped, tokens * self.weight, self.logit_scale
+
+    seen = []
+
+    def loss(image, text, scale, *_):
+        seen.append(image.detach().clone())
+        return (image * text).sum() * scale, torch.tensor(0)
+
+    module = Dropping()
+    params, context = quick(accumulate=4), DistributedContext(0, 1, "cpu")
+    stepper = Stepper(module, module, loss, torch.optim.SGD([module.weight], lr=0.0), params, context)
+    torch.manual_seed(3)
+    stepper.step([torch.rand(8, 1, 2, 3), torch.rand(8, 6)])
+    assert len(seen) == 4
+    assert all(torch.equal(one, seen[0]) for one in seen)
+    assert len({tuple(row.tolist()) for row in seen[0] == 0}) > 1, "parts drop out differently"
+
+
+def test_batch_norm_in_parts_is_said(tune, monkeypatch, caplog):
+    monkeypatch.setattr("stages.quiltnet.train.has_batch_norm", lambda model: True)
+    tune("whole", epochs=0)
+    assert "BatchNorm" not in caplog.text
+    tune("parts", epochs=0, accumulate=2)
+    assert "this model has BatchNorm" in caplog.text
