@@ -18,7 +18,7 @@ from stages.common.models.embed import embed_classes, embed_images, embed_texts
 from stages.common.paths import DATASET_DIR, EMBEDDINGS_DIR
 from stages.common.stage.params import load_params
 from stages.demo.script import narration
-from stages.evaluation.linear_probe import linear_probe
+from stages.evaluation.linear_probe import probe_set
 from stages.evaluation.retrieval import ranks_of
 from stages.evaluation.sets import Labelled, paired
 from stages.quiltnet.distributed import DistributedContext
@@ -62,11 +62,12 @@ def measured(clip: Clip, protocol: Protocol, tables: dict[str, Any]) -> dict[str
         right = (one.image[test] @ one.text.T).argmax(1) == one.label[test]
         per_class = [float(right[one.label[test] == number].mean()) for number in range(len(names))]
         found["zero_shot"].append(np.mean(per_class))
-        found["probe"].append(linear_probe(one, params, "balanced_accuracy", 0)["0.01"]["mean"])
+        probes, _ = probe_set(name, {"tuned": one}, params, "balanced_accuracy", 0)
+        found["probe"].append(probes["tuned"]["0.01"].score.value)
         recalls |= {t: per_class[names.index(prompt)] for t, (where, prompt) in WHERE.items() if where == name}
     for image, text, matches in _pairs(clip, base.jobs):
-        found["retrieval"] += [(ranks_of(image, text, matches) == 1).mean()]
-        found["retrieval"] += [(ranks_of(text, image, matches[:, ::-1]) == 1).mean()]
+        found["retrieval"] += [ranks_of(image, text, matches).within(1).mean()]
+        found["retrieval"] += [ranks_of(text, image, matches[:, ::-1]).within(1).mean()]
     return {name: float(np.mean(values)) for name, values in found.items()} | recalls
 
 

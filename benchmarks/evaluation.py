@@ -26,7 +26,7 @@ from stages.common.paths import QUILTNET_DIR
 from stages.common.stage.params import load_params
 from stages.demo.script import drawn, narration
 from stages.demo.tissue import paint
-from stages.evaluation.linear_probe import linear_probe
+from stages.evaluation.linear_probe import probe_set
 from stages.evaluation.retrieval import ranks_of, retrieval
 from stages.evaluation.sets import Labelled, Paired
 from stages.evaluation.zero_shot import classify, zero_shot
@@ -71,11 +71,11 @@ def ours(clip: Clip, table: pd.DataFrame, protocol: Protocol, evalset: Evalset) 
     classes = embed_classes(clip, protocol.prompts_of("set"), BATCH, "cpu")
     one = Labelled(image, classes, table)
     scores = zero_shot({"set": classify({"start": one}, evalset)}, protocol, params.bootstrap, 0)["start"]["set"]
-    probe = linear_probe(one, params, "accuracy", 0)
+    probes, _ = probe_set("set", {"start": one}, params, "accuracy", 0)
     text = embed_texts(clip, table.text.tolist(), BATCH, "cpu")
     pairs = np.stack([np.arange(len(table))] * 2, 1)
     found = retrieval({"start": Paired(image, text, pairs)}, RECALL_AT, params.bootstrap, 0)["start"]
-    return {"scores": scores, "probe": probe["1"]["mean"], "image": image, "retrieval": found}
+    return {"scores": scores, "probe": probes["start"]["1"].score.value, "image": image, "retrieval": found}
 
 
 def theirs(clip: Clip, table: pd.DataFrame, protocol: Protocol, evalset: Evalset, scratch: Path) -> dict[str, Any]:

@@ -44,11 +44,21 @@ SCORES: dict[str, Callable[[Floats], Floats]] = {
 }
 
 
+def images_behind(score: str, confusion: Floats) -> float:
+    """How many images `score` is as sure as: of scores that weigh classes the same, small classes decide."""
+    sizes = confusion.sum(-1)
+    if score in ("accuracy", "weighted_f1"):
+        return float(sizes.sum())
+    there = sizes[sizes > 0]
+    return float(len(there) ** 2 / (1 / there).sum())
+
+
 def aurocs(truth: Ints, probability: Floats, weights: Floats) -> Floats:
     """One-versus-rest area under the ROC curve, mean over classes, for each row of `weights` (rounds, n).
 
     `probability` is (n, classes). A class without images in a round, or with all of them, is left out of that round's
-    mean. The same as scikit-learn's roc_auc_score with sample_weight, but images are sorted once for all rounds.
+    mean, which is NaN where none is left. The same as scikit-learn's roc_auc_score with sample_weight, but images are
+    sorted once for all rounds.
     """
     areas = []
     for number in range(probability.shape[1]):
@@ -63,7 +73,7 @@ def aurocs(truth: Ints, probability: Floats, weights: Floats) -> Floats:
         areas.append(np.where(total > 0, (right * below).sum(1) / np.where(total > 0, total, 1), np.nan))
     stacked = np.stack(areas)
     known = np.isfinite(stacked)
-    return _ratio(np.where(known, stacked, 0).sum(0), known.sum(0))
+    return np.where(known.any(0), _ratio(np.where(known, stacked, 0).sum(0), known.sum(0)), np.nan)
 
 
 def odds_of(similarity: Vectors, scale: float) -> Floats:

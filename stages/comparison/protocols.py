@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.common.data.arrays import Floats, Vectors
+from stages.common.data.arrays import Vectors
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import Protocol, load_protocol, read_evalset
 from stages.common.models.embed import ensemble
 from stages.common.scores import SCORES, calibration_error, odds_of
-from stages.common.stats import with_interval
+from stages.common.stats import Estimate, codes_of, mean_of
 from stages.comparison.prompts import draw_prompts
-from stages.comparison.scores import confusions, measured_side, score_rounds
+from stages.comparison.scores import confusions, measured_side, score
 
 THERE, NOT_THERE = "measured", "not there"
 COLUMNS = [
@@ -102,9 +102,9 @@ class Embedded:
 def measure(asked: Sequence[AskedSet], models: Mapping[str, Embedded], rounds: int, seed: int) -> list[dict[str, Any]]:
     """Return a row of COLUMNS for each protocol, model and set, and for the mean over the sets that were measured.
 
-    `score` is the protocol's metric with its interval over resampled images: of all prompts, averaged, or the median
-    over those drawn, as the protocol says. `prompt_min`, `prompt_median` and `prompt_max` are over those drawn: how
-    much hangs on the choice of prompts.
+    `score` is the protocol's metric with its interval over resampled images, or groups of them: of all prompts,
+    averaged, or the median over those drawn, as the protocol says. `prompt_min`, `prompt_median` and `prompt_max` are
+    over those drawn: how much hangs on the choice of prompts.
     """
     rows: list[dict[str, Any]] = []
     by_protocol: dict[str, list[AskedSet]] = {}
@@ -114,17 +114,17 @@ def measure(asked: Sequence[AskedSet], models: Mapping[str, Embedded], rounds: i
         for model, embedded in models.items():
             scores, sizes = [], []
             for number, one in enumerate(own):
-                row, values = _row(one, embedded, rounds, [seed, number])
+                row, found = _row(one, embedded, rounds, [seed, number])
                 rows.append({"model": model, **row})
-                if values is not None:
-                    scores.append(values)
+                if found is not None:
+                    scores.append(found)
                     sizes.append(row["images"])
             if scores:
                 rows.append({"model": model, **_mean_row(own[0].protocol, scores, sizes)})
     return rows
 
 
-def _row(one: AskedSet, embedded: Embedded, rounds: int, seed: list[int]) -> tuple[dict[str, Any], Floats | None]:
+def _row(one: AskedSet, embedded: Embedded, rounds: int, seed: list[int]) -> tuple[dict[str, Any], Estimate | None]:
     protocol = one.protocol
     row: dict[str, Any] = _heading(protocol) | {
         "set": one.name,
@@ -143,17 +143,18 @@ def _row(one: AskedSet, embedded: Embedded, rounds: int, seed: list[int]) -> tup
     logits = image @ _classes(embedded, one.prompts).T
     drawn = np.stack([(image @ _classes(embedded, prompts).T).argmax(1) for prompts in one.drawn])
     counted = drawn if protocol.prompts == "sampled" else logits.argmax(1)[None]
-    values = score_rounds(truth, counted, len(one.prompts), protocol.metric, rounds, seed)
+    group = codes_of(one.table.group)
+    found = score(truth, counted, len(one.prompts), protocol.metric, rounds, seed, group)
     spread = SCORES[protocol.metric](confusions(truth, drawn, len(one.prompts), np.ones(len(truth))))
     return row | {
-        **with_interval("score", values),
+        **found.metrics("score"),
         "prompt_min": float(spread.min()),
         "prompt_median": float(np.median(spread)),
         "prompt_max": float(spread.max()),
         "ece": calibration_error(truth, odds_of(logits, embedded.scale)),
         "images": len(truth),
         "classes_there": len(np.unique(truth)),
-    }, values
+    }, found
 
 
 def _heading(protocol: Protocol) -> dict[str, Any]:
@@ -161,10 +162,10 @@ def _heading(protocol: Protocol) -> dict[str, Any]:
     return {"protocol": protocol.name, **{name: getattr(protocol, name) for name in names}}
 
 
-def _mean_row(protocol: Protocol, scores: Sequence[Floats], sizes: Sequence[int]) -> dict[str, Any]:
+def _mean_row(protocol: Protocol, scores: Sequence[Estimate], sizes: Sequence[int]) -> dict[str, Any]:
     """The mean over sets, whose images are drawn independently of each other."""
-    weights = sizes if protocol.averaging == "images" else None
-    mean = with_interval("score", np.average(scores, 0, weights))
+    weights = sizes if protocol.averaging == "images" else [1] * len(scores)
+    mean = mean_of(scores, weights).metrics("score")
     return _heading(protocol) | {"set": "mean", "status": THERE, **mean, "images": sum(sizes)}
 
 

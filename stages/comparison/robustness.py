@@ -14,10 +14,10 @@ from stages.common.models.device import pick_device
 from stages.common.models.embed import embed_classes, embed_images, image_tower
 from stages.common.paths import QUILTNET_DIR
 from stages.common.stage.params import Base, load_params
-from stages.common.stats import with_interval
+from stages.common.stats import codes_of, difference
 from stages.comparison.changes import CHANGES, changed
 from stages.comparison.params import Params
-from stages.comparison.scores import measured_side, score_rounds
+from stages.comparison.scores import measured_side, score
 from stages.comparison.tables import write_table
 
 UNCHANGED = "none"
@@ -41,7 +41,8 @@ def compare_robustness(params: Params, base: Base) -> dict[str, Any]:
             classes = embed_classes(clip, protocol.prompts_of(name), embeddings.batch_size, device)
             vectors = _vectors(clip, table.path.tolist(), protocol, embeddings.batch_size, device, base.jobs)
             truth = table.label.to_numpy(np.int64)
-            found = robustness(truth, vectors, classes, protocol.metric, evaluation.bootstrap, base.seed)
+            group = codes_of(table.group)
+            found = robustness(truth, vectors, classes, protocol.metric, evaluation.bootstrap, base.seed, group)
             rows += [{"model": model, "set": name, "metric": protocol.metric, **row} for row in found]
     write_table("robustness", rows, COLUMNS)
     return {"items": len(rows), "models": len(models), "sets": len(sides)}
@@ -61,20 +62,26 @@ def _vectors(
 
 
 def robustness(
-    truth: Ints, vectors: Mapping[str, Vectors], classes: Vectors, metric: str, rounds: int, seed: int
+    truth: Ints,
+    vectors: Mapping[str, Vectors],
+    classes: Vectors,
+    metric: str,
+    rounds: int,
+    seed: int,
+    group: Ints | None = None,
 ) -> list[dict[str, Any]]:
     """Return a row for each change: the score, how far it is below that of the images as they are, with its paired
     interval, and the mean cosine similarity of each image's vector to that before the change."""
     before = vectors[UNCHANGED]
     scored = {
-        name: score_rounds(truth, (own @ classes.T).argmax(1)[None], len(classes), metric, rounds, seed)
+        name: score(truth, (own @ classes.T).argmax(1)[None], len(classes), metric, rounds, seed, group)
         for name, own in vectors.items()
     }
     return [
         {
             "change": name,
-            "score": float(scored[name][0]),
-            **with_interval("drop", scored[UNCHANGED] - scored[name]),
+            "score": scored[name].value,
+            **difference(scored[UNCHANGED], scored[name]).metrics("drop"),
             "similarity": float((before * own).sum(1).mean()),
             "images": len(truth),
         }

@@ -1,4 +1,4 @@
-"""What is measured of a set, and a score with its rounds of resampling."""
+"""What is measured of a set, and a score with its interval."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from stages.common.data.arrays import Floats, Ints
-from stages.common.scores import SCORES
+from stages.common.scores import SCORES, images_behind
+from stages.common.stats import Estimate, estimate
 
 
 def measured_side(table: pd.DataFrame, split: str) -> pd.DataFrame:
@@ -16,18 +17,28 @@ def measured_side(table: pd.DataFrame, split: str) -> pd.DataFrame:
     return table[table.label >= 0].reset_index(drop=True)
 
 
-def score_rounds(
-    truth: Ints, predicted: Ints, classes: int, metric: str, rounds: int, seed: int | Sequence[int]
-) -> Floats:
-    """Return (1 + rounds,) medians over prompts of `metric`: of the images as they are, and of resampled ones.
+def score(
+    truth: Ints,
+    predicted: Ints,
+    classes: int,
+    metric: str,
+    rounds: int,
+    seed: int | Sequence[int],
+    group: Ints | None = None,
+) -> Estimate:
+    """Return `metric`, the median over prompts, with its interval over resampled images, or groups (n,) of them.
 
     `predicted` is (draws of prompts, images); all draws, and all calls with the same seed, see the same resampled
     images.
     """
-    rng, count = np.random.default_rng(seed), len(truth)
-    drawn = (rng.multinomial(count, np.full(count, 1 / count)).astype(np.float64) for _ in range(rounds))
-    score = SCORES[metric]
-    return np.array([np.median(score(confusions(truth, predicted, classes, one))) for one in (np.ones(count), *drawn)])
+    rng = np.random.default_rng(seed)
+    owner = np.arange(len(truth)) if group is None else group
+    count = int(owner.max()) + 1
+    drawn = (rng.multinomial(count, np.full(count, 1 / count)).astype(np.float64)[owner] for _ in range(rounds))
+    weights = (np.ones(len(truth)), *drawn)
+    values = np.array([np.median(SCORES[metric](confusions(truth, predicted, classes, one))) for one in weights])
+    images = images_behind(metric, confusions(truth, predicted[:1], classes, weights[0])[0])
+    return estimate(values, images, None if group is None else count)
 
 
 def confusions(truth: Ints, predicted: Ints, classes: int, weights: Floats) -> Floats:

@@ -15,9 +15,9 @@ from stages.common.models.device import pick_device
 from stages.common.models.embed import embed_classes, embed_images, image_tower
 from stages.common.paths import QUILTNET_DIR
 from stages.common.stage.params import Base, load_params
-from stages.common.stats import with_interval
+from stages.common.stats import codes_of
 from stages.comparison.params import Params
-from stages.comparison.scores import measured_side, score_rounds
+from stages.comparison.scores import measured_side, score
 from stages.comparison.tables import write_table
 from stages.comparison.tiles import read_tile, tiles_of
 
@@ -48,7 +48,8 @@ def compare_slides(params: Params, base: Base) -> dict[str, Any]:
             vectors = embed_images(clip, tiles, read_tile, embeddings.batch_size, device, base.jobs, tower=tower)
             parts = np.split(vectors, np.cumsum([len(slide) for slide in cut[name]])[:-1])
             truth = side.label.to_numpy(np.int64)
-            found = scores_of(truth, parts, classes, params.top_k, protocol.metric, evaluation.bootstrap, base.seed)
+            group, rounds = codes_of(side.group), evaluation.bootstrap
+            found = scores_of(truth, parts, classes, params.top_k, protocol.metric, rounds, base.seed, group)
             rows += [{"model": model, "set": name, "metric": protocol.metric, **row} for row in found]
     write_table("slides", rows, COLUMNS)
     slides = sum(map(len, sides.values()))
@@ -63,14 +64,16 @@ def scores_of(
     metric: str,
     rounds: int,
     seed: int,
+    group: Ints | None = None,
 ) -> list[dict[str, Any]]:
-    """Return a row for each k: the score with its interval over resampled slides. `slides` are vectors of tiles."""
+    """Return a row for each k: the score with its interval over resampled slides, or groups of them. `slides` are
+    vectors of tiles."""
     rows: list[dict[str, Any]] = []
     for k in top_k:
         predicted = np.array([pooled(tiles @ classes.T, k).argmax() for tiles in slides])
-        values = score_rounds(truth, predicted[None], len(classes), metric, rounds, seed)
+        found = score(truth, predicted[None], len(classes), metric, rounds, seed, group)
         counts = {"slides": len(slides), "tiles": sum(map(len, slides))}
-        rows.append({"k": k, **with_interval("score", values), **counts})
+        rows.append({"k": k, **found.metrics("score"), **counts})
     return rows
 
 

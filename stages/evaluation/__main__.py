@@ -48,8 +48,9 @@ def _write_table(path: Path, rows: Any, columns: list[str]) -> None:
 def _zero_shot(models: list[str], names: list[str], protocol: Any, params: Params, seed: int) -> dict[str, Any]:
     """Scores; the shown model's predictions as tables for confusion plots; its errors as a page; readers, if any."""
     from stages.evaluation.errors import write_errors
+    from stages.evaluation.readers import compare_readers
     from stages.evaluation.sets import labelled
-    from stages.evaluation.zero_shot import classify, compare_readers, prediction_rows, zero_shot
+    from stages.evaluation.zero_shot import classify, prediction_rows, zero_shot
 
     sets = {
         name: classify({model: labelled(EMBEDDINGS_DIR, model, name) for model in models}, protocol.evalsets[name])
@@ -71,30 +72,25 @@ def _zero_shot(models: list[str], names: list[str], protocol: Any, params: Param
 
 
 def _linear_probe(models: list[str], names: list[str], protocol: Any, params: Params, seed: int) -> dict[str, Any]:
-    """Scores of every model, set and fraction, and their means over sets."""
+    """Scores of every model, set and fraction, their means over sets, and differences."""
     from tqdm import tqdm
 
-    from stages.evaluation.linear_probe import linear_probe
+    from stages.evaluation.linear_probe import linear_probe, probe_set
     from stages.evaluation.sets import labelled
 
-    metrics: dict[str, Any] = {model: {} for model in models}
-    with tqdm(total=len(models) * len(names), desc="probes", unit="set") as progress:
-        for model in models:
-            for name in names:
-                evalset = labelled(EMBEDDINGS_DIR, model, name)
-                metrics[model][name] = linear_probe(evalset, params, protocol.metric, seed)
-                progress.update()
+    probes, copied = {}, {}
+    for name in tqdm(names, desc="probes", unit="set"):
+        evalsets = {model: labelled(EMBEDDINGS_DIR, model, name) for model in models}
+        probes[name], copied[name] = probe_set(name, evalsets, params, protocol.metric, seed)
     rows = [
-        {"model": model, "set": name, "fraction": fraction, **scores}
-        for model, by_set in metrics.items()
-        for name, by_fraction in by_set.items()
-        for fraction, scores in by_fraction.items()
+        {"model": model, "set": name, "fraction": fraction, **probe.metrics()}
+        for name, by_model in probes.items()
+        for model, by_fraction in by_model.items()
+        for fraction, probe in by_fraction.items()
     ]
-    _write_table(EVALUATION_DIR / "linear_probe" / "probes.csv", rows, ["model", "set", "fraction", "mean", "std"])
-    for by_set in metrics.values():
-        fractions = list(next(iter(by_set.values()), {}))
-        by_set["mean"] = {f: {"mean": sum(s[f]["mean"] for s in by_set.values()) / len(by_set)} for f in fractions}
-    return metrics
+    columns = ["model", "set", "fraction", "mean", "mean_low", "mean_high", "std", "draws", "c"]
+    _write_table(EVALUATION_DIR / "linear_probe" / "probes.csv", rows, columns)
+    return {model: {} for model in models} | linear_probe(probes, copied)
 
 
 def _few_shot(models: list[str], names: list[str], protocol: Any, params: Params, seed: int) -> dict[str, Any]:
@@ -124,11 +120,11 @@ def _retrieval(models: list[str], names: list[str], protocol: Any, params: Param
     from stages.evaluation.retrieval import retrieval
     from stages.evaluation.sets import paired
 
+    merge = protocol.equal_texts == "merge"
     metrics: dict[str, Any] = {model: {} for model in models}
     for name in names:
-        found = retrieval(
-            {model: paired(EMBEDDINGS_DIR, model, name) for model in models}, params.recall_at, params.bootstrap, seed
-        )
+        pairs = {model: paired(EMBEDDINGS_DIR, model, name, merge) for model in models}
+        found = retrieval(pairs, params.recall_at, params.bootstrap, seed)
         for model in models:
             metrics[model][name] = found[model]
         for model, ways in found.get("difference", {}).items():

@@ -7,6 +7,7 @@ from stages.common.scores import SCORES
 from stages.common.stats import interval
 from stages.evaluation.params import Params
 from stages.evaluation.sets import Labelled
+from stages.evaluation.splits import divide
 
 
 def few_shot(evalset: Labelled, params: Params, metric: str, seed: int) -> dict[str, dict[str, dict[str, float]]]:
@@ -14,9 +15,11 @@ def few_shot(evalset: Labelled, params: Params, metric: str, seed: int) -> dict[
 
     SimpleShot learns from `shots` images of each class, all where a class has fewer, drawn `shot_draws` times: the
     scores are the mean over draws and the range in which 95 % of them lie. Nearest neighbours learn from all training
-    images; `knn` has a mean only. Sets with no official side to learn from are cut in half by class, with `seed`.
+    images; `knn` has a mean only. Sets with no official side to learn from are cut in half as for a linear probe, with
+    `seed`.
     """
-    train, test = _sides(evalset, seed)
+    sides = divide(evalset, seed)
+    train, test = sides.train, sides.test
     rng = np.random.default_rng(seed)
     by_shots = {}
     for shots in params.shots:
@@ -52,17 +55,6 @@ def _neighbours(evalset: Labelled, train: Ints, test: Ints, k: int, metric: str)
 
     model = KNeighborsClassifier(min(k, len(train))).fit(evalset.image[train], evalset.label[train])
     return {str(k): {"mean": _score(evalset, test, model.predict(evalset.image[test]), metric)}}
-
-
-def _sides(evalset: Labelled, seed: int) -> tuple[Ints, Ints]:
-    """Images to learn from and to test on."""
-    from sklearn.model_selection import train_test_split
-
-    if (evalset.table.split == "train").any():
-        return evalset.rows_of("train"), evalset.rows_of("test")
-    rows = np.arange(len(evalset.label))
-    train, test = train_test_split(rows, test_size=0.5, stratify=evalset.label, random_state=seed)
-    return np.sort(train), np.sort(test)
 
 
 def _draw(train: Ints, label: Ints, shots: int, rng: np.random.Generator) -> Ints:

@@ -1,85 +1,195 @@
 """Linear probe: logistic regression on frozen image embeddings (paper section 10d)."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from stages.common.data.arrays import Ints
-from stages.common.scores import SCORES
+from stages.common.data.arrays import Floats, Ints
+from stages.common.scores import SCORES, images_behind
+from stages.common.stats import Estimate, PairedBootstrap, difference, estimate, mean_of
 from stages.evaluation.params import Params
 from stages.evaluation.sets import Labelled
+from stages.evaluation.splits import Sides, divide, draw, folds
+
+log = logging.getLogger(__name__)
+
+HALVINGS = 3  # of the steps between the strengths that are tried first
+ALONE = 5000  # images from which a fit is worth several threads
+COPIED = 0.05  # share of test images with a near copy to learn from that is worth a warning
 
 
-def linear_probe(evalset: Labelled, params: Params, metric: str, seed: int) -> dict[str, dict[str, float]]:
-    """Return {fraction: {mean, std}} of the protocol's `metric` on test images, over `probe_seeds` draws of labels.
+@dataclass(frozen=True)
+class Probe:
+    """What one model's probes with one share of the labels score: the mean over draws of the labels, with its interval,
+    the score of each draw, and the inverse regularisation strength chosen for each."""
 
-    Small fractions are few-shot, but there is no fixed number of images per class.
+    score: Estimate
+    draws: list[float]
+    strengths: list[float]
 
-    The regularisation is chosen on the official validation split, or, where there is none, for each draw on a quarter
-    of its training images. Sets with no official side to learn from are cut in half by class, with `seed`.
+    def metrics(self) -> dict[str, Any]:
+        """Metrics mean with its interval, draws, c (geometric mean) and, of several draws, std."""
+        facts = {**self.score.metrics("mean"), "draws": len(self.draws)}
+        facts["c"] = float(np.exp(np.mean(np.log(self.strengths))))
+        return facts | ({"std": float(np.std(self.draws))} if len(self.draws) > 1 else {})
+
+
+Probes = dict[str, dict[str, Probe]]  # model, fraction
+
+
+def linear_probe(sets: Mapping[str, Probes], copied: Mapping[str, float]) -> dict[str, Any]:
+    """Return per model {set: {fraction: scores}, mean: {fraction: scores}}, and `difference` to the first model, paired
+    by test image and draw. `near_copies` is the share of test images of each set that have a near copy to learn from.
     """
-    train, validation, test = _splits(evalset, seed)
-    result = {}
+    models = list(next(iter(sets.values()), {}))
+    metrics: dict[str, Any] = {
+        model: {name: {f: probe.metrics() for f, probe in probes[model].items()} for name, probes in sets.items()}
+        for model in models
+    }
+    measured = [probes for probes in sets.values() if probes[models[0]]]
+    fractions = list(measured[0][models[0]]) if measured else []
+    for model in models:
+        parts = {f: [probes[model][f].score for probes in measured] for f in fractions}
+        metrics[model]["mean"] = {f: mean_of(own, [1] * len(own)).metrics("mean") for f, own in parts.items()}
+    for model in models[1:]:
+        apart: dict[str, dict[str, Estimate]] = {
+            name: {f: difference(probes[model][f].score, probes[models[0]][f].score) for f in probes[model]}
+            for name, probes in sets.items()
+        }
+        means = {f: mean_of([own[f] for own in apart.values() if own], [1] * len(measured)) for f in fractions}
+        metrics.setdefault("difference", {})[model] = {
+            name: {f: one.metrics("mean") for f, one in by_fraction.items()}
+            for name, by_fraction in {**apart, "mean": means}.items()
+        }
+    return metrics | {"near_copies": dict(copied)}
+
+
+def probe_set(
+    name: str, models: Mapping[str, Labelled], params: Params, metric: str, seed: int
+) -> tuple[Probes, float]:
+    """Return the probes of every model on one set, by fraction of the labels, and the share of its test images that
+    have a near copy to learn from. Without images to learn from or to test on there are none.
+
+    Small fractions are few-shot, but there is no fixed number of images per class. All models learn from the same
+    `probe_seeds` draws of images; where all labels are used, there is one. `metric` is the protocol's.
+    """
+    from threadpoolctl import threadpool_limits
+
+    first = next(iter(models.values()))
+    sides = divide(first, seed)
+    if not len(sides.train) or not len(sides.test):
+        log.warning(f"evalset {name}: a class has a single group: nothing is left to test a linear probe on")
+        return {model: {} for model in models}, 0.0
+    if sides.copied > COPIED:
+        log.warning(
+            f"evalset {name}: {sides.copied:.0%} of the test images have a near copy among those that a linear probe "
+            "learns from: name the patient, slide or original of each image (`group` in the protocol)"
+        )
+    probes: Probes = {model: {} for model in models}
     for fraction in params.probe_fractions:
-        draws = [
-            _probe(evalset, train, validation, test, fraction, params.probe_c, metric, seed + n)
-            for n in range(params.probe_seeds)
-        ]
-        result[f"{fraction:g}"] = {"mean": float(np.mean(draws)), "std": float(np.std(draws))}
-    return result
+        with threadpool_limits(1 if len(sides.train) < ALONE else None):  # threads would wait for each other
+            found = _probes(models, sides, fraction, params, metric, seed)
+        for model, probe in found.items():
+            probes[model][f"{fraction:g}"] = probe
+            ends = [min(params.probe_c), max(params.probe_c)]
+            if ends[0] < ends[1] and np.isclose(ends, np.array(probe.strengths)[:, None]).any():
+                log.warning(
+                    f"evalset {name}, model {model}, {fraction:g} of the labels: an end of evaluation.probe_c was "
+                    "chosen: widen it"
+                )
+    return probes, sides.copied
 
 
-def _splits(evalset: Labelled, seed: int) -> tuple[Ints, Ints, Ints]:
-    from sklearn.model_selection import train_test_split
-
-    if not (evalset.table.split == "train").any():
-        rows = np.arange(len(evalset.label))
-        train, test = train_test_split(rows, test_size=0.5, stratify=evalset.label, random_state=seed)
-        return np.sort(train), rows[:0], np.sort(test)
-    train, validation, test = (evalset.rows_of(name) for name in ("train", "validation", "test"))
-    return train, validation, test
-
-
-def _probe(
-    evalset: Labelled,
-    train: Ints,
-    validation: Ints,
-    test: Ints,
-    fraction: float,
-    strengths: Sequence[float],
-    metric: str,
-    seed: int,
-) -> float:
-    from sklearn.model_selection import train_test_split
-
-    picked = _draw(train, evalset.label, fraction, np.random.default_rng(seed))
-    fit, check = picked, validation
-    if not len(validation) and np.unique(evalset.label[picked], return_counts=True)[1].min() >= 4:
-        fit, check = train_test_split(picked, test_size=0.25, stratify=evalset.label[picked], random_state=seed)
-    best = strengths[len(strengths) // 2]  # for a class with too few images to choose by validation
-    if len(check):
-        scores = [_score(evalset, _fit(evalset, fit, strength), check, metric) for strength in strengths]
-        best = strengths[int(np.argmax(scores))]
-    return _score(evalset, _fit(evalset, picked, best), test, metric)
+def _probes(
+    models: Mapping[str, Labelled], sides: Sides, fraction: float, params: Params, metric: str, seed: int
+) -> dict[str, Probe]:
+    first = next(iter(models.values()))
+    label = first.label
+    count = params.probe_seeds if fraction < 1 else 1
+    found: dict[str, list[Ints]] = {model: [] for model in models}
+    strengths: dict[str, list[float]] = {model: [] for model in models}
+    for n in range(count):
+        picked = draw(sides.train, label, fraction, np.random.default_rng(seed + n))
+        pairs = folds(picked, sides, label, seed + n)
+        for model, evalset in models.items():
+            best = choose(evalset, pairs, params.probe_c, metric)
+            strengths[model].append(best)
+            found[model].append(_predict(evalset, picked, sides.test, best))
+    scores = _resampled(label[sides.test], found, sides, len(first.text), params.bootstrap, metric, seed)
+    return {model: Probe(*scores[model], strengths[model]) for model in models}
 
 
-def _fit(evalset: Labelled, rows: Ints, strength: float) -> Any:
+def choose(evalset: Labelled, pairs: Sequence[tuple[Ints, Ints]], strengths: Sequence[float], metric: str) -> float:
+    """The inverse regularisation strength whose fits on the first of each pair score best on the second: `strengths`
+    are tried first, then steps between the best one and its neighbours.
+
+    Where nothing can be chosen it is dimensions x classes / 100 (the rule of UNI and CONCH); of those that are within
+    one image of the best, it is the one nearest to that.
+    """
+    usual = float(np.log10(evalset.image.shape[1] * len(evalset.text) / 100))
+    if not pairs:
+        return 10**usual if len(strengths) > 1 else strengths[0]
+    scores: dict[float, float] = {}
+    one_image = 1.001 / sum(len(check) for _, check in pairs)
+
+    def best_of(exponents: Sequence[float]) -> float:
+        for exponent in sorted(set(exponents) - set(scores)):
+            scores[exponent] = _validated(evalset, pairs, 10**exponent, metric)
+        good = [exponent for exponent, score in scores.items() if score >= max(scores.values()) - one_image]
+        return min(good, key=lambda exponent: abs(exponent - usual))
+
+    grid = sorted(np.log10(strengths).tolist())
+    best = best_of(grid)
+    for halving in range(1, HALVINGS + 1):
+        steps = np.interp(best, grid, range(len(grid))) + np.array([-1, 1]) / 2**halving
+        inside = steps[(steps >= 0) & (steps <= len(grid) - 1)]
+        best = best_of(np.interp(inside, range(len(grid)), grid).round(6).tolist())
+    return float(10**best)
+
+
+def _validated(evalset: Labelled, pairs: Sequence[tuple[Ints, Ints]], strength: float, metric: str) -> float:
+    predicted = [_predict(evalset, fit, check, strength) for fit, check in pairs]
+    truth = evalset.label[np.concatenate([check for _, check in pairs])]
+    return float(SCORES[metric](_confusion(truth, np.concatenate(predicted), len(evalset.text))))
+
+
+def _predict(evalset: Labelled, fit: Ints, rows: Ints, strength: float) -> Ints:
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=strength, max_iter=1000).fit(evalset.image[rows], evalset.label[rows])
+    # The intercept is not regularised, so this changes no optimum; but it is found in fewer steps.
+    middle = evalset.image[fit].mean(0)
+    model = LogisticRegression(C=strength, max_iter=1000)
+    model.fit(evalset.image[fit] - middle, evalset.label[fit])
+    predicted: Ints = model.predict(evalset.image[rows] - middle)
+    return predicted
 
 
-def _score(evalset: Labelled, model: Any, rows: Ints, metric: str) -> float:
-    counts = np.zeros((len(evalset.text),) * 2)
-    np.add.at(counts, (evalset.label[rows], model.predict(evalset.image[rows])), 1)
-    return float(SCORES[metric](counts))
+def _confusion(truth: Ints, predicted: Ints, classes: int) -> Floats:
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (truth, predicted), 1)
+    return counts
 
 
-def _draw(train: Ints, label: Ints, fraction: float, rng: np.random.Generator) -> Ints:
-    """The same share of each class, at least one image per class."""
-    parts = []
-    for name in np.unique(label[train]):
-        rows = train[label[train] == name]
-        parts.append(rng.choice(rows, max(1, round(fraction * len(rows))), replace=False))
-    return np.sort(np.concatenate(parts))
+def _resampled(
+    truth: Ints, found: Mapping[str, Sequence[Ints]], sides: Sides, classes: int, rounds: int, metric: str, seed: int
+) -> dict[str, tuple[Estimate, list[float]]]:
+    """The mean score over draws of each model, and that of each draw. Rounds resample test images, or their groups, and
+    draws, the same for all models."""
+    group = None if sides.group is None else sides.group[sides.test]
+    rng = np.random.default_rng(seed)
+    result = {}
+    count = len(next(iter(found.values())))
+    chosen = np.vstack([np.arange(count), rng.integers(count, size=(rounds, count))])
+    columns = [predicted for draws in found.values() for predicted in draws]
+    drawn = PairedBootstrap([truth, *columns], rounds, seed, group)
+    score: Callable[[Floats], Floats] = SCORES[metric]
+    for number, model in enumerate(found):
+        counts = [drawn.confusions(0, 1 + number * count + n, classes) for n in range(count)]
+        values = np.stack([score(one) for one in counts], 1)
+        mean = np.take_along_axis(values, chosen, 1).mean(1)
+        images = images_behind(metric, counts[0][0])
+        result[model] = (estimate(mean, images, drawn.groups), values[0].tolist())
+    return result

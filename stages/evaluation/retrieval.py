@@ -1,53 +1,94 @@
 """Cross-modal retrieval: recall at k, both ways, with many texts per image and many images per text (section 10e)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stages.common.data.arrays import Ints, Vectors
-from stages.common.stats import PairedBootstrap, with_interval
+from stages.common.data.arrays import Floats, Ints, Vectors
+from stages.common.stats import PairedBootstrap, difference
 from stages.evaluation.sets import Paired
 
 MEMORY = 32_000_000  # bytes of scores held at once
+TIED = 1e-6  # cosines that differ by less are the same: the same vector is multiplied with rounding
 
 
 def retrieval(models: Mapping[str, Paired], recall_at: Sequence[int], rounds: int, seed: int) -> dict[str, Any]:
     """Return per model {image_to_text, text_to_image: {rK with its interval, median_rank, queries, candidates}}, and
-    `difference` to the first model, paired by query.
+    `difference` to the first model, paired by query; intervals resample groups of images where they are known.
 
-    A query is answered at k when one of its matches is among the k nearest; ties count against it. A k larger than the
-    number of candidates counts as all of them.
+    A query is answered at k when one of its matches is among the k nearest. Candidates with the same score, as exact
+    duplicates have it, count neither for the query nor against it: their order is random, and a query's share of
+    answers is the mean over it. A k larger than the number of candidates counts as all of them.
     """
     metrics: dict[str, Any] = {model: {} for model in models}
     others = list(models)[1:]
     for way in ("image_to_text", "text_to_image"):
         ranks = {}
+        groups: Ints | None = None
         for model, pairs in models.items():
-            sides = (pairs.image, pairs.text, pairs.matches) if way == "image_to_text" else _turned(pairs)
-            ranks[model] = ranks_of(*sides)
-            metrics[model][way] = {"median_rank": float(np.median(ranks[model])), "queries": len(ranks[model])}
-            metrics[model][way]["candidates"] = len(sides[1])
+            queries, candidates, matches = _sides(pairs, way)
+            ranks[model] = ranks_of(queries, candidates, matches)
+            metrics[model][way] = {"median_rank": float(np.median(ranks[model].expected))}
+            metrics[model][way] |= {"queries": len(ranks[model].better), "candidates": len(candidates)}
+            groups = _groups(pairs, matches, way)
         for k in recall_at:
-            hits = PairedBootstrap([(found <= k).astype(np.int64) for found in ranks.values()], rounds, seed)
+            hits = PairedBootstrap([found.within(k) for found in ranks.values()], rounds, seed, groups)
+            shares = [hits.share(number) for number in range(len(models))]
             for number, model in enumerate(models):
-                metrics[model][way] |= with_interval(f"r{k}", hits.mean(number))
+                metrics[model][way] |= shares[number].metrics(f"r{k}")
             for number, model in enumerate(others, start=1):
                 place = metrics.setdefault("difference", {}).setdefault(model, {}).setdefault(way, {})
-                place |= with_interval(f"r{k}", hits.mean(number) - hits.mean(0))
+                place |= difference(shares[number], shares[0]).metrics(f"r{k}")
     return metrics
 
 
-def _turned(pairs: Paired) -> tuple[Vectors, Vectors, Ints]:
-    return pairs.text, pairs.image, pairs.matches[:, ::-1]
+def _sides(pairs: Paired, way: str) -> tuple[Vectors, Vectors, Ints]:
+    """Queries, candidates and their matches, sorted by query."""
+    sides = (pairs.image, pairs.text, pairs.matches)
+    if way == "text_to_image":
+        sides = (pairs.text, pairs.image, pairs.matches[:, ::-1])
+    return sides[0], sides[1], sides[2][np.argsort(sides[2][:, 0], kind="stable")]
 
 
-def ranks_of(queries: Vectors, candidates: Vectors, matches: Ints) -> Ints:
-    """Return the rank, from 1, of the best match of each query that has one, in blocks of bounded memory."""
+def _groups(pairs: Paired, matches: Ints, way: str) -> Ints | None:
+    """The group of each query that has a match: of the image, or of a text's first image."""
+    if pairs.group is None:
+        return None
+    queries, first = np.unique(matches[:, 0], return_index=True)
+    return pairs.group[queries if way == "image_to_text" else matches[first, 1]]
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """For each query: how many wrong candidates score `better` than its best match, how many are `tied` with it, and
+    how many matches, at least one, have that score (`own`)."""
+
+    better: Ints
+    tied: Ints
+    own: Ints
+
+    @property
+    def expected(self) -> Floats:
+        """The rank of the first match, from 1, the mean over all orders of what is tied."""
+        return self.better + (self.tied + self.own + 1) / (self.own + 1)
+
+    def within(self, k: int) -> Floats:
+        """The chance that a match is among the first `k`."""
+        from scipy.stats import hypergeom
+
+        alike = self.tied + self.own
+        left = np.clip(k - self.better, 0, alike)  # places for those that are tied
+        return np.where(left < 1, 0.0, hypergeom.sf(0, alike, self.own, left))
+
+
+def ranks_of(queries: Vectors, candidates: Vectors, matches: Ints) -> Ranks:
+    """Return the ranks of each query that has a match, in blocks of bounded memory."""
     matches = matches[np.argsort(matches[:, 0], kind="stable")]
     block = max(1, MEMORY // (4 * len(candidates)))
-    return np.concatenate([_ranks(queries, candidates, part, first) for first, part in _blocks(matches, block)])
+    parts = [_ranks(queries, candidates, part, first) for first, part in _blocks(matches, block)]
+    return Ranks(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _blocks(matches: Ints, size: int) -> Iterator[tuple[int, Ints]]:
@@ -57,10 +98,13 @@ def _blocks(matches: Ints, size: int) -> Iterator[tuple[int, Ints]]:
             yield first, matches[low:high]
 
 
-def _ranks(queries: Vectors, candidates: Vectors, matches: Ints, first: int) -> Ints:
+def _ranks(queries: Vectors, candidates: Vectors, matches: Ints, first: int) -> tuple[Ints, Ints, Ints]:
     rows, right = matches[:, 0] - first, matches[:, 1]
     scores = queries[first : first + int(rows.max()) + 1] @ candidates.T
-    best: NDArray[np.float32] = np.full(len(scores), -np.inf, np.float32)
+    best = np.full(len(scores), -np.inf, np.float32)
     np.maximum.at(best, rows, scores[rows, right])
+    own = np.bincount(rows, scores[rows, right] >= best[rows] - TIED).astype(np.int64)
     scores[rows, right] = -np.inf  # a query's other matches do not compete with its best one
-    return 1 + (scores >= best[:, None]).sum(1)[np.isfinite(best)]
+    better, reached = ((scores >= (best + shift)[:, None]).sum(1) for shift in (TIED, -TIED))
+    asked = np.isfinite(best)
+    return better[asked], (reached - better)[asked], own[asked]

@@ -8,6 +8,7 @@ import pandas as pd
 
 from stages.common.data.arrays import Ints, Vectors
 from stages.common.errors import StageError
+from stages.common.stats import codes_of
 from stages.common.tables.embeddings import EVALSET, FAILED_SETS, SETS
 
 KINDS = ("images", "texts")
@@ -17,12 +18,17 @@ KINDS = ("images", "texts")
 class Labelled:
     """Images of known classes: unit vectors image (n, d) and text (classes, d), and a table with a row per image.
 
-    `table` has path, label, split and institution; images whose label the protocol leaves out are not in it.
+    `table` has path, label, split, institution and, where it is known, group; images whose label the protocol leaves
+    out are not in it. Raises StageError for vectors that are not finite.
     """
 
     image: Vectors
     text: Vectors
     table: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        check_finite(self.image, "images")
+        check_finite(self.text, "classes")
 
     def rows_of(self, split: str) -> Ints:
         """Numbers of the images of one split (train, validation, test, or all); of all where the set has no split."""
@@ -34,14 +40,35 @@ class Labelled:
         """(n,) numbers of classes."""
         return self.table.label.to_numpy(np.int64)
 
+    @property
+    def group(self) -> Ints | None:
+        """(n,) numbers of the groups, such as patients; an image of no known group is one of its own. None where no
+        group is known."""
+        return codes_of(self.table.get("group"))
+
+
+def check_finite(vectors: Vectors, what: str) -> None:
+    """Raise StageError where a vector of `what` holds NaN or infinity: any number made of it would be nonsense."""
+    if (wrong := np.flatnonzero(~np.isfinite(vectors).all(1))).size:
+        raise StageError(
+            f"{len(wrong)} vectors of {what} are not finite, the first at {wrong[0]}: the model's weights overflow or "
+            "are damaged; use other weights and run `dvc repro --force embeddings`"
+        )
+
 
 @dataclass(frozen=True)
 class Paired:
-    """Images and texts: unit vectors image (n, d) and text (m, d), and (pairs, 2) numbers of those that match."""
+    """Images and texts: unit vectors image (n, d) and text (m, d), and (pairs, 2) numbers of those that match; numbers
+    of the images' groups, where any is known. Raises StageError for vectors that are not finite."""
 
     image: Vectors
     text: Vectors
     matches: Ints
+    group: Ints | None = None
+
+    def __post_init__(self) -> None:
+        check_finite(self.image, "images")
+        check_finite(self.text, "texts")
 
 
 def names_of(folder: Path, pairs: bool) -> list[str]:
@@ -73,12 +100,19 @@ def labelled(folder: Path, model: str, name: str) -> Labelled:
     return Labelled(image[chosen], text, table.iloc[chosen].reset_index(drop=True))
 
 
-def paired(folder: Path, model: str, name: str) -> Paired:
-    """The set `name` of pairs under `model`; equal texts are one text. Raises StageError where it was not embedded."""
+def paired(folder: Path, model: str, name: str, merge: bool = True) -> Paired:
+    """The set `name` of pairs under `model`. Raises StageError where it was not embedded.
+
+    With `merge`, equal texts are one text, and so are rows of one image; without, each row is an image and a text of
+    its own.
+    """
     table = EVALSET.read(folder / SETS / f"{name}.parquet")
     images, texts = pd.factorize(table.path)[0], pd.factorize(table.text, sort=True)[0]
     image, text = (_vectors(folder, model, name, kind) for kind in KINDS)
-    return Paired(image, text, np.unique(np.stack([images, texts], 1), axis=0))
+    if not merge:
+        return Paired(image[images], text[texts], np.stack([np.arange(len(table))] * 2, 1), codes_of(table.group))
+    first = table.drop_duplicates("path")
+    return Paired(image, text, np.unique(np.stack([images, texts], 1), axis=0), codes_of(first.group))
 
 
 def _vectors(folder: Path, model: str, name: str, kind: str) -> Vectors:

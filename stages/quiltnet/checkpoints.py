@@ -16,8 +16,8 @@ LATEST, BEST = "latest.pt", "best.pt"
 class TrainingState:
     """The progress of a run: epochs done, batches of the next one done, and losses so far.
 
-    `rows` are the points of the curves; `loss_sum` and `loss_count` cover the epoch under way; `broken` counts images
-    that could not be decoded.
+    `rows` are the points of the curves; `loss_sum` and `loss_count`, over samples, cover the epoch under way; `broken`
+    counts images that could not be decoded.
     """
 
     epoch: int = 0

@@ -21,23 +21,28 @@ class SampleView:
     """Samples as a transform and a tokenizer turn them into tensors.
 
     Crops and the drawn text depend on (seed, epoch, n) alone: neither the number of workers nor where a run was
-    interrupted changes them. Without `augmented` the first text is taken.
+    interrupted changes them. Without `augmented` the first text is taken. With `pairs`, n is the number of a text, and
+    the image is the one that it belongs to.
     """
 
-    def __init__(self, samples: Samples, transform: Any, tokenizer: Any, seed: int, augmented: bool) -> None:
+    def __init__(
+        self, samples: Samples, transform: Any, tokenizer: Any, seed: int, augmented: bool, pairs: bool = False
+    ) -> None:
         self.samples, self.transform, self.tokenizer = samples, transform, tokenizer
-        self.seed, self.augmented = seed, augmented
+        self.seed, self.augmented, self.pairs = seed, augmented, pairs
 
     def item(self, epoch: int, n: int) -> Item:
         """Return (pixels, tokens, group of the text, groups of all texts of the image, whether the image is broken)."""
-        first, after = (int(self.samples.first[n + step]) for step in (0, 1))
+        image = int(np.searchsorted(self.samples.first, n, side="right")) - 1 if self.pairs else n
+        first, after = (int(self.samples.first[image + step]) for step in (0, 1))
         rng = random.Random(f"{self.seed} {epoch} {n}")
         text = rng.randrange(first, after) if self.augmented else first
+        text = n if self.pairs else text
         if self.augmented:
             _seed(rng.getrandbits(60))
         groups = np.full(self.samples.most_texts, -1, np.int64)
         groups[: after - first] = self.samples.group[first:after]
-        pixels, broken = self._pixels(n)
+        pixels, broken = self._pixels(image)
         tokens = self.tokenizer(self.samples.texts[text].as_py())[0]
         return pixels, tokens, int(self.samples.group[text]), groups, broken
 

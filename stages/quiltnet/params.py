@@ -26,6 +26,7 @@ class Params(ParamsModel):
     unlocked_text_groups: int = Field(ge=0)
     wise_ft: float = Field(ge=0, le=1)
     epochs: int = Field(ge=0)
+    epoch_of: Literal["images", "pairs"]
     keep: Literal["best", "last"]
     batch_size: int = Field(ge=2)
     accumulate: int = Field(ge=1)
@@ -35,6 +36,7 @@ class Params(ParamsModel):
     beta1: float = Field(ge=0, lt=1)
     beta2: float = Field(ge=0, lt=1)
     eps: float = Field(gt=0)
+    clip_norm: float = Field(ge=0)
     warmup: int = Field(ge=0)
     crop_scale: float = Field(gt=0, le=1)
     color_jitter: float = Field(ge=0, le=1)

@@ -100,12 +100,14 @@ def subset_of(table: Path, query: str) -> set[str] | None:
         raise StageError(f"quiltnet.subset: '{query}': {' '.join(str(error).split())[:200]}") from None
 
 
-def order_of(samples: Samples, seed: int, epoch: int) -> NDArray[np.int64]:
-    """The order in which `epoch` sees the samples: shards are shuffled, and samples within WINDOW shards."""
+def order_of(samples: Samples, seed: int, epoch: int, pairs: bool = False) -> NDArray[np.int64]:
+    """The order in which `epoch` sees the samples, or with `pairs` their texts, by number: shards are shuffled, and
+    what they hold within WINDOW shards."""
+    shard = np.repeat(samples.shard, np.diff(samples.first)) if pairs else samples.shard
     rng = np.random.default_rng([seed, epoch])
     shards = rng.permutation(len(samples.shards))
     windows = [shards[begin : begin + WINDOW] for begin in range(0, len(shards), WINDOW)]
-    return np.concatenate([rng.permutation(np.flatnonzero(np.isin(samples.shard, window))) for window in windows])
+    return np.concatenate([rng.permutation(np.flatnonzero(np.isin(shard, window))) for window in windows])
 
 
 def batches_of(

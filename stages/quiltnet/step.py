@@ -8,7 +8,6 @@ from stages.common.stage.extensions import is_extension, load_extension, named_e
 from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.params import Params
 
-MAX_NORM = 1.0  # of the gradient
 MAX_SCALE = 4.6052  # log of 100: the temperature's bound (Radford et al. 2021)
 
 
@@ -65,7 +64,8 @@ class Stepper:
             loss.backward()
         else:
             loss, left_out = self._accumulated(pixels, tokens, targets)
-        torch.nn.utils.clip_grad_norm_(self.module.parameters(), MAX_NORM)
+        if self.params.clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.params.clip_norm)
         self.optimizer.step()
         with torch.no_grad():
             self.module.logit_scale.clamp_(0, MAX_SCALE)
@@ -82,13 +82,18 @@ class Stepper:
 
     def _accumulated(self, pixels: Any, tokens: Any, targets: Sequence[Any]) -> tuple[Any, Any]:
         """The same loss over the whole batch with the memory of a part: features first, then gradients part by part
-        (gradient caching: GradCache, Gao et al. 2021; open_clip's accum_freq)."""
+        (gradient caching: GradCache, Gao et al. 2021; open_clip's accum_freq). Dropout falls the same way both times;
+        BatchNorm sees parts, not the batch."""
         import torch
 
         parts = list(zip(pixels.chunk(self.params.accumulate), tokens.chunk(self.params.accumulate), strict=True))
+        known, states = [], []
         with torch.no_grad():
-            known = [self._features(*part, self.module)[:2] for part in parts]
+            for part in parts:
+                states.append(_random_state(self.device))
+                known.append(self._features(*part, self.module)[:2])
         for number, part in enumerate(parts):
+            _set_random_state(self.device, states[number])
             image, text, scale = self._features(*part)
             columns = zip(*[*known[:number], (image, text), *known[number + 1 :]], strict=True)
             loss, left_out = self.loss(*(torch.cat(column) for column in columns), scale, *targets)
@@ -109,6 +114,25 @@ class Stepper:
 
     def _moved(self, batch: Sequence[Any]) -> list[Any]:
         return [part.to(self.device, non_blocking=True) for part in batch]
+
+
+def _random_state(device: str) -> Any:
+    import torch
+
+    return torch.cuda.get_rng_state() if device == "cuda" else torch.get_rng_state()
+
+
+def _set_random_state(device: str, state: Any) -> None:
+    import torch
+
+    (torch.cuda if device == "cuda" else torch).set_rng_state(state)
+
+
+def has_batch_norm(model: Any) -> bool:
+    """Whether BatchNorm layers of `model` take means over a batch."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    return any(isinstance(module, _BatchNorm) for module in model.modules())
 
 
 def make_loss(params: Params, rank: int, world: int) -> Any:

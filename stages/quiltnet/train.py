@@ -1,11 +1,13 @@
 """Fine-tune CLIP on the shards, with open_clip's models, loss, transforms and schedule."""
 
+import logging
 import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stages.common.data.files import write_bytes, write_json
@@ -18,9 +20,11 @@ from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.loader import Loader, SampleView
 from stages.quiltnet.params import Params
 from stages.quiltnet.samples import Samples, batches_of, order_of, read_samples, subset_of
-from stages.quiltnet.step import Stepper, interpolate, make_loss, make_optimizer
+from stages.quiltnet.step import Stepper, has_batch_norm, interpolate, make_loss, make_optimizer
 from stages.quiltnet.towers import checkpoint_activations, lock
 from stages.quiltnet.tracker import Tracker
+
+log = logging.getLogger(__name__)
 
 TRAIN, VAL = "train", "val"
 JITTERED = 0.8  # share of crops whose colours vary
@@ -77,10 +81,16 @@ class Run:
         lock(module, params)
         if params.grad_checkpointing:
             checkpoint_activations(module)
+        if has_batch_norm(module) and (params.accumulate > 1 or context.world > 1):
+            log.warning(
+                "this model has BatchNorm, whose means are over the part of a batch that is computed at once: "
+                "quiltnet.accumulate and several processes change what it learns"
+            )
         self.samples = read_samples(places.data, TRAIN, subset_of(places.data / "pairs.parquet", params.subset))
         held = any(places.data.glob("val-*.tar"))
         self.held: Samples | None = read_samples(places.data, VAL) if held and context.first else None
-        views = {TRAIN: SampleView(self.samples, self._transform(True), self.clip.tokenizer, seed, True)}
+        self.pairs = params.epoch_of == "pairs"
+        views = {TRAIN: SampleView(self.samples, self._transform(True), self.clip.tokenizer, seed, True, self.pairs)}
         if self.held:
             views[VAL] = SampleView(self.held, self._transform(False), self.clip.tokenizer, seed, False)
         self.loader = Loader(views, params.workers)
@@ -101,13 +111,13 @@ class Run:
         self.seen, self.seconds, self.waited = 0, 0.0, 0.0
 
     def epoch(self) -> None:
-        """Learn from every sample once, or from the rest of an interrupted epoch; then validate."""
+        """Learn from every image or pair once, or from the rest of an interrupted epoch; then validate."""
         import torch
         from open_clip_train.scheduler import cosine_lr
         from tqdm import tqdm
 
         params, state, context = self.params, self.state, self.context
-        order = order_of(self.samples, self.seed, state.epoch)
+        order = order_of(self.samples, self.seed, state.epoch, self.pairs)
         every = batches_of(order, params.batch_size, context.rank, context.world)
         steps = len(every) * params.epochs
         schedule = cosine_lr(self.stepper.optimizer, params.lr, min(params.warmup, steps // 2), max(steps, 1))
@@ -122,8 +132,9 @@ class Run:
                 torch.manual_seed((self.seed * 1_000_003 + state.step) * 1009 + context.rank)  # dropout
                 loss, left_out = self.stepper.step(batch)
                 # These stay tensors until they are logged, so that no step waits for the GPU.
-                state.loss_sum, state.loss_count = state.loss_sum + loss.double(), state.loss_count + 1
-                state.broken = state.broken + left_out
+                learned = len(batch[0]) * context.world - left_out
+                state.loss_sum = state.loss_sum + loss.double() * learned
+                state.loss_count, state.broken = state.loss_count + learned, state.broken + left_out
                 state.step, state.batch = state.step + 1, state.batch + 1
                 self.seen += len(batch[0]) * context.world
                 bar.update(len(batch[0]) * context.world)
@@ -191,12 +202,12 @@ class Run:
         return self.clip.transform(scale=(self.params.crop_scale, 1.0), **jitter)
 
     def _validate(self) -> float | None:
-        """Mean loss over the val split, None where it is empty or another process's work."""
+        """Mean loss over the images of the val split, None where it is empty or another process's work."""
         if self.held is None:
             return None
         batches = batches_of(order_of(self.held, self.seed, 0), self.params.batch_size)
         losses = [self.alone.measure(batch) for batch in self.loader.batches(VAL, 0, batches)]
-        return sum(losses) / len(losses) if losses else None
+        return float(np.average(losses, weights=[len(batch) for batch in batches])) if losses else None
 
     def _log(self, title: str, batches: int, bar: Any) -> None:
         """Check the loss, and say where the run is."""
@@ -222,10 +233,12 @@ class Run:
         )
 
     def _mean_loss(self) -> float:
-        """The epoch's loss so far, over all processes."""
+        """The epoch's loss so far, the mean over samples of all processes."""
         state = self.state
-        state.loss_sum = float(state.loss_sum)
-        return self.context.total(state.loss_sum) / (self.context.world * max(state.loss_count, 1))
+        # The same in every process from here on, so that the one that saves it knows what all have lost.
+        state.loss_sum = self.context.total(float(state.loss_sum)) / self.context.world
+        state.loss_count = int(state.loss_count)
+        return state.loss_sum / max(state.loss_count, 1)
 
     def _note(self, row: dict[str, Any]) -> None:
         self.state.rows.append(row)
@@ -237,7 +250,8 @@ class Run:
 
     def _save(self) -> None:
         """Write the state, in which everything is a number."""
-        self.state.loss_sum, self.state.broken = float(self.state.loss_sum), int(self.state.broken)
+        self._mean_loss()
+        self.state.broken = int(self.state.broken)
         if self.context.first:
             self.checkpoints.save(self.state, self.stepper.module, self.stepper.optimizer)
         self.context.wait()

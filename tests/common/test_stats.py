@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.common.stats import PairedBootstrap, bootstrap, with_interval
+from stages.common.stats import PairedBootstrap, bootstrap, estimate
 
 
 def test_bootstrap_covers_the_mean_as_the_textbook_says():
@@ -29,7 +29,7 @@ def test_intervals_are_those_of_resampled_images():
     found = np.where(rng.random(200) < 0.7, truth, rng.integers(0, 3, 200))
     counts = PairedBootstrap([truth, found], 4000, 0).confusions(0, 1, 3)
     assert counts.sum((1, 2)).tolist() == [200] * 4001
-    ours = with_interval("a", np.trace(counts, axis1=1, axis2=2) / 200)
+    ours = estimate(np.trace(counts, axis1=1, axis2=2) / 200, 200).metrics("a")
     by_hand = [np.mean((truth == found)[rng.integers(0, 200, 200)]) for _ in range(4000)]
     assert ours["a"] == pytest.approx(np.mean(truth == found))
     assert [ours["a_low"], ours["a_high"]] == pytest.approx(np.percentile(by_hand, [2.5, 97.5]).tolist(), abs=0.011)

@@ -95,9 +95,7 @@ def test_protocols_share_vectors_and_a_second_run_makes_none(compare, monkeypatc
 
 def test_no_set_at_all_is_one_line(compare, tmp_path):
     (tmp_path / "sets/mine").rename(tmp_path / "sets/away")
-    with pytest.raises(
-        StageError, match="no set of comparison.protocols can be read below sets"
-    ):
+    with pytest.raises(StageError, match="no set of comparison.protocols can be read below sets"):
         compare("protocols")
 
 

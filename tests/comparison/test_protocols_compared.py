@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from PIL import Image
+from scipy.stats import binomtest
 from sklearn import metrics as reference
 
 from stages.common.data.files import read_yaml
@@ -22,7 +23,7 @@ from stages.comparison.protocols import (
     load_protocols,
     measure,
 )
-from stages.comparison.scores import score_rounds
+from stages.comparison.scores import score
 
 PROTOCOLS = read_yaml(ROOT / "params.yaml")["comparison"]["protocols"]
 BASE = """
@@ -143,12 +144,23 @@ def test_the_interval_is_that_of_resampled_images():
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 3, 300)
     predicted = np.where(rng.random((1, 300)) < 0.7, truth, (truth + 1) % 3)
-    values = score_rounds(truth, predicted, 3, "accuracy", 2000, 1)
+    found = score(truth, predicted, 3, "accuracy", 2000, 1)
     right = (predicted[0] == truth).mean()
-    assert values[0] == pytest.approx(right)
-    assert values[1:].std() == pytest.approx((right * (1 - right) / 300) ** 0.5, rel=0.05)
-    twice = score_rounds(truth, np.vstack([predicted] * 5), 3, "accuracy", 2000, 1)
-    assert np.array_equal(values, twice), "draws of prompts see the same images"
+    assert found.value == pytest.approx(right)
+    assert found.rounds.std() == pytest.approx((right * (1 - right) / 300) ** 0.5, rel=0.05)
+    low, high = binomtest(int((predicted[0] == truth).sum()), 300).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.005)
+    twice = score(truth, np.vstack([predicted] * 5), 3, "accuracy", 2000, 1)
+    assert np.array_equal(found.rounds, twice.rounds), "draws of prompts see the same images"
+
+
+def test_images_of_a_patient_count_for_less():
+    rng = np.random.default_rng(0)
+    truth, patient = np.zeros(300, int), np.arange(300) // 10
+    right = rng.random(30) < 0.7  # all images of a patient err together
+    predicted = np.where(right[patient], 0, 1)[None]
+    alone, together = (score(truth, predicted, 2, "accuracy", 1000, 1, group) for group in (None, patient))
+    assert together.high - together.low > 2.5 * (alone.high - alone.low)
 
 
 def test_draws_share_templates_and_take_one_name_for_each_class():

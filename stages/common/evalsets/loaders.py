@@ -23,7 +23,8 @@ from stages.common.stage.extensions import is_extension, load_extension
 
 GRADE = re.compile(r"grade[ _-]*([123]|i{1,3})(?![a-z0-9])", re.IGNORECASE)
 
-Row = dict[str, str]  # path, code (the label as the files have it), split; institution and text where there are any
+# path, code (the label as the files have it), split; institution, text and group (patient, slide) where there are any
+Row = dict[str, str]
 
 
 def image_folder(root: Path) -> Iterator[Row]:
@@ -58,7 +59,8 @@ def databiox(root: Path) -> Iterator[Row]:
 
 
 def pcam(root: Path) -> Iterator[Row]:
-    """PatchCamelyon: camelyonpatch_level_2_split_{train,valid,test}_{x,y}.h5, labels 0 and 1."""
+    """PatchCamelyon: camelyonpatch_level_2_split_{train,valid,test}_{x,y}.h5, labels 0 and 1; slides from its tables
+    camelyonpatch_level_2_split_*_meta.csv where they are there."""
     import h5py
 
     home = _home(root, "camelyonpatch_level_2_split_test_x.h5")
@@ -68,7 +70,12 @@ def pcam(root: Path) -> Iterator[Row]:
             codes = answers["y"][:].reshape(-1)
             if len(codes) != len(pictures["x"]):
                 raise StageError(f"{labels} has {len(codes)} labels for {len(pictures['x'])} images: fetch it again")
-        yield from ({"path": f"{images.as_posix()}#{n}", "code": str(c), "split": split} for n, c in enumerate(codes))
+        meta = root / f"camelyonpatch_level_2_split_{name}_meta.csv"
+        slides = read_listing(meta, pd.read_csv, ("wsi",)).wsi.astype(str) if meta.exists() else [""] * len(codes)
+        if len(slides) != len(codes):
+            raise StageError(f"{meta} has {len(slides)} rows for {len(codes)} images: fetch it again")
+        for number, (code, slide) in enumerate(zip(codes, slides, strict=True)):
+            yield {"path": f"{images.as_posix()}#{number}", "code": str(code), "split": split, "group": slide}
 
 
 def mhist(root: Path) -> Iterator[Row]:
@@ -168,13 +175,13 @@ def _captions(path: Path) -> Sequence[dict[str, Any]]:
 
 def table(root: Path) -> Iterator[Row]:
     """A user's own set: evalset.csv with image (below the folder), label or text, and, where there are any, split
-    (train, validation, test) and institution."""
+    (train, validation, test), institution and group (patient or slide)."""
     path = root / "evalset.csv"
     rows = read_listing(path, functools.partial(pd.read_csv, dtype=str, keep_default_na=False), ("image",))
     if not {"label", "text"} & set(rows.columns):
         raise StageError(f"{path}: column 'label' (or 'text', for pairs) is missing")
     for row in rows.to_dict("records"):
-        more = {name: row[name] for name in ("institution", "text") if name in row}
+        more = {name: row[name] for name in ("institution", "text", "group") if name in row}
         yield _row(root / row["image"], row.get("label", ""), row.get("split", "")) | more
 
 

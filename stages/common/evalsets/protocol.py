@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from stages.common.data.files import SAFE_ID, SURROGATE, read_yaml
 from stages.common.data.references import image_file
@@ -20,13 +21,23 @@ METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
 SPLITS = ("train", "validation", "test", "")
 NOTES = {"source", "published", "unpublished"}  # keys of a protocol that say where it comes from
 WHOLE = ("classes", "synonyms", "merged")  # keys of a set that take the place of those that are extended
-FIELDS = ["path", "code", "split", "institution", "text"]  # of a loader's rows
+FIELDS = ["path", "code", "split", "institution", "text", "group"]  # of a loader's rows
 OPTIONAL = FIELDS[2:]
 HELD_OUT = "held_out"  # the set of the dataset's own test split
 # Keys of metrics files that stand beside names of models or of sets, and so cannot be such names.
-OF_A_FILE, OF_A_READER = ("difference", "failed", "protocol", "readers"), ("accuracy", "images", "kappa")
+OF_A_FILE, OF_A_READER = ("difference", "failed", "near_copies", "protocol", "readers"), ("accuracy", "images", "kappa")
 BESIDE_SETS = (*OF_A_FILE, HELD_OUT, "institution", "mean", "sub_pathology")
 BESIDE_MODELS = (*OF_A_FILE, *OF_A_READER)
+
+
+def _with_bracket(pattern: str) -> str:
+    try:
+        brackets = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"'{pattern}' is no regular expression: {error}") from None
+    if pattern and brackets != 1:
+        raise ValueError(f"'{pattern}' must have one bracket, around what names the group")
+    return pattern
 
 
 class Evalset(BaseModel):
@@ -35,6 +46,8 @@ class Evalset(BaseModel):
     Without classes it is a set of pairs, for retrieval. `split` is the one that is measured (all of a
     set without an official split). `synonyms` are more names of a class, by label; `templates` are used instead of the
     protocol's; `merged` gives labels that count as another one.
+    `group` is a regular expression whose first bracket finds the patient, slide or original of an image in its path
+    below `root`, where the loader does not know it.
     """
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
@@ -51,6 +64,7 @@ class Evalset(BaseModel):
     split: Literal["train", "validation", "test", "all"] = "test"
     readers: str = ""
     source: str = ""
+    group: Annotated[str, AfterValidator(_with_bracket)] = ""
 
     @property
     def pairs(self) -> bool:
@@ -69,6 +83,8 @@ class Protocol(BaseModel):
     `prompts` says how a class's prompts are used: all of them, averaged (see embed_classes), or sampled `draws` times,
     of which the median score counts. `source` says where the authors state all this, `published` for which sets they
     give the class names, and `unpublished` what they do not state. A prompt template has {c} where the name goes.
+    `equal_texts` says whether, in retrieval, equal texts are one text, for which the images of each are right, or each
+    has its own image alone.
     """
 
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
@@ -84,6 +100,7 @@ class Protocol(BaseModel):
     averaging: Literal["sets", "images"]
     transform: Literal["model", "squash"]
     missing: Literal["fail", "skip"]
+    equal_texts: Literal["merge", "separate"] = "merge"
     evalsets: dict[str, Evalset]
 
     @property
@@ -193,7 +210,7 @@ def read_sets(protocol: Protocol, path: str, folder: str) -> tuple[dict[str, pd.
 
 
 def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) -> pd.DataFrame:
-    """Return path, label, split, institution and text of an evalset's images below `folder`, sorted by path and text.
+    """Return the rows of EVALSET for an evalset's images below `folder`, sorted by path and text.
 
     `path` is for ImageReader. `label` indexes evalset.classes, -1 where the label is left_out or the set has no
     classes; `split` is one of SPLITS, "" where the official files have none. Raises StageError where
@@ -201,21 +218,25 @@ def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) 
     """
     root = folder / evalset.root
     rows = pd.DataFrame(_rows(root, name, evalset), columns=FIELDS)
-    rows = rows.fillna({"split": "", "institution": evalset.institution, "text": ""}).astype({"path": str, "code": str})
+    rows = rows.fillna({"split": "", "institution": evalset.institution, "text": "", "group": ""})
+    rows = rows.astype({"path": str, "code": str})
     if rows.empty:
         raise StageError(f"evalset {name}: no image below {root}")
     _check_files(rows.path, name)
+    if evalset.group:
+        found = rows.path.str.removeprefix(f"{root.as_posix()}/").str.extract(evalset.group)[0].fillna("")
+        rows["group"] = rows.group.where(rows.group != "", found)
     if wrong := sorted(set(rows.split) - set(SPLITS)):
         raise StageError(f"evalset {name}: split '{wrong[0]}' is none of train, validation, test")
     rows["code"] = rows.code.replace(evalset.merged)
     order = {code: number for number, code in enumerate(evalset.classes)}
-    found = set(rows.code)
+    codes = set(rows.code)
     if not evalset.pairs:
-        if unknown := sorted(found - set(order) - set(evalset.left_out)):
+        if unknown := sorted(codes - set(order) - set(evalset.left_out)):
             raise StageError(
                 f"evalset {name}: label '{unknown[0]}' of the files is neither in its classes nor in left_out"
             )
-        if whole and (absent := sorted(set(order) - found)):
+        if whole and (absent := sorted(set(order) - codes)):
             raise StageError(f"evalset {name}: no image below {root} has the label '{absent[0]}' of its classes")
     table = rows.assign(label=rows.code.map(order).fillna(-1).astype(int))
     return table[EVALSET.names].sort_values(["path", "text"], ignore_index=True)

@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stages.common.data.arrays import Vectors
 from stages.common.data.files import sha256, write_bytes, write_json
+from stages.common.errors import StageError
 from stages.common.incremental.manifest import read_mapping
 from stages.common.models.clip import Clip
 
@@ -26,14 +29,20 @@ class VectorCache:
 
     def keep(self, name: str, key: str, make: Callable[[], Vectors]) -> bool:
         """Write the array of `make` to the file `name` as safetensors, unless there is one of this key; return
-        whether there was. A file whose content has changed since it was written is made again."""
+        whether there was. A file whose content has changed since it was written is made again.
+
+        Raises StageError for vectors that are not finite: scores made of them would look like numbers.
+        """
         from safetensors.numpy import save
 
         path = self._folder / name
         entry = self._known.get(name)
         stays = entry is not None and path.exists() and entry == [key, sha256(path)]
         if not stays:
-            write_bytes(path, save({"vectors": make()}))
+            vectors = make()
+            if wrong := int((~np.isfinite(vectors)).any(1).sum()):
+                raise StageError(f"{path}: {wrong} of {len(vectors)} vectors are not finite: use other weights")
+            write_bytes(path, save({"vectors": vectors}))
             entry = [key, sha256(path)]
         self._now[name] = entry or []
         write_json(self._keys, dict(sorted((self._known | self._now).items())))

@@ -15,6 +15,7 @@ EVALSET = Table(
         Column("split", "string", "train, validation or test, or empty where there is no official split"),
         Column("institution", "string", "where the slide comes from, or empty"),
         Column("text", "string", "the text, in sets of pairs"),
+        Column("group", "string", "patient, slide or original that the image is of, or empty where it is unknown"),
     ),
 )
 

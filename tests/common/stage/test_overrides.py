@@ -64,10 +64,11 @@ def test_what_no_stage_can_use_is_refused(repository, override, message):
 def test_an_override_changes_its_own_lines_of_the_file_and_no_others(repository):
     same = ["quiltnet.lr=1e-3", "quiltnet.eps=1e-6", "report.title='Quilt-1M pipeline'", "videos.proxy=''"]
     same += ["captions.cues.0=here", "sources.laion.queries.texts.1='H&E stained tissue'", "base.offline=true"]
-    same += ["evaluation.probe_c=[0.01,0.1,1.0,10.0]", "sources.pubmed.licenses=[]"]
+    same += ["evaluation.probe_c=[1e-06,0.0001,0.01,1.0,100.0,10000.0,1000000.0]", "sources.pubmed.licenses=[]"]
     repository.run(" ".join(f'-S "{word}"' for word in same))
     assert repository.changed_lines() == []
-    other = ["quiltnet.lr=0.5", "report.note='a # b'", "evaluation.probe_c=[0.01,0.1,2.0,10.0]"]
+    other = ["quiltnet.lr=0.5", "report.note='a # b'"]
+    other += ["evaluation.probe_c=[1e-06,0.0001,0.01,2.0,100.0,10000.0,1000000.0]"]
     other += ["sources.laion.queries.expand=7", "videos.languages=[de]", "quiltnet.subset='kind == \\\"roi\\\"'"]
     repository.run(" ".join(f'-S "{word}"' for word in other))
     assert len(repository.changed_lines()) == len(other), repository.changed_lines()

@@ -1,0 +1,114 @@
+"""Group-wise splits: which images a linear probe learns from, chooses by and is tested on. Near copies are a group."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.common.data.arrays import Ints, Vectors
+from stages.evaluation.sets import Labelled
+
+NEAR_COPY = 0.85  # cosine of two vectors, less the mean of their class, from which two images are taken for copies
+FOLDS = 4  # of a cross-validation; a class needs as many groups
+MANY = 5000  # images from which one fold in four is held out instead
+BLOCK = 512  # images compared with all others at once
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Numbers of images to learn from, to choose by (none where there is no official validation split) and to test on;
+    `group` (n,) of all images, None where each is its own. `copied` is the share of test images that have a near copy
+    to learn from."""
+
+    train: Ints
+    validation: Ints
+    test: Ints
+    group: Ints | None
+    copied: float
+
+
+def divide(evalset: Labelled, seed: int) -> Sides:
+    """The official sides of a set; halves where there are none, by class and group.
+
+    Where neither the loader nor the protocol knows groups, near copies are one group: sets such as LC25000 are made of
+    turned copies of a few originals, and do not say which.
+    """
+    train, validation, test = (evalset.rows_of(name) for name in ("train", "validation", "test"))
+    group, rest = evalset.group, _less_class(evalset.image, evalset.label)
+    if not (evalset.table.split == "train").any():
+        if group is None:
+            group = near_copies(rest)
+        train, test = _halves(evalset.label, group, seed)
+        validation = train[:0]
+    copied = np.concatenate([[False], *(near.any(1) for near in _near(rest[test], rest[train]))])[1:]
+    return Sides(train, validation, test, group, float(copied.mean()) if len(test) else 0.0)
+
+
+def _less_class(image: Vectors, label: Ints) -> Vectors:
+    """Vectors less the mean of their class: how alike all images of a class are differs between models."""
+    rest: Vectors = image - pd.DataFrame(image).groupby(label).transform("mean").to_numpy()
+    return rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-12)
+
+
+def _near(some: Vectors, others: Vectors) -> Iterator[NDArray[np.bool_]]:
+    """In blocks, which of `others` each of `some` is a near copy of."""
+    for begin in range(0, len(some), BLOCK):
+        yield some[begin : begin + BLOCK] @ others.T >= NEAR_COPY
+
+
+def near_copies(rest: Vectors) -> Ints | None:
+    """(n,) numbers of groups of images whose vectors are nearly the same, in chains of near neighbours; None where no
+    two are."""
+    from scipy.sparse import csr_array, vstack
+    from scipy.sparse.csgraph import connected_components
+
+    graph = vstack([csr_array(near) for near in _near(rest, rest)])
+    count, found = connected_components(graph, directed=False)
+    return found.astype(np.int64) if count < len(rest) else None
+
+
+def _halves(label: Ints, group: Ints | None, seed: int) -> tuple[Ints, Ints]:
+    from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+
+    rows = np.arange(len(label))
+    if group is None:
+        train, test = train_test_split(rows, test_size=0.5, stratify=label, random_state=seed)
+        return np.sort(train), np.sort(test)
+    if fewest_groups(label, group) < 2:
+        return rows[:0], rows[:0]
+    halves = StratifiedGroupKFold(2, shuffle=True, random_state=seed)
+    train, test = next(halves.split(rows, label, group))
+    return train, test
+
+
+def fewest_groups(label: Ints, group: Ints | None) -> int:
+    """The number of groups, or else images, of the class that has the fewest."""
+    owners = np.arange(len(label)) if group is None else group
+    return int(pd.DataFrame({"label": label, "group": owners}).groupby("label").group.nunique().min())
+
+
+def draw(train: Ints, label: Ints, fraction: float, rng: np.random.Generator) -> Ints:
+    """The same share of each class, at least one image per class."""
+    parts = []
+    for name in np.unique(label[train]):
+        rows = train[label[train] == name]
+        parts.append(rng.choice(rows, max(1, round(fraction * len(rows))), replace=False))
+    return np.sort(np.concatenate(parts))
+
+
+def folds(picked: Ints, sides: Sides, label: Ints, seed: int) -> Sequence[tuple[Ints, Ints]]:
+    """Pairs of images to fit on and images to choose by: the official validation split, or a cross-validation of what
+    was drawn; none where a class has too few groups for one."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if len(sides.validation):
+        return [(picked, sides.validation)]
+    group = None if sides.group is None else sides.group[picked]
+    if fewest_groups(label[picked], group) < FOLDS:
+        return []
+    owners = np.arange(len(picked)) if group is None else group
+    split = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(picked, label[picked], owners)
+    found = [(picked[fit], picked[check]) for fit, check in split]
+    return found if len(picked) <= MANY else found[:1]
