@@ -170,7 +170,7 @@ def frames(home):
 
 
 @pytest.mark.parametrize("variations", [0, 1])
-def test_a_flag_is_taught_scored_and_noted(home, frames, stage_params, monkeypatch, variations):
+def test_a_flag_is_taught_scored_and_noted(home, frames, stage_params, base, monkeypatch, variations):
     frames()
     for place in ("stages.frame_filter.fit.Backbone", "stages.common.models.backbone.Backbone"):
         monkeypatch.setattr(place, Colours)
@@ -182,7 +182,7 @@ def test_a_flag_is_taught_scored_and_noted(home, frames, stage_params, monkeypat
     load_filter.cache_clear()
     (home / "dark.jpg").write_bytes(jpeg(Image.new("RGB", (300, 300), (40, 60, 120))))
     (home / "pale.jpg").write_bytes(jpeg(Image.new("RGB", (300, 300), (100, 120, 180))))
-    table = fingerprints(["dark.jpg", "pale.jpg"], home / "model", 8, 1)
+    table = fingerprints(["dark.jpg", "pale.jpg"], home / "model", 8, base, "cpu", home / "state")
     assert list(table.columns[-3:]) == ["flag_panels", "error", "flag_ruler"]
     assert table.flag_ruler[0] > table.flag_ruler[1]
 

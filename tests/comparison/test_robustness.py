@@ -73,7 +73,7 @@ def test_drops_are_paired_and_similarities_are_cosines():
     assert rows["blur"]["score"] == pytest.approx(score[1])
     assert rows["blur"]["drop"] == pytest.approx(score[0] - score[1])
     assert rows["blur"]["similarity"] == pytest.approx(np.mean([a @ b for a, b in zip(clean, worse, strict=True)]))
-    assert [rows["same"][key] for key in ("drop", "drop_low", "drop_high")] == pytest.approx([0, 0, 0], abs=0.01)
+    assert [rows["same"][key] for key in ("drop", "drop_low", "drop_high")] == pytest.approx([0, 0, 0], abs=0.02)
     assert rows["same"]["similarity"] == pytest.approx(1)
     by_image = (before == truth).astype(float) - (after == truth)
     paired = robustness(truth, {"none": clean, "blur": worse}, classes, "accuracy", 2000, 0)[1]

@@ -182,6 +182,8 @@ def test_repeated_rows_of_a_reader_count_once(tmp_path):
 def test_groups_come_from_a_column_or_from_names(tmp_path):
     (tmp_path / "r").mkdir()
     rows = [("case7-a.png", "A", "x"), ("case7-b.png", "B", ""), ("other.png", "C", "")]
+    for name, *_ in rows:
+        (tmp_path / "r" / name).touch()
     pd.DataFrame(rows, columns=["image", "label", "group"]).to_csv(tmp_path / "r/evalset.csv", index=False)
     found = read_evalset(tmp_path, "s", evalset(group="^(case[0-9]+)-"))
     assert found.group.tolist() == ["x", "case7", ""]
