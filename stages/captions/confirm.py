@@ -89,7 +89,8 @@ class Confirmer:
         possessive = len(old) == 1 and old[0][-2:] in ("'s", "’s") and self.known(old[0][:-2])
         if possessive or all(any(self._same_word(one, other) for one in old) for other in new):
             return True
-        return any(opposite(*pair) or self._of_a_kind(*pair) for pair in product(old, new))
+        each = [("".join(old), "".join(new)), *(zip(old, new, strict=True) if len(old) == len(new) else ())]
+        return any(opposite(*pair) for pair in each) or any(self._of_a_kind(*pair) for pair in product(old, new))
 
     def _same_word(self, old: str, new: str) -> bool:
         """Whether the words differ in form alone, the old one being a right one."""

@@ -9,6 +9,8 @@ COMMON = ROOT / "stages/common"
 STAGES = {path.parent.name for path in (ROOT / "stages").glob("*/__main__.py")}
 HANDED_ON = ("paths.py", "tables/")  # what stages hand on
 NOTES = "stage/notes.py"
+# Words of files that others made: a column or a listing called captions, tensors called embeddings.
+FOREIGN = {"data/columns.py", "evalsets/loaders.py", "models/checkpoint.py", "models/transformers_names.py"}
 
 
 def modules():
@@ -42,7 +44,7 @@ def test_stages_are_named_in_errors_alone_beside_the_places_that_are_listed():
                 node.value in STAGES
             ):
                 (for_people if id(node) in errors else others).add(name)
-    assert others == {NOTES}
+    assert others == {NOTES} | FOREIGN
     listed = re.search(r"in errors that say.*?\((.*?)\)", (ROOT / "CONTRIBUTING.md").read_text(), re.S)
     assert for_people == set(re.findall(r"`(.*?)`", listed[1]))
 

@@ -25,6 +25,7 @@ def merged(rows, params, same=()):
     )
     for column in ("hash", "mirrored"):
         images[column] = [rng.bytes(32) for _ in images.image]
+    images["blobs"] = images["spots"] = b""
     images["embedding"] = [rng.standard_normal(64).astype(np.float16).tobytes() for _ in images.image]
     images["sha256"] = ["same" if image in same else image for image in images.image]
     found = merge(table, images, images.head(0).assign(evalset=""), params, 0, lambda asked: [False] * len(asked))

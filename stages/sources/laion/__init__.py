@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stages.common.data.columns import find_columns, number_of, text_of
 from stages.common.data.delimited import Row
 from stages.common.data.files import SHORT_WORD
 from stages.common.data.reading import Damage
@@ -12,7 +13,6 @@ from stages.common.data.rows import IMAGE, Reference, read_rows, tables_below
 from stages.common.errors import StageError
 from stages.common.paths import DOWNLOADS_DIR
 from stages.sources.candidate import Candidate
-from stages.sources.columns import find_columns, number_of, text_of
 from stages.sources.laion.download import Wanted, download_all
 from stages.sources.laion.mirror import mirrored
 from stages.sources.laion.retrieval import retrieve

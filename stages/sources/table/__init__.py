@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from stages.common.data.columns import find_columns, text_of, texts_of
 from stages.common.data.delimited import Row
 from stages.common.data.lookup import MISSING, ImageFinder, files_below
 from stages.common.data.reading import Damage
 from stages.common.data.rows import Reference, beside_images, read_rows, tables_below
 from stages.common.errors import Rejected, StageError
 from stages.sources.candidate import Candidate
-from stages.sources.columns import find_columns, text_of, texts_of
 from stages.sources.params import Params, TableSource
 from stages.sources.table.quilt import is_released, released
 

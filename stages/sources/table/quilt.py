@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from stages.common.data.columns import number_of, text_of
 from stages.common.data.delimited import Row
 from stages.sources.candidate import Candidate
-from stages.sources.columns import number_of, text_of
 
 COLUMNS = {"caption", "image_path", "subset", "split", "noisy_text", "corrected_text", "med_umls_ids", "magnification"}
 VIDEO_ID = re.compile(r"(.{11})_image_")  # how it names the images of a video
