@@ -105,3 +105,26 @@ def test_what_a_long_list_does_not_want_is_not_fetched(tmp_path, read):
     rows = {"url": [f"https://images.example.org/{n}" for n in range(count)], "caption": "t", "similarity": 0.1}
     write_table(tmp_path / "in/t.parquet", pd.DataFrame(rows))
     assert {one.drop for one in read()} == {"low_similarity"}
+
+
+def test_a_first_row_that_lacks_a_column_costs_itself_alone(tmp_path, read):
+    whole = [{"url": url, "text": text, "similarity": 0.4} for url, text in zip(URLS, TEXTS, strict=True)]
+    rows = [
+        {"url": "https://images.example.org/9.jpg"},
+        *whole,
+        {"url": "https://images.example.org/8.jpg", "text": "x"},
+    ]
+    (tmp_path / "in/t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert sorted((one.text, one.drop) for one in read()) == sorted(
+        [("", "broken_row"), *((text, "") for text in TEXTS), ("x", "low_similarity")]
+    )
+
+
+def test_data_of_a_kind_that_is_not_read_is_said(tmp_path, read):
+    pd.DataFrame({"url": URLS, "text": TEXTS}).to_csv(tmp_path / "in/t.csv", index=False)
+    (tmp_path / "in/more.csv.zst").write_bytes(b"x")
+    assert [(one.drop, one.detail.split(":")[0]) for one in read()] == [
+        ("", ""),
+        ("", ""),
+        ("unread_file", "more.csv.zst"),
+    ]

@@ -120,6 +120,14 @@ FILES = {
             for name, text in WHOLE_NAMES
         ]
     ),
+    "chats.json": json.dumps(
+        [
+            {"images": [name], "messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": text}]}
+            for name, text in WHOLE_NAMES
+        ]
+    ),
+    "about_first.json": json.dumps({"licenses": [{"id": 1, "name": "x"}], "data": RECORDS}),
+    "open_clip.csv": pd.DataFrame({"filepath": list(IMAGES), "title": TEXTS}).to_csv(index=False, sep="\t"),
     "roco.csv": pd.DataFrame({"ID": ["a", "b"], "Caption": TEXTS}).to_csv(index=False),
     "coco.json": json.dumps(
         {

@@ -68,6 +68,7 @@ def test_texts_go_over_lines_and_tables_have_other_separators(read):
     assert read((HEADER + "4,u,a gland,a.jpg,en\n").replace(",", ";"))[0][:2] == ("4", "a gland")
     assert read(b"\xef\xbb\xbf" + (HEADER + "4,u,gl\xe4nd,a.jpg,en\n").encode())[0][:2] == ("4", "gl\xe4nd")
     assert read((HEADER + "4,u,Sj\xf6gren\x92s,a.jpg,en\n").encode("latin-1"))[0][1] == "Sjögren's"
+    assert read((HEADER + "4,u,gländ,a.jpg,en\n").replace(",", "\t").encode("utf-16"))[0][:2] == ("4", "gländ")
     with pytest.raises(StageError, match=r"tweets.csv is empty"):
         read("")
 
@@ -78,6 +79,10 @@ def test_texts_go_over_lines_and_tables_have_other_separators(read):
         ("1500000000000000001", "1500000000000000001", ""),
         ("'1500000000000000001", "1500000000000000001", ""),
         ("https://x.com/u/status/1500000000000000001", "1500000000000000001", ""),
+        ("https://x.com/u/status/1500000000000000001?s=20", "1500000000000000001", ""),
+        ("https://x.com/u/status/1500000000000000001/photo/1", "1500000000000000001", ""),
+        ('"=""1500000000000000001"""', "1500000000000000001", ""),
+        ("1512345678901230000", "unnamed", "rounded_id"),
         ("1.5E+18", "unnamed", "rounded_id"),
         ("1.5e18", "unnamed", "rounded_id"),
         ("1500000000000000001.0", "unnamed", "rounded_id"),

@@ -19,6 +19,8 @@ def figures(body, namespaces=NAMESPACES, before=""):
     ("caption", "text"),
     [
         ("Low power<break/>High power", "Low power High power"),
+        ("10<sup>6</sup> or 10<sup>\u22123</sup>, CD4<sup>+</sup>, mm<sup>2</sup>", "10^6 or 10^\u22123, CD4+, mm2"),
+        ("Shown:<list><list-item><p>PAS</p></list-item></list>", "Shown: PAS"),
         ("Stains: <list><list-item><p>PAS</p></list-item><list-item><p>CD3</p></list-item></list>", "Stains: PAS CD3"),
         (f"Ki-67 <inline-formula>{MATH.format('≥', 20)}</inline-formula> %", "Ki-67 ≥20 %"),
         (

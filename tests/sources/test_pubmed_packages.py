@@ -137,3 +137,14 @@ def test_what_has_no_figure_is_told(tmp_path, read):
     zip_of(tmp_path / "P.zip", {"a.nxml": article(pmcid="7")})
     zip_of(tmp_path / "Q.zip", {"a.xml": b"<collection/>"})
     assert [(key, drop) for key, _, _, drop in read()] == [("PMC7", "no_figure"), ("Q", "broken_package")]
+
+
+def test_an_archive_of_a_kind_that_is_not_read_is_told(tmp_path, read):
+    zip_of(tmp_path / "P.zip", {"a.nxml": article(pmcid="7")})
+    for name in ("Q.7z", "R.nxml.gz", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [(key, drop) for key, _, _, drop in read()] == [
+        ("PMC7", "no_figure"),
+        ("Q", "broken_package"),
+        ("R", "broken_package"),
+    ]

@@ -7,6 +7,12 @@ import pytest
 from stages.sources.pubmed.panels import split_caption
 
 SPLIT = {
+    "Upper panels: (a) H&E, (b) PAS; lower panel: (c) silver stain.": {"A": "H&E", "B": "PAS;", "C": "silver stain."},
+    "Kidney. Top: (A) control with PAS. Bottom: (B) treated with PAS.": {
+        "A": "Kidney. control with PAS.",
+        "B": "Kidney. treated with PAS.",
+    },
+    "Left: (A) normal mucosa; right: (B) dysplastic mucosa.": {"A": "normal mucosa;", "B": "dysplastic mucosa."},
     # marks before their texts
     "Skin. (A) Epidermis. (B) Dermis.": {"A": "Skin. Epidermis.", "B": "Skin. Dermis."},
     "(a) Epidermis. (b) Dermis.": {"A": "Epidermis.", "B": "Dermis."},

@@ -1,6 +1,8 @@
 """Columns of other people's tables: those that parameters name, or the names under which public data sets have them."""
 
+import ast
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,11 +11,13 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "image": (
         *("image", "img", "image_path", "img_path", "file_name", "filename", "file", "filepath", "file_path", "path"),
         *("image_name", "image_file", "image_filename", "imagepath", "image_id", "uuid", "jpg", "png", "jpeg", "webp"),
-        *("image_bytes", "img_bytes", "bytes", "fig_uri", "figure", "img_fn", "id", "key", "url", "image_url"),
+        *("image_bytes", "img_bytes", "bytes", "fig_uri", "figure", "img_fn", "images", "id", "key", "url"),
+        "image_url",
     ),
     "text": (
         *("text", "caption", "captions", "description", "title_and_abstract", "txt", "sentence", "raw", "texts"),
         *("report", "alt_text", "prompt", "top_caption", "sentences", "s2_caption", "s2orc_caption", "conversations"),
+        *("messages", "comment", "title"),
     ),
     "group": ("group", "patient_id", "patient", "case_id", "case", "slide_id", "wsi_id", "slide", "video_id"),
     "license": ("license", "licence"),
@@ -24,6 +28,10 @@ KNOWN: dict[str, tuple[str, ...]] = {
     ),
     "unsafe": ("punsafe", "unsafe", "nsfw"),
 }
+
+# A list as Python writes it into a CSV; numpy's has no commas between its texts.
+WRITTEN_LIST = re.compile(r"""\s*\[\s*['"].*['"]\s*\]\s*""", re.DOTALL)
+NUMPY = re.compile(r"""['"]\s+['"]""")
 
 
 def find_columns(names: Iterable[str], wanted: Mapping[str, str]) -> dict[str, str]:
@@ -48,16 +56,27 @@ def texts_of(value: Any) -> list[str]:
     """The texts in a cell: several in a list, none where it is empty; numbers as they are written."""
     if isinstance(value, list | tuple):
         return [text for one in value for text in texts_of(one)]
-    if isinstance(value, dict):  # COCO has {raw: ...}, LLaVA {from: ..., value: ...}
-        asked = value.get("from") in ("human", "user", "system")
-        return (
-            [] if asked else texts_of(next((value[name] for name in (*KNOWN["text"], "value") if name in value), None))
-        )
+    if isinstance(value, dict):  # COCO has {raw: ...}, LLaVA {from: ..., value: ...}, chats {role: ..., content: ...}
+        asked = value.get("from", value.get("role")) in ("human", "user", "system")
+        names = (*KNOWN["text"], "value", "content")
+        return [] if asked else texts_of(next((value[name] for name in names if name in value), None))
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return []
     if isinstance(value, float) and value.is_integer():  # whole numbers beside an empty cell, as pandas writes them
         value = int(value)
-    return [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)]
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return _written_list(text) or [text]
+
+
+def _written_list(text: str) -> list[str]:
+    """The texts of a list that a cell has as text, "['one', 'two']"; [] where it is none."""
+    if not WRITTEN_LIST.fullmatch(text) or NUMPY.search(text):
+        return []
+    try:
+        value = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return []
+    return value if all(isinstance(one, str) for one in value) else []
 
 
 def text_of(value: Any) -> str:

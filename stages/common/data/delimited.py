@@ -88,10 +88,11 @@ def delimited_rows(path: Path, is_header: Callable[[list[str]], bool]) -> Iterat
         return
     separator, names = _header(first, is_header)
     records = _records(chain([first], lines), separator, number)
-    if is_header(names) or not (unnamed := _unnamed(names, separator)):
+    unnamed = [] if is_header(names) else _unnamed(names, separator)
+    if not unnamed:
         next(records)
-    else:
-        names = unnamed
+    names = unnamed or names
+    begin = number
     for number, cells in records:
         while len(cells) > len(names) and not cells[-1]:
             cells.pop()
@@ -99,6 +100,8 @@ def delimited_rows(path: Path, is_header: Callable[[list[str]], bool]) -> Iterat
             yield dict(zip(names, cells, strict=True))
         else:
             yield Damage("broken_row", f"line {number}: {len(cells)} cells, should be {len(names)}")
+    if number == begin and names != unnamed and not is_header(names) and path.suffix.lower() != ".txt":  # a note
+        yield Damage("broken_table", "a single line, which is no header")
 
 
 def _header(line: str, is_header: Callable[[list[str]], bool]) -> tuple[str, list[str]]:

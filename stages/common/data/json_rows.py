@@ -35,7 +35,7 @@ def json_rows(path: Path) -> Iterator[Row | Damage]:
 
     Of an object of objects, their names are the column KEY. An object of texts, or lists of them, by the names of
     images has the columns UNNAMED. Of lists in an object, those of COCO are joined: what an annotation says of an
-    image, with the file name of that image; others count where their objects are like those of the first.
+    image, with the file name of that image; others count where their objects are like those of the longest.
     """
     lines = (line.lstrip("\ufeff \t") for line in text_lines(path) if line.strip("\ufeff \r\n\t"))
     start, second = next(lines, ""), next(lines, "")
@@ -46,6 +46,8 @@ def json_rows(path: Path) -> Iterator[Row | Damage]:
         yield from line_rows(path)
         return
     lists: dict[str, list[Row]] = {}
+    others: list[str] = []
+    number = 0
     for number, (name, value) in enumerate(_values(path), 1):
         if isinstance(value, Damage):
             yield value
@@ -58,12 +60,16 @@ def json_rows(path: Path) -> Iterator[Row | Damage]:
             yield Damage("broken_row", f"item {number}: not a JSON object")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             lists[name] = value
+        else:
+            others.append(name)
     if {"images", "annotations"} <= set(lists):
         yield from _joined(lists["images"], lists["annotations"])
         return
     for rows in lists.values():
-        if _alike(rows[0], next(iter(lists.values()))[0]):  # train, val and test
+        if _alike(rows[0], max(lists.values(), key=len)[0]):  # train, val and test
             yield from rows
+    if others and number == len(others):
+        yield Damage("no_columns", f"no objects; values of: {', '.join(others[:20])}")
 
 
 def _alike(one: Row, other: Row) -> bool:

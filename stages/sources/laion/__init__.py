@@ -21,6 +21,8 @@ from stages.sources.params import Laion, Params
 KINDS = ("url", "text", "similarity", "unsafe")  # of columns
 WORDS = {"unlikely": 0.0, "unsure": 0.5, "nsfw": 1.0}  # of LAION-400M, for a probability
 MIRROR = "mirror"
+ENOUGH = 1000  # rows of a table without a column of addresses or texts, after which no more are read
+LONGEST_NAME = 40  # letters of a column's name that are shown
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ def _addresses(laion: Laion) -> Iterator[Address]:
         yield from (_address(row, columns, laion) for row in found.to_dict("records"))
         return
     folder = Path(laion.folder)
-    paths = [path for path in tables_below(folder)[0] if MIRROR not in path.relative_to(folder).parts]
+    paths, others = (
+        [path for path in found if MIRROR not in path.relative_to(folder).parts] for found in tables_below(folder)
+    )
     if not paths:
         raise StageError(f"sources.laion.folder: no table of addresses in {folder}: put parquet or CSV files there")
     problem, count = "", 0
@@ -80,27 +84,37 @@ def _addresses(laion: Laion) -> Iterator[Address]:
                 broken = f"{path} cannot be read ({said}): get it again or remove it"
                 problem = f"{path}: {said}" if row.drop == "no_columns" else broken
             yield row
+    for path in others:
+        yield Address("", "", "unread_file", f"{path.name}: of a kind that is not read: save it as CSV or parquet")
     if not count:
         raise StageError(problem or f"sources.laion.folder: no rows in {paths[0]}")
 
 
 def _table(path: Path, wanted: dict[str, str], laion: Laion) -> Iterator[Address]:
-    columns: dict[str, str] | None = None
+    columns: dict[str, str] = {}
+    names: list[str] = []
+    lacking: list[str] = []  # what each row lacks that has no column of addresses or of texts
+    found = False
     named = wanted
     for row in read_rows(path, lambda names: {"url", "text"} <= set(find_columns(names, named))):
         if isinstance(row, Damage):
             yield Address("", "", row.reason, f"{path.name}: {row.detail}")
             continue
-        if columns is None:
+        if list(row) != names:  # those of the row before, most often
+            names = list(row)
             if set(row) == {"image", "text"}:  # a table without names of columns
                 wanted = wanted | {"url": "image"}
-            columns = find_columns(row, wanted)
-            if lacking := [kind for kind in ("url", "text") if kind not in columns and IMAGE not in row]:
-                known = ", ".join(map(str, row))
-                detail = f"column '{wanted[lacking[0]]}' is missing: set sources.laion.{lacking[0]} to one of: {known}"
-                yield Address("", "", "no_columns", f"{path.name}: {detail}")
-                return
+            columns = columns | find_columns(row, wanted)  # a JSON row may leave out what others have
+        if lack := next((kind for kind in ("url", "text") if kind not in columns and IMAGE not in row), ""):
+            known = ", ".join(str(name)[:LONGEST_NAME] for name in names)
+            lacking.append(f"column '{wanted[lack]}' is missing: set sources.laion.{lack} to one of: {known}")
+            if not found and len(lacking) == ENOUGH:
+                break
+            continue
+        found = True
         yield _address(row, columns, laion)
+    for detail in lacking if found else lacking[:1]:
+        yield Address("", "", "broken_row" if found else "no_columns", f"{path.name}: {detail}")
 
 
 def _address(row: Row, columns: dict[str, str], laion: Laion) -> Address:

@@ -1,5 +1,6 @@
 """Rows of tweets.csv as people save it; a row that cannot be read costs itself alone."""
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ def read_rows(path: Path) -> tuple[list[str], list[Row | str]]:
         raise StageError(f"sources.openpath.folder: {path} not found")
     data = path.read_bytes()
     try:
-        text = data.decode(UTF8)
+        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else UTF8)
     except UnicodeDecodeError:
         text = data.decode(OLDER, "replace")
     lines = list(io.StringIO(text, newline=""))

@@ -16,6 +16,7 @@ from stages.sources.params import Params
 from stages.sources.pubmed.figures import Article, Figure, read_articles
 from stages.sources.pubmed.packages import (
     ARTICLE,
+    UNREAD,
     Package,
     PackageError,
     beside,
@@ -48,6 +49,9 @@ def candidates(params: Params) -> Iterator[Candidate]:
                 yield from _articles(package, path.name, params.pubmed.licenses)
         except PackageError as error:
             yield _broken(path.name, path.name, error)
+    for path in found:
+        if path.suffix.lower() in UNREAD and not is_archive(path) and path.is_file():
+            yield _broken(path.name, path.name, PackageError("of a kind that is not read: unpack it"))
     if bare:
         yield from _articles(beside(folder), folder.name, params.pubmed.licenses)
 

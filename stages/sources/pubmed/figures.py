@@ -13,6 +13,8 @@ from stages.sources.pubmed.packages import without_ending
 
 SKIPPED = ("annotation", "annotation-xml", "object-id", "permissions", "label", "graphic", "inline-graphic", "fig")
 SPACED = ("title", "p", "break", "list-item", "def-item", "disp-formula", "disp-quote")  # a space follows their texts
+LISTS = ("list", "def-list")  # a space goes before them
+POWER = re.compile(r"\s*[-+\u2010-\u2015\u2212]?\d+\s*")
 FORMULAS = ("math", "textual-form", "tex-math")  # of the alternatives of one formula the first of these is read
 TEX_SIGNS = {
     "geq": "≥",
@@ -139,10 +141,16 @@ def _text(element: Any) -> Iterator[str]:
     if element.tag == "tex-math":
         yield _tex("".join(element.itertext()))
         return
-    yield element.text or ""
+    if element.tag in LISTS:
+        yield " "
+    before = element.text or ""
+    yield before
     for child in element:
+        if child.tag == "sup" and before[-1:].isdigit() and POWER.fullmatch("".join(child.itertext())):
+            yield "^"  # 10^6 is not 106
         yield from _text(child)
-        yield child.tail or ""
+        before = child.tail or ""
+        yield before
     if element.tag in SPACED:
         yield " "
 

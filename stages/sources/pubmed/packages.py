@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+UNREAD = (".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")  # where they are no TARS
 ARTICLE = (".nxml", ".xml")
 GRAPHICS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")  # the first that is there is taken
 ENDINGS = (*GRAPHICS, ".eps", ".svg", ".pdf", ".ppt", ".pptx")  # that a reference may have

@@ -17,6 +17,11 @@ SHOWN = "are|were|show|depict|illustrate|demonstrate|reveal"
 COMMON = re.compile(rf"\s*(?:of|{SHOWN})\b")  # what may follow the last of two such marks, and of more
 COMMON_OF_MORE = re.compile(rf"\s*(?:of|in|from|for|at|by|with|{SHOWN})\b")
 PREPOSED = re.compile(r"^\W*(?:in|panels?|in panels?)\s*$", re.I)  # "In (A), nests"
+# "Upper row: (a) PAS, lower row: (b) CD3": said of the panels that follow, not of all
+PLACE = re.compile(
+    r"(?<![\w-])(?:upper|lower|top|bottom|left|right|middle|first|second)(?:\s(?:panels?|rows?|columns?|images?))?\s*:\s*$",
+    re.I,
+)
 FIGURE = re.compile(r"^Fig(?:ure)?s?\.?\s*\d+\s*[.:|]?\s*", re.I)
 WIDE = str.maketrans("\uff08\uff09\uff3b\uff3d\uff1a\uff1b", "()[]:;")
 LONGEST = 10_000  # letters of a caption
@@ -72,7 +77,7 @@ def _bound(caption: str, marks: list[Mark]) -> list[tuple[Mark, str]]:
     if not all(texts) or not all(_plain(mark, text) for mark, text in bound):
         return []
     lead = _lead(caption, spans, marks[0])
-    return [(mark, _tidy(f"{lead} {text}")) for mark, text in bound]
+    return [(mark, _tidy(f"{lead} {PLACE.sub('', text)}")) for mark, text in bound]
 
 
 def _plain(mark: Mark, text: str) -> bool:
@@ -127,7 +132,8 @@ def _lead(caption: str, spans: list[tuple[int, int]], first: Mark) -> str:
     before = [(begin, min(end, first.start)) for begin, end in spans if begin < first.start]
     if not first.opens:
         before = before[:-1] if len(before) == 2 else []
-    return "".join(caption[begin:end] for begin, end in before if not mentions(caption[begin:end]))
+    lead = "".join(caption[begin:end] for begin, end in before if not mentions(caption[begin:end]))
+    return PLACE.sub("", lead)
 
 
 def _end(caption: str, spans: list[tuple[int, int]], marks: list[Mark]) -> int:

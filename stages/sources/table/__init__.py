@@ -21,6 +21,7 @@ from stages.sources.table.quilt import is_released, released
 
 KINDS = ("image", "text", "group", "license")  # of columns
 ENOUGH = 1000  # rows of a table without a column of images or texts, after which no more are read
+LONGEST_NAME = 40  # letters of a column's name that are shown: without a header it may be an image in Base64
 BASE64 = re.compile(r"(data:image/\w+;base64,)?[A-Za-z0-9+/\s]{200,}={0,2}")
 
 log = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ class _Reader:
         return self._found
 
     def _no_column(self, path: Path, kind: str, names: list[str]) -> Iterator[Candidate]:
-        known = ", ".join(map(str, names[:20]))
+        known = ", ".join(str(name)[:LONGEST_NAME] for name in names[:20])
         if not self.problem:
             parameter = f"sources.table.{kind}"
             self.problem = f"{path}: no column '{self._wanted[kind]}': set {parameter} to one of: {known}"
