@@ -30,7 +30,10 @@ CHANGES = (
     ("protocol: protocols/demo.yaml ", "protocol: protocols/tiles.yaml "),
     ("evalsets: data/demo/evalsets ", "evalsets: data/evalsets "),
 )
-SETS = {"fingerprints", "embeddings", "evaluation@zero_shot", "evaluation@linear_probe", "evaluation@retrieval"}
+SETS = {
+    *("fingerprints", "embeddings"),
+    *(f"evaluation@{task}" for task in ("zero_shot", "linear_probe", "retrieval", "few_shot")),
+}
 
 
 def draw(path, tissue, seed):

@@ -15,7 +15,8 @@ KEPT = ("embeddings", "audit", "preflight")  # what was embedded is kept by key;
 PER_VIDEO = ("videos", "keyframes", "transcripts", "rois", "captions")
 # How a stage starts, what it is up to date with and how it reports changes no output.
 NOT_IN_DEPS = {"cli.py", "code.py", "dependencies.py", "errors.py", "forced.py", "logs.py", "named.py"}
-TUNED = ["quiltnet", "embeddings", "evaluation@zero_shot", "evaluation@linear_probe", "evaluation@retrieval", "report"]
+MEASURED = [f"evaluation@{task}" for task in ("zero_shot", "linear_probe", "retrieval", "few_shot")]
+TUNED = ["quiltnet", "embeddings", *MEASURED, "report"]
 
 
 def stages():

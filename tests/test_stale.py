@@ -59,7 +59,7 @@ def test_a_data_file_inside_a_stage_makes_its_items_anew(scratch, edited):
 
 def test_words_for_people_make_nothing_anew_and_nothing_downstream_runs(scratch, edited):
     edits = (
-        ("stages/common/stage/cli.py", "ends the process with one line", "ends the process, with one line"),
+        ("stages/common/stage/cli.py", "End the process with one line", "End the process, with one line"),
         ("stages/common/errors.py", "Errors that end a stage", "Errors which end a stage"),
         ("stages/common/data/files.py", "Hex sha256 of the file", "Hex SHA-256 of the file"),
         ("stages/common/models/weights.py", "no such file: check", "no such file; check"),

@@ -18,7 +18,6 @@ SEPARATOR = ";"  # between several images of one tweet
 # Codes of the site for what it could not tell; short tweets with many terms from Latin are "la".
 UNKNOWN_LANGUAGES = ("", "und", "qam", "qct", "qht", "qme", "qst", "zxx", "art", "la")
 ID = re.compile(r"=?['\"\s]*(?:https?://\S+/status(?:es)?/)?([0-9]{1,20})(?:[/?#]\S*)?['\"\s]*")
-ROUNDED = re.compile(r"[0-9]{15}0{3,}")  # a spreadsheet keeps 15 digits; one id in a thousand, at most, ends so itself
 AS_A_NUMBER = re.compile(r"\s*[0-9]+(?:[.,][0-9]*)?(?:e\+?[0-9]+)?\s*", re.I)  # as spreadsheets write: digits are lost
 ADDRESS = re.compile(r"https?://\S+|(?:www|pic\.twitter)\.\S+|\bt\.co/\S+|[\w.+-]+@\w[\w-]*\.[\w.-]*\w", re.I)
 MENTION = re.compile(r"^RT @\w+:\s*|(?<!\w)@(?!\d+x?\b)\w+", re.I)  # "@40x" is a magnification
@@ -66,7 +65,7 @@ def _tweet(row: Row, folder: Path, params: Params) -> Iterator[Candidate]:
 def tweet_id(cell: str) -> str:
     """The id in a cell: digits, or the address of a tweet; "" where there is none, or a spreadsheet has rounded it."""
     match = ID.fullmatch(cell)
-    return match[1] if match and not ROUNDED.fullmatch(match[1]) else ""
+    return match[1] if match else ""
 
 
 def _is_other_language(code: str, languages: list[str]) -> bool:
