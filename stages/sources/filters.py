@@ -8,7 +8,7 @@ from stages.common.data.arrays import Picture
 from stages.common.data.pictures import MAX_BYTES, as_jpeg
 from stages.common.data.references import ImageReader
 from stages.common.errors import Rejected
-from stages.common.text.characters import UNSPACED_LETTER, count_words, one_line
+from stages.common.text.characters import UNSPACED_LETTER, count_words, one_line, unescaped
 from stages.common.text.english import common
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params
@@ -23,7 +23,7 @@ EVERYDAY = 20_000  # most common words of English
 
 def clean_text(text: str) -> str:
     """`text` on one line, without what is no text and without what a spreadsheet would run as a formula."""
-    return FORMULA.sub("", one_line(text)).strip()
+    return FORMULA.sub("", one_line(unescaped(text))).strip()
 
 
 def foreign(text: str, languages: list[str]) -> bool:

@@ -1,13 +1,12 @@
 """OpenPath: tweets of pathologists, their text without addresses, mentions and emoji."""
 
-import html
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from stages.common.errors import StageError
-from stages.common.text.characters import one_line, plain_signs, without_pictures
+from stages.common.text.characters import one_line, plain_signs, unescaped, without_pictures
 from stages.sources.candidate import Candidate
 from stages.sources.openpath.rows import Row, read_rows
 from stages.sources.params import Params
@@ -86,7 +85,7 @@ def _image_file(folder: Path, name: str) -> str:
 
 def clean(text: str) -> str:
     """Drop addresses, mentions and emoji, keep hashtags as words, write signs as keyboards have them, join lines."""
-    text = MENTION.sub(" ", ADDRESS.sub(" ", html.unescape(text)))
+    text = MENTION.sub(" ", ADDRESS.sub(" ", unescaped(text)))
     text = re.sub(r"#(\w+)", lambda tag: _as_words(tag[1]), text)
     return one_line(without_pictures(plain_signs(text)))
 
