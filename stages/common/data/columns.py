@@ -39,16 +39,17 @@ def find_columns(names: Iterable[str], wanted: Mapping[str, str]) -> dict[str, s
     is the first of these. Case, spaces and hyphens do not count. A kind of which there is none is left out."""
     plain: dict[str, str] = {}
     for name in names:
-        plain.setdefault(_plain(name), name)
+        plain.setdefault(plain_name(name), name)
     found = {}
     for kind, parameter in wanted.items():
-        ways = KNOWN[kind] if _plain(parameter) == KNOWN[kind][0] else (_plain(parameter),)
+        ways = KNOWN[kind] if plain_name(parameter) == KNOWN[kind][0] else (plain_name(parameter),)
         if column := next((plain[name] for name in ways if name in plain), None):
             found[kind] = column
     return found
 
 
-def _plain(name: object) -> str:
+def plain_name(name: object) -> str:
+    """A column's name without what writers of the same name differ in."""
     return str(name).strip().casefold().replace(" ", "_").replace("-", "_")
 
 
