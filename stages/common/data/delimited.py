@@ -30,6 +30,7 @@ TYPESET = str.maketrans("“”„", '"""')
 csv.field_size_limit(BLOCK)  # letters of a cell; the library's own limit is an eighth of it
 
 Row = dict[str, Any]
+IsHeader = Callable[[list[str]], bool]  # whether names are those of columns that are wanted
 
 
 def _open_zip(path: Path, mode: str) -> Any:
@@ -42,6 +43,9 @@ COMPRESSED: dict[str, Callable[..., Any]] = {
     ".gz": gzip.open,
     ".bz2": bz2.open,
     ".xz": lzma.open,
+    ".tgz": gzip.open,
+    ".tbz2": bz2.open,
+    ".txz": lzma.open,
     ".zip": _open_zip,
 }
 
@@ -79,9 +83,7 @@ def text_lines(path: Path) -> Iterator[str]:
             yield line.replace("\0", "")
 
 
-def delimited_rows(
-    path: Path, is_header: Callable[[list[str]], bool], may_be_short: bool = False
-) -> Iterator[Row | Damage]:
+def delimited_rows(path: Path, is_header: IsHeader, may_be_short: bool = False) -> Iterator[Row | Damage]:
     """Yield a row for each record, of texts by column name, or a Damage for one with another number of cells; where
     they `may_be_short`, cells that are missing are empty.
 
@@ -99,14 +101,14 @@ def delimited_rows(
     for n in comments:
         yield Damage("broken_row", f"line {n + 1}: before the names of columns")
     separator, header = _header(begin[place][1], is_header)
-    unnamed = [] if is_header(header) else _unnamed(header, separator)
-    names = unnamed or header
+    nameless = [] if is_header(header) else unnamed(header, separator)
+    names = nameless or header
     count = 0
 
     def width() -> int:
         return len(names)
 
-    rest = chain(begin[place if unnamed else place + 1 :], lines)
+    rest = chain(begin[place if nameless else place + 1 :], lines)
     for number, cells in _records(rest, separator, width, may_be_short):
         count += 1
         if _name(cells[0]) in names and _is_header_again(again := [*map(_name, cells)], names, is_header):
@@ -115,11 +117,11 @@ def delimited_rows(
             yield dict(zip_longest(names, cells, fillvalue=""))
         else:
             yield Damage("broken_row", f"line {number}: {len(cells)} cells, should be {len(names)}")
-    if not count and not unnamed and not is_header(header) and path.suffix.lower() != ".txt":  # a note
+    if not count and not nameless and not is_header(header) and path.suffix.lower() != ".txt":  # a note
         yield Damage("broken_table", "a single line, which is no header")
 
 
-def _place_of_header(lines: list[str], is_header: Callable[[list[str]], bool]) -> tuple[int, list[int]]:
+def _place_of_header(lines: list[str], is_header: IsHeader) -> tuple[int, list[int]]:
     """Where among the first lines the header is, -1 where there is none, and the lines before it that are no comments
     (`#`), nor tell Excel the separator."""
     likely = [n for n, line in enumerate(lines) if line.strip() and not line.lower().startswith(("sep=", "#"))]
@@ -128,7 +130,7 @@ def _place_of_header(lines: list[str], is_header: Callable[[list[str]], bool]) -
     return place, [n for n in likely if n < place]
 
 
-def _header(line: str, is_header: Callable[[list[str]], bool]) -> tuple[str, list[str]]:
+def _header(line: str, is_header: IsHeader) -> tuple[str, list[str]]:
     """(separator, cells) of a first line."""
     ways = {
         separator: [_name(cell) for cell in _cells(line, separator)]
@@ -142,12 +144,12 @@ def _name(cell: str) -> str:
     return cell.strip("\ufeff \t\r\n“”").removeprefix("#").lstrip()
 
 
-def _is_header_again(cells: list[str], names: list[str], is_header: Callable[[list[str]], bool]) -> bool:
+def _is_header_again(cells: list[str], names: list[str], is_header: IsHeader) -> bool:
     """Whether a record is a header, the same or one of most of its columns."""
     return cells == names or (2 * len(set(cells) & set(names)) > len(cells) and is_header(cells))
 
 
-def _unnamed(cells: list[str], separator: str) -> list[str]:
+def unnamed(cells: list[str], separator: str) -> list[str]:
     """Names of the columns where the first line is a row: one of its two cells names an image, or has no spaces."""
     likely = [bool(IMAGE_LIKE.search(cell)) for cell in cells]
     if not any(likely) and separator == "\t":
