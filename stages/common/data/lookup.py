@@ -7,6 +7,7 @@ import unicodedata
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -122,7 +123,8 @@ def _inside(folder: Path, name: str) -> Path | None:
 def _plain(name: str) -> PurePosixPath:
     """A path without what writers of the same file name differ in, and without the number of a caption (a.jpg#0)."""
     if "://" in name:
-        name = unquote(urlsplit(name).path)
+        with suppress(ValueError):  # no address
+            name = unquote(urlsplit(name).path)
     name = unicodedata.normalize("NFC", name.replace("\\", "/")).strip().casefold()
     return PurePosixPath(CAPTION.sub("", name))
 
