@@ -69,9 +69,9 @@ def as_lines(records):
     return "\n".join(map(json.dumps, records))
 
 
-def as_xlsx():
+def as_xlsx(*titles):
     book = openpyxl.Workbook()
-    for row in (["image", "text", "group"], *([*one.values(), 7] for one in RECORDS)):
+    for row in (*titles, ["image", "text", "group"], *([*one.values(), 7] for one in RECORDS)):
         book.active.append(row)
     buffer = io.BytesIO()
     book.save(buffer)
@@ -156,6 +156,7 @@ FILES |= {
             "annotations": [{"image_id": n, "caption": text} for n, text in enumerate(TEXTS)],
         }
     ),
+    "lines.txt": as_lines(RECORDS),
     "remarks.csv": b"# of May\n#,,\n\n" + as_csv() + b"\n\0\0\0",
     "remarked.tsv": b"# " + as_csv(sep="\t"),
     "capitals.csv": as_csv(header=["Image Path", "Full Caption".replace("Full ", "")]),
@@ -445,6 +446,17 @@ def test_a_bad_line_costs_itself_alone(folder, read, line, drops):
 def test_text_in_another_encoding_keeps_its_letters(folder, read):
     put(folder / "t.csv", "image,text\na.jpg,Sjögren’s and Ménétrier\n".encode("cp1252"))
     assert read()[0].text == "Sjögren’s and Ménétrier"
+
+
+@pytest.mark.parametrize(("name", "data"), [("t.csv", b"A title\n\n" + as_csv()), ("t.xlsx", as_xlsx(["A title"], []))])
+def test_what_stands_above_a_header_is_said(folder, read, name, data):
+    put(folder / name, data)
+    first, *others = read()
+    assert (first.drop, first.detail.endswith("before the names of columns"), pairs(others)) == (
+        "broken_row",
+        True,
+        WHOLE,
+    )
 
 
 def test_what_systems_leave_behind_is_not_read(folder, read):

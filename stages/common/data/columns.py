@@ -31,6 +31,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
 
 # A list as Python writes it into a CSV; numpy's has no commas between its texts.
 WRITTEN_LIST = re.compile(r"""\s*\[\s*['"].*['"]\s*\]\s*""", re.DOTALL)
+THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 NUMPY = re.compile(r"""['"]\s+['"]""")
 
 
@@ -86,7 +87,10 @@ def text_of(value: Any) -> str:
 
 
 def number_of(value: Any) -> float | None:
-    """The number in a cell, also one that is written as a text; None for anything else."""
+    """The number in a cell, also one that is written as a text, with a comma for its point or between its thousands;
+    None for anything else."""
+    if isinstance(value, str) and "," in value:
+        value = value.replace(",", "" if THOUSANDS.fullmatch(value.strip()) else ".")
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -81,7 +81,7 @@ def _named_rows(named: dict[str, Any], is_header: IsHeader) -> Iterator[Row | Da
     columns. Of lists of objects, those of COCO are joined: what an annotation says of an image, with what is said of
     that image; others count where their objects are like those of the longest.
     """
-    if is_header([*named]):
+    if is_header([*named]) or _numbered(named):
         yield from _columns(named) if any(isinstance(one, dict | list) for one in named.values()) else [named]
         return
     if isinstance(columns := named.get("columns"), list) and isinstance(data := named.get("data"), list):
@@ -99,6 +99,14 @@ def _named_rows(named: dict[str, Any], is_header: IsHeader) -> Iterator[Row | Da
     for name, below in named.items():
         if isinstance(below, dict) and name not in ABOUT:
             yield from _below(name, below, is_header)
+
+
+def _numbered(named: dict[str, Any]) -> bool:
+    """Whether these are columns of values by the number of their row, whatever their names are."""
+    first = next(iter(named.values()), None)
+    if not isinstance(first, dict) or [*first] != [str(number) for number in range(len(first))]:
+        return False
+    return all(isinstance(one, dict) and one.keys() == first.keys() for one in named.values())
 
 
 def _below(name: str, value: dict[str, Any], is_header: IsHeader) -> Iterator[Row | Damage]:

@@ -133,13 +133,13 @@ def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     if values.dtype == np.uint16:  # a table of levels takes less memory than the arithmetic
         levels = np.arange(2**16, dtype=np.float32) - np.float32(low)
         return np.asarray((levels * scale).clip(0, 255).round().astype(np.uint8)[values])
-    levels: NDArray[np.uint8] = np.empty(values.shape, np.uint8)
+    shades: NDArray[np.uint8] = np.empty(values.shape, np.uint8)
     for begin in range(0, len(values), STRIP):
         scaled = values[begin : begin + STRIP].astype(np.float32)
         scaled -= np.float32(low)
         scaled *= np.float32(scale)
-        levels[begin : begin + STRIP] = scaled.clip(0, 255).round()
-    return levels
+        shades[begin : begin + STRIP] = scaled.clip(0, 255).round()
+    return shades
 
 
 def _range(values: NDArray[Any]) -> tuple[float, float]:

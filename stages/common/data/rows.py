@@ -1,11 +1,12 @@
 """Rows of tables of any common kind, in a stream: values as they were stored, None where there is none."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stages.common.data.delimited import COMPRESSED, IsHeader, Row, delimited_rows
+from stages.common.data.delimited import COMPRESSED, PREAMBLE, IsHeader, Row, delimited_rows, text_lines
 from stages.common.data.json_rows import json_rows, line_rows
 from stages.common.data.lookup import files_below
 from stages.common.data.reading import Damage, said
@@ -92,12 +93,19 @@ def read_rows(path: Path, is_header: IsHeader) -> Iterator[Row | Damage]:
 
 def _rows(path: Path, is_header: IsHeader) -> Iterator[Row | Damage]:
     kind = "saved" if path.is_dir() else kind_of(path)
-    if kind == "delimited":
-        return delimited_rows(path, is_header)
-    if kind in ("lines", "json"):
-        return (line_rows if kind == "lines" else json_rows)(path, is_header)
-    readers = {"parquet": _parquet, "arrow": _arrow, "saved": _saved, "sheets": _sheets, "shard": shard_rows}
-    return readers[kind](path)
+    if kind == "delimited" and next(text_lines(path), "").lstrip().startswith('{"'):
+        kind = "lines"
+    by_header: dict[str, Callable[[Path, IsHeader], Iterator[Row | Damage]]] = {
+        "delimited": delimited_rows,
+        "lines": line_rows,
+        "json": json_rows,
+        "sheets": _sheets,
+    }
+    if kind in by_header:
+        yield from by_header[kind](path, is_header)
+        return
+    readers = {"parquet": _parquet, "arrow": _arrow, "saved": _saved, "shard": shard_rows}
+    yield from readers[kind](path)
 
 
 def _parquet(path: Path) -> Iterator[Row | Damage]:
@@ -142,14 +150,20 @@ def _at_once(schema: Any) -> int:
     return BINARY_ROWS if "binary" in str(schema.types) else ROWS
 
 
-def _sheets(path: Path) -> Iterator[Row]:
-    """Rows of every sheet of a workbook, under the first row that is not empty."""
+def _sheets(path: Path, is_header: IsHeader) -> Iterator[Row | Damage]:
+    """Rows of every sheet of a workbook, under its first row that is a header, or else the first that is not empty; a
+    Damage for each above the header."""
     from openpyxl import load_workbook
 
     for sheet in load_workbook(path, read_only=True, data_only=True).worksheets:
-        names: list[str] = []
-        for cells in sheet.iter_rows(values_only=True):
-            if any(cell is not None for cell in cells):
-                if names:
-                    yield {name: cell for name, cell in zip(names, cells, strict=False) if name}
-                names = names or [str(cell or "").strip() for cell in cells]
+        rows = (row for row in sheet.iter_rows(values_only=True) if any(cell is not None for cell in row))
+        begin = list(islice(rows, PREAMBLE))
+        headers = ([str(cell or "").strip() for cell in row] for row in begin)
+        place = next((n for n, names in enumerate(headers) if is_header(names)), 0)
+        for _ in begin[:place]:
+            yield Damage("broken_row", f"{sheet.title}: before the names of columns")
+        for number, cells in enumerate(chain(begin[place:], rows)):
+            if number == 0:
+                names = [str(cell or "").strip() for cell in cells]
+            else:
+                yield {name: cell for name, cell in zip(names, cells, strict=False) if name}

@@ -34,8 +34,8 @@ def candidates(params: Params) -> Iterator[Candidate]:
     is a candidate with its reason, and other tables go on.
 
     Images are named by path or file name (stages.common.data.lookup says how they are found), or are in the cell as
-    `datasets` stores them. A table with the columns of quilt_1M_lookup.csv is read as it was released. Where there is
-    no table, each image with a text file beside it is a pair. Raises StageError where nothing can be read.
+    `datasets` stores them. A table with the columns of quilt_1M_lookup.csv is read as it was released. An image that
+    no table names, with a text in a file of its own, is a pair too. Raises StageError where nothing can be read.
     """
     table = params.table
     folder = Path(table.folder)
