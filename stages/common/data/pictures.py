@@ -130,9 +130,6 @@ def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
         np.nan_to_num(values, copy=False, posinf=0, neginf=0)
     low, high = _range(values)
     scale = 255 / max(high - low, 1e-12)
-    if values.dtype == np.uint16:  # a table of levels takes less memory than the arithmetic
-        levels = np.arange(2**16, dtype=np.float32) - np.float32(low)
-        return np.asarray((levels * scale).clip(0, 255).round().astype(np.uint8)[values])
     shades: NDArray[np.uint8] = np.empty(values.shape, np.uint8)
     for begin in range(0, len(values), STRIP):
         scaled = values[begin : begin + STRIP].astype(np.float32)
