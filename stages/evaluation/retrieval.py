@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from stages.common.data.arrays import Floats, Ints, Vectors
-from stages.common.stats import PairedBootstrap, difference
+from stages.common.stats import Estimate, PairedBootstrap, difference
+from stages.evaluation.parts import rows_of_institutions
 from stages.evaluation.sets import Paired
 
 MEMORY = 32_000_000  # bytes of scores held at once
@@ -15,8 +16,9 @@ TIED = 1e-6  # cosines that differ by less are the same: the same vector is mult
 
 
 def retrieval(models: Mapping[str, Paired], recall_at: Sequence[int], rounds: int, seed: int) -> dict[str, Any]:
-    """Return per model {image_to_text, text_to_image: {rK with its interval, median_rank, queries, candidates}}, and
-    `difference` to the first model, paired by query; intervals resample groups of images where they are known.
+    """Return per model {image_to_text, text_to_image: {rK with its interval, median_rank, queries, candidates}},
+    `difference` to the first model, paired by query, and `institution`: the recalls of each one's queries, per model;
+    intervals resample groups of images where they are known.
 
     A query is answered at k when one of its matches is among the k nearest. Candidates with the same score, as exact
     duplicates have it, count neither for the query nor against it: their order is random, and a query's share of
@@ -26,22 +28,34 @@ def retrieval(models: Mapping[str, Paired], recall_at: Sequence[int], rounds: in
     others = list(models)[1:]
     for way in ("image_to_text", "text_to_image"):
         ranks = {}
-        groups: Ints | None = None
         for model, pairs in models.items():
             queries, candidates, matches = _sides(pairs, way)
             ranks[model] = ranks_of(queries, candidates, matches)
             metrics[model][way] = {"median_rank": float(np.median(ranks[model].expected))}
             metrics[model][way] |= {"queries": len(ranks[model].better), "candidates": len(candidates)}
-            groups = _groups(pairs, matches, way)
+        rows = _first_images(matches, way)
+        groups = None if pairs.group is None else pairs.group[rows]
+        places = {} if pairs.institution is None else rows_of_institutions(pairs.institution[rows])
         for k in recall_at:
-            hits = PairedBootstrap([found.within(k) for found in ranks.values()], rounds, seed, groups)
-            shares = [hits.share(number) for number in range(len(models))]
+            hits = [found.within(k) for found in ranks.values()]
+            shares = _shares(hits, rounds, seed, groups)
             for number, model in enumerate(models):
                 metrics[model][way] |= shares[number].metrics(f"r{k}")
             for number, model in enumerate(others, start=1):
-                place = metrics.setdefault("difference", {}).setdefault(model, {}).setdefault(way, {})
-                place |= difference(shares[number], shares[0]).metrics(f"r{k}")
+                apart = metrics.setdefault("difference", {}).setdefault(model, {}).setdefault(way, {})
+                apart |= difference(shares[number], shares[0]).metrics(f"r{k}")
+            for place, own in places.items():
+                parts = _shares([hit[own] for hit in hits], rounds, seed, None if groups is None else groups[own])
+                for model, share in zip(models, parts, strict=True):
+                    facts = metrics.setdefault("institution", {}).setdefault(place, {}).setdefault(model, {})
+                    facts.setdefault(way, {"queries": len(own)}).update(share.metrics(f"r{k}"))
     return metrics
+
+
+def _shares(hits: Sequence[Floats], rounds: int, seed: int, groups: Ints | None) -> list[Estimate]:
+    """The mean of each model's hits, of the same draws of queries or of their groups."""
+    drawn = PairedBootstrap(hits, rounds, seed, groups)
+    return [drawn.share(number) for number in range(len(hits))]
 
 
 def _sides(pairs: Paired, way: str) -> tuple[Vectors, Vectors, Ints]:
@@ -52,12 +66,11 @@ def _sides(pairs: Paired, way: str) -> tuple[Vectors, Vectors, Ints]:
     return sides[0], sides[1], sides[2][np.argsort(sides[2][:, 0], kind="stable")]
 
 
-def _groups(pairs: Paired, matches: Ints, way: str) -> Ints | None:
-    """The group of each query that has a match: of the image, or of a text's first image."""
-    if pairs.group is None:
-        return None
+def _first_images(matches: Ints, way: str) -> Ints:
+    """Whose group and institution a query that has a match is of: the image itself, or a text's first image."""
     queries, first = np.unique(matches[:, 0], return_index=True)
-    return pairs.group[queries if way == "image_to_text" else matches[first, 1]]
+    found: Ints = queries if way == "image_to_text" else matches[first, 1]
+    return found
 
 
 @dataclass(frozen=True)
