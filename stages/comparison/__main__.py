@@ -1,4 +1,4 @@
-"""Compare models beside the pipeline: reports/tables out. `dvc repro` runs none of this.
+"""Compare models beside the pipeline: reports/comparison out. `dvc repro` runs none of this.
 
 `protocols` measures zero-shot under every protocol of `comparison.protocols`; `robustness` under `evaluation.protocol`,
 on pictures that are turned, blurred, stained otherwise or compressed; `slides` under `comparison.slides`, on whole
