@@ -1,0 +1,171 @@
+"""Across institutions: what a model loses on an institution's images when it has learned from none of its pairs."""
+
+import logging
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stages.common.data.arrays import Vectors
+from stages.common.data.references import ImageReader
+from stages.common.errors import StageError
+from stages.common.evalsets.protocol import HELD_OUT, read_protocol
+from stages.common.models.clip import Clip, load
+from stages.common.models.device import pick_device
+from stages.common.models.embed import embed_classes, embed_images, embed_texts
+from stages.common.paths import QUILTNET_DIR
+from stages.common.ranks import ranks_of
+from stages.common.stage.params import Base, load_params
+from stages.common.stats import Estimate, PairedBootstrap, codes_of, difference
+from stages.common.tables.dataset import DATASET_TABLE
+from stages.common.tables.embeddings import EVALSET
+from stages.comparison.experiments import model_of_experiment
+from stages.comparison.params import Params
+from stages.comparison.scores import measured_side, score
+from stages.comparison.tables import write_table
+
+log = logging.getLogger(__name__)
+
+COLUMNS = [
+    *("institution", "task", "set", "setting", "metric", "trained_with", "trained_with_low", "trained_with_high"),
+    *("trained_without", "trained_without_low", "trained_without_high"),
+    *("difference", "difference_low", "difference_high", "tested_on", "pairs_left_out", "experiment"),
+]
+
+
+def compare_institutions(params: Params, base: Base) -> dict[str, Any]:
+    """Write reports/comparison/institutions.csv: for each of `comparison.institutions`, the scores of the workspace's
+    model, and of the model of the experiment without-NAME, on what has its name in the column `institution`: images of
+    the protocol's sets, and held-out pairs.
+
+    Raises StageError where there is no such experiment at all, with the command that makes one, and where a model has
+    learned from pairs that it is said to be without.
+    """
+    (evaluation, _), (quiltnet, _), (embeddings, _) = map(load_params, ("evaluation", "quiltnet", "embeddings"))
+    pairs = DATASET_TABLE.read(DATASET_TABLE.at())
+    train = pairs[pairs.split == "train"]
+    learned = ids_of(train, quiltnet.subset, "quiltnet.subset")
+    protocol, tables = read_protocol(evaluation.protocol, evaluation.evalsets)
+    sides = {name: measured_side(table, protocol.evalsets[name].split) for name, table in tables.items()}
+    sides = {name: side for name, side in sides.items() if not protocol.evalsets[name].pairs}
+    held_out = EVALSET.read(EVALSET.at(name=HELD_OUT)) if EVALSET.at(name=HELD_OUT).exists() else EVALSET.frame([])
+    device, rows, missing = pick_device(base.device), [], []
+    for name, query in params.institutions.items():
+        own, revision = ids_of(train, query, f"comparison.institutions.{name}"), f"without-{slug(name)}"
+        make = command(revision, query, quiltnet.subset)
+        if not own & learned:
+            raise StageError(f"comparison.institutions.{name}: the model has learned from no pair of '{query}'")
+        found = model_of_experiment(revision)
+        if found is None:
+            missing.append(make)
+            continue
+        without, subset = found
+        if kept := own & ids_of(train, subset, f"quiltnet.subset of {revision}"):
+            raise StageError(f"{revision}: the model has learned from {len(kept)} pairs of '{query}': {make}")
+        clips = [Asked(clip, embeddings.batch_size, device, base.jobs) for clip in (load(QUILTNET_DIR), without)]
+        facts = {"institution": name, "pairs_left_out": len(own & learned), "experiment": revision}
+        for set_name, side in sides.items():
+            if len(side := side[side.institution == name]):
+                prompts, metric = protocol.prompts_of(set_name), protocol.metric
+                scores = classified(clips, side, prompts, metric, evaluation.bootstrap, base.seed)
+                rows.append(facts | {"task": "zero_shot", "set": set_name, "metric": metric} | scores)
+        if (held_out.institution == name).any():
+            found_ways = recalled(clips, held_out, name, evaluation.recall_at, evaluation.bootstrap, base.seed)
+            rows += [facts | {"task": "retrieval", "set": HELD_OUT} | scores for scores in found_ways]
+    for make in missing:
+        log.warning(f"no experiment yet: {make}")
+    if len(missing) == len(params.institutions):
+        raise StageError(f"comparison.institutions: no model was trained without one: {' '.join(missing[:1])}")
+    write_table("institutions", rows, COLUMNS)
+    return {"items": len(rows), "institutions": len(params.institutions) - len(missing), "missing": len(missing)}
+
+
+def slug(name: str) -> str:
+    """The name as part of the name of an experiment."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def command(revision: str, query: str, subset: str) -> str:
+    """What trains the model without the pairs of `query`."""
+    rest = f"({subset}) and not ({query})" if subset else f"not ({query})"
+    value = "quiltnet.subset='" + rest.replace("'", "\\'") + "'"
+    return f"dvc exp run --temp -n {revision} -S {shlex.quote(value)} quiltnet"
+
+
+def ids_of(train: pd.DataFrame, query: str, what: str) -> set[str]:
+    """Ids of the training pairs that a query finds; of all for an empty one."""
+    if not query:
+        return set(train.pair_id)
+    try:
+        return set(train.query(query).pair_id)
+    except (ValueError, TypeError, KeyError, SyntaxError, NameError, AttributeError) as error:
+        raise StageError(f"{what}: '{query}': {' '.join(str(error).split())[:200]}") from None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A model and how it embeds."""
+
+    clip: Clip
+    batch_size: int
+    device: str
+    jobs: int
+
+    def images(self, paths: Sequence[str]) -> Vectors:
+        """Unit vectors of images."""
+        return embed_images(self.clip, paths, ImageReader().read, self.batch_size, self.device, self.jobs)
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of texts."""
+        return embed_texts(self.clip, texts, self.batch_size, self.device)
+
+    def classes(self, prompts: Sequence[Sequence[str]]) -> Vectors:
+        """Unit vectors of classes."""
+        return embed_classes(self.clip, prompts, self.batch_size, self.device)
+
+
+def classified(
+    clips: Sequence[Asked], rows: pd.DataFrame, prompts: Sequence[Sequence[str]], metric: str, rounds: int, seed: int
+) -> dict[str, Any]:
+    """Zero-shot scores of two models on these images, and their difference."""
+    truth, group = rows.label.to_numpy(np.int64), codes_of(rows.group)
+    predicted = [(one.images(rows.path.tolist()) @ one.classes(prompts).T).argmax(1) for one in clips]
+    scores = [score(truth, found[None], len(prompts), metric, rounds, seed, group) for found in predicted]
+    return _compared(scores[0], scores[1], len(rows))
+
+
+def recalled(
+    clips: Sequence[Asked], pairs: pd.DataFrame, institution: str, recall_at: Sequence[int], rounds: int, seed: int
+) -> Iterator[dict[str, Any]]:
+    """Recalls at k of two models for queries of one institution among the candidates of all, and their differences.
+    Equal texts are one text, which is of the institution of its first image."""
+    images, texts = pairs.path.unique().tolist(), sorted(pairs.text.unique())
+    vectors = [(one.images(images), one.texts(texts)) for one in clips]
+    codes = pd.Categorical(pairs.path, images).codes, pd.Categorical(pairs.text, texts).codes
+    matches = np.unique(np.stack(codes, 1).astype(np.int64), axis=0)
+    first = pairs.drop_duplicates("path")
+    own, group = (first.institution == institution).to_numpy(), codes_of(first.group)
+    for way, side in (("image_to_text", 0), ("text_to_image", 1)):
+        turned = matches[:, [side, 1 - side]]
+        ranks = [ranks_of(both[side], both[1 - side], turned) for both in vectors]
+        _, row = np.unique(turned[:, 0], return_index=True)  # of the query's first match
+        image_of = matches[row, 0]
+        asked = own[image_of]
+        for k in recall_at:
+            groups = None if group is None else group[image_of][asked]
+            hits = PairedBootstrap([found.within(k)[asked] for found in ranks], rounds, seed, groups)
+            compared = _compared(hits.share(0), hits.share(1), int(asked.sum()))
+            yield {"setting": way, "metric": f"r{k}"} | compared
+
+
+def _compared(learned: Estimate, without: Estimate, count: int) -> dict[str, Any]:
+    return {
+        **learned.metrics("trained_with"),
+        **without.metrics("trained_without"),
+        **difference(learned, without).metrics("difference"),
+        "tested_on": count,
+    }
