@@ -3,10 +3,11 @@
 import tempfile
 from pathlib import Path
 
+from stages.common.data.files import read_yaml
 from stages.common.errors import StageError
 from stages.common.models.clip import Clip, load
 from stages.common.paths import QUILTNET_DIR
-from stages.common.stage.params import PARAMS_FILE, load_params
+from stages.common.stage.params import PARAMS_FILE
 
 
 def model_of_experiment(revision: str) -> tuple[Clip, str] | None:
@@ -29,5 +30,6 @@ def model_of_experiment(revision: str) -> tuple[Clip, str] | None:
             raise StageError(
                 f"{revision}: {QUILTNET_DIR} is not in the cache: `dvc pull`, or run it again: {why}"
             ) from None
-        quiltnet, _ = load_params("quiltnet", home / PARAMS_FILE.name)
-        return load(home / "model"), quiltnet.subset
+        # Not checked: an experiment may be older than a parameter of another stage.
+        subset = read_yaml(home / PARAMS_FILE.name)["quiltnet"].get("subset", "")
+        return load(home / "model"), subset

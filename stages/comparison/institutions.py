@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.common.data.arrays import Vectors
+from stages.common.data.arrays import Ints, Vectors
 from stages.common.data.references import ImageReader
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import HELD_OUT, read_protocol
@@ -53,7 +53,10 @@ def compare_institutions(params: Params, base: Base) -> dict[str, Any]:
     sides = {name: measured_side(table, protocol.evalsets[name].split) for name, table in tables.items()}
     sides = {name: side for name, side in sides.items() if not protocol.evalsets[name].pairs}
     held_out = EVALSET.read(EVALSET.at(name=HELD_OUT)) if EVALSET.at(name=HELD_OUT).exists() else EVALSET.frame([])
-    device, rows, missing = pick_device(base.device), [], []
+    images, texts = held_out.path.unique().tolist(), sorted(held_out.text.unique())
+    embedder = Embedder(embeddings.batch_size, pick_device(base.device), base.jobs)
+    clip, rounds, rows, missing = load(QUILTNET_DIR), evaluation.bootstrap, [], []
+    vectors = embedder.pairs(clip, images, texts)
     for name, query in params.institutions.items():
         own, revision = ids_of(train, query, f"comparison.institutions.{name}"), f"without-{slug(name)}"
         make = command(revision, query, quiltnet.subset)
@@ -66,16 +69,17 @@ def compare_institutions(params: Params, base: Base) -> dict[str, Any]:
         without, subset = found
         if kept := own & ids_of(train, subset, f"quiltnet.subset of {revision}"):
             raise StageError(f"{revision}: the model has learned from {len(kept)} pairs of '{query}': {make}")
-        clips = [Asked(clip, embeddings.batch_size, device, base.jobs) for clip in (load(QUILTNET_DIR), without)]
         facts = {"institution": name, "pairs_left_out": len(own & learned), "experiment": revision}
-        for set_name, side in sides.items():
+        for of_set, side in sides.items():
             if len(side := side[side.institution == name]):
-                prompts, metric = protocol.prompts_of(set_name), protocol.metric
-                scores = classified(clips, side, prompts, metric, evaluation.bootstrap, base.seed)
-                rows.append(facts | {"task": "zero_shot", "set": set_name, "metric": metric} | scores)
+                prompts = protocol.prompts_of(of_set)
+                predicted = [embedder.classes(one, side.path.tolist(), prompts) for one in (clip, without)]
+                scores = classified(predicted, side, len(prompts), protocol.metric, rounds, base.seed)
+                rows.append(facts | {"task": "zero_shot", "set": of_set, "metric": protocol.metric} | scores)
         if (held_out.institution == name).any():
-            found_ways = recalled(clips, held_out, name, evaluation.recall_at, evaluation.bootstrap, base.seed)
-            rows += [facts | {"task": "retrieval", "set": HELD_OUT} | scores for scores in found_ways]
+            both = (vectors, embedder.pairs(without, images, texts))
+            ways = recalled(both, held_out, name, evaluation.recall_at, rounds, base.seed)
+            rows += [facts | {"task": "retrieval", "set": HELD_OUT} | scores for scores in ways]
     for make in missing:
         log.warning(f"no experiment yet: {make}")
     if len(missing) == len(params.institutions):
@@ -107,46 +111,51 @@ def ids_of(train: pd.DataFrame, query: str, what: str) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A model and how it embeds."""
+class Embedder:
+    """How models embed here."""
 
-    clip: Clip
     batch_size: int
     device: str
     jobs: int
 
-    def images(self, paths: Sequence[str]) -> Vectors:
-        """Unit vectors of images."""
-        return embed_images(self.clip, paths, ImageReader().read, self.batch_size, self.device, self.jobs)
+    def classes(self, clip: Clip, paths: Sequence[str], prompts: Sequence[Sequence[str]]) -> Ints:
+        """The class that is nearest to each image."""
+        image = embed_images(clip, paths, ImageReader().read, self.batch_size, self.device, self.jobs)
+        nearest: Ints = (image @ embed_classes(clip, prompts, self.batch_size, self.device).T).argmax(1)
+        return nearest
 
-    def texts(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of texts."""
-        return embed_texts(self.clip, texts, self.batch_size, self.device)
-
-    def classes(self, prompts: Sequence[Sequence[str]]) -> Vectors:
-        """Unit vectors of classes."""
-        return embed_classes(self.clip, prompts, self.batch_size, self.device)
+    def pairs(self, clip: Clip, paths: Sequence[str], texts: Sequence[str]) -> tuple[Vectors, Vectors]:
+        """Unit vectors of images and of texts."""
+        if not paths:
+            return np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32)
+        image = embed_images(clip, paths, ImageReader().read, self.batch_size, self.device, self.jobs)
+        return image, embed_texts(clip, texts, self.batch_size, self.device)
 
 
 def classified(
-    clips: Sequence[Asked], rows: pd.DataFrame, prompts: Sequence[Sequence[str]], metric: str, rounds: int, seed: int
+    predicted: Sequence[Ints], rows: pd.DataFrame, classes: int, metric: str, rounds: int, seed: int
 ) -> dict[str, Any]:
-    """Zero-shot scores of two models on these images, and their difference."""
+    """Scores of what two models predict for these images, and their difference."""
     truth, group = rows.label.to_numpy(np.int64), codes_of(rows.group)
-    predicted = [(one.images(rows.path.tolist()) @ one.classes(prompts).T).argmax(1) for one in clips]
-    scores = [score(truth, found[None], len(prompts), metric, rounds, seed, group) for found in predicted]
+    scores = [score(truth, found[None], classes, metric, rounds, seed, group) for found in predicted]
     return _compared(scores[0], scores[1], len(rows))
 
 
 def recalled(
-    clips: Sequence[Asked], pairs: pd.DataFrame, institution: str, recall_at: Sequence[int], rounds: int, seed: int
+    vectors: Sequence[tuple[Vectors, Vectors]],
+    pairs: pd.DataFrame,
+    institution: str,
+    recall_at: Sequence[int],
+    rounds: int,
+    seed: int,
 ) -> Iterator[dict[str, Any]]:
     """Recalls at k of two models for queries of one institution among the candidates of all, and their differences.
-    Equal texts are one text, which is of the institution of its first image."""
-    images, texts = pairs.path.unique().tolist(), sorted(pairs.text.unique())
-    vectors = [(one.images(images), one.texts(texts)) for one in clips]
-    codes = pd.Categorical(pairs.path, images).codes, pd.Categorical(pairs.text, texts).codes
-    matches = np.unique(np.stack(codes, 1).astype(np.int64), axis=0)
+
+    `vectors` are of the images of `pairs`, in their order, and of their texts, sorted. Equal texts are one text, of the
+    institution of its first image.
+    """
+    images, texts = pd.factorize(pairs.path)[0], pd.factorize(pairs.text, sort=True)[0]
+    matches = np.unique(np.stack([images, texts], 1).astype(np.int64), axis=0)
     first = pairs.drop_duplicates("path")
     own, group = (first.institution == institution).to_numpy(), codes_of(first.group)
     for way, side in (("image_to_text", 0), ("text_to_image", 1)):
