@@ -20,7 +20,7 @@ from stages.evaluation.linear_probe import probe_set
 from stages.evaluation.sets import Labelled, labelled, models_of, names_of
 from stages.evaluation.splits import Sides, divide, draw
 
-GRID = np.logspace(-6, 6, 49)
+GRID = np.logspace(-6, 6, 97)
 FOLDS = 4
 BAR = 0.005
 
