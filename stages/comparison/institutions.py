@@ -54,9 +54,9 @@ def compare_institutions(params: Params, base: Base) -> dict[str, Any]:
     sides = {name: side for name, side in sides.items() if not protocol.evalsets[name].pairs}
     held_out = EVALSET.read(EVALSET.at(name=HELD_OUT)) if EVALSET.at(name=HELD_OUT).exists() else EVALSET.frame([])
     images, texts = held_out.path.unique().tolist(), sorted(held_out.text.unique())
-    embedder = Embedder(embeddings.batch_size, pick_device(base.device), base.jobs)
+    encoder = Encoder(embeddings.batch_size, pick_device(base.device), base.jobs)
     clip, rounds, rows, missing = load(QUILTNET_DIR), evaluation.bootstrap, [], []
-    vectors = embedder.pairs(clip, images, texts)
+    vectors = encoder.pairs(clip, images, texts)
     for name, query in params.institutions.items():
         own, revision = ids_of(train, query, f"comparison.institutions.{name}"), f"without-{slug(name)}"
         make = command(revision, query, quiltnet.subset)
@@ -73,11 +73,11 @@ def compare_institutions(params: Params, base: Base) -> dict[str, Any]:
         for of_set, side in sides.items():
             if len(side := side[side.institution == name]):
                 prompts = protocol.prompts_of(of_set)
-                predicted = [embedder.classes(one, side.path.tolist(), prompts) for one in (clip, without)]
+                predicted = [encoder.classes(one, side.path.tolist(), prompts) for one in (clip, without)]
                 scores = classified(predicted, side, len(prompts), protocol.metric, rounds, base.seed)
                 rows.append(facts | {"task": "zero_shot", "set": of_set, "metric": protocol.metric} | scores)
         if (held_out.institution == name).any():
-            both = (vectors, embedder.pairs(without, images, texts))
+            both = (vectors, encoder.pairs(without, images, texts))
             ways = recalled(both, held_out, name, evaluation.recall_at, rounds, base.seed)
             rows += [facts | {"task": "retrieval", "set": HELD_OUT} | scores for scores in ways]
     for make in missing:
@@ -111,7 +111,7 @@ def ids_of(train: pd.DataFrame, query: str, what: str) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Embedder:
+class Encoder:
     """How models embed here."""
 
     batch_size: int

@@ -103,8 +103,7 @@ def world(tiny, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_an_experiment_without_an_institution_is_compared_on_it(world, stage_params, base, caplog):
-    chosen = {"pubmed": QUERY, "laion": 'source == "laion"'}
-    params = stage_params("comparison", institutions=chosen)
+    params = stage_params("comparison", institutions={"pubmed": QUERY, "laion": 'source == "laion"'})
     with pytest.raises(StageError, match="no model was trained without one: dvc exp run --temp -n without-pubmed"):
         run(params, base, "institutions")
     train = command("without-pubmed", QUERY, "")
