@@ -13,7 +13,7 @@ import pandas as pd
 from stages.common.data.arrays import Ints, Vectors
 from stages.common.data.references import ImageReader
 from stages.common.errors import StageError
-from stages.common.evalsets.protocol import HELD_OUT, read_protocol
+from stages.common.evalsets.protocol import HELD_OUT, Protocol, read_protocol
 from stages.common.models.clip import Clip, load
 from stages.common.models.device import pick_device
 from stages.common.models.embed import embed_classes, embed_images, embed_texts
@@ -45,18 +45,13 @@ def compare_institutions(params: Params, base: Base) -> dict[str, Any]:
     Raises StageError where there is no such experiment at all, with the command that makes one, and where a model has
     learned from pairs that it is said to be without.
     """
-    (evaluation, _), (quiltnet, _), (embeddings, _) = map(load_params, ("evaluation", "quiltnet", "embeddings"))
+    quiltnet, _ = load_params("quiltnet")
     pairs = DATASET_TABLE.read(DATASET_TABLE.at())
     train = pairs[pairs.split == "train"]
     learned = ids_of(train, quiltnet.subset, "quiltnet.subset")
-    protocol, tables = read_protocol(evaluation.protocol, evaluation.evalsets)
-    sides = {name: measured_side(table, protocol.evalsets[name].split) for name, table in tables.items()}
-    sides = {name: side for name, side in sides.items() if not protocol.evalsets[name].pairs}
-    held_out = EVALSET.read(EVALSET.at(name=HELD_OUT)) if EVALSET.at(name=HELD_OUT).exists() else EVALSET.frame([])
-    images, texts = held_out.path.unique().tolist(), sorted(held_out.text.unique())
-    encoder = Encoder(embeddings.batch_size, pick_device(base.device), base.jobs)
-    clip, rounds, rows, missing = load(QUILTNET_DIR), evaluation.bootstrap, [], []
-    vectors = encoder.pairs(clip, images, texts)
+    tested = Tested.of_run(base)
+    clip, rows, missing = load(QUILTNET_DIR), [], []
+    vectors = tested.held_out_vectors(clip)
     for name, query in params.institutions.items():
         own, revision = ids_of(train, query, f"comparison.institutions.{name}"), f"without-{slug(name)}"
         make = command(revision, query, quiltnet.subset)
@@ -70,16 +65,8 @@ def compare_institutions(params: Params, base: Base) -> dict[str, Any]:
         if kept := own & ids_of(train, subset, f"quiltnet.subset of {revision}"):
             raise StageError(f"{revision}: the model has learned from {len(kept)} pairs of '{query}': {make}")
         facts = {"institution": name, "pairs_left_out": len(own & learned), "experiment": revision}
-        for of_set, side in sides.items():
-            if len(side := side[side.institution == name]):
-                prompts = protocol.prompts_of(of_set)
-                predicted = [encoder.classes(one, side.path.tolist(), prompts) for one in (clip, without)]
-                scores = classified(predicted, side, len(prompts), protocol.metric, rounds, base.seed)
-                rows.append(facts | {"task": "zero_shot", "set": of_set, "metric": protocol.metric} | scores)
-        if (held_out.institution == name).any():
-            both = (vectors, encoder.pairs(without, images, texts))
-            ways = recalled(both, held_out, name, evaluation.recall_at, rounds, base.seed)
-            rows += [facts | {"task": "retrieval", "set": HELD_OUT} | scores for scores in ways]
+        scores = [*tested.classes(name, clip, without), *tested.retrieval(name, vectors, without)]
+        rows += [facts | row for row in scores]
     for make in missing:
         log.warning(f"no experiment yet: {make}")
     if len(missing) == len(params.institutions):
@@ -111,25 +98,66 @@ def ids_of(train: pd.DataFrame, query: str, what: str) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Encoder:
-    """How models embed here."""
+class Tested:
+    """What models are tested on, the measured images of each set and the held-out pairs, and how."""
 
+    protocol: Protocol
+    sides: dict[str, pd.DataFrame]
+    held_out: pd.DataFrame
+    recall_at: list[int]
+    rounds: int
+    base: Base
     batch_size: int
-    device: str
-    jobs: int
 
-    def classes(self, clip: Clip, paths: Sequence[str], prompts: Sequence[Sequence[str]]) -> Ints:
-        """The class that is nearest to each image."""
-        image = embed_images(clip, paths, ImageReader().read, self.batch_size, self.device, self.jobs)
-        nearest: Ints = (image @ embed_classes(clip, prompts, self.batch_size, self.device).T).argmax(1)
-        return nearest
+    @classmethod
+    def of_run(cls, base: Base) -> "Tested":
+        """By the parameters of the stages evaluation and embeddings."""
+        (evaluation, _), (embeddings, _) = map(load_params, ("evaluation", "embeddings"))
+        protocol, tables = read_protocol(evaluation.protocol, evaluation.evalsets)
+        sides = {
+            name: measured_side(table, protocol.evalsets[name].split)
+            for name, table in tables.items()
+            if not protocol.evalsets[name].pairs
+        }
+        path = EVALSET.at(name=HELD_OUT)
+        held_out = EVALSET.read(path) if path.exists() else EVALSET.frame([])
+        return cls(protocol, sides, held_out, evaluation.recall_at, evaluation.bootstrap, base, embeddings.batch_size)
 
-    def pairs(self, clip: Clip, paths: Sequence[str], texts: Sequence[str]) -> tuple[Vectors, Vectors]:
-        """Unit vectors of images and of texts."""
-        if not paths:
-            return np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32)
-        image = embed_images(clip, paths, ImageReader().read, self.batch_size, self.device, self.jobs)
-        return image, embed_texts(clip, texts, self.batch_size, self.device)
+    def classes(self, institution: str, *clips: Clip) -> Iterator[dict[str, Any]]:
+        """Zero-shot scores of two models on each set that has images of the institution."""
+        device = pick_device(self.base.device)
+        for name, side in self.sides.items():
+            rows = side[side.institution == institution]
+            if rows.empty:
+                continue
+            prompts, predicted = self.protocol.prompts_of(name), []
+            for clip in clips:
+                text = embed_classes(clip, prompts, self.batch_size, device)
+                predicted.append((self._images(clip, rows.path.tolist()) @ text.T).argmax(1))
+            scores = classified(predicted, rows, len(prompts), self.protocol.metric, self.rounds, self.base.seed)
+            yield {"task": "zero_shot", "set": name, "metric": self.protocol.metric} | scores
+
+    def retrieval(
+        self, institution: str, vectors: tuple[Vectors, Vectors] | None, without: Clip
+    ) -> Iterator[dict[str, Any]]:
+        """Recalls of two models for the held-out pairs of the institution; the first one's vectors are there."""
+        other = self.held_out_vectors(without) if (self.held_out.institution == institution).any() else None
+        if vectors and other:
+            both = (vectors, other)
+            for scores in recalled(both, self.held_out, institution, self.recall_at, self.rounds, self.base.seed):
+                yield {"task": "retrieval", "set": HELD_OUT} | scores
+
+    def held_out_vectors(self, clip: Clip) -> tuple[Vectors, Vectors] | None:
+        """Unit vectors of the images of held-out pairs, in their order, and of their texts, sorted; None without."""
+        if self.held_out.empty:
+            return None
+        texts = sorted(self.held_out.text.unique())
+        image = self._images(clip, self.held_out.path.unique().tolist())
+        return image, embed_texts(clip, texts, self.batch_size, pick_device(self.base.device))
+
+    def _images(self, clip: Clip, paths: Sequence[str]) -> Vectors:
+        read, device, squash = ImageReader().read, pick_device(self.base.device), self.protocol.transform == "squash"
+        return embed_images(clip, paths, read, self.batch_size, device, self.base.jobs, squash=squash)
 
 
 def classified(
