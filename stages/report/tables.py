@@ -44,7 +44,8 @@ def write_tables(metrics: Mapping[str, Any], published: pd.DataFrame, note: str,
         rows = part_rows(metrics, part)
         files[f"{part}.csv"] = _csv(rows)
         if len(rows):
-            words = [f"Scores by {part.replace('_', '-')}.", INTERVALS, "Few-shot:", DRAWS, note]
+            draws = "Those of few-shot hold 95 % of the draws." if (rows.task == "few_shot").any() else ""
+            words = [f"Scores by {part.replace('_', '-')}.", INTERVALS, draws, note]
             table = by_model(rows, ["task", part, "set", "setting", "metric"])
             files[f"{part}.tex"] = latex(table, " ".join(filter(None, words)), part)
     name = next((protocol["name"] for protocol in protocols.values()), "")
