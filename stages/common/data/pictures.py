@@ -43,6 +43,17 @@ def as_jpeg(data: bytes) -> tuple[bytes, Picture]:
     return (data if plain else jpeg(image)), _pixels(image)
 
 
+def pixels_of(data: bytes) -> int:
+    """How many pixels an encoded image has by its header; 0 for what is no image."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                return image.width * image.height
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, IndexError, EOFError):
+        return 0
+
+
 def thumbnail(data: bytes, size: tuple[int, int], box: Sequence[float] = ()) -> bytes:
     """Return an encoded image as a JPEG of at most `size` (width, height) pixels, its aspect kept; `box` (x0, y0, x1,
     y1 as shares of width and height) is drawn on it."""
