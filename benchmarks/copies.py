@@ -1,8 +1,9 @@
 """Copies of pictures of tissue as real ones are: how many of each kind are found, false ones, and seconds at a million.
 
-    python -m benchmarks.copies [FOLDER [COUNT]]
+    python -m benchmarks.copies [FOLDER [COUNT [AMONG]]]
 
-takes the first COUNT (40) pictures in FOLDER, or without one the real pictures that come with packages, cut into tiles.
+takes the first COUNT (40, at most half) pictures in FOLDER, or without one the real pictures that come with packages,
+cut into tiles; the other pictures there serve to make up the AMONG (100,000) in which copies are searched.
 Each picture and its altered copy are in groups of their own, so a copy that is found would be dropped by the stage
 `dataset` under its default parameters. Notes say how many share words (are candidates by these alone), how many are
 verified when they are given as a pair, and how many the second look sees.
@@ -17,6 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks import report
@@ -26,7 +28,7 @@ from stages.common.data.pictures import decode
 from stages.common.models.device import cores
 from stages.common.paths import FRAME_FILTER_DIR
 from stages.common.stage.params import load_params
-from stages.common.tables.fingerprints import FEATURE, HANDED, SIDE, WORD_BITS
+from stages.common.tables.fingerprints import SIDE, WORD_BITS
 from stages.dataset.crops import verifier
 from stages.dataset.duplicates import Fingerprints, copies
 from stages.dataset.second_look import candidates
@@ -38,8 +40,8 @@ from stages.fingerprints.work import fingerprints
 BAR = 0.9  # recall of every kind of copy
 KINDS = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 TILE, COLOURED = 440, 0.25  # pixels of a packaged picture's tiles; share of a tile that must be coloured
-LARGE = (25_000, 50_000, 100_000)  # pictures at which the search is timed
 MILLION = 1_000_000
+TRIED, PART = 200_000, 20_000  # features made to find how far to smooth; pictures made at a time
 
 
 def packaged() -> list[Picture]:
@@ -55,9 +57,9 @@ def packaged() -> list[Picture]:
     return tiles
 
 
-def read(folder: Path, count: int) -> list[Picture]:
-    """The first pictures in a folder, by name."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in KINDS)[:count]
+def read(folder: Path) -> list[Picture]:
+    """The pictures in a folder, by name."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in KINDS)
     if not paths:
         raise SystemExit(f"{folder} holds no pictures ({', '.join(KINDS)})")
     return [decode(path.read_bytes()) for path in paths]
@@ -73,15 +75,23 @@ def prints(pictures: list[Picture], folder: Path, name: str) -> pd.DataFrame:
     return fingerprints(references, FRAME_FILTER_DIR, params.dims, base, "cpu", folder / ".state", flags=False)
 
 
-def kinds(pictures: list[Picture], folder: Path) -> None:
+def changed(pictures: list[Picture], folder: Path) -> dict[str, pd.DataFrame]:
+    """The fingerprints of the altered copies of every kind."""
+    following = [*pictures[1:], pictures[0]]
+    return {
+        way: prints(
+            [altered(way, *both, n) for n, both in enumerate(zip(pictures, following, strict=True))], folder, way
+        )
+        for way in ALTERATIONS
+    }
+
+
+def kinds(originals: pd.DataFrame, copied: dict[str, pd.DataFrame]) -> None:
     """Recall of every kind of copy."""
     params, _ = load_params("dataset")
     verify = verifier(cores())
-    count = len(pictures)
-    originals = prints(pictures, folder, "original")
-    for way in ALTERATIONS:
-        changed = [altered(way, one, pictures[(n + 1) % count], n) for n, one in enumerate(pictures)]
-        others = prints(changed, folder, "altered")
+    count = len(originals)
+    for way, others in copied.items():
         both = Fingerprints.of(pd.concat([originals, others], ignore_index=True))
         found = copies(both, np.arange(2 * count), params.phash_distance, params.crop_cosine, verify, cores())
         right = sum(j - i == count for i, j in found[["i", "j"]].to_numpy())
@@ -125,66 +135,73 @@ def tiles(pictures: list[Picture], folder: Path) -> None:
     report("verification", took * 1000, None, 100, note, unit="ms a pair")
 
 
-def like(features: Features, count: int, rng: np.random.Generator) -> Features:
-    """Features of `count` made-up pictures: the bits of their words are as often set, and as often set together, as
-    those of real ones."""
-    bits = (features.words[:, None] >> np.arange(WORD_BITS, dtype=np.uint32)) & 1
-    bits = bits[:, bits.any(0)].astype(np.float64)
-    # Signs of normal numbers that correlate like this agree as often as the bits do.
-    values, vectors = np.linalg.eigh(np.sin(np.pi / 2 * np.corrcoef(bits.T)))
-    mix = (vectors * np.sqrt(values.clip(0))).T.astype(np.float32)
-    mix /= np.linalg.norm(mix, axis=0)
-    level = np.quantile(rng.standard_normal(100_000), 1 - bits.mean(0)).astype(np.float32)
-    table = np.zeros(count * MOST, FEATURE)
-    for begin in range(0, len(table), 1 << 20):
-        part = table[begin : begin + (1 << 20)]
-        signs = rng.standard_normal((len(part), len(mix)), dtype=np.float32) @ mix > level
-        part["word"] = signs @ (1 << np.arange(len(mix), dtype=np.int64)).astype(np.float64)
-        part["word"] |= HANDED * rng.integers(0, 2, len(part), dtype=np.uint32)
-        for name in ("x", "y", "angle"):
-            part[name] = rng.integers(0, SIDE, len(part))
-        part["size"] = rng.choice(features.table["size"], len(part))
-    return Features(table, np.repeat(np.arange(count, dtype=np.int32), MOST))
+def crowd(real: Features, count: int, rng: np.random.Generator) -> Features:
+    """Features of `count` made-up pictures (a smoothed bootstrap): words of real ones with some bits turned, so many
+    that two pictures share a word as often as two real ones do."""
+    low, high = 0.0, 0.5
+    for _ in range(12):
+        turned = (low + high) / 2
+        some = np.arange(TRIED)
+        rate = shared_words(Features(smoothed(real, TRIED, turned, rng), some.astype(np.int32)))
+        low, high = (turned, high) if rate > shared_words(real) else (low, turned)
+    parts = [smoothed(real, MOST * min(PART, count - begin), high, rng) for begin in range(0, count, PART)]
+    return Features(np.concatenate(parts), np.repeat(np.arange(count, dtype=np.int32), MOST))
 
 
-def collisions(features: Features) -> float:
-    """How many pairs of features of two pictures there are for one that has the same word."""
-    words = features.words.astype(np.int64)
-    both = [np.unique(keys, return_counts=True)[1] for keys in (words, words | features.picture.astype(np.int64) << 32)]
-    pictures = np.bincount(features.picture)
-    same = np.subtract(*((counts.astype(float) ** 2).sum() for counts in both))
-    return (len(words) ** 2 - (pictures.astype(float) ** 2).sum()) / max(1, same)
+def smoothed(real: Features, count: int, turned: float, rng: np.random.Generator) -> NDArray[np.void]:
+    """`count` features drawn from real ones, each bit of a word turned with this chance, anywhere in the picture."""
+    table = real.table[rng.integers(0, len(real.table), count)]
+    for bit in range(WORD_BITS):
+        flips = rng.random(count, np.float32) < (turned if (real.words >> np.uint32(bit) & 1).any() else 0)
+        table["word"] ^= flips.astype(np.uint32) << np.uint32(bit)
+    for name in ("x", "y", "angle"):
+        table[name] = rng.integers(0, SIDE, count)
+    return table
 
 
-def search(pictures: list[Picture], folder: Path) -> None:
-    """Seconds of the search for shared words, scaled to a million pictures."""
-    real = Features.of(prints(pictures, folder, "original").blobs)
-    rng = np.random.default_rng(0)
-    seconds = []
-    for count in LARGE:
-        made = like(real, count, rng)
-        groups = np.arange(count) // 4
-        began = time.perf_counter()
-        found = pictures_with_common_words(made, made, groups, groups, cores())
-        seconds.append(time.perf_counter() - began)
-    # Sorting grows with the number of features, matches with its square.
-    sizes = np.array(LARGE) / MILLION
-    linear, square = np.linalg.lstsq(np.stack([sizes, sizes**2], 1), np.array(seconds), rcond=None)[0]
+def shared_words(features: Features) -> float:
+    """How often a word of one picture is a word of another one."""
+    owned = np.unique(features.words.astype(np.int64) << 32 | features.picture)
+    counts = np.unique(owned >> 32, return_counts=True)[1].astype(float)
+    return float((counts * (counts - 1)).sum() / len(owned) ** 2)
+
+
+def search(originals: pd.DataFrame, copied: dict[str, pd.DataFrame], others: pd.DataFrame, among: int) -> None:
+    """Of every kind of copy, how many share words with their originals when these are among pictures made up after
+    `others`; and the seconds to search all for copies of each other."""
+    real, first = Features.of(others.blobs), Features.of(originals.blobs)
+    made = crowd(real, among, np.random.default_rng(0))
+    numbers = np.concatenate([first.picture, made.picture + len(originals)]).astype(np.int32)
+    every = Features(np.concatenate([first.table, made.table]), numbers)
+    groups = np.arange(len(originals) + among)
+    asked = pd.concat(copied.values(), ignore_index=True)
+    found = pictures_with_common_words(Features.of(asked.blobs), every, np.full(len(asked), -1), groups, cores())
+    hits = found[found[:, 0] % len(originals) == found[:, 1], 0] // len(originals)
+    for number, way in enumerate(copied):
+        right = int((hits == number).sum())
+        note = f"{right} of {len(originals)} share words with their originals"
+        report(f"candidates among {among}, {way}", right / len(originals), None, BAR, note, unit="", at_least=True)
+    began = time.perf_counter()
+    found = pictures_with_common_words(every, every, groups, groups, cores())
     note = (
-        f"{', '.join(f'{s:.1f} s at {n}' for s, n in zip(seconds, LARGE, strict=True))} on {cores()} cores; "
-        f"{len(found)} pairs at the last; one in {collisions(like(real, len(pictures), rng)):.3g} features shares its "
-        f"word with another's, of the real ones one in {collisions(real):.3g}"
+        f"{cores()} cores, {len(found)} pairs; two of {len(others)} real pictures share a word once in "
+        f"{1 / shared_words(real):.3g}"
     )
-    report("candidates at a million pictures", max(0, linear) + max(0, square), None, 600, note)
+    took = time.perf_counter() - began
+    report(f"candidates among {among}", took, None, round(600 * among / MILLION), note)
 
 
-def main(folder: str = "", count: str = "40") -> None:
+def main(folder: str = "", count: str = "40", among: str = "100000") -> None:
     """Every benchmark, on the pictures in `folder`."""
     cv2.setNumThreads(1)
-    pictures = read(Path(folder), int(count)) if folder else packaged()[: int(count)]
+    everything = read(Path(folder)) if folder else packaged()
+    most = min(int(count), len(everything) // 2)
+    pictures, others = everything[:most], everything[most:]
     with tempfile.TemporaryDirectory() as place:
-        for benchmark in (kinds, tiles, search):
-            benchmark(pictures, Path(place))
+        originals, copied = prints(pictures, Path(place), "original"), changed(pictures, Path(place))
+        kinds(originals, copied)
+        tiles(pictures, Path(place))
+        search(originals, copied, prints(others, Path(place), "other"), int(among))
 
 
 if __name__ == "__main__":

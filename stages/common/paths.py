@@ -34,6 +34,7 @@ EVALUATION_DIR = REPORTS_DIR / "evaluation"
 REVIEW_FILE = REPORTS_DIR / "audit" / "sample.csv"
 LIVE_DIR = REPORTS_DIR / "live" / "quiltnet"
 PAGE_FILE = REPORTS_DIR / "index.html"
+TABLES_DIR = REPORTS_DIR / "tables"
 
 # Not outputs of dvc.yaml: the demo world has a dvc.yaml of its own, Git tracks NAMED_DIR, and nothing tracks the rest.
 DEMO_DIR = DATA_DIR / "demo"
@@ -46,7 +47,7 @@ FINGERPRINTS_STATE_DIR = DATA_DIR / ".fingerprints"
 TRAINING_STATE_DIR = MODELS_DIR / ".quiltnet"
 TIMINGS_DIR = REPORTS_DIR / "timings"
 LOGS_DIR = REPORTS_DIR / "logs"
-TABLES_DIR = REPORTS_DIR / "tables"  # what commands beside the pipeline compare
+COMPARISON_DIR = REPORTS_DIR / "comparison"  # what commands beside the pipeline compare
 VECTORS_DIR = Path(".cache/vectors")  # what those commands embed
 
 

@@ -2,8 +2,9 @@
 transform)."""
 
 import itertools
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ VOTES = 2  # features that agree on how one picture moved to become the other
 NEIGHBOURS = 10  # pictures that share most with one
 HEARD = 32  # matches of two pictures that are looked at
 BUDGET = 1 << 22  # matches held at a time
+PART, SAMPLE = 1 << 24, 100_000  # features sorted at a time; words of which are looked at to part them evenly
 ROW = np.uint64(32)  # bits of a row number, the lower half of a key whose upper half is a word
 TURNED, SCALED = TURN // 16, STEPS // 2  # by how much angles and sizes of features that agree may differ
 OFF, SLACK = 0.25, 4.0  # how far off one lies from where another one expects it: share of the way, and units besides
@@ -67,7 +69,11 @@ def pictures_with_common_words(
     """
     self_join = left is right
     file = _InvertedFile.of(right, right_groups, 2 if self_join else 1, common)
-    first, size = file.later(len(left.table)) if self_join else file.runs(left.words)
+    if self_join:
+        left, file = file.asked()
+        first, size = file.later()
+    else:
+        first, size = file.runs(left.words)
 
     def look(part: slice) -> IndexPairs:
         a, b = _expanded(first[part].astype(np.int64), size[part].astype(np.int64))
@@ -97,23 +103,24 @@ class _InvertedFile:
     @classmethod
     def of(cls, features: Features, groups: Ints, least: int, most: int) -> "_InvertedFile":
         """Of words that at least `least` and at most `most` groups have."""
-        words = features.words.astype(np.uint64) << ROW
-        owners = np.sort(words | groups[features.picture].astype(np.uint64))
-        words |= np.arange(len(words), dtype=np.uint64)
-        words.sort()  # no two are equal, so any sort gives one order
-        known = (words >> ROW).astype(np.uint32)
-        begin = np.flatnonzero(np.diff(known, prepend=known[:1] + np.uint32(1)))
-        other = np.diff(owners, prepend=owners[:1] + np.uint64(1)) != 0  # the first feature of a word in a group
-        had = np.add.reduceat(other, begin, dtype=np.int32) if len(begin) else begin
-        kept = (had >= least) & (had <= most)
-        sizes = np.diff(begin, append=len(words))
-        rows = words[np.repeat(kept, sizes)].astype(np.uint32)  # the lower half
-        return cls(features.take(rows), rows, known[begin[kept]], np.concatenate([[0], np.cumsum(sizes[kept])]))
+        words = features.words
+        parts = [
+            _shared(words[rows], groups[features.picture[rows]], rows, least, most) for rows in _by_word(words, PART)
+        ]
+        rows, known, sizes = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return cls(features.take(rows), rows, known, np.concatenate([[0], np.cumsum(sizes)]))
 
-    def later(self, count: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-        """For each of the `count` features that the file was made of, where those with its word begin that come after
-        it, and how many there are."""
-        first, size = np.zeros(count, np.uint32), np.zeros(count, np.uint32)
+    def asked(self) -> tuple[Features, "_InvertedFile"]:
+        """The features it holds as they were ordered before, to be looked up in it, and the file with their rows."""
+        order = np.argsort(self.rows)
+        rows = np.empty_like(self.rows)
+        rows[order] = np.arange(len(rows), dtype=np.uint32)
+        return self.features.take(order), replace(self, rows=rows)
+
+    def later(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """For each of the features that it holds, where those with its word begin that come after it, and how many
+        there are."""
+        first, size = (np.empty(len(self.rows), np.uint32) for _ in range(2))
         first[self.rows] = np.arange(1, len(self.rows) + 1, dtype=np.uint32)
         size[self.rows] = np.repeat(self.first[1:].astype(np.uint32), np.diff(self.first)) - first[self.rows]
         return first, size
@@ -130,6 +137,36 @@ class _InvertedFile:
         first[rows] = self.first[place]
         size[rows] = np.where(self.words[place] == asked, np.diff(self.first)[place], 0)
         return first, size
+
+
+def _by_word(words: NDArray[np.uint32], most: int) -> Iterator[NDArray[np.uint32]]:
+    """Rows of `words` in parts of about `most`: all rows with one word in one part, parts in order of their words."""
+    sample = words[:: max(1, len(words) // SAMPLE)]
+    steps = np.linspace(0, 1, len(words) // most + 2)[1:-1]
+    bounds = np.unique(np.quantile(sample, steps, method="nearest")) if len(steps) else sample[:0]
+    for low, high in itertools.pairwise([None, *bounds, None]):
+        chosen = np.ones(len(words), bool) if low is None else words >= low
+        if high is not None:
+            chosen &= words < high
+        yield np.flatnonzero(chosen).astype(np.uint32)
+
+
+def _shared(
+    words: NDArray[np.uint32], groups: Ints, rows: NDArray[np.uint32], least: int, most: int
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32], Ints]:
+    """Of features with these words, groups and rows, those whose word at least `least` and at most `most` groups have:
+    rows in order of their words, each word once, and how many rows it has."""
+    keys = words.astype(np.uint64) << ROW
+    owners = np.sort(keys | groups.astype(np.uint64))
+    keys |= rows
+    keys.sort()  # no two are equal, so any sort gives one order
+    known = (keys >> ROW).astype(np.uint32)
+    begin = np.flatnonzero(np.diff(known, prepend=known[:1] + np.uint32(1)))
+    other = np.diff(owners, prepend=owners[:1] + np.uint64(1)) != 0  # the first feature of a word in a group
+    had = np.add.reduceat(other, begin, dtype=np.int32) if len(begin) else begin
+    kept = (had >= least) & (had <= most)
+    sizes = np.diff(begin, append=len(keys))
+    return keys[np.repeat(kept, sizes)].astype(np.uint32), known[begin[kept]], sizes[kept]
 
 
 def _parts(picture: NDArray[np.int32], size: NDArray[np.uint32]) -> list[slice]:

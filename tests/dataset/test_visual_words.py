@@ -112,6 +112,7 @@ def test_it_finds_what_a_comparison_of_all_with_all_finds(monkeypatch):
     right.table[:100] = left.table[:100]
     monkeypatch.setattr(words, "HEARD", 1000)
     monkeypatch.setattr(words, "BUDGET", 500)  # many parts
+    monkeypatch.setattr(words, "PART", 300)
     sides = np.full(20, -1), np.arange(20)
     found = pictures_with_common_words(left, right, *sides, jobs=2, common=20, count=20)
     assert {tuple(pair) for pair in found.tolist()} == by_hand(left, right)

@@ -117,7 +117,7 @@ def test_official_sides_with_copies_across_are_told(probed, caplog):
         probes, copied = probed(one, probe_fractions=[1.0])
     assert copied == 1
     assert "100% of the test images have a near copy" in caplog.text
-    assert linear_probe({"s": probes}, {"s": copied})["near_copies"] == {"s": 1}
+    assert linear_probe({"s": probes}, {"s": copied}, {"s": "skin"})["near_copies"] == {"s": 1}
 
 
 def test_classes_that_lie_close_together_are_no_copies():
@@ -150,7 +150,7 @@ def test_one_group_of_a_class_leaves_nothing_to_measure(probed, caplog):
         probes, copied = probed(evalset(image, label, group=[f"g{n}" for n in label]))
     assert probes == {"start": {}}
     assert "a class has a single group" in caplog.text
-    metrics = linear_probe({"s": probes}, {"s": copied})
+    metrics = linear_probe({"s": probes}, {"s": copied}, {"s": "skin"})
     assert metrics["start"] == {"s": {}, "mean": {}}
 
 
@@ -171,7 +171,7 @@ def test_differences_of_models_are_paired(probed):
     sides = np.resize(["train", "test"], 600)
     models = {"start": evalset(noisy, label, sides), "tuned": evalset(image, label, sides)}
     probes, copied = probed(models, probe_fractions=[1.0])
-    metrics = linear_probe({"s": probes}, {"s": copied})
+    metrics = linear_probe({"s": probes}, {"s": copied}, {"s": "skin"})
     own = {model: metrics[model]["s"]["1"] for model in models}
     apart = metrics["difference"]["tuned"]["s"]["1"]
     assert apart["mean"] == pytest.approx(own["tuned"]["mean"] - own["start"]["mean"])
