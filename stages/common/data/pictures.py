@@ -138,7 +138,8 @@ def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Levels of 0 to 255 for pixels of any depth: whole numbers by the bits that they need, fractions as shares of one,
     and others by their own range."""
     if values.dtype.kind == "f":
-        np.nan_to_num(values, copy=False, posinf=0, neginf=0)
+        for begin in range(0, len(values), STRIP):
+            np.nan_to_num(values[begin : begin + STRIP], copy=False, posinf=0, neginf=0)
     low, high = _range(values)
     scale = 255 / max(high - low, 1e-12)
     shades: NDArray[np.uint8] = np.empty(values.shape, np.uint8)
