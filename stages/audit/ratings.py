@@ -21,11 +21,11 @@ DISAGREEMENTS = ["pair_id", "question", *ANSWERS, "comments"]
 
 
 def answers_on(reviews: pd.DataFrame, dataset: pd.DataFrame) -> pd.DataFrame:
-    """The answers in `reviews` as rows of reader, pair_id, role, comment, question and answer; without those on pairs
-    that are no candidates of `dataset` any more."""
+    """The answers in `reviews` as rows of reader, item, pair_id, role, comment, question and answer; without those on
+    pairs that are no candidates of `dataset` any more."""
     items = shown_items(dataset.pair_id if len(reviews) else [])
     rows = reviews.merge(items, on="item").melt(
-        ["reader", "pair_id", "role", "comment"], [*QUESTIONS], "question", "answer"
+        ["reader", "item", "pair_id", "role", "comment"], [*QUESTIONS], "question", "answer"
     )
     return rows[rows.answer != ""]
 
@@ -34,7 +34,13 @@ def review_metrics(reviews: pd.DataFrame, answers: pd.DataFrame) -> dict[str, An
     """Metrics of all answers: by question, and of the controls by reader; nothing but counts where there are none."""
     pairs = answers[answers.role == PAIR]
     asked = {name: pairs[pairs.question == name] for name in QUESTIONS}
-    metrics = {"readers": reviews.reader.nunique(), "items": len(reviews), "answers": len(answers)}
+    given = reviews[(reviews[[*QUESTIONS]] != "").any(axis=1)]
+    metrics = {
+        "readers": reviews.reader.nunique(),
+        "items": len(given),
+        "items_gone": int((~given["item"].isin(answers["item"])).sum()),
+        "answers": len(answers),
+    }
     if answers.empty:
         return metrics
     return metrics | {

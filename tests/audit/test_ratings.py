@@ -168,14 +168,14 @@ def test_answers_on_pairs_that_are_gone_are_counted_and_left_out(tmp_path):
     table, reviews = dataset(laion=3), read_reviews(tmp_path)
     answers = answers_on(reviews, table)
     found = review_metrics(reviews, answers)
-    assert (found["items"], found["answers"]) == (2, 1)
+    assert (found["items"], found["items_gone"], found["answers"]) == (2, 1, 1)
 
 
 def test_no_answers_are_no_rates(tmp_path):
     table = dataset(laion=3)
     reviews = read_reviews(tmp_path / "none")
     answers = answers_on(reviews, table)
-    assert review_metrics(reviews, answers) == {"readers": 0, "items": 0, "answers": 0}
+    assert review_metrics(reviews, answers) == {"readers": 0, "items": 0, "items_gone": 0, "answers": 0}
     assert rates_by_stratum(answers, table).empty
     assert disagreements(answers).empty
 
