@@ -49,7 +49,7 @@ def _review(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
 
     reviews = read_reviews(REVIEWS_DIR)
     answers = answers_on(reviews, dataset)
-    kept = dataset[dataset.split != ""]
+    kept = dataset[dataset.split != ""].fillna(dict.fromkeys(("video_id", "sub_pathology", "magnification_how"), ""))
     items = draw_items(kept, params.sample, params.repeated, params.mismatched, base.seed)
     shown = kept[kept.pair_id.isin([*items.pair_id, *items.text_of])]
     videos = sorted({*shown.video_id} - {""})

@@ -23,7 +23,7 @@ DISAGREEMENTS = ["pair_id", "question", *ANSWERS, "comments"]
 def answers_on(reviews: pd.DataFrame, dataset: pd.DataFrame) -> pd.DataFrame:
     """The answers in `reviews` as rows of reader, item, pair_id, role, comment, question and answer; without those on
     pairs that are no candidates of `dataset` any more."""
-    items = shown_items(dataset.pair_id if len(reviews) else [])
+    items = shown_items(dataset if len(reviews) else dataset.head(0))
     rows = reviews.merge(items, on="item").melt(
         ["reader", "item", "pair_id", "role", "comment"], [*QUESTIONS], "question", "answer"
     )

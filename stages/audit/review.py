@@ -17,7 +17,7 @@ from PIL import Image
 from stages.common.data.files import jpeg, write_bytes
 from stages.common.data.pictures import data_uri
 from stages.common.data.references import read_images
-from stages.common.reviews import ACTIONS, ANSWERS, QUESTIONS
+from stages.common.reviews import ACTIONS, ANSWERS, QUESTIONS, image_of
 from stages.common.tables.captions import UNKNOWN, CaptionSentence
 
 TEMPLATE = Path(__file__).parent / "review.html.j2"
@@ -94,7 +94,8 @@ def _item(
     how = HOW.get(seen.magnification_how, "")
     return {
         "item": item,
-        "image": images.index(seen.image),
+        "image": image_of(seen.image),
+        "picture": images.index(seen.image),
         "box": json.loads(seen.box),
         "magnification": f"{power} ({how})" if how else power,
         "text": said.text,

@@ -33,7 +33,7 @@ def draw_items(kept: pd.DataFrame, size: int, repeated: int, mismatched: int, se
             odd.assign(role=MISMATCH, text_of=_other_texts(odd, pairs)).dropna(subset="text_of"),
         ]
     )
-    items["item"] = [item_of(*one) for one in zip(items.pair_id, items.role, strict=True)]
+    items["item"] = [item_of(*one) for one in zip(items.pair_id, items.text, items.role, strict=True)]
     return items[["item", "role", "pair_id", "text_of", *STRATA]].sort_values("item", ignore_index=True)
 
 

@@ -1,10 +1,10 @@
 """Answers of readers of the review page: data/reviews/READER.csv, as the page exports them; no stage writes there.
 
-What a reader was shown goes by an id that a stage can work out of a pair's, and that does not tell which are controls.
+What a reader was shown goes by ids that a stage can work out of pairs, and that do not tell which are controls. That of
+an item holds for this pair with this text; that of its image stays when texts are made anew.
 """
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -26,20 +26,26 @@ ACTIONS = {
     WITHDRAW: "Withdraw: must not be used (a face, a name, no permission)",
     WRONG: "Wrong: leave this pair out of the dataset",
 }
-COLUMNS = ("item", *QUESTIONS, "action", "comment")
+COLUMNS = ("item", "image", *QUESTIONS, "action", "comment")
 PAIR, REPEAT, MISMATCH = "pair", "repeat", "mismatch"
 ROLES = (PAIR, REPEAT, MISMATCH)  # a pair of the sample, one shown again, an image with the text of another
 NOTES = ("README.md",)
 
 
-def item_of(pair_id: str, role: str) -> str:
+def item_of(pair_id: str, text: str, role: str) -> str:
     """The id under which a reader sees a pair, or, as a mismatch, its image."""
-    return hashlib.sha256(f"{role} {pair_id}".encode()).hexdigest()[:16]
+    return _short_hash(f"{role} {pair_id} {text}")
 
 
-def shown_items(pair_ids: Iterable[str]) -> pd.DataFrame:
-    """Everything that a reader can have been shown of these pairs: item, pair_id, role."""
-    rows = [(item_of(pair_id, role), pair_id, role) for pair_id in pair_ids for role in ROLES]
+def image_of(reference: str) -> str:
+    """The id of an image that a reader sees."""
+    return _short_hash(f"image {reference}")
+
+
+def shown_items(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Everything that a reader can have been shown of `pairs` (pair_id, text): item, pair_id, role."""
+    told = zip(pairs.pair_id, pairs.text, strict=True)
+    rows = [(item_of(pair_id, text, role), pair_id, role) for pair_id, text in told for role in ROLES]
     return pd.DataFrame(rows, columns=["item", "pair_id", "role"])
 
 
@@ -52,6 +58,10 @@ def read_reviews(folder: Path) -> pd.DataFrame:
     files = sorted(path for path in folder.glob("*") if path.name not in NOTES and not path.name.startswith("."))
     rows = [(path.stem, *row) for path in files for row in _rows(path)]
     return pd.DataFrame(rows, columns=["reader", *COLUMNS], dtype="object")
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _rows(path: Path) -> list[tuple[str, ...]]:

@@ -27,7 +27,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     from stages.dataset.check import check
     from stages.dataset.crops import verifier
     from stages.dataset.merge import leaks_left, merge
-    from stages.dataset.reviewed import marked_pairs
+    from stages.dataset.reviewed import marked
     from stages.dataset.second_look import second_look
     from stages.dataset.shards import write_shards
 
@@ -38,8 +38,8 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     images, tests, fit = (table.read(table.at()) for table in (IMAGES, EVALSET_IMAGES, SIMILARITIES))
     pairs = pairs.merge(fit, on="pair_id", how="left")
     verify, jobs = verifier(base.jobs), cores() if base.jobs < 0 else base.jobs
-    marked = marked_pairs(read_reviews(REVIEWS_DIR), pairs.pair_id)
-    table = merge(pairs, images, tests, params, base.seed, verify, jobs, marked)
+    gone = marked(read_reviews(REVIEWS_DIR), pairs)
+    table = merge(pairs, images, tests, params, base.seed, verify, jobs, gone)
     DATASET_TABLE.write(DATASET_TABLE.at(), table)
     packed = write_shards(
         table, DATASET_DIR, params.max_side, params.shard_size, params.min_shards, base.seed, base.jobs

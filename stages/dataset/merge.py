@@ -70,7 +70,7 @@ def merge(
     table["text_group"] = table.pair_id.to_numpy()[firsts]
     repeated = table[table["drop"] == ""].duplicated(["image", "text_group"])
     _drop(table, table.index.isin(repeated[repeated].index), "same_image_and_text")
-    _drop(table, withdrawn_rows(table, marked.withdrawn), WITHDRAWN_REASON)
+    _drop(table, withdrawn_rows(table, marked.images), WITHDRAWN_REASON)
     # Of an image with texts of both, val; "" is before train, and train before val.
     released = table.groupby("image").released_split.transform("max")
     fixed = released.groupby(table.group).max().to_dict()

@@ -81,7 +81,7 @@ def test_simulated_readers_of_known_skill(tmp_path):
     found = review_metrics(reviews, answers)
     assert (found["readers"], found["items"]) == (3, 120 + 90 + 120)
 
-    pair_items = set(items.item[items.role == "pair"])
+    pair_items, texts = set(items.item[items.role == "pair"]), table.set_index("pair_id").text
     for question in QUESTIONS:
         given = {
             name: {row.item: getattr(row, question) for row in rows.itertuples() if row.item in pair_items}
@@ -113,7 +113,8 @@ def test_simulated_readers_of_known_skill(tmp_path):
         by_item = rows.set_index("item")
         odd = [item for item in items.item[items.role == "mismatch"] if item in by_item.index]
         caught = sum(by_item.match[item] == "no" for item in odd)
-        twice = [(item_of(one, "pair"), item_of(one, "repeat")) for one in items.pair_id[items.role == "repeat"]]
+        again = [(one, texts[one]) for one in items.pair_id[items.role == "repeat"]]
+        twice = [(item_of(*one, "pair"), item_of(*one, "repeat")) for one in again]
         twice = [both for both in twice if {*both} <= {*by_item.index}]
         alike = [by_item.loc[a, question] == by_item.loc[b, question] for a, b in twice for question in QUESTIONS]
         numbers = found["controls"][name]
@@ -162,13 +163,14 @@ def test_one_reader_or_one_answer_has_no_agreement(tmp_path):
 
 def test_answers_on_pairs_that_are_gone_are_counted_and_left_out(tmp_path):
     row = dict.fromkeys(COLUMNS, "") | {"usable": "yes"}
-    pd.DataFrame([row | {"item": item_of("gone", "pair")}, row | {"item": item_of("laion_0000", "pair")}]).to_csv(
-        tmp_path / "ann.csv", index=False
-    )
-    table, reviews = dataset(laion=3), read_reviews(tmp_path)
+    table = dataset(laion=3)
+    seen = [("gone", "Text"), ("laion_0000", table.text[0]), ("laion_0001", "another text than before")]
+    rows = [row | {"item": item_of(*one, "pair")} for one in seen]
+    pd.DataFrame(rows).to_csv(tmp_path / "ann.csv", index=False)
+    reviews = read_reviews(tmp_path)
     answers = answers_on(reviews, table)
     found = review_metrics(reviews, answers)
-    assert (found["items"], found["items_gone"], found["answers"]) == (2, 1, 1)
+    assert (found["items"], found["items_gone"], found["answers"]) == (3, 2, 1)
 
 
 def test_no_answers_are_no_rates(tmp_path):
@@ -181,20 +183,20 @@ def test_no_answers_are_no_rates(tmp_path):
 
 
 def test_answers_are_read_as_spreadsheets_save_them(tmp_path):
-    line = ";".join(COLUMNS) + '\r\n0123456789abcdef;yes;no;;cannot_tell;;wrong;"a; b"\r\n'
+    line = ";".join(COLUMNS) + '\r\n0123456789abcdef;fedcba;yes;no;;cannot_tell;;wrong;"a; b"\r\n'
     (tmp_path / "ann.csv").write_bytes(("\ufeff" + line).encode())
     (tmp_path / "README.md").write_text("what this is")
     (tmp_path / ".gitkeep").touch()
-    expected = ["ann", "0123456789abcdef", "yes", "no", "", "cannot_tell", "", "wrong", "a; b"]
+    expected = ["ann", "0123456789abcdef", "fedcba", "yes", "no", "", "cannot_tell", "", "wrong", "a; b"]
     assert read_reviews(tmp_path).to_numpy().tolist() == [expected]
 
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("ann.csv", "{h}\nx,maybe,,,,,,\n", "ann.csv, row 2: usable is 'maybe': write one of yes, no, cannot_tell"),
-        ("ann.csv", "{h}\nx,yes,,,,,,\ny,,,,,,burn,\n", "ann.csv, row 3: action is 'burn': write one of withdraw"),
-        ("ann.csv", "{h}\nx,yes,,,,,,\nx,no,,,,,,\n", "ann.csv, row 3: x is there twice"),
+        ("ann.csv", "{h}\nx,,maybe,,,,,,\n", "ann.csv, row 2: usable is 'maybe': write one of yes, no, cannot_tell"),
+        ("ann.csv", "{h}\nx,,yes,,,,,,\ny,,,,,,,burn,\n", "ann.csv, row 3: action is 'burn': write one of withdraw"),
+        ("ann.csv", "{h}\nx,,yes,,,,,,\nx,,no,,,,,,\n", "ann.csv, row 3: x is there twice"),
         ("ann.csv", "item,usable\nx,yes\n", "ann.csv: column 'action' is missing"),
         ("ann.csv", "pair,usable\nx,yes\n", "ann.csv: column 'item' is missing"),
         ("ann.json", "{}", "ann.json is no CSV: .* exports"),

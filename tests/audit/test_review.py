@@ -15,7 +15,7 @@ from stages.audit.review import build_page, fitted, spoken
 from stages.audit.sample import draw_items, share_out, stratum_sizes
 from stages.common.data.files import jpeg
 from stages.common.data.tars import write_tar
-from stages.common.reviews import COLUMNS, QUESTIONS, item_of, read_reviews
+from stages.common.reviews import COLUMNS, QUESTIONS, image_of, item_of, read_reviews
 
 
 def test_equal_shares_as_far_as_there_are_pairs():
@@ -93,7 +93,7 @@ def test_the_page_is_the_same_bytes_twice_and_tells_no_source_and_no_control(pag
     plain = re.sub(r"base64,[^\"]*", "", text)
     assert not re.search(r"quilt|pubmed|laion|openpath|mismatch|repeat|x\.tar|https?://", plain, re.I)
     assert not [one for one in table.pair_id if one in plain]
-    assert {len(one) for one in data["items"]} == {10}, "a control has the same keys as any other"
+    assert {len(one) for one in data["items"]} == {11}, "a control has the same keys as any other"
     assert [one["item"] for one in data["items"]] == sorted(one["item"] for one in data["items"])
 
 
@@ -116,9 +116,10 @@ def test_an_item_shows_what_was_said_when_and_beside_it(page):
         assert shown["box"] == json.loads(by_id.loc[row.pair_id].box)
     said = [row for row in items.itertuples() if row.role == "pair" and by_id.box[row.pair_id] != "[]"]
     for one, n in ((one, int(one.pair_id[-4:])) for one in said):
-        assert by_item[one.item] | {"image": 0} == {
-            "item": item_of(one.pair_id, "pair"),
-            "image": 0,
+        assert by_item[one.item] | {"picture": 0} == {
+            "item": item_of(one.pair_id, by_id.text[one.pair_id], "pair"),
+            "image": image_of(by_id.image[one.pair_id]),
+            "picture": 0,
             "box": [0.1, 0.2, 0.5, 0.6],
             "magnification": {1: "medium power, about 20x", 3: "not known"}[n % 4],
             "text": by_id.text[one.pair_id],
@@ -152,6 +153,14 @@ def tab(tmp_path_factory):
     browser.close()
 
 
+def test_a_page_without_pairs_says_so(tmp_path, tab):
+    table = dataset(laion=1).head(0)
+    build_page(draw_items(table, 100, 10, 10, 0), table, {}, 18, tmp_path / "review.html")
+    tab.open(tmp_path / "review.html")
+    assert "no pair to review" in tab.value("document.body.innerText")
+    assert tab.noise == []
+
+
 def start(tab, folder, name):
     """Open the page and begin as the reader `name`, by keyboard."""
     tab.open(folder / "review.html")
@@ -177,7 +186,7 @@ def test_a_hundred_pairs_by_keyboard_alone(page, tab):
         asked += ["sub_pathology"] * bool(one["sub_pathology"]) + ["region"] * bool(one["box"])
         keys = [int(key) for key in rng.integers(1, 4, len(asked))]
         tab.press(*map(str, keys))
-        given = dict.fromkeys(COLUMNS, "") | {"item": one["item"]}
+        given = dict.fromkeys(COLUMNS, "") | {"item": one["item"], "image": one["image"]}
         given |= {name: ("yes", "no", "cannot_tell")[key - 1] for name, key in zip(asked, keys, strict=True)}
         if number % 20 == 0:
             tab.press("w", "c", *'so, "so"', "Escape")
@@ -195,8 +204,9 @@ def test_a_hundred_pairs_by_keyboard_alone(page, tab):
     tab.press("Enter")  # on the button that is in focus
     saved = tab.downloaded("dr-ann-o-hara.csv")
     assert list(csv.DictReader(saved.open())) == [expected[item] for item in sorted(expected)]
-    read = read_reviews(saved.parent / "none")
-    assert read.empty
+    (folder / "reviews").mkdir()
+    saved.rename(folder / "reviews" / saved.name)
+    assert len(read_reviews(folder / "reviews")) == 100
     assert (tab.noise, tab.requests) == ([], [])
 
 
