@@ -71,7 +71,7 @@ def rate(rows: pd.DataFrame) -> dict[str, Any]:
 def agreement(table: pd.DataFrame) -> dict[str, float | None]:
     """Agreement of readers beyond chance in a table of pairs by readers, NaN where a reader gave no answer.
 
-    Cohen's kappa is the mean over every two readers, Fleiss' is over the pairs that all readers answered,
+    Cohen's kappa is the mean over every two readers, Fleiss' kappa is over the pairs that all readers answered,
     Krippendorff's alpha over those that two answered. None where it is not defined: no second reader, or one answer
     alone.
     """

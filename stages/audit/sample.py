@@ -1,4 +1,4 @@
-"""The sample that readers review: stratified, with controls that measure how consistent and attentive they are."""
+"""The stratified sample that readers review, with controls that measure how consistent and attentive they are."""
 
 import hashlib
 import re
