@@ -222,6 +222,25 @@ def test_undo_takes_back_one_answer_after_the_other(page, tab):
     assert not any(kept[second].values())
 
 
+def test_a_browser_that_keeps_nothing_says_so(page, tab):
+    start(tab, page[0], "full")
+    lost = "!document.getElementById('lost').hidden"
+    assert not tab.value(lost)
+    tab.value("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    tab.press("1")
+    assert tab.value(lost)
+    assert tab.noise == []
+
+
+def test_keys_answer_the_marked_question_wherever_the_mouse_was(page, tab):
+    start(tab, page[0], "mouse")
+    tab.value("document.querySelector('input[name=usable][value=no]').click()")
+    tab.value("document.querySelector('input[name=usable][value=no]').focus()")
+    tab.press("1", "3")
+    given = tab.value("answerOf(item())")
+    assert [given[name] for name in ("usable", "text", "match")] == ["no", "yes", "cannot_tell"]
+
+
 def test_order_is_a_readers_own_and_an_image_comes_again_only_later(page, tab):
     orders = {name: tab.value(f"orderOf('{name}')") for name in ("ann", "bob")}
     assert orders["ann"] != orders["bob"]
