@@ -21,4 +21,5 @@ def test_the_committed_run_has_all_of_them_in_one_width():
     metrics = {path.stem: json.loads(path.read_text()) for path in (ROOT / "reports/metrics").glob("*.json")}
     numbers = summarise(metrics)
     assert list(numbers) == [number.name for number in NUMBERS if number.name]
-    assert SHOWN + sum(max(len(name), len(str(value))) + 4 for name, value in numbers.items()) <= TERMINAL
+    widths = [max(len(name), len(str(value))) for name, value in numbers.items()]
+    assert SHOWN + sum(widths) + 4 * (len(widths) - 1) <= TERMINAL
