@@ -48,6 +48,8 @@ class Checkpoints:
         """Return the latest state of this key, with `model` and `optimizer` set to it, or a new state."""
         saved = self._read(LATEST, device)
         if saved is None:
+            for path in self._epochs():  # of a run of another key
+                path.unlink(missing_ok=True)
             return TrainingState()
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
@@ -73,12 +75,12 @@ class Checkpoints:
         """Set `model` to the weights after each epoch that is kept, and yield its number."""
         for path in self._epochs():
             found = self._read(path.name, device)
-            if found is not None:
-                model.load_state_dict(found["model"])
-                yield int(path.stem.removeprefix("epoch"))
+            assert found is not None
+            model.load_state_dict(found["model"])
+            yield int(path.stem.removeprefix("epoch"))
 
     def _epochs(self) -> list[Path]:
-        return sorted(self.folder.glob(EPOCH.format(0).replace("0000", "*")))
+        return sorted(self.folder.glob("epoch*.pt"))
 
     def clear(self) -> None:
         """Remove all of them, at the end of a run."""

@@ -57,20 +57,30 @@ class SampleView:
             data = os.pread(file.fileno(), int(samples.size[n]), int(samples.offset[n]))
         try:
             with Image.open(io.BytesIO(data)) as image:
-                return self.transform(image.convert("RGB")), False
+                return self.transform(image if image.mode == "RGB" else image.convert("RGB")), False
         except (OSError, SyntaxError, ValueError):
             return self.transform(Image.new("RGB", (256, 256), "grey")), True
 
 
 def as_bytes(transform: Any) -> Any:
-    """`transform` up to where it makes numbers of bytes: a quarter of what workers have to make and to hand over. What
-    it leaves out, `Stepper` does. A transform that does not end like open_clip's stays as it is."""
+    """`transform` up to where it makes numbers of bytes: a quarter of what workers have to make and to hand over.
+    `as_numbers` does the rest. A transform that does not end like open_clip's stays as it is."""
     from torchvision.transforms import Compose, Normalize, PILToTensor, ToTensor
 
     steps = getattr(transform, "transforms", [])
     if len(steps) < 2 or not isinstance(steps[-1], Normalize) or not isinstance(steps[-2], ToTensor):
         return transform
     return Compose([*steps[:-2], PILToTensor()])
+
+
+def as_numbers(pixels: Any, mean: Any, std: Any) -> Any:
+    """A batch of bytes as torchvision's ToTensor and Normalize make numbers of each image, to the bit on a CPU.
+
+    Channels come last: convolutions run about twice as fast so on two cores.
+    """
+    import torch
+
+    return pixels.contiguous(memory_format=torch.channels_last).float().div_(255).sub_(mean).div_(std)
 
 
 class Items:

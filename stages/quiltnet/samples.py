@@ -116,8 +116,9 @@ def order_of(
     """The order in which `epoch` sees the samples, or with `pairs` their texts, by number: shards are shuffled, and
     what they hold within WINDOW shards.
 
-    With `source_weights`, as many are drawn with replacement, each as likely as its source weighs (1 if it is not
-    named). A sample that is drawn again has the number of samples, or of texts, added to its own each time.
+    With `source_weights` (upsampling of sources), as many are drawn with replacement, each as likely as its source
+    weighs (1 if it is not named). A sample that is drawn again has the number of samples, or of texts, added to its own
+    each time.
     """
     each = np.diff(samples.first) if pairs else 1
     shard = np.repeat(samples.shard, each)

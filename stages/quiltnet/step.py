@@ -5,6 +5,7 @@ from typing import Any
 
 from stages.common.errors import StageError
 from stages.quiltnet.distributed import DistributedContext
+from stages.quiltnet.loader import as_numbers
 from stages.quiltnet.loss import by_name
 from stages.quiltnet.params import Params
 
@@ -197,10 +198,7 @@ class Stepper:
         import torch
 
         pixels, *rest = (part.to(self.device, non_blocking=True) for part in batch)
-        if pixels.dtype == torch.uint8:  # as torchvision's ToTensor and Normalize, on one image, to the bit
-            mean, std = self.moments
-            pixels = _last(pixels).float().div_(255).sub_(mean).div_(std)
-        return [pixels, *rest]
+        return [as_numbers(pixels, *self.moments) if pixels.dtype == torch.uint8 else pixels, *rest]
 
 
 def _last(pixels: Any) -> Any:

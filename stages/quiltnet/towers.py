@@ -34,8 +34,8 @@ def prepare(model: Any, params: Params, context: DistributedContext) -> dict[str
 
 
 def layer_rates(model: Any, params: Params) -> dict[str, float]:
-    """By parameter, its share of the learning rate: a tower's decay to the power of its depth below the head, as in
-    open_clip_train. Layers are grouped as open_clip's locks group them.
+    """Layer-wise learning rate decay: by parameter, its share of the rate, a tower's decay to the power of its depth
+    below the head, as in open_clip_train. Layers are grouped as open_clip's locks group them.
 
     Raises StageError for a tower whose layers open_clip does not tell apart.
     """
@@ -81,7 +81,8 @@ def _depths(model: Any, tower: str) -> dict[str, int]:
 
 
 def settle_batch_norm(model: Any, params: Params, context: DistributedContext) -> None:
-    """Let BatchNorm layers of `model` keep the statistics that they have, or take them over all processes."""
+    """Let BatchNorm layers of `model` keep the statistics that they have, or take them over all processes
+    (SyncBatchNorm)."""
     from timm.layers import convert_sync_batchnorm, freeze_batch_norm_2d
 
     if params.batch_norm == "frozen":
@@ -107,7 +108,7 @@ def has_batch_norm(model: Any) -> bool:
 
 
 def load_teacher(student: Clip, place: str, device: str) -> Any:
-    """The model that `student` is to learn from besides, which is not tuned.
+    """The teacher of a distillation: the model that `student` is to learn from besides, which is not tuned.
 
     Raises StageError where it does not take the same pixels and tokens.
     """

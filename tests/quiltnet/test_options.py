@@ -219,6 +219,16 @@ def test_epochs_are_kept_as_models(tune):
     assert not torch.equal(one["visual.proj"], last["visual.proj"])
 
 
+def test_epochs_of_a_run_of_other_parameters_do_not_count(tmp_path):
+    model = torch.nn.Linear(1, 1)
+    old, new = (Checkpoints(tmp_path, key) for key in ("old", "new"))
+    old.save_epoch(5, model, 0)
+    new.load(model, None, "cpu")
+    new.save_epoch(1, model, 1)
+    new.save_epoch(2, model, 1)
+    assert list(new.load_epochs(model, "cpu")) == [2]
+
+
 @pytest.fixture
 def three_sources(shards):
     """The samples of the shards, as if from three sources."""

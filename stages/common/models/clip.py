@@ -56,7 +56,8 @@ def build(model: str, start: str, seed: int, *, patch_dropout: float = 0.0, sigl
         start: none (from scratch), towers (a .json model's own pretrained towers, projections drawn from `seed`), ""
             (what `hf-hub:` or `local-dir:` come with), or an open_clip pretrained tag, or a checkpoint
             (see load_weights).
-        patch_dropout: share of a ViT's patches that a step of training leaves out; it is not saved.
+        patch_dropout: share of a ViT's patches that a step of training leaves out (patch dropout: FLIP, Li et al.
+            2023); it is not saved.
         siglip: give a model that has none a bias of its logits, with SigLIP's scale to begin with.
 
     Raises StageError for a name or start that cannot be had, and for a checkpoint that does not fit, naming its key.
