@@ -65,6 +65,15 @@ def tiny(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def with_batch_norm(tmp_path_factory):
+    """The config of a small ResNet."""
+    path = tmp_path_factory.mktemp("resnet") / "resnet.json"
+    image = {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 8}
+    path.write_text(json.dumps(TINY | {"vision_cfg": image}))
+    return str(path)
+
+
 @pytest.fixture
 def quick(stage_params, tiny):
     """Parameters of a run of 6 steps with that model; overrides by name."""

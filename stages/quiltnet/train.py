@@ -222,7 +222,7 @@ class Run:
         try:
             return self.clip.transform(**{"scale": (self.params.crop_scale, 1.0)} | jitter | given)
         except (TypeError, AssertionError, ValueError) as error:
-            raise StageError(f"quiltnet.aug_cfg: open_clip cannot augment so: {error or given}: change it") from None
+            raise StageError(f"quiltnet.aug_cfg: open_clip cannot augment by {given}: {error}: change it") from None
 
     def _validate(self) -> float | None:
         """Mean loss over the images of the val split, None where it is empty or another process's work."""

@@ -215,11 +215,12 @@ def test_what_does_not_go_together_is_one_line(tune, coca, tiny, teacher, tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [{"loss": "siglip"}, {"teacher": "yes"}], ids=["siglip", "teacher"])
-def test_two_processes_learn_what_one_does(shards, tiny, tmp_path, teacher, changes):
-    changes = changes | ({"teacher": teacher} if "teacher" in changes else {}) | WHOLE
-    sources = {"source_weights": {"quilt": 2.0}, "epochs": 2}
-    starts = [in_scratch(tmp_path / name, shards, tiny, **changes, **sources) for name in ("one", "two")]
+@pytest.mark.parametrize("loss", ["siglip", "clip"])
+def test_two_processes_learn_what_one_does(shards, tiny, tmp_path, teacher, with_batch_norm, loss):
+    """SigLIP with weights of sources; and a teacher of a tower whose BatchNorm keeps its statistics."""
+    distil = {"model": with_batch_norm, "batch_norm": "frozen", "teacher": teacher}
+    changes = {"loss": loss, "epochs": 2, "source_weights": {"quilt": 2.0}} | WHOLE | (distil if loss == "clip" else {})
+    starts = [in_scratch(tmp_path / name, shards, tiny, **changes) for name in ("one", "two")]
     for start, launcher in zip(starts, ((), nodes(2, 1)[0]), strict=True):
         process = start(*launcher)
         out = process.communicate()[0].decode()

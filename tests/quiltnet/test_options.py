@@ -26,7 +26,6 @@ from stages.quiltnet.train import train
 
 WHOLE = {"mask_false_negatives": False}
 ALONE = DistributedContext(0, 1, "cpu")
-BATCH_NORM = {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 8}
 
 
 def weights(places):
@@ -35,13 +34,6 @@ def weights(places):
 
 def close(one, other, atol):
     return all(torch.allclose(one[name], other[name], atol=atol) for name in one)
-
-
-@pytest.fixture(scope="module")
-def with_batch_norm(tmp_path_factory):
-    path = tmp_path_factory.mktemp("resnet") / "resnet.json"
-    path.write_text(json.dumps(TINY | {"vision_cfg": BATCH_NORM}))
-    return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -118,12 +110,12 @@ def test_aug_cfg_is_open_clips_and_what_it_does_not_know_is_one_line(pixels, tun
     assert grey(pixels()) == 0
     assert grey(pixels(aug_cfg={"gray_scale_prob": 1.0})) == 1
     erased = pixels(aug_cfg={"use_timm": True, "re_prob": 1.0})
-    assert erased.std() > pixels(color_jitter=0.0).std() * 1.05  # noise in place of a part
+    assert ((erased.abs() > 1).flatten(1).any(1)).all()  # noise in place of a part; pixels are from -1 to 1
     for wrong, message in (
-        ({"flip": True}, "open_clip cannot augment so: .*unexpected keyword argument 'flip'"),
+        ({"flip": True}, "open_clip cannot augment by .*unexpected keyword argument 'flip'"),
         ({"re_prob": 0.5}, "re_prob does nothing with use_timm as it is"),
         ({"use_timm": True, "gray_scale_prob": 0.5}, "gray_scale_prob does nothing with use_timm as it is"),
-        ({"color_jitter": 0.5}, "open_clip cannot augment so: .*color_jitter"),
+        ({"color_jitter": 0.5}, "open_clip cannot augment by {'color_jitter': 0.5}: "),
     ):
         with pytest.raises(StageError, match=f"quiltnet.aug_cfg: {message}"):
             tune("wrong", aug_cfg=wrong)
