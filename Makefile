@@ -18,7 +18,7 @@ export GIT_COMMITTER_NAME := $(GIT_AUTHOR_NAME)
 export GIT_COMMITTER_EMAIL := $(GIT_AUTHOR_EMAIL)
 endif
 
-.PHONY: help install repair demo mine tiny test test-fast coverage lint deps bench lock summary
+.PHONY: help install repair demo mine tiny ablations test test-fast coverage lint deps bench lock summary
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,10 @@ summary: ## print the headline numbers of the last run
 tiny: install repair ## the same pipeline at its smallest size, as an experiment
 	@echo "== Pipeline at its smallest size"
 	@dvc exp run --name tiny-$$(date +%s) $$(cat profiles/tiny)
+
+ablations: install repair ## run the experiments of profiles/ablations that have not run on this commit, and compare them
+	@echo "== Ablations"
+	@python -m stages.comparison ablations
 
 test: install ## run all tests
 	@echo "== Tests"

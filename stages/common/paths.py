@@ -36,6 +36,7 @@ REVIEW_PAGE_FILE = REPORTS_DIR / "review.html"
 REVIEW_KEY_FILE = DATA_DIR / "audit" / "key.csv"
 LIVE_DIR = REPORTS_DIR / "live" / "quiltnet"
 PAGE_FILE = REPORTS_DIR / "index.html"
+SUMMARY_FILE = REPORTS_DIR / "summary.json"
 TABLES_DIR = REPORTS_DIR / "tables"
 
 # Not outputs of dvc.yaml: the demo world has a dvc.yaml of its own, Git tracks NAMED_DIR and REVIEWS_DIR, and nothing

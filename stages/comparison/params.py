@@ -19,6 +19,7 @@ class Params(ParamsModel):
 
     protocols: list[str] = Field(min_length=1)
     institutions: dict[str, str]
+    ablations: str = Field(min_length=1)
     slides: str
     top_k: list[Count] = Field(min_length=1)
     tile: int = Field(ge=32)
