@@ -47,9 +47,8 @@ def compare_ablations(params: Params, base: Base) -> dict[str, Any]:
     if _dvc("status", "--quiet").returncode:
         raise StageError("the run that experiments are compared with is not up to date: `dvc repro`, then commit")
     done = {row["Experiment"] for row in _shown()}
-    failed = [
-        one.name for one in tqdm([one for one in experiments if one.name not in done], unit="run") if not _run(one)
-    ]
+    left = [one for one in experiments if one.name not in done]
+    failed = [one.name for one in tqdm(left, desc="experiments", unit="run") if not _run(one)]
     numbers = list(read_json(SUMMARY_FILE))
     table = write_table("ablations", side_by_side(experiments, _shown(), numbers), ["experiment", "changes", *numbers])
     draw(table, numbers, note_on_run(load_all_params()), COMPARISON_DIR / "ablations.png")

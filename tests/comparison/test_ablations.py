@@ -17,9 +17,7 @@ STAGE = """stages:
     metrics:
       - reports/summary.json: {cache: false}
 """
-QUEUE = "# name, changes\nshort -S quiltnet.epochs=1\n\nbroken -S quiltnet.epochs=7  # fails\nlong -S quiltnet.epochs=20"
-    "# name, changes\nshort -S quiltnet.epochs=1\n\nbroken -S quiltnet.epochs=7  # fails\nlong -S quiltnet.epochs=20\n"
-)
+QUEUE = "# all\nshort -S quiltnet.epochs=1\n\nbroken -S quiltnet.epochs=7  # fails\nlong -S quiltnet.epochs=20\n"
 COMMAND = "python -m stages.comparison ablations"
 
 
