@@ -6,6 +6,7 @@ tried once more, alone, in a fresh process, when all others are done. Otherwise 
 loaded.
 """
 
+import faulthandler
 import os
 import signal
 import threading
@@ -16,8 +17,12 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Protocol
 
+from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
+from joblib.externals.loky.backend.context import get_context
+
 from stages.common.errors import StageError
 from stages.common.models.device import cores
+from stages.common.stage.logs import log_file
 from stages.common.stage.params import Base
 
 POLL_S = 0.2  # how often the time and the memory of a call are looked at
@@ -86,8 +91,6 @@ class ProcessWorker:
 
     def run(self, call: Call) -> Any:
         """Make a call, and end its process where it takes too long or too much memory."""
-        from joblib.externals.loky import BrokenProcessPool
-
         future, processes = self._submit(call)
         deadline = time.monotonic() + call.seconds
         while not wait([future], timeout=POLL_S).done:
@@ -105,19 +108,12 @@ class ProcessWorker:
 
     def _submit(self, call: Call) -> tuple[Any, dict[int, Any]]:
         """The future of a call, and the processes of the executor: one, or two after it replaced one that had grown."""
-        from joblib.externals.loky import ProcessPoolExecutor
-        from joblib.externals.loky.backend.context import get_context
-
         with _STARTING:
             if self._closed:
                 raise Lost("worker_died", "the stage was stopped")
             if self._executor is None:
                 self._executor = ProcessPoolExecutor(
-                    1,
-                    context=get_context("loky"),
-                    env=self._environment,
-                    initializer=signal.signal,  # after Ctrl-C it is this process that ends the workers
-                    initargs=(signal.SIGINT, signal.SIG_IGN),
+                    1, context=get_context("loky"), env=self._environment, initializer=_begin, initargs=(os.getpid(),)
                 )
             future = self._executor.submit(call.do)
             return future, dict(self._executor._processes)
@@ -133,6 +129,21 @@ class ProcessWorker:
         """End the process and start no other."""
         self._closed = True
         self.renew()
+
+
+def _begin(parent: int) -> None:
+    """Prepare a worker's process: after Ctrl-C it is ended by `parent`, it does not outlive that, and where it crashed
+    is said in the log of the run, if there is one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if log := log_file():
+        faulthandler.enable(log.open("a"))
+    threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(POLL_S)
+    os._exit(1)
 
 
 def _memory(processes: dict[int, Any]) -> int:

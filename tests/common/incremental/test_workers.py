@@ -9,20 +9,22 @@ import time
 import pytest
 
 from stages.common.incremental.dependencies import Dependencies
+from stages.common.incremental.manifest import Folder
 from stages.common.incremental.runner import Item, run_items
+from stages.common.incremental.workers import local_workers, worker_count
 
 WAYS = {
     "segfault": ("worker_died", "SIGSEGV"),
     "exit": ("worker_died", "exit code 3"),
-    "killed": ("worker_died", "SIGKILL"),  # as the kernel's out-of-memory killer does
+    "killed": ("worker_died", "SIGKILL"),  # as by the kernel's out-of-memory killer
     "memory": ("memory", "more than 0.6 GB"),
-    "hang": ("timeout", "more than 3 s"),
+    "hang": ("timeout", "more than 4 s"),
 }
 NAMES = [*WAYS, *(f"good{number}" for number in range(7))]
 
 
-def work(item, scratch, asked, cured=()):
-    with asked.open("a") as file:
+def work(item, scratch, begun, cured=()):
+    with begun.open("a") as file:
         file.write(f"{item.id} {os.getpid()}\n")
     if item.id not in cured:
         if item.id == "segfault":
@@ -32,7 +34,7 @@ def work(item, scratch, asked, cured=()):
         if item.id == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         if item.id == "memory":
-            held = bytearray(os.urandom(2**20) * 1000)
+            held = bytearray(b"x") * 10**9
             time.sleep(len(held))
         if item.id == "hang":
             time.sleep(10**6)
@@ -40,51 +42,62 @@ def work(item, scratch, asked, cured=()):
 
 
 @pytest.fixture
-def processes(base):
-    """The parameters `base` for work in processes, under limits of a moment."""
-    limits = {"item_timeout_s": 3.0, "item_memory_gb": 0.6, "max_failed": 0.5}
-    return base.model_copy(update={"backend": "loky", **limits})
+def go(tmp_path, base):
+    """Run `work` for items under short limits; give the manifest, and each item with its process as they began."""
 
+    def run(names, jobs, **more):
+        limits = {"item_timeout_s": 2.0, "item_timeout_factor": 2.0, "item_memory_gb": 0.6, "max_failed": 0.5}
+        processes = base.model_copy(update=limits | ({"jobs": jobs, "backend": "loky"} if jobs else {}))
+        begun, items = tmp_path / "begun", [Item(name, f"digest of {name}") for name in names]
+        manifest, _ = run_items(
+            items,
+            functools.partial(work, begun=begun, **more),
+            name="toy",
+            out=tmp_path / "out",
+            files=("{id}.txt",),
+            keys=tmp_path / "keys.parquet",
+            needs=Dependencies(),
+            base=processes,
+            media_s=dict.fromkeys(names, 1.0),
+        )
+        seen = [tuple(line.split()) for line in begun.read_text().splitlines()]
+        begun.unlink()
+        return manifest.set_index("id"), seen
 
-def go(tmp_path, base, work, names=NAMES, out="out"):
-    items = [Item(name, f"digest of {name}") for name in names]
-    more = {"files": ("{id}.txt",), "keys": tmp_path / f"{out}.parquet", "needs": Dependencies(), "base": base}
-    return run_items(items, work, name="toy", out=tmp_path / out, **more)[0].set_index("id")
-
-
-def asked_for(path):
-    """Items in the order in which they were begun, each with its process."""
-    found = [line.split() for line in path.read_text().splitlines()]
-    path.unlink()
-    return found
+    return run
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_an_item_that_takes_its_worker_along_fails_alone(tmp_path, processes, jobs, capsys):
-    base, asked = processes.model_copy(update={"jobs": jobs}), tmp_path / "asked"
-    rows = go(tmp_path, base, functools.partial(work, asked=asked))
+def test_an_item_that_takes_its_worker_along_fails_alone(go, jobs, capsys):
+    rows, begun = go(NAMES, jobs)
+    shown = capsys.readouterr().out
     for name in NAMES:
         reason, said = WAYS.get(name, ("", ""))
         assert rows.loc[name, ["status", "reason"]].tolist() == ["failed" if reason else "ok", reason]
         assert said in rows.error[name]
-    begun = asked_for(asked)
-    tail = [name for name, _ in begun[len(NAMES) :]]
-    assert sorted(tail) == sorted(WAYS), "each is tried once more, when the others are done"
-    assert len({process for _, process in begun[len(NAMES) :]}) == len(WAYS), "in a process of its own"
-    assert len({process for name, process in begun if name.startswith("good")}) <= len(WAYS) + jobs
+        assert not reason or f"toy: {name} failed: {reason}" in shown
+    first, again = begun[: len(NAMES)], begun[len(NAMES) :]
+    assert sorted(name for name, _ in again) == sorted(WAYS), "each is tried once more, when the others are done"
+    assert len({process for _, process in again} - {process for _, process in first}) == len(WAYS), "in a fresh process"
+    assert len({process for name, process in first if name.startswith("good")}) <= jobs, "others keep their process"
 
-    new = [*NAMES, "new1", "new2"]
-    rows = go(tmp_path, base, functools.partial(work, asked=asked, cured=("exit", "hang")), new)
-    begun = [name for name, _ in asked_for(asked)]
-    assert set(begun[:2]) == {"new1", "new2"}, "what took a worker along comes last"
-    assert sorted(rows.index[rows.status == "failed"]) == ["killed", "memory", "segfault"]
+    rows, begun = go([*NAMES, "new1", "new2"], jobs, cured=set(WAYS) - {"exit"})
+    assert {name for name, _ in begun[: 3 - jobs]} <= {"new1", "new2"}, "what took a worker along comes last"
+    assert rows.index[rows.status == "failed"].tolist() == ["exit"]
 
 
-def stop(item, scratch, asked):
-    """Kills the stage while `b` is worked on."""
-    with asked.open("a") as file:
-        file.write(f"{item.id} {os.getpid()}\n")
-    if item.id == "b":
-        os.kill(os.getppid(), signal.SIGKILL)
-        time.sleep(20)
-    (scratch / f"{item.id}.txt").write_text(item.digest)
+def test_what_was_worked_on_when_the_stage_was_killed_comes_last(go, tmp_path):
+    (tmp_path / "out").mkdir()
+    folder = Folder(tmp_path / "out", ("{id}.txt",), tmp_path / "keys.parquet")
+    folder.begin("a")
+    assert [name for name, _ in go(["a", "b", "c"], 0)[1]] == ["b", "c", "a"]
+
+
+def test_workers_share_a_gpu_up_to_a_number(base, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    monkeypatch.setattr("stages.common.incremental.workers.cores", lambda: 32)
+    many = base.model_copy(update={"backend": "loky", "jobs": -1, "workers_per_gpu": 3})
+    assert (worker_count(many, "cpu"), worker_count(many, "cuda")) == (32, 6)
+    assert worker_count(many.model_copy(update={"jobs": 2}), "cuda") == 2
+    seen = [worker._environment["CUDA_VISIBLE_DEVICES"] for worker in local_workers(many, "cuda")]
+    assert seen == ["3", "5"] * 3
