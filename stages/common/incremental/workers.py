@@ -7,6 +7,7 @@ loaded.
 """
 
 import faulthandler
+import functools
 import os
 import signal
 import threading
@@ -26,6 +27,7 @@ from stages.common.stage.logs import log_file
 from stages.common.stage.params import Base
 
 POLL_S = 0.2  # how often the time and the memory of a call are looked at
+START_S = 600.0  # in which a process must have begun
 GB = 10**9
 # Numeric libraries take as many threads as there are cores, in each worker, unless told otherwise.
 THREADS = (
@@ -90,13 +92,19 @@ class ProcessWorker:
         """Nothing to wait for."""
 
     def run(self, call: Call) -> Any:
-        """Make a call, and end its process where it takes too long or too much memory."""
-        future, processes = self._submit(call)
-        deadline = time.monotonic() + call.seconds
+        """Make a call, and end its process where it takes too long or too much memory. The time in which a new process
+        imports what the call needs does not count."""
+        if self._executor is None:
+            self._watched(functools.partial(_import, call.do), START_S)
+        return self._watched(call.do, call.seconds)
+
+    def _watched(self, do: Callable[[], Any], seconds: float) -> Any:
+        future, processes = self._submit(do)
+        deadline = time.monotonic() + seconds
         while not wait([future], timeout=POLL_S).done:
             if time.monotonic() > deadline:
                 self.renew()
-                raise Lost("timeout", f"took more than {call.seconds:g} s")
+                raise Lost("timeout", f"took more than {seconds:g} s")
             if self._memory_gb and _memory(processes) > self._memory_gb * GB:
                 self.renew()
                 raise Lost("memory", f"took more than {self._memory_gb:g} GB of memory")
@@ -106,7 +114,7 @@ class ProcessWorker:
             self.renew()
             raise Lost("worker_died", _how_it_ended(processes) or str(error).splitlines()[0]) from None
 
-    def _submit(self, call: Call) -> tuple[Any, dict[int, Any]]:
+    def _submit(self, do: Callable[[], Any]) -> tuple[Any, dict[int, Any]]:
         """The future of a call, and the processes of the executor: one, or two after it replaced one that had grown."""
         with _STARTING:
             if self._closed:
@@ -115,8 +123,7 @@ class ProcessWorker:
                 self._executor = ProcessPoolExecutor(
                     1, context=get_context("loky"), env=self._environment, initializer=_begin, initargs=(os.getpid(),)
                 )
-            future = self._executor.submit(call.do)
-            return future, dict(self._executor._processes)
+            return self._executor.submit(do), dict(self._executor._processes)
 
     def renew(self) -> None:
         """End the process."""
@@ -129,6 +136,10 @@ class ProcessWorker:
         """End the process and start no other."""
         self._closed = True
         self.renew()
+
+
+def _import(do: Callable[[], Any]) -> None:
+    """Nothing: that `do` has come here is what imports its module."""
 
 
 def _begin(parent: int) -> None:
