@@ -17,8 +17,8 @@ WAYS = {
     "segfault": ("worker_died", "SIGSEGV"),
     "exit": ("worker_died", "exit code 3"),
     "killed": ("worker_died", "SIGKILL"),  # as by the kernel's out-of-memory killer
-    "memory": ("memory", "more than 0.6 GB"),
-    "hang": ("timeout", "more than 4 s"),
+    "memory": ("memory", "more than 0.4 GB"),
+    "hang": ("timeout", "more than 2.5 s"),
 }
 NAMES = [*WAYS, *(f"good{number}" for number in range(7))]
 
@@ -34,7 +34,7 @@ def work(item, scratch, begun, cured=()):
         if item.id == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         if item.id == "memory":
-            held = bytearray(b"x") * 10**9
+            held = bytearray(b"x") * (6 * 10**8)
             time.sleep(len(held))
         if item.id == "hang":
             time.sleep(10**6)
@@ -46,7 +46,7 @@ def go(tmp_path, base):
     """Run `work` for items under short limits; give the manifest, and each item with its process as they began."""
 
     def run(names, jobs, **more):
-        limits = {"item_timeout_s": 2.0, "item_timeout_factor": 2.0, "item_memory_gb": 0.6, "max_failed": 0.5}
+        limits = {"item_timeout_s": 1.5, "item_timeout_factor": 1.0, "item_memory_gb": 0.4, "max_failed": 0.5}
         processes = base.model_copy(update=limits | ({"jobs": jobs, "backend": "loky"} if jobs else {}))
         begun, items = tmp_path / "begun", [Item(name, f"digest of {name}") for name in names]
         manifest, _ = run_items(
