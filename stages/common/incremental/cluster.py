@@ -16,14 +16,12 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from stages.common.errors import StageError
 from stages.common.incremental.workers import GB, THREADS, Call, Lost, ProcessWorker, Worker
-from stages.common.stage.instructions import AVX2
 from stages.common.stage.logs import VARIABLE
 from stages.common.stage.params import STAGES, Base
 
 AGAIN_S = 1.0  # until another actor is asked for where one was lost before it began
-# What a stage tells its workers through the environment.
+# What a stage tells its workers through the environment; which instructions to use they know by themselves.
 HANDED_ON = (
-    *AVX2,
     *("CUBLAS_WORKSPACE_CONFIG", "HF_HUB_OFFLINE", "NO_ALBUMENTATIONS_UPDATE", "NVIDIA_TF32_OVERRIDE"),
     *("TOKENIZERS_PARALLELISM", VARIABLE),
 )
