@@ -46,25 +46,25 @@ class ClusterWorker:
     def __init__(self, options: dict[str, Any], environment: dict[str, str], memory_gb: float) -> None:
         self._new = lambda: ray.remote(**options)(NodeWorker).remote(environment, memory_gb)
         self._closed = False
-        self._actor = self._new()
+        self._actor: Any = None
 
     def wait_until_ready(self) -> None:
         """Wait until the cluster has room, for as long as it takes."""
         while not self._closed:
+            self._actor = self._actor or self._new()
             try:
                 self._get(self._actor.enter.remote(str(Path.cwd())))
                 return
             except RayActorError:
+                self._actor = None
                 time.sleep(AGAIN_S)
-                self._actor = self._new()
 
     def run(self, call: Call) -> Any:
         """Make a call; the loss of its machine counts as the death of its process."""
         try:
             return self._get(self._actor.run.remote(call))
         except RayActorError:
-            if not self._closed:
-                self._actor = self._new()
+            self._actor = None
             raise Lost("worker_died", "its machine or its Ray worker was lost") from None
 
     def renew(self) -> None:
@@ -74,7 +74,8 @@ class ClusterWorker:
     def close(self) -> None:
         """End the actor and its process."""
         self._closed = True
-        ray.kill(self._actor)
+        if self._actor:
+            ray.kill(self._actor)
 
     @staticmethod
     def _get(result: Any) -> Any:
@@ -92,16 +93,21 @@ def cluster_workers(base: Base, device: str) -> list[Worker]:
         options["num_gpus"] = 1 / base.workers_per_gpu
     if base.ray_memory_gb:
         options["memory"] = int(base.ray_memory_gb * GB)
-    count = base.jobs
-    if count < 0:
-        there = ray.cluster_resources()
-        asked = {"CPU": base.ray_cpus, "GPU": options.get("num_gpus", 0), "memory": options.get("memory", 0)}
-        # A millionth more, since 1 / (1 / 3) may be a little less than 3.
-        count = min(int(there.get(name, 0) / each * (1 + 1e-6)) for name, each in asked.items() if each)
-    if not count:
-        raise StageError(f"no machine of the Ray cluster has room for a worker of {asked}: see base.ray_cpus")
+    count = base.jobs if base.jobs > 0 else _room(options)
     threads = {name: str(max(1, int(base.ray_cpus))) for name in THREADS}
     return [ClusterWorker(options, threads, base.item_memory_gb) for _ in range(count)]
+
+
+def _room(options: dict[str, Any]) -> int:
+    """How many workers the cluster can hold. Raises StageError where it can hold none."""
+    asked = {"CPU": options["num_cpus"], "GPU": options.get("num_gpus", 0), "memory": options.get("memory", 0)}
+    there = ray.cluster_resources()
+    # A millionth more, since 1 / (1 / 3) may be a little less than 3.
+    room = min(int(there.get(name, 0) / each * (1 + 1e-6)) for name, each in asked.items() if each)
+    if not room:
+        wanted = ", ".join(f"{each:g} {name}" for name, each in asked.items() if each)
+        raise StageError(f"the Ray cluster has no room for a worker ({wanted}): see base.ray_cpus and ray_memory_gb")
+    return room
 
 
 def _join(address: str) -> None:

@@ -64,7 +64,7 @@ class Call:
 
 
 class Worker(Protocol):
-    """Where calls are made, one at a time. All but `close` are used by one thread."""
+    """Where calls are made, one at a time; it begins with the first. All but `close` are used by one thread."""
 
     def wait_until_ready(self) -> None:
         """Return when there is a process to work in, or at least one can be started."""
@@ -99,12 +99,14 @@ class ProcessWorker:
         return self._watched(call.do, call.seconds)
 
     def _watched(self, do: Callable[[], Any], seconds: float) -> Any:
-        future, processes = self._submit(do)
+        future, executor = self._submit(do)
+        processes = dict(executor._processes)  # one; others after it where loky replaces one that has grown
         deadline = time.monotonic() + seconds
         while not wait([future], timeout=POLL_S).done:
             if time.monotonic() > deadline:
                 self.renew()
                 raise Lost("timeout", f"took more than {seconds:g} s")
+            processes |= executor._processes
             if self._memory_gb and _memory(processes) > self._memory_gb * GB:
                 self.renew()
                 raise Lost("memory", f"took more than {self._memory_gb:g} GB of memory")
@@ -114,8 +116,8 @@ class ProcessWorker:
             self.renew()
             raise Lost("worker_died", _how_it_ended(processes) or str(error).splitlines()[0]) from None
 
-    def _submit(self, do: Callable[[], Any]) -> tuple[Any, dict[int, Any]]:
-        """The future of a call, and the processes of the executor: one, or two after it replaced one that had grown."""
+    def _submit(self, do: Callable[[], Any]) -> tuple[Any, Any]:
+        """The future of a call, and its executor."""
         with _STARTING:
             if self._closed:
                 raise Lost("worker_died", "the stage was stopped")
@@ -123,7 +125,7 @@ class ProcessWorker:
                 self._executor = ProcessPoolExecutor(
                     1, context=get_context("loky"), env=self._environment, initializer=_begin, initargs=(os.getpid(),)
                 )
-            return self._executor.submit(do), dict(self._executor._processes)
+            return self._executor.submit(do), self._executor
 
     def renew(self) -> None:
         """End the process."""
@@ -228,7 +230,8 @@ def run_calls(
     if base.backend == "sequential":
         yield from ((call.name, call.do()) for call in calls)
         return
-    workers = local_workers(base, device) if base.backend == "loky" else _cluster_workers(base, device)
+    open_workers = local_workers if base.backend == "loky" else _cluster_workers
+    workers = open_workers(base, device)
     try:
         again = []
         for call, result in _serve(workers, calls, started):
@@ -237,10 +240,12 @@ def run_calls(
                 again.append(call)
             else:
                 yield call.name, result
-        for idle in workers[1:] if again else ():
-            idle.close()  # the models that they hold take memory
-        for call, result in _serve(workers[:1], again, started, fresh=True):
-            yield call.name, result
+        if again:
+            for idle in workers:
+                idle.close()  # the models that they hold take memory
+            workers = open_workers(base, device)[:1]
+            for call, result in _serve(workers, again, started, fresh=True):
+                yield call.name, result
     finally:
         for worker in workers:
             worker.close()

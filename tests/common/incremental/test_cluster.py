@@ -72,6 +72,6 @@ def test_two_machines_give_the_bytes_of_one_also_when_one_is_lost(tmp_path):
     assert len(files("loky")) == 24
     assert files("ray") == files("lost") == files("loky"), "the manifest too, with the item that crashes"
     assert len(files("gpu")) == 24 + 1
-    assert len({actor for _, actor, *_ in seen("ray")}) == 2, "one worker for each machine"
+    assert len({actor for _, actor, *_ in seen("ray")[:24]}) == 2, "one worker for each machine, until the retry"
     assert {(gpu, len({actor for _, actor, *_ in seen("gpu")})) for _, _, gpu, _ in seen("gpu")} == {("0", 2)}
     assert all("py_modules" in path for *_, path in seen("ray")), "code comes from Ray"
