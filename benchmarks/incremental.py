@@ -10,7 +10,7 @@ from joblib import Memory
 from benchmarks import report, seconds
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.runner import Item, run_items
-from stages.common.stage.params import Base
+from stages.common.stage.params import load_params
 from stages.keyframes.work import keyframes
 
 COUNT = 10_000
@@ -33,7 +33,7 @@ def recall(items: list[Item], call: Callable[[str, str], str]) -> None:
 
 
 if __name__ == "__main__":
-    base = Base(seed=0, device="cpu", jobs=-1, backend="loky", max_failed=0.0, offline=True)
+    base = load_params("base")[1]
     items = [Item(f"item{n:05d}", f"{n:064d}") for n in range(COUNT)]
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)

@@ -56,7 +56,8 @@ def base():
     """The parameters `base`, for work in this process."""
     from stages.common.stage.params import load_params
 
-    return load_params("base", ROOT / "params.yaml")[1].model_copy(update={"jobs": 1})
+    base = load_params("base", ROOT / "params.yaml")[1]
+    return base.model_copy(update={"jobs": 1, "backend": "sequential"})
 
 
 @pytest.fixture

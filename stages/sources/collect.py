@@ -1,10 +1,11 @@
 """A source's candidates, filtered and written."""
 
+import functools
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ from stages.common.data.lookup import ADDRESS, AMBIGUOUS, MISSING
 from stages.common.errors import StageError
 from stages.common.frame_filter.classifier import filter_digest
 from stages.common.incremental.dependencies import Dependencies
-from stages.common.incremental.runner import register_backend
-from stages.common.models.device import cores
+from stages.common.incremental.workers import Call, Lost, run_calls
 from stages.common.paths import UNFINISHED_DIR
 from stages.common.stage.params import Base
 from stages.common.tables.pairs import pairs_table
@@ -25,7 +25,6 @@ from stages.sources.batches import Done, batch_digest, batched, filter_batch
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params
 
-AHEAD = 2  # batches for each worker that are read at once
 READ = "read"  # how a magnification that the source states is known
 # Reasons for which an image was not to be had, and what to do where this is so of nearly all images of a source.
 LOST = {
@@ -88,22 +87,24 @@ def _filtered(
     candidates: Iterable[Candidate], work: Path, model: Path, params: Params, base: Base, device: str
 ) -> list[Done]:
     """The batches of all candidates, in order, filtered."""
-    from joblib import Parallel, delayed, parallel_config
-
     rules = {name: getattr(params, name) for name in ("languages", "min_side", "min_words", "max_words")}
     needs = Dependencies(code=(filter_batch,), params=rules, models={"frame_filter": filter_digest(model)})
     made_by = needs.digest()
-    register_backend(base.backend)
-    workers = cores() if base.jobs < 0 else base.jobs
     finished: list[Done] = []
-    batches = batched(candidates)
-    while part := list(islice(batches, AHEAD * workers)):
-        names = [batch_digest(batch, made_by) for batch in part]
-        places = [Done(work / f"{name}.json", work / f"{name}.tar") for name in names]
-        todo = [(batch, done) for batch, done in zip(part, places, strict=True) if not done.whole]
-        with parallel_config(backend=base.backend, n_jobs=min(workers, max(1, len(todo)))):
-            Parallel(batch_size=1)(delayed(filter_batch)(batch, done, model, device, params) for batch, done in todo)
-        finished += places
+
+    def todo() -> Iterator[Call]:
+        for batch in batched(candidates):
+            name = batch_digest(batch, made_by)
+            done = Done(work / f"{name}.json", work / f"{name}.tar")
+            finished.append(done)
+            if not done.whole:
+                do = functools.partial(filter_batch, batch, done, model, device, params)
+                yield Call(f"images {batch[0].key} to {batch[-1].key}", do, base.item_timeout_s)
+
+    with closing(run_calls(todo(), base, device)) as results:
+        for name, result in results:
+            if isinstance(result, Lost):
+                raise StageError(f"{work.name}: {name}: {result.reason}: {result.message}")
     return finished
 
 

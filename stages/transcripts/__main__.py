@@ -18,18 +18,20 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.incremental.forced import forced
     from stages.common.incremental.manifest import counts, finished
     from stages.common.incremental.runner import Item, run_items
+    from stages.common.incremental.workers import worker_count
     from stages.common.models.device import pick_device
     from stages.common.tables.transcripts import TRANSCRIPT
     from stages.common.tables.videos import VIDEO_TABLE
     from stages.transcripts.work import transcript
 
-    videos = VIDEO_TABLE.read(VIDEO_TABLE.at(), ["video_id", "file", "digest"]).set_index("video_id")
+    device = pick_device(base.device)
+    videos = VIDEO_TABLE.read(VIDEO_TABLE.at(), ["video_id", "file", "digest", "duration_s"]).set_index("video_id")
     kept = videos.loc[finished(KEYFRAMES_DIR).id]
     items = [Item(str(row.Index), row.digest, {"path": str(VIDEOS_DIR / row.file)}) for row in kept.itertuples()]
     began = time.perf_counter()
     manifest, done = run_items(
         items,
-        functools.partial(transcript, params=params, device=pick_device(base.device), jobs=base.jobs),
+        functools.partial(transcript, params=params, device=device, jobs=worker_count(base, device)),
         name="transcripts",
         out=TRANSCRIPTS_DIR,
         files=("{id}.json",),
@@ -38,6 +40,8 @@ def run(params: Params, base: Base) -> dict[str, Any]:
             code=(transcript,), params=params, libraries=("whisperx", "faster-whisper", "ctranslate2", "av")
         ),
         base=base,
+        device=device,
+        media_s=kept.duration_s.to_dict(),
         force=forced(),
     )
     took = time.perf_counter() - began

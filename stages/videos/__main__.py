@@ -37,7 +37,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.tables.videos import LISTINGS, STATUS_TABLE, VIDEO_TABLE
     from stages.videos.catalog import read_catalog
     from stages.videos.fetch import FILES, fetch
-    from stages.videos.verdicts import RULES, VERSION, dropped, media_file, prescreen_all, without_copies
+    from stages.videos.verdicts import RULES, VERSION, dropped, longest, media_file, prescreen_all, without_copies
     from stages.videos.withdrawn import read_withdrawn
 
     listings = _earlier_listings()
@@ -62,6 +62,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         needs=Dependencies(params={"max_height": params.max_height, "version": VERSION}),
         rules=params.model_dump(include=RULES) | {"withdrawn": sorted(withdrawn.lines)},
         base=patient,
+        media_s=longest(wanted, params),
         recheck=forced(),  # --force fetches nothing again: videos may have left their sites
     )
     _tidy({item.id for item in wanted})

@@ -13,6 +13,7 @@ from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.forced import forced
 from stages.common.incremental.manifest import files_of
 from stages.common.incremental.runner import Item, run_items
+from stages.common.incremental.workers import worker_count
 from stages.common.models.device import pick_device
 from stages.common.paths import FRAME_FILTER_DIR, KEYS_DIR, PRESCREENED_DIR, VIDEOS_DIR
 from stages.common.stage.params import Base, load_params
@@ -61,6 +62,11 @@ def broken_rule(item: Item, params: Params, withdrawn: Withdrawn) -> Rejected | 
     return None
 
 
+def longest(items: list[Item], params: Params) -> dict[str, float]:
+    """Seconds that each video lasts, as its site lists it; or may last."""
+    return {item.id: float(item.data.get("info", {}).get("duration") or params.max_duration_s) for item in items}
+
+
 def media_file(name: str) -> Path:
     """Where the file of a video is that was fetched, whatever its container."""
     return VIDEOS_DIR / files_of(VIDEOS_DIR, FILES, name)[0]
@@ -95,7 +101,7 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: With
         withdrawn=withdrawn,
         model=FRAME_FILTER_DIR,
         partial=partial,
-        jobs=base.jobs,
+        jobs=worker_count(base, device),
         device=device,
     )
     minima = {"min_histology", "min_narrative"}
@@ -112,6 +118,8 @@ def prescreen_all(items: list[Item], params: Params, base: Base, withdrawn: With
         ),
         rules=rejections | rules.model_dump(include=minima),
         base=base,
+        device=device,
+        media_s=longest(items, params),
         recheck=forced(),
     )
     manifest = _checked_again(manifest, rules)

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from articles import article, encoded, tar_of, tile, zip_of
-from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from stages.common.errors import StageError
@@ -54,8 +53,8 @@ def collected(seen, stage_params, base):
 
     def run(candidates, jobs=1):
         shutil.rmtree(OUT, ignore_errors=True)  # as DVC does
-        jobs = base.model_copy(update={"jobs": jobs})
-        collect.collect(candidates, "x", OUT, Path("m.json"), Path("model"), stage_params("sources"), jobs)
+        workers = base.model_copy(update={"jobs": jobs, "backend": "loky"}) if jobs > 1 else base
+        collect.collect(candidates, "x", OUT, Path("m.json"), Path("model"), stage_params("sources"), workers)
         return {path.name: path.read_bytes() for path in (*sorted(OUT.iterdir()), Path("m.json"))}
 
     return run
@@ -109,7 +108,6 @@ def test_only_what_has_changed_since_the_kill_is_filtered_again(collected, seen,
 def test_workers_write_the_same_bytes_as_one(collected, monkeypatch):
     monkeypatch.setattr(batches, "IMAGES", 3)
     rows = [*candidates(10), *(Candidate(f"z{n}", "g", b"no image", "three words here", "p") for n in range(4))]
-    get_reusable_executor().shutdown()  # workers of an earlier test are in its folder
     monkeypatch.setattr(collect, "filter_batch", filter_in_a_worker)
     assert collected(iter(rows)) == collected(iter(rows), jobs=2)
 

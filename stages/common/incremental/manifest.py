@@ -12,6 +12,7 @@ import pandas as pd
 
 from stages.common.data.files import digest, read_json, write_json
 from stages.common.errors import StageError
+from stages.common.incremental.workers import LOST_REASONS
 from stages.common.tables.items import KEYS, MANIFEST, MANIFEST_FILE
 
 JOURNAL = "journal.jsonl"
@@ -102,6 +103,8 @@ class Folder:
             table = table.merge(keys.astype("string"), on=["id", "digest"], how="left").fillna({"key": ""})
             rows = {str(record["id"]): Row(**record) for record in table.to_dict("records")}
         for entry in self._journal():
+            if "key" not in entry:
+                continue
             if entry["key"] is None:
                 rows.pop(entry["id"], None)
             else:
@@ -124,8 +127,18 @@ class Folder:
                 entry = json.loads(line)
             except json.JSONDecodeError:
                 continue  # empty, or being written when the process was killed
-            if isinstance(entry, dict) and {"id", "key"} <= set(entry):
+            if isinstance(entry, dict) and isinstance(entry.get("id"), str):
                 yield entry
+
+    def begin(self, name: str) -> None:
+        """Note that an item is being worked on."""
+        self.note({"id": name})
+
+    def suspects(self, rows: dict[str, Row]) -> set[str]:
+        """Items that cost a worker in an earlier run, or may have ended the whole run: they were being worked on."""
+        unfinished: dict[str, bool] = {entry["id"]: "key" not in entry for entry in self._journal()}
+        lost = {row.id for row in rows.values() if row.status == "failed" and row.reason in LOST_REASONS}
+        return lost | {name for name, begun in unfinished.items() if begun}
 
     def note(self, entry: dict[str, Any]) -> None:
         """Append one line to the journal and force it to disk."""

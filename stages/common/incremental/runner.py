@@ -3,19 +3,22 @@
 A stage with one output folder for thousands of videos hands its items to `run_items`. An item key is a hash of all
 that the item's files depend on; an item is skipped if it was made under its key and its files are those that were
 written then. Files are written in a scratch folder and moved into place one item at a time, and each finished item is a
-line in a journal, so a kill at any instant loses at most the items in flight. An incremental run leaves the same bytes
-as a run from scratch.
+line in a journal, so a kill at any instant loses at most the items in flight. An item that crashes, hangs or takes too
+much memory fails alone (`workers.py`). An incremental run leaves the same bytes as a run from scratch.
 """
 
 import errno
+import functools
 import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -24,6 +27,7 @@ from stages.common.data.files import digest, safe_id
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.manifest import SCRATCH, Folder, Row, Template, choices, files_of
+from stages.common.incremental.workers import Call, Lost, run_calls
 from stages.common.models.device import cores
 from stages.common.stage.params import Base
 
@@ -52,6 +56,8 @@ def run_items(
     keys: Path,
     needs: Dependencies,
     base: Base,
+    device: str = "cpu",
+    media_s: Mapping[str, float] = MappingProxyType({}),
     rules: Any = None,
     force: bool = False,
     recheck: bool = False,
@@ -67,7 +73,9 @@ def run_items(
             stands for the one of its templates that is written.
         keys: parquet file outside `out` for the items' keys; its name says which folder it belongs to.
         needs: all that the files depend on besides the items.
-        base: jobs, backend and the share of failures that is tolerated.
+        base: jobs, backend, limits of an item and the share of failures that is tolerated.
+        device: "cuda" where `work` uses a GPU: then `base.workers_per_gpu` holds.
+        media_s: seconds that items' videos last, by id: an item's time limit grows with it.
         rules: what only rejections depend on, as a JSON value: when it changes, rejected items are examined again
             and finished ones stay.
         force: every item is worked on.
@@ -92,9 +100,15 @@ def run_items(
     current = (
         {} if force else _current(folder, {item: rows.get(item) for item in item_keys}, item_keys, rejection_keys, name)
     )
-    todo = [item for item in items if item.id not in current]
-    for result in _results(todo, work, item_keys, rejection_keys, folder, base, name):
-        current[result.id] = folder.accept(result)
+    suspects = folder.suspects(rows)
+    todo = sorted((item for item in items if item.id not in current), key=lambda item: item.id in suspects)
+    calls = []
+    for item in todo:
+        do = functools.partial(_attempt, item, work, item_keys[item.id], rejection_keys[item.id], out, files)
+        calls.append(Call(item.id, do, base.item_timeout_s + base.item_timeout_factor * media_s.get(item.id, 0.0)))
+    with closing(_results(calls, item_keys, folder, base, name, device)) as results:
+        for row in results:
+            current[row.id] = folder.accept(row)
     shutil.rmtree(out / SCRATCH, ignore_errors=True)
     manifest = folder.close(current)
     check_failures(manifest, out, base)
@@ -128,47 +142,26 @@ def _hash(value: Any) -> str:
 
 
 def _results(
-    todo: list[Item],
-    work: Work,
-    keys: dict[str, str],
-    rejection_keys: dict[str, str],
-    folder: Folder,
-    base: Base,
-    name: str,
-) -> Iterator[Row]:
+    calls: list[Call], keys: dict[str, str], folder: Folder, base: Base, name: str, device: str
+) -> Generator[Row, None, None]:
     """Yield each item's row as its worker ends, under a progress bar."""
-    from joblib import Parallel, delayed, parallel_config
     from tqdm import tqdm
 
-    if not todo:
+    if not calls:
         return
-    register_backend(base.backend)
-    with (
-        parallel_config(backend=base.backend, n_jobs=base.jobs),
-        tqdm(total=len(todo), desc=name, unit="item") as progress,
-    ):
-        calls = (
-            delayed(_attempt)(item, work, keys[item.id], rejection_keys[item.id], folder.out, folder.files)
-            for item in todo
-        )
-        for row in Parallel(return_as="generator_unordered", batch_size=1)(calls):
-            progress.update()
-            if row.status != "ok":
-                progress.write(f"{name}: {row.id} {row.status}: {row.reason} {row.error}".rstrip())
-            yield row
+    with tqdm(total=len(calls), desc=name, unit="item") as progress:
 
+        def lost(item: str, why: Lost) -> None:
+            progress.write(f"{name}: {item} {why.reason}: {why.message}: tried again, alone, when the others are done")
 
-def register_backend(backend: str) -> None:
-    """Make joblib know a cluster's backend; raises StageError where its package is missing."""
-    try:
-        if backend == "ray":
-            from ray.util.joblib import register_ray
-
-            register_ray()
-        elif backend == "dask":
-            import distributed  # noqa: F401
-    except ImportError:
-        raise StageError(f"base.backend is '{backend}' but it is not installed: pip install '{backend}'") from None
+        with closing(run_calls(calls, base, device, folder.begin, lost)) as results:
+            for item, result in results:
+                died = isinstance(result, Lost)
+                row = Row(item, "failed", result.reason, result.message, keys[item], "") if died else result
+                progress.update()
+                if row.status != "ok":
+                    progress.write(f"{name}: {row.id} {row.status}: {row.reason} {row.error}".rstrip())
+                yield row
 
 
 def _attempt(item: Item, work: Work, key: str, rejection_key: str, out: Path, files: Sequence[Template]) -> Row:

@@ -55,21 +55,28 @@ def logged(title: str, verbose: bool) -> Iterator[None]:
 
 def join_log() -> None:
     """Send what this process logs to the log of the run that it belongs to, if there is one."""
-    path, title, verbose = os.environ.get(VARIABLE, "\n\n").split("\n")
-    if not path or not Path(path).parent.is_dir():  # a worker on another machine
+    if not (path := log_file()):
         return
+    _, title, verbose = os.environ[VARIABLE].split("\n")
     file, terminal = logging.FileHandler(path, encoding="utf-8"), _Terminal()
     file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
     terminal.setFormatter(_OneLine(title))
     if not verbose:
         first = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started
         terminal.setLevel(logging.WARNING if first else logging.ERROR)
-        terminal.addFilter(_Once(_shown_folder(Path(path))))
+        terminal.addFilter(_Once(_shown_folder(path)))
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
     logging.setLoggerClass(_PropagatingLogger)
     logging.captureWarnings(True)
     warnings.simplefilter("default")
     warnings.formatwarning = _with_place
+
+
+def log_file() -> Path | None:
+    """The log of the run that this process belongs to; None where there is none, as on another machine that does not
+    see it."""
+    path = os.environ.get(VARIABLE, "").partition("\n")[0]
+    return Path(path) if path and Path(path).parent.is_dir() else None
 
 
 class _PropagatingLogger(logging.Logger):

@@ -95,7 +95,14 @@ class Base(ParamsModel):
     seed: int = Field(ge=0)
     device: Literal["auto", "cpu", "cuda"]
     jobs: int = Field(ge=-1)
-    backend: Literal["loky", "ray", "dask"]
+    backend: Literal["loky", "sequential", "ray"]
+    workers_per_gpu: int = Field(ge=1)
+    item_timeout_s: float = Field(gt=0)
+    item_timeout_factor: float = Field(ge=0)
+    item_memory_gb: float = Field(ge=0)
+    ray_address: str
+    ray_cpus: float = Field(gt=0)
+    ray_memory_gb: float = Field(ge=0)
     max_failed: float = Field(ge=0, le=1)
     offline: bool
 

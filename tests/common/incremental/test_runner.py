@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.incremental.dependencies import Dependencies
@@ -148,7 +148,7 @@ def test_added_changed_and_removed_items_leave_the_bytes_of_a_run_from_scratch(t
 
 def test_two_workers_leave_the_same_bytes_as_one(tmp_path, base):
     more = {"name": "toy", "files": ("{id}.txt",), "needs": Dependencies()}
-    two_jobs = base.model_copy(update={"jobs": 2})
+    two_jobs = base.model_copy(update={"jobs": 2, "backend": "loky"})
     one, _ = run_items(items("a", "b", "c"), copy, out=tmp_path / "one", keys=tmp_path / "1.parquet", base=base, **more)
     two, _ = run_items(
         items("a", "b", "c"), copy, out=tmp_path / "two", keys=tmp_path / "2.parquet", base=two_jobs, **more
@@ -184,7 +184,7 @@ def test_failed_items_are_rows_and_are_tried_again_rejected_ones_are_not(tmp_pat
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_code_that_calls_sys_exit_fails_its_item_and_not_the_stage(tmp_path, base, jobs):
-    calm = base.model_copy(update={"max_failed": 0.5, "jobs": jobs})
+    calm = base.model_copy(update={"max_failed": 0.5, "jobs": jobs, "backend": "loky"})
     manifest, _ = go(tmp_path, calm, items("a", "b", "c"), Work({"b": SystemExit("enough")}))
     assert manifest.status.tolist() == ["ok", "failed", "ok"]
     assert manifest.loc[1, ["reason", "error"]].tolist() == ["SystemExit", "enough"]
@@ -307,7 +307,7 @@ import sys, time
 from pathlib import Path
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.runner import Item, run_items
-from stages.common.stage.params import Base
+from stages.common.stage.params import load_params
 
 def work(item, scratch):
     (scratch / f"{item.id}.txt").write_text("first half, ")
@@ -316,7 +316,7 @@ def work(item, scratch):
         file.write(item.digest)
 
 if __name__ == "__main__":
-    base = Base(seed=0, device="cpu", jobs=int(sys.argv[2]), backend="loky", max_failed=0.0, offline=True)
+    base = load_params("base", Path(sys.argv[3]))[1].model_copy(update={"jobs": int(sys.argv[2])})
     things = [Item(f"i{n:02d}", f"digest{n}") for n in range(12)]
     out = Path(sys.argv[1])
     keys = out.with_suffix(".parquet")
@@ -331,8 +331,8 @@ if __name__ == "__main__":
 def test_a_kill_at_any_instant_loses_only_items_in_flight(tmp_path, jobs):
     script = tmp_path / "slow.py"
     script.write_text(SLOW)
-    command = [sys.executable, str(script), str(tmp_path / "out"), str(jobs)]
-    more = {"env": {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}, "text": True}
+    command = [sys.executable, str(script), str(tmp_path / "out"), str(jobs), str(ROOT / "params.yaml")]
+    more = {"env": {**os.environ, "PYTHONPATH": str(ROOT)}, "text": True}
     for finished_by_then in (3, 7):
         process = subprocess.Popen(
             command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more

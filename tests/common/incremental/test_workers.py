@@ -1,0 +1,103 @@
+"""An item that crashes, hangs or takes all memory is a failed row, and stops no other."""
+
+import ctypes
+import functools
+import os
+import signal
+import time
+
+import pytest
+
+from stages.common.incremental.dependencies import Dependencies
+from stages.common.incremental.manifest import Folder
+from stages.common.incremental.runner import Item, run_items
+from stages.common.incremental.workers import local_workers, worker_count
+
+WAYS = {
+    "segfault": ("worker_died", "SIGSEGV"),
+    "exit": ("worker_died", "exit code 3"),
+    "killed": ("worker_died", "SIGKILL"),  # as by the kernel's out-of-memory killer
+    "memory": ("memory", "more than 0.4 GB"),
+    "hang": ("timeout", "more than 2.5 s"),
+}
+NAMES = [*WAYS, *(f"good{number}" for number in range(7))]
+
+
+def work(item, scratch, begun, cured=()):
+    with begun.open("a") as file:
+        file.write(f"{item.id} {os.getpid()}\n")
+    if item.id not in cured:
+        if item.id == "segfault":
+            ctypes.string_at(0)
+        if item.id == "exit":
+            os._exit(3)
+        if item.id == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if item.id == "memory":
+            held = bytearray(b"x") * (6 * 10**8)
+            time.sleep(len(held))
+        if item.id == "hang":
+            time.sleep(10**6)
+    (scratch / f"{item.id}.txt").write_text(item.digest)
+
+
+@pytest.fixture
+def go(tmp_path, base):
+    """Run `work` for items under short limits; give the manifest, and each item with its process as they began."""
+
+    def run(names, jobs, **more):
+        limits = {"item_timeout_s": 1.5, "item_timeout_factor": 1.0, "item_memory_gb": 0.4, "max_failed": 0.5}
+        processes = base.model_copy(update=limits | ({"jobs": jobs, "backend": "loky"} if jobs else {}))
+        begun, items = tmp_path / "begun", [Item(name, f"digest of {name}") for name in names]
+        manifest, _ = run_items(
+            items,
+            functools.partial(work, begun=begun, **more),
+            name="toy",
+            out=tmp_path / "out",
+            files=("{id}.txt",),
+            keys=tmp_path / "keys.parquet",
+            needs=Dependencies(),
+            base=processes,
+            media_s=dict.fromkeys(names, 1.0),
+        )
+        seen = [tuple(line.split()) for line in begun.read_text().splitlines()]
+        begun.unlink()
+        return manifest.set_index("id"), seen
+
+    return run
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_item_that_takes_its_worker_along_fails_alone(go, jobs, capsys):
+    rows, begun = go(NAMES, jobs)
+    shown = capsys.readouterr().out
+    for name in NAMES:
+        reason, said = WAYS.get(name, ("", ""))
+        assert rows.loc[name, ["status", "reason"]].tolist() == ["failed" if reason else "ok", reason]
+        assert said in rows.error[name]
+        assert not reason or f"toy: {name} failed: {reason}" in shown
+    first, again = begun[: len(NAMES)], begun[len(NAMES) :]
+    assert sorted(name for name, _ in again) == sorted(WAYS), "each is tried once more, when the others are done"
+    assert len({process for _, process in again} - {process for _, process in first}) == len(WAYS), "in a fresh process"
+    assert len({process for name, process in first if name.startswith("good")}) <= jobs, "others keep their process"
+
+    rows, begun = go([*NAMES, "new1", "new2"], jobs, cured=set(WAYS) - {"exit"})
+    assert {name for name, _ in begun[: 3 - jobs]} <= {"new1", "new2"}, "what took a worker along comes last"
+    assert rows.index[rows.status == "failed"].tolist() == ["exit"]
+
+
+def test_what_was_worked_on_when_the_stage_was_killed_comes_last(go, tmp_path):
+    (tmp_path / "out").mkdir()
+    folder = Folder(tmp_path / "out", ("{id}.txt",), tmp_path / "keys.parquet")
+    folder.begin("a")
+    assert [name for name, _ in go(["a", "b", "c"], 0)[1]] == ["b", "c", "a"]
+
+
+def test_workers_share_a_gpu_up_to_a_number(base, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    monkeypatch.setattr("stages.common.incremental.workers.cores", lambda: 32)
+    many = base.model_copy(update={"backend": "loky", "jobs": -1, "workers_per_gpu": 3})
+    assert (worker_count(many, "cpu"), worker_count(many, "cuda")) == (32, 6)
+    assert worker_count(many.model_copy(update={"jobs": 2}), "cuda") == 2
+    seen = [worker._environment["CUDA_VISIBLE_DEVICES"] for worker in local_workers(many, "cuda")]
+    assert seen == ["3", "5"] * 3
