@@ -16,7 +16,8 @@ from stages.common.data.lookup import ADDRESS, AMBIGUOUS, MISSING
 from stages.common.errors import StageError
 from stages.common.frame_filter.classifier import filter_digest
 from stages.common.incremental.dependencies import Dependencies
-from stages.common.incremental.workers import Call, Lost, run_calls
+from stages.common.incremental.process import Call, Lost
+from stages.common.incremental.workers import run_calls
 from stages.common.paths import UNFINISHED_DIR
 from stages.common.stage.params import Base
 from stages.common.tables.pairs import pairs_table

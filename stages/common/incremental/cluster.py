@@ -15,7 +15,8 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from stages.common.errors import StageError
-from stages.common.incremental.workers import GB, THREADS, Call, Lost, ProcessWorker, Worker
+from stages.common.incremental.process import GB, Call, Lost, ProcessWorker
+from stages.common.incremental.workers import THREADS, Worker
 from stages.common.stage.logs import VARIABLE
 from stages.common.stage.params import STAGES, Base
 

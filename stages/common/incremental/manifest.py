@@ -12,7 +12,7 @@ import pandas as pd
 
 from stages.common.data.files import digest, read_json, write_json
 from stages.common.errors import StageError
-from stages.common.incremental.workers import LOST_REASONS
+from stages.common.incremental.process import LOST_REASONS
 from stages.common.tables.items import KEYS, MANIFEST, MANIFEST_FILE
 
 JOURNAL = "journal.jsonl"

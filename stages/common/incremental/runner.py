@@ -27,7 +27,8 @@ from stages.common.data.files import digest, safe_id
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.manifest import SCRATCH, Folder, Row, Template, choices, files_of
-from stages.common.incremental.workers import Call, Lost, run_calls
+from stages.common.incremental.process import Call, Lost
+from stages.common.incremental.workers import run_calls
 from stages.common.models.device import cores
 from stages.common.stage.params import Base
 

@@ -149,7 +149,8 @@ def test_a_stage_that_cannot_go_on_says_one_line_and_the_log_says_where(stage, t
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_is_one_line(stage, tmp_path, jobs):
     work = "lambda number: (pathlib.Path(f'working{number}').touch(), time.sleep(20))"
-    workers = "from stages.common.incremental.workers import Call, run_calls"
+    room = "stages.common.incremental"
+    workers = f"from {room}.process import Call; from {room}.workers import run_calls"
     calls = f"[Call(str(n), functools.partial({work}, n), 60.0) for n in range(4)]"
     run = f"list(run_calls({calls}, base.model_copy(update={{'jobs': {jobs}}})))"
     body = f"import functools, pathlib, time; {workers}; {run}"
