@@ -14,10 +14,11 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import IO, Any
 
-from stages.common.data.reading import Damage
+from stages.common.data.reading import Damage, is_kept
 
 SEPARATORS = ",\t;|"
 BLOCK = 1 << 20  # bytes
+LONGEST_LINE = 1 << 26  # letters: an image of 48 MB in Base64
 OPEN, WRONG = "open", "wrong"  # of a record whose quotes are not in order
 LONGEST_RECORD = 200  # lines: a quote that none of them closes is a letter like any other
 IMAGE_LIKE = re.compile(r"^https?://\S+$|\.(jpe?g|png|tiff?|webp|bmp|gif)(#\d+)?$", re.IGNORECASE)
@@ -34,9 +35,12 @@ IsHeader = Callable[[list[str]], bool]  # whether names are those of columns tha
 
 
 def _open_zip(path: Path, mode: str) -> Any:
-    """The first file in a zip."""
+    """The first file in a zip, of those that no system has left behind."""
     with zipfile.ZipFile(path) as archive:
-        return archive.open(archive.namelist()[0])
+        names = [name for name in archive.namelist() if is_kept(name)]
+        if not names:
+            raise ValueError("no file in it")
+        return archive.open(names[0])
 
 
 COMPRESSED: dict[str, Callable[..., Any]] = {
@@ -77,9 +81,12 @@ codecs.register_error(WINDOWS, _as_windows)
 
 
 def text_lines(path: Path) -> Iterator[str]:
-    """Lines of a text file with their ends, without the NUL bytes that a crash leaves in files."""
+    """Lines of a text file with their ends, without the NUL bytes that a crash leaves in files. Raises ValueError at
+    one of more than LONGEST_LINE letters, which would not fit into memory."""
     with open_text(path) as lines:
-        for line in lines:
+        while line := lines.readline(LONGEST_LINE):
+            if len(line) == LONGEST_LINE:
+                raise ValueError(f"a line of more than {LONGEST_LINE} letters")
             yield line.replace("\0", "")
 
 
@@ -111,6 +118,8 @@ def delimited_rows(path: Path, is_header: IsHeader, may_be_short: bool = False) 
     rest = chain(begin[place if nameless else place + 1 :], lines)
     for number, cells in _records(rest, separator, width, may_be_short):
         count += 1
+        if count == 1 and len(cells) == len(names) + 1 and cells[0] in ("0", "1"):
+            names = ["", *names]  # R writes numbers of rows, and no name for their column
         if _name(cells[0]) in names and _is_header_again(again := [*map(_name, cells)], names, is_header):
             names = again
         elif len(cells) == len(names) or (may_be_short and len(cells) < len(names)):

@@ -79,6 +79,9 @@ def kind_of(path: Path) -> str:
 def read_rows(path: Path, is_header: IsHeader) -> Iterator[Row | Damage]:
     """Yield the rows of the table at `path`, a Damage for each that cannot be read and one for what follows after an
     error. `is_header` tells whether a line is a header, of tables that may have none."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+        yield Damage("broken_table", "not a file")
+        return
     rows = _rows(path, is_header)
     while True:
         try:
