@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from articles import article, encoded, tile
 
-from stages.common.data import delimited, json_rows
+from stages.common.data import delimited, json_rows, rows
 from stages.common.data.columns import id_of
 from stages.common.data.reading import Damage
 from stages.common.data.references import ImageReader
@@ -66,12 +66,17 @@ def zipped(members):
         ("t.csv", f"image,text\n1.0,{TEXT}\n", "1"),
         ("t.csv", f"image,text,patient_id\n1.jpg,{TEXT},17.0\n", "17"),
         ("t.csv", f"image,text,patient_id\n1.jpg,{TEXT},nan\n", "1.jpg"),
-        ("t.csv", f"image,text\n1,1.jpg,{TEXT}\n", "1.jpg"),
         ("t.csv", f"image,text\n{base64.urlsafe_b64encode(IMAGE).decode()},{TEXT}\n", "0"),
     ],
 )
 def test_habits_of_other_programs_cost_no_row(read, name, data, group):
     assert read({name: data}) == [(IMAGE, group, TEXT)]
+
+
+def test_rows_that_r_has_numbered_are_told_from_commas_in_a_text(read):
+    assert read({"t.csv": f"image,text\n1,1.jpg,{TEXT}\n2,1.jpg,{TEXT}\n"}) == [(IMAGE, "1.jpg", TEXT)] * 2
+    found = read({"t.csv": f"image,text\n1,glands, nests\n1,{TEXT}\n"})
+    assert [one[0] for one in found] == ["broken_row", IMAGE]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +130,14 @@ def test_a_line_that_would_fill_the_memory_is_said(tmp_path, monkeypatch, name, 
     (tmp_path / name).write_bytes(data)
     rows = list(read_rows(tmp_path / name, lambda names: {"image", "text"} <= set(names)))
     assert [isinstance(row, Damage) and "more than 1000 letters" in row.detail for row in rows] == [True]
+
+
+def test_a_workbook_whose_texts_would_fill_the_memory_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "MOST_TEXTS", 1000)
+    data = zipped({"xl/sharedStrings.xml": "x" * 1001})
+    (tmp_path / "t.xlsx").write_bytes(data)
+    (damage,) = read_rows(tmp_path / "t.xlsx", lambda names: True)
+    assert damage.detail == "1001 bytes of texts, more than 1000: save it as CSV"
 
 
 def test_json_on_one_long_line_is_read(tmp_path, monkeypatch):

@@ -110,6 +110,8 @@ def delimited_rows(path: Path, is_header: IsHeader, may_be_short: bool = False) 
     separator, header = _header(begin[place][1], is_header)
     nameless = [] if is_header(header) else unnamed(header, separator)
     names = nameless or header
+    if _numbered([_cells(line, separator) for _, line in begin[place + 1 :] if line.strip()], len(names)):
+        names = ["", *names]
     count = 0
 
     def width() -> int:
@@ -118,8 +120,6 @@ def delimited_rows(path: Path, is_header: IsHeader, may_be_short: bool = False) 
     rest = chain(begin[place if nameless else place + 1 :], lines)
     for number, cells in _records(rest, separator, width, may_be_short):
         count += 1
-        if count == 1 and len(cells) == len(names) + 1 and cells[0] in ("0", "1"):
-            names = ["", *names]  # R writes numbers of rows, and no name for their column
         if _name(cells[0]) in names and _is_header_again(again := [*map(_name, cells)], names, is_header):
             names = again
         elif len(cells) == len(names) or (may_be_short and len(cells) < len(names)):
@@ -147,6 +147,13 @@ def _header(line: str, is_header: IsHeader) -> tuple[str, list[str]]:
     }
     found = next((separator for separator, cells in ways.items() if is_header(cells)), next(iter(ways)))
     return found, ways[found]
+
+
+def _numbered(records: list[list[str]], width: int) -> bool:
+    """Whether records have a number each before their `width` cells, as R writes them, without a name for it."""
+    numbers = [cells[0] for cells in records if len(cells) == width + 1]
+    counted = [str(number) for number in range(1, len(records) + 1)]
+    return len(records) > 1 and numbers in (counted, [str(int(number) - 1) for number in counted])
 
 
 def _name(cell: str) -> str:
