@@ -143,7 +143,7 @@ class _Images:
 
 def _encodable(candidate: Candidate) -> Candidate:
     """The candidate with texts that UTF-8 can hold: halves of a character (surrogates) are joined, or replaced."""
-    names = ("text", "provenance", "license", "detail")
+    names = ("key", "group", "text", "provenance", "license", "detail")
     texts: dict[str, Any] = {name: _joined(getattr(candidate, name)) for name in names}
     more = {name: _joined(value) if isinstance(value, str) else value for name, value in candidate.more.items()}
     return replace(candidate, **texts, more=more)

@@ -32,6 +32,8 @@ KNOWN: dict[str, tuple[str, ...]] = {
 # A list as Python writes it into a CSV; numpy's has no commas between its texts.
 WRITTEN_LIST = re.compile(r"""\s*\[\s*['"].*['"]\s*\]\s*""", re.DOTALL)
 THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+WHOLE = re.compile(r"(\d+)\.0+")  # a whole number of a column with empty cells, as pandas writes it
+NOTHING = ("nan", "nat", "none", "null", "na", "n/a", "<na>")  # what programs write for an empty cell
 NUMPY = re.compile(r"""['"]\s+['"]""")
 
 
@@ -84,6 +86,13 @@ def _written_list(text: str) -> list[str]:
 def text_of(value: Any) -> str:
     """The first text in a cell, "" where it is empty."""
     return next(iter(texts_of(value)), "").strip()
+
+
+def id_of(value: Any) -> str:
+    """The name in a cell, of a patient or a slide, the same for 17 and 17.0; "" where it is empty, also in words."""
+    text = text_of(value)
+    whole = WHOLE.fullmatch(text)
+    return whole[1] if whole else "" if text.casefold() in NOTHING else text
 
 
 def number_of(value: Any) -> float | None:

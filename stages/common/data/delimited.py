@@ -14,10 +14,11 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import IO, Any
 
-from stages.common.data.reading import Damage
+from stages.common.data.reading import Damage, is_kept
 
 SEPARATORS = ",\t;|"
 BLOCK = 1 << 20  # bytes
+LONGEST_LINE = 1 << 26  # letters: an image of 48 MB in Base64
 OPEN, WRONG = "open", "wrong"  # of a record whose quotes are not in order
 LONGEST_RECORD = 200  # lines: a quote that none of them closes is a letter like any other
 IMAGE_LIKE = re.compile(r"^https?://\S+$|\.(jpe?g|png|tiff?|webp|bmp|gif)(#\d+)?$", re.IGNORECASE)
@@ -34,9 +35,12 @@ IsHeader = Callable[[list[str]], bool]  # whether names are those of columns tha
 
 
 def _open_zip(path: Path, mode: str) -> Any:
-    """The first file in a zip."""
+    """The first file in a zip, of those that no system has left behind."""
     with zipfile.ZipFile(path) as archive:
-        return archive.open(archive.namelist()[0])
+        names = [name for name in archive.namelist() if is_kept(name)]
+        if not names:
+            raise ValueError("no file in it")
+        return archive.open(names[0])
 
 
 COMPRESSED: dict[str, Callable[..., Any]] = {
@@ -77,9 +81,12 @@ codecs.register_error(WINDOWS, _as_windows)
 
 
 def text_lines(path: Path) -> Iterator[str]:
-    """Lines of a text file with their ends, without the NUL bytes that a crash leaves in files."""
+    """Lines of a text file with their ends, without the NUL bytes that a crash leaves in files. Raises ValueError at
+    one of more than LONGEST_LINE letters, which would not fit into memory."""
     with open_text(path) as lines:
-        for line in lines:
+        while line := lines.readline(LONGEST_LINE):
+            if len(line) == LONGEST_LINE:
+                raise ValueError(f"a line of more than {LONGEST_LINE} letters")
             yield line.replace("\0", "")
 
 
@@ -103,6 +110,8 @@ def delimited_rows(path: Path, is_header: IsHeader, may_be_short: bool = False) 
     separator, header = _header(begin[place][1], is_header)
     nameless = [] if is_header(header) else unnamed(header, separator)
     names = nameless or header
+    if _numbered([_cells(line, separator) for _, line in begin[place + 1 :] if line.strip()], len(names)):
+        names = ["", *names]
     count = 0
 
     def width() -> int:
@@ -138,6 +147,13 @@ def _header(line: str, is_header: IsHeader) -> tuple[str, list[str]]:
     }
     found = next((separator for separator, cells in ways.items() if is_header(cells)), next(iter(ways)))
     return found, ways[found]
+
+
+def _numbered(records: list[list[str]], width: int) -> bool:
+    """Whether records have a number each before their `width` cells, as R writes them, without a name for it."""
+    numbers = [cells[0] for cells in records if len(cells) == width + 1]
+    counted = [str(number) for number in range(1, len(records) + 1)]
+    return len(records) > 1 and numbers in (counted, [str(int(number) - 1) for number in counted])
 
 
 def _name(cell: str) -> str:

@@ -7,11 +7,20 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from stages.common.data.delimited import IMAGE_LIKE, UNNAMED, IsHeader, Row, open_text, text_lines, unnamed
+from stages.common.data.delimited import (
+    IMAGE_LIKE,
+    LONGEST_LINE,
+    UNNAMED,
+    IsHeader,
+    Row,
+    open_text,
+    text_lines,
+    unnamed,
+)
 from stages.common.data.reading import Damage
 
 BLOCK = 1 << 20  # letters
-LONGEST = 1 << 30  # letters of one value
+LONGEST = 1 << 28  # letters of one value
 ABOUT = ("info", "meta", "metadata", "version", "config", "schema")  # names of objects that are no rows
 KEY = "key"  # column for the name of an object among others
 BETWEEN = re.compile(r"[\s,:]*")
@@ -21,7 +30,7 @@ DECODER = json.JSONDecoder()
 def line_rows(path: Path, is_header: IsHeader) -> Iterator[Row | Damage]:
     """Yield the object of each line, or a Damage for a line that is none; a list, and an object over several lines, are
     read as json_rows does."""
-    start = next((line.strip() for line in text_lines(path) if line.strip()), "")
+    start = next(_beginning(path), "")
     if start.startswith("[") or start == "{":
         yield from json_rows(path, is_header)
         return
@@ -41,7 +50,7 @@ def json_rows(path: Path, is_header: IsHeader) -> Iterator[Row | Damage]:
     Of an object of objects, their names are the column KEY. An object of texts, or lists of them, by the names of
     images has the columns UNNAMED. What `_named_rows` says is read as well.
     """
-    start, second = islice((line.strip() for line in chain(filter(str.strip, text_lines(path)), ("", ""))), 2)
+    start, second = islice(chain(_beginning(path), ("", "")), 2)
     if start[:1] not in ("[", "{"):
         yield Damage("broken_table", "not JSON" if start else "empty")
         return
@@ -72,6 +81,14 @@ def json_rows(path: Path, is_header: IsHeader) -> Iterator[Row | Damage]:
         yield row
     if named and not found and number == len(named):
         yield Damage("no_columns", f"no objects; values of: {', '.join([*named][:20])}")
+
+
+def _beginning(path: Path) -> Iterator[str]:
+    """The lines that are not empty; a long one, since a file may have no other, in parts."""
+    with open_text(path) as text:
+        while line := text.readline(LONGEST_LINE):
+            if line := line.replace("\0", "").strip():
+                yield line
 
 
 def _named_rows(named: dict[str, Any], is_header: IsHeader) -> Iterator[Row | Damage]:
@@ -177,7 +194,8 @@ def _values(path: Path) -> Iterator[tuple[str, Any]]:
                 # Twice as much at each turn, so that a long value is not looked at again and again.
                 more = text.read(max(BLOCK, len(buffer) - place)) if len(buffer) < LONGEST else ""
                 if not more:
-                    yield "", Damage("broken_table", f"after {count} objects: not JSON")
+                    why = "not JSON" if len(buffer) < LONGEST else f"one of more than {LONGEST} letters"
+                    yield "", Damage("broken_table", f"after {count} objects: {why}")
                     return
                 buffer, place = buffer[place:] + more, 0
                 continue

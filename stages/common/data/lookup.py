@@ -13,7 +13,7 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from stages.common.data.reading import said
+from stages.common.data.reading import JUNK, is_kept, said
 from stages.common.data.references import BROKEN, TAR, ZIP
 from stages.common.errors import Rejected
 
@@ -21,7 +21,6 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".
 MISSING, AMBIGUOUS, ADDRESS = "missing_image", "ambiguous_image", "image_is_an_address"
 CAPTION = re.compile(r"#\d+$")
 CLOSED = re.compile(r"\.(tar\.\w+|tgz|tbz2|txz|7z|rar)$", re.IGNORECASE)  # archives that cannot be read in any order
-JUNK = ("__MACOSX",)  # folders that systems leave behind, besides those whose names begin with a dot
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -97,8 +96,7 @@ class ImageFinder:
         except (OSError, ValueError, *BROKEN) as error:
             self.damaged.append((path, said(error, path)))
             return []
-        images = [one for one in names if one.lower().endswith(ENDINGS)]
-        return [one for one in images if not one.startswith(JUNK) and not one.rpartition("/")[2].startswith("._")]
+        return [one for one in names if one.lower().endswith(ENDINGS) and is_kept(one)]
 
     @cached_property
     def _by_stem(self) -> dict[str, list[str]]:

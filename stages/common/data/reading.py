@@ -10,6 +10,7 @@ from stages.common.errors import StageError
 
 ADDRESS = re.compile(r"<([\w.]+)[^<>]* at 0x[0-9a-fA-F]+>| at 0x[0-9a-fA-F]+")  # of an object in memory
 LONGEST = 200  # letters of what an error says
+JUNK = ("__MACOSX",)  # folders that systems leave behind, besides files and folders whose names begin with a dot
 
 
 def said(error: Exception, path: Path | None = None) -> str:
@@ -22,6 +23,11 @@ def said(error: Exception, path: Path | None = None) -> str:
         ]:
             text = text.replace(f"{folder}/", "") if len(folder) > 1 else text
     return text[:LONGEST] or type(error).__name__
+
+
+def is_kept(member: str) -> bool:
+    """Whether a member of an archive is a file, and none that systems leave behind."""
+    return not member.endswith("/") and not member.startswith(JUNK) and not member.rpartition("/")[2].startswith(".")
 
 
 @dataclass(frozen=True)

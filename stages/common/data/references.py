@@ -4,10 +4,12 @@ import functools
 import io
 import lzma
 import os
+import stat
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,12 @@ class ImageReader:
         if ZIP in reference:
             path, member = reference.split("#", 1)
             return self._zip(path).getinfo(member).file_size
-        return 0 if HDF5 in reference else Path(reference).stat().st_size
+        if HDF5 in reference:
+            return 0
+        status = Path(reference).stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+            raise OSError("not a file")
+        return status.st_size
 
     def bounded(self, reference: str, limit: int) -> bytes:
         """Bytes of an image from outside. Raises Rejected: image_too_large, before more than `limit` bytes are read, or
@@ -69,13 +76,17 @@ class ImageReader:
     def _read_member(self, path: str, member: str) -> bytes:
         offset, size = self._place(path, member)
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - unbuffered: one read, no more than the image
-            return os.pread(file.fileno(), size, offset)
+            data = os.pread(file.fileno(), size, offset)
+        if len(data) < size:
+            raise OSError(f"{member} is cut short")
+        return data
 
     def _place(self, path: str, member: str) -> tuple[int, int]:
         """Where a member's bytes begin in its tar, and how many there are."""
         if path not in self._places:
-            with tarfile.open(path) as tar:
-                self._places[path] = {info.name: (info.offset_data, info.size) for info in tar if info.isfile()}
+            places = self._places[path] = dict[str, tuple[int, int]]()
+            with tarfile.open(path) as tar, suppress(tarfile.ReadError):  # one that was cut short is good up to there
+                places.update((info.name, (info.offset_data, info.size)) for info in tar if info.isfile())
         if member not in self._places[path]:
             raise StageError(f"{path} lacks {member}: run `dvc repro` so that images and tables agree")
         return self._places[path][member]

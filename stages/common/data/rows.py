@@ -1,6 +1,7 @@
 """Rows of tables of any common kind, in a stream: values as they were stored, None where there is none."""
 
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
@@ -41,6 +42,7 @@ UNREAD = re.compile(
     r".*\.(xlsb?|ods|pkl|pickle|np[yz]|mat|h5|hdf5|db|sqlite3?|mdb|lmdb|rds|rdata|sav|dta|orc|avro|xml|bin|part"
     r"|zst|7z|rar|tgz|gz|bz2|xz)"
 )
+MOST_TEXTS = 1 << 29  # bytes of a workbook's texts, which are in memory all at once
 ROWS, BINARY_ROWS = 1000, 16  # read at once, without and with images in them
 
 
@@ -79,6 +81,9 @@ def kind_of(path: Path) -> str:
 def read_rows(path: Path, is_header: IsHeader) -> Iterator[Row | Damage]:
     """Yield the rows of the table at `path`, a Damage for each that cannot be read and one for what follows after an
     error. `is_header` tells whether a line is a header, of tables that may have none."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+        yield Damage("broken_table", "not a file")
+        return
     rows = _rows(path, is_header)
     while True:
         try:
@@ -155,6 +160,10 @@ def _sheets(path: Path, is_header: IsHeader) -> Iterator[Row | Damage]:
     Damage for each above the header."""
     from openpyxl import load_workbook
 
+    with zipfile.ZipFile(path) as book:
+        texts = sum(part.file_size for part in book.infolist() if part.filename.endswith("sharedStrings.xml"))
+    if texts > MOST_TEXTS:
+        raise ValueError(f"{texts} bytes of texts, more than {MOST_TEXTS}: save it as CSV")
     for sheet in load_workbook(path, read_only=True, data_only=True).worksheets:
         rows = (row for row in sheet.iter_rows(values_only=True) if any(cell is not None for cell in row))
         begin = list(islice(rows, PREAMBLE))

@@ -9,6 +9,7 @@ from typing import Any
 from stages.common.data.delimited import BLOCK, COMPRESSED, Row, open_bytes
 from stages.common.data.lookup import ENDINGS
 from stages.common.data.reading import Damage
+from stages.common.data.references import BROKEN
 
 IMAGE = "image"  # column of a sample's image
 TEXTS = (".txt", ".text", ".caption", ".captions")
@@ -27,6 +28,7 @@ def shard_rows(path: Path) -> Iterator[Row | Damage]:
     webdataset itself reads members of any length, and all of them.
     """
     compressed = path.suffix.lower() in COMPRESSED
+    lost = {IMAGE: None} if _holds_images(path) else {}  # not to be looked for by its key: other shards have the same
     with open_bytes(path) as file:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             sample = _Sample("", "")
@@ -37,7 +39,7 @@ def shard_rows(path: Path) -> Iterator[Row | Damage]:
                 stem, _, rest = place.name.partition(".")
                 key = str(place.with_name(stem))
                 if key != sample.key:
-                    yield from sample.rows()
+                    yield from (lost | row for row in sample.rows())
                     sample = _Sample(key, stem)
                 part, ending = PurePosixPath(f"_.{rest}").stem, PurePosixPath(f"_.{rest}").suffix.lower()
                 if ending in ENDINGS and compressed and info.size > LARGEST:
@@ -53,9 +55,18 @@ def shard_rows(path: Path) -> Iterator[Row | Damage]:
                         sample.add(json.loads(_read(tar, info)))
                     except (ValueError, RecursionError):
                         yield Damage("broken_row", f"{info.name}: not JSON")
-            yield from sample.rows()
+            yield from (lost | row for row in sample.rows())
         while file.read(BLOCK):  # up to the sum that tells whether what was compressed is whole
             pass
+
+
+def _holds_images(path: Path) -> bool:
+    """Whether there are images in a shard, and not texts alone, whose images are in another tar."""
+    with open_bytes(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+        try:
+            return any(info.name.lower().endswith(ENDINGS) for info in tar)
+        except (OSError, *BROKEN):  # what is read of it says so
+            return False
 
 
 def _read(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:

@@ -41,7 +41,10 @@ SIGNS = str.maketrans(
         **{"\U0001f18e": "AB", "\U0001f51f": "10", "\u2236": ":"},
         **dict.fromkeys("\u223c\u02dc", "~"),
         **{"\u2044": "/", "\u2215": "/", "\u2026": "...", "\u2103": "°C", "\u2109": "°F"},
-        **{chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)},  # ligatures: ﬁ, ﬂ
+        **{  # ligatures (ﬁ, ﬂ), and bold and slanted letters of formulas, which are written for emphasis
+            chr(code): unicodedata.normalize("NFKC", chr(code))
+            for code in (*range(0xFB00, 0xFB07), *range(0x1D400, 0x1D800))
+        },
         **{  # wide letters, digits and signs of formulas; other wide punctuation belongs to its script
             chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F) if chr(code).isalnum() or chr(code) in "%&/<=>"
         },

@@ -19,8 +19,12 @@ SEPARATOR = ";"  # between several images of one tweet
 UNKNOWN_LANGUAGES = ("", "und", "qam", "qct", "qht", "qme", "qst", "zxx", "art", "la")
 ID = re.compile(r"=?['\"\s]*(?:https?://\S+/status(?:es)?/)?([0-9]{1,20})(?:[/?#]\S*)?['\"\s]*")
 AS_A_NUMBER = re.compile(r"\s*[0-9]+(?:[.,][0-9]*)?(?:e\+?[0-9]+)?\s*", re.I)  # as spreadsheets write: digits are lost
-ADDRESS = re.compile(r"https?://\S+|(?:www|pic\.twitter)\.\S+|\bt\.co/\S+|[\w.+-]+@\w[\w-]*\.[\w.-]*\w", re.I)
-MENTION = re.compile(r"^RT @\w+:\s*|(?<!\w)@(?!\d+x?\b)\w+", re.I)  # "@40x" is a magnification
+ADDRESS = re.compile(
+    r"https?://\S+|(?:www|pic\.twitter)\.\S+|\b(?:[a-z\d-]+\.)+(?:com|org|net|edu|gov|int|info|io|co|ly|gl|me|be|eu|uk)/\S*"
+    r"|[\w.+-]+@\w[\w-]*\.[\w.-]*\w",
+    re.I,
+)
+MENTION = re.compile(r"^(?:RT @\w+:\s*)+|(?<!\w)@(?!\d+x?\b)\w+", re.I)  # "@40x" is a magnification
 CAPITALISED = re.compile(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)+")  # SkinCancer, but not SARSCoV2
 
 

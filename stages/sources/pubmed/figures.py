@@ -1,5 +1,6 @@
 """Figures of JATS articles: label, caption and graphics."""
 
+import codecs
 import html
 import re
 from collections import defaultdict
@@ -73,7 +74,8 @@ def read_articles(xml: bytes) -> list[Article]:
     External entities are never read; internal ones never expanded, but for those that stand for plain text. Raises
     lxml.etree.XMLSyntaxError for what is not XML.
     """
-    root = _parsed(_with_characters(_in_utf8(xml)))
+    text = _in_utf8(xml).removeprefix(codecs.BOM_UTF8).lstrip()  # nothing may stand before a declaration
+    root = _parsed(_with_characters(text))
     for element in root.iter(etree.Element):  # its namespace depends on the archive that it comes from
         element.tag = re.sub(r"^(?:\{.*\}|.*:)", "", element.tag)
     return [_article(one) for one in root.iter("article") if next(one.iterancestors("article"), None) is None]

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any
 from urllib.parse import unquote
 
-TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ZIPPED = (b"PK\x03\x04", b"PK\x05\x06")  # first bytes of a zip, whatever its name
 UNREAD = (".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")  # where they are no TARS
 ARTICLE = (".nxml", ".xml")

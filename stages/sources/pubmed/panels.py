@@ -43,6 +43,7 @@ SUBJECT = re.compile(rf"\b(?:of|in|from|for|at|by|with|on|between|was|is|{SHOWN}
 HAEMATOXYLIN_AND_EOSIN = re.compile(r"ha?ematoxylin\s(?:and|&)\s(?=eosin)", re.I)
 RESPECTIVELY = re.compile(r"\bresp(?:ectively\b|\.)", re.I)
 SHORT = 8  # words of two things that may be of one panel each
+WORD = re.compile(r"(?![\d_xX])\w")  # of a text that is more than "3+" or "40x": a letter
 CONJUNCTION = r"and|or|versus|vs\.?|&"
 
 
@@ -98,9 +99,10 @@ def _bound(caption: str, marks: list[Mark]) -> list[tuple[Mark, str]]:
 
 
 def _plain(mark: Mark, text: str) -> bool:
-    """Whether `text` says something, and of each of the mark's panels the same."""
-    if len(mark.panels) == 1 or not re.search(r"\w", text):
-        return re.search(r"\w", text) is not None
+    """Whether `text` says something, more than a score or a magnification, and of each of the mark's panels the
+    same."""
+    if len(mark.panels) == 1 or not WORD.search(text):
+        return WORD.search(text) is not None
     named = any(map(mark.divided_by, [*mentions(text), *re.findall(r"\b[A-Za-z]\d?(?=[,:=)])", text)]))
     return not (named or _lists(text, len(mark.panels)) or RESPECTIVELY.search(text))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.common.data.columns import find_columns, text_of, texts_of
+from stages.common.data.columns import find_columns, id_of, text_of, texts_of
 from stages.common.data.delimited import Row
 from stages.common.data.lookup import MISSING, ImageFinder, files_below
 from stages.common.data.reading import Damage
@@ -24,7 +24,8 @@ from stages.sources.table.quilt import is_released, released
 KINDS = ("image", "text", "group", "license")  # of columns
 ENOUGH = 1000  # rows of a table without a column of images or texts, after which no more are read
 LONGEST_NAME = 40  # letters of a column's name that are shown: without a header it may be an image in Base64
-BASE64 = re.compile(r"(data:image/\w+;base64,)?[A-Za-z0-9+/\s]{200,}={0,2}")
+BASE64 = re.compile(r"(data:image/[\w.+-]+;base64,)?[A-Za-z0-9+/_\s-]{200,}={0,2}")  # also that of addresses (- and _)
+PLAIN_BASE64 = str.maketrans("-_", "+/")
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class _Reader:
         texts = texts_of(cells["text"]) or [""]
         place = f"{path.name} {number}"
         for image, name, drop, detail in images:
-            group = text_of(cells.get("group")) or images[0][1] or str(number)
+            group = id_of(cells.get("group")) or images[0][1] or str(number)
             for text in texts:
                 license = text_of(cells.get("license"))
                 yield Candidate(f"{number:08d}", group, image, text, place, license, drop, detail or name)
@@ -186,6 +187,8 @@ class _Reader:
         try:
             found = self._finder.find(name, folder)
         except Rejected as why:
+            if (number := id_of(name)) not in ("", name):  # 17.0
+                return self._image(number, folder)
             return b"", name, why.reason, why.message
         if self.folders_of_notes:
             self._named.add(hash(Path(found).resolve()))
@@ -209,6 +212,6 @@ def _decoded(text: str) -> bytes:
     if not BASE64.fullmatch(text):
         return b""
     try:
-        return base64.b64decode(text.partition("base64,")[2] or text)
+        return base64.b64decode((text.partition("base64,")[2] or text).translate(PLAIN_BASE64))
     except (binascii.Error, ValueError):
         return b""
