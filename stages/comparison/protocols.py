@@ -10,6 +10,7 @@ import pandas as pd
 
 from stages.common.data.arrays import Vectors
 from stages.common.errors import StageError
+from stages.common.evalsets.listing import set_folder
 from stages.common.evalsets.protocol import Protocol, load_protocol, read_evalset
 from stages.common.models.embed import ensemble
 from stages.common.scores import SCORES, calibration_error, odds_of
@@ -65,7 +66,7 @@ def asked_sets(protocols: Sequence[Protocol], places: Protocol, folder: Path, se
             known = places.evalsets.get(name, evalset)
             here = evalset.model_copy(update={"root": known.root, "loader": known.loader})
             status, table = THERE, pd.DataFrame(columns=["path", "label"])
-            if not (folder / here.root).is_dir():
+            if not set_folder(folder, here.root).is_dir():
                 status = NOT_THERE
             else:
                 try:

@@ -41,6 +41,16 @@ def unwrapped(folder: Path) -> Path:
     return unwrapped(inner[0]) if alone else folder
 
 
+def set_folder(folder: Path, root: str) -> Path:
+    """Where the set of the folder `root` lies below `folder`: there, or one folder deeper, as an archive unpacks into a
+    folder of its own."""
+    top, _, rest = Path(root).as_posix().partition("/")
+    if (folder / root).is_dir() or not rest:
+        return folder / root
+    places = [path / rest for path in folders_in(folder / top)] if (folder / top).is_dir() else []
+    return next((place for place in places if place.is_dir()), folder / root)
+
+
 def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not is_hidden(path)
 
