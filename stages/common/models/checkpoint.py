@@ -18,6 +18,8 @@ PREFIXES = ("module.", "_orig_mod.", "base_model.model.", "model.", "clip.")  # 
 ADVICE = "save the model's state_dict() as safetensors"
 UNSAFE = f"it is cut off, or holds more than tensors and would run code; it was not loaded: fetch it again, or {ADVICE}"
 
+UNMERGED = f"holds LoRA adapters, which are not merged into the weights: call peft's merge_and_unload(), and {ADVICE}"
+
 
 def load_weights(model: Any, path: Path) -> None:
     """Set `model`, one of open_clip's, to the weights in `path`, a file or a folder of open_clip, transformers (a
@@ -55,21 +57,25 @@ def read_tensors(path: Path) -> Tensors:
     if path.is_dir():
         path = next((path / name for name in FILES if (path / name).exists()), path)
     if path.is_dir():
+        check_merged(path)
         raise StageError(f"{path} holds no weights: none of {', '.join(FILES)} is there")
     state = _unwrapped(_stored(path))
     if not state:
         raise StageError(f"{path} holds no tensors: {ADVICE}")
     if any("lora_" in name for name in state):
-        raise StageError(
-            f"{path} holds LoRA adapters, which are not merged into the weights: call peft's merge_and_unload(), and "
-            f"{ADVICE}"
-        )
+        raise StageError(f"{path} {UNMERGED}")
     state = {name.replace(".base_layer.", "."): tensor for name, tensor in state.items()}
     if not any(name.startswith("vision_model.") for name in state):
         return state
     if "visual_projection.weight" not in state:
         raise StageError(f"{path} is a model of transformers that is no CLIPModel: convert it to open_clip's form")
     return to_open_clip(state)
+
+
+def check_merged(folder: Path) -> None:
+    """Raise StageError for a folder that peft wrote: it holds adapters without the weights they belong to."""
+    if (folder / "adapter_config.json").exists():
+        raise StageError(f"{folder} {UNMERGED}")
 
 
 def learned_activation(path: Path) -> str | None:

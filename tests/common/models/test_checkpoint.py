@@ -182,6 +182,13 @@ def test_a_folder_without_weights_says_what_it_looked_for(tmp_path):
         read_tensors(tmp_path)
 
 
+@pytest.mark.parametrize("place", ["Small@{}", "local-dir:{}", "transformers:{}"])
+def test_a_folder_of_adapters_says_what_to_do_with_them(registry, tmp_path, place):
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    with pytest.raises(StageError, match=r"^[^\n]* holds LoRA adapters.*call peft's merge_and_unload\(\)"):
+        named(place.format(tmp_path))
+
+
 def test_a_folder_in_open_clips_form_is_not_trusted_either(registry, tmp_path):
     towers = {key: value for key, value in TINY.items() if key != "preprocess_cfg"}
     (tmp_path / "hub").mkdir()
