@@ -7,7 +7,7 @@ from stages.common.scores import SCORES
 from stages.common.stats import interval
 from stages.evaluation.params import Params
 from stages.evaluation.sets import Labelled
-from stages.evaluation.splits import divide
+from stages.evaluation.splits import divide, why_unmeasured
 
 
 def few_shot(evalset: Labelled, params: Params, metric: str, seed: int) -> dict[str, dict[str, dict[str, float]]]:
@@ -16,9 +16,11 @@ def few_shot(evalset: Labelled, params: Params, metric: str, seed: int) -> dict[
     SimpleShot learns from `shots` images of each class, all where a class has fewer, drawn `shot_draws` times: the
     scores are the mean over draws and the range in which 95 % of them lie. Nearest neighbours learn from all training
     images; `knn` has a mean only. Sets with no official side to learn from are cut in half as for a linear probe, with
-    `seed`.
+    `seed`. Without images to learn from or to test on there are no scores.
     """
     sides = divide(evalset, seed)
+    if why_unmeasured(sides, evalset.label):
+        return {}
     train, test = sides.train, sides.test
     rng = np.random.default_rng(seed)
     by_shots = {}

@@ -12,7 +12,7 @@ from stages.common.scores import SCORES, images_behind
 from stages.common.stats import Estimate, PairedBootstrap, difference, estimate, mean_of
 from stages.evaluation.params import Params
 from stages.evaluation.sets import Labelled
-from stages.evaluation.splits import Sides, divide, draw, folds
+from stages.evaluation.splits import Sides, divide, draw, folds, why_unmeasured
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +80,8 @@ def probe_set(
 
     first = next(iter(models.values()))
     sides = divide(first, seed)
-    if not len(sides.train) or not len(sides.test):
-        log.warning(f"evalset {name}: a class has a single group: nothing is left to test a linear probe on")
+    if why := why_unmeasured(sides, first.label):
+        log.warning(f"evalset {name}: no linear probe: {why}")
         return {model: {} for model in models}, 0.0
     if sides.copied > COPIED:
         log.warning(

@@ -46,6 +46,15 @@ def divide(evalset: Labelled, seed: int) -> Sides:
     return Sides(train, validation, test, group, float(copied.mean()) if len(test) else 0.0)
 
 
+def why_unmeasured(sides: Sides, label: Ints) -> str:
+    """Why no classifier can be learned from a set's images and tested on them; "" where one can."""
+    if not len(sides.train) and not len(sides.test):
+        return "a class has a single image, or group of images, which cannot be on both sides"
+    if not len(sides.test):
+        return "no image is on the side that is tested on"
+    return "fewer than two classes are on the side that is learned from" if np.ptp(label[sides.train]) == 0 else ""
+
+
 def _less_class(image: Vectors, label: Ints) -> Vectors:
     """Vectors less the mean of their class: how alike all images of a class are differs between models."""
     rest: Vectors = image - pd.DataFrame(image).groupby(label).transform("mean").to_numpy()
@@ -73,11 +82,11 @@ def _halves(label: Ints, group: Ints | None, seed: int) -> tuple[Ints, Ints]:
     from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
     rows = np.arange(len(label))
+    if fewest_groups(label, group) < 2:
+        return rows[:0], rows[:0]
     if group is None:
         train, test = train_test_split(rows, test_size=0.5, stratify=label, random_state=seed)
         return np.sort(train), np.sort(test)
-    if fewest_groups(label, group) < 2:
-        return rows[:0], rows[:0]
     halves = StratifiedGroupKFold(2, shuffle=True, random_state=seed)
     train, test = next(halves.split(rows, label, group))
     return train, test

@@ -1,6 +1,7 @@
 """The linear probe on worlds whose right answer is known, and against a pipeline of scikit-learn's own."""
 
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from stages.evaluation.few_shot import few_shot
 from stages.evaluation.linear_probe import choose, linear_probe, probe_set
 from stages.evaluation.sets import Labelled
 from stages.evaluation.splits import divide, near_copies
@@ -149,9 +151,26 @@ def test_one_group_of_a_class_leaves_nothing_to_measure(probed, caplog):
     with caplog.at_level(logging.WARNING):
         probes, copied = probed(evalset(image, label, group=[f"g{n}" for n in label]))
     assert probes == {"start": {}}
-    assert "a class has a single group" in caplog.text
+    assert "a class has a single image, or group of images" in caplog.text
     metrics = linear_probe({"s": probes}, {"s": copied})
     assert metrics["start"] == {"s": {}, "mean": {}}
+
+
+@pytest.mark.parametrize(
+    ("label", "split", "why"),
+    [
+        ([0, 0, 0, 0, 1], "", "a class has a single image"),
+        ([0, 0, 0, 1, 1], ["train", "train", "test", "test", "test"], "fewer than two classes"),
+        ([0, 0, 0, 1, 1], "train", "no image is on the side that is tested on"),
+        ([0, 0, 0, 0, 0], "", "fewer than two classes"),
+    ],
+)
+def test_what_cannot_be_learned_or_tested_has_no_score(probed, caplog, label, split, why):
+    one = evalset(unit(np.random.default_rng(0).normal(size=(5, 64))), np.array(label), split)
+    with caplog.at_level(logging.WARNING):
+        assert probed(one)[0] == {"start": {}}
+    assert f"evalset s: no linear probe: {why}" in caplog.text
+    assert few_shot(one, SimpleNamespace(shots=[1], shot_draws=2, neighbours=3), "accuracy", 0) == {}
 
 
 def test_all_labels_are_one_draw_without_a_deviation(probed):
