@@ -112,8 +112,26 @@ def test_copies_of_an_original_are_on_one_side(probed, known):
     assert score.high - score.low > 0.2, "18 originals, not 216 images"
 
 
-def test_official_sides_with_copies_across_are_told(probed, caplog):
-    image, label, _ = originals()
+@pytest.mark.parametrize("noise", [0.45, 0.6, 0.8])
+def test_copies_that_a_model_finds_less_alike_are_on_one_side(noise):
+    image, label, original = originals(noise)
+    sides = divide(evalset(image, label), 0)
+    assert not set(original[sides.train]) & set(original[sides.test])
+    across = divide(evalset(image, label, np.resize(["train", "test"], len(label))), 0)
+    assert across.copied > 0.9
+
+
+def test_kinds_of_tissue_are_no_copies():
+    """Four kinds in each class, whose images are far more alike than others."""
+    rng = np.random.default_rng(0)
+    kind = np.repeat(np.arange(12), 40)
+    image = unit(1.5 * rng.normal(size=(12, 128))[kind] + rng.normal(size=(480, 128)))
+    assert divide(evalset(image, kind // 4), 0).group is None
+
+
+@pytest.mark.parametrize("noise", [0.25, 0.6])
+def test_official_sides_with_copies_across_are_told(probed, caplog, noise):
+    image, label, _ = originals(noise)
     one = evalset(image, label, np.resize(["train", "test"], len(label)))
     with caplog.at_level(logging.WARNING):
         probes, copied = probed(one, probe_fractions=[1.0])
