@@ -10,13 +10,13 @@ import pandas as pd
 
 from stages.common.data.arrays import Vectors
 from stages.common.errors import StageError
-from stages.common.evalsets.listing import set_folder
+from stages.common.evalsets.listing import measured_side, set_folder
 from stages.common.evalsets.protocol import Protocol, load_protocol, read_evalset
 from stages.common.models.embed import ensemble
 from stages.common.scores import SCORES, calibration_error, odds_of
 from stages.common.stats import Estimate, codes_of, mean_of
 from stages.comparison.prompts import draw_prompts
-from stages.comparison.scores import confusions, measured_side, score
+from stages.comparison.scores import confusions, score
 
 THERE, NOT_THERE = "measured", "not there"
 COLUMNS = [

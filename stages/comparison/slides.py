@@ -9,7 +9,7 @@ import numpy as np
 
 from stages.common.data.arrays import Ints, Vectors
 from stages.common.errors import StageError
-from stages.common.evalsets.listing import set_folder
+from stages.common.evalsets.listing import measured_side, set_folder
 from stages.common.evalsets.protocol import load_protocol, read_evalset
 from stages.common.models.compared import compared_models
 from stages.common.models.device import pick_device
@@ -18,7 +18,7 @@ from stages.common.paths import QUILTNET_DIR
 from stages.common.stage.params import Base, load_params
 from stages.common.stats import codes_of
 from stages.comparison.params import Params
-from stages.comparison.scores import measured_side, score
+from stages.comparison.scores import score
 from stages.comparison.tables import write_table
 from stages.comparison.tiles import read_tile, tiles_of
 

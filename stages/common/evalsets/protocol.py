@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from stages.common.data.files import SAFE_ID, SURROGATE, read_yaml
 from stages.common.data.references import image_file
 from stages.common.errors import StageError
-from stages.common.evalsets.listing import set_folder
+from stages.common.evalsets.listing import check_files, each_once, measured_side, set_folder
 from stages.common.evalsets.loaders import find_loader
 from stages.common.evalsets.wording import check_names, check_templates
 from stages.common.stage.extensions import is_extension, iterate
@@ -214,7 +214,7 @@ def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) 
 
     `path` is for ImageReader. `label` indexes evalset.classes, -1 where the label is left_out or the set has no
     classes; `split` is one of SPLITS, "" where the official files have none. Raises StageError where
-    labels and classes do not agree; without `whole`, a class may have no image.
+    labels and classes do not agree; without `whole`, a class, and the measured side, may have no image.
     """
     root = set_folder(folder, evalset.root)
     rows = pd.DataFrame(_rows(root, name, evalset), columns=FIELDS)
@@ -222,7 +222,7 @@ def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) 
     rows = rows.astype({"path": str, "code": str})
     if rows.empty:
         raise StageError(f"evalset {name}: no image below {root}")
-    _check_files(rows.path, name)
+    check_files(rows.path, name)
     if evalset.group:
         found = rows.path.str.removeprefix(f"{root.as_posix()}/").str.extract(evalset.group)[0].fillna("")
         rows["group"] = rows.group.where(rows.group != "", found)
@@ -231,6 +231,7 @@ def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) 
     if wrong := sorted(set(rows.split) - set(SPLITS)):
         raise StageError(f"evalset {name}: split '{wrong[0]}' is none of train, validation, test")
     rows["code"] = rows.code.replace(evalset.merged)
+    rows = rows if evalset.pairs else each_once(rows, name)
     order = {code: number for number, code in enumerate(evalset.classes)}
     codes = set(rows.code)
     if not evalset.pairs:
@@ -241,18 +242,9 @@ def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) 
         if whole and (absent := sorted(set(order) - codes)):
             raise StageError(f"evalset {name}: no image below {root} has the label '{absent[0]}' of its classes")
     table = rows.assign(label=rows.code.map(order).fillna(-1).astype(int))
+    if whole and not evalset.pairs and measured_side(table, evalset.split).empty:
+        raise StageError(f"evalset {name}: no image below {root} is on the side that is measured ({evalset.split})")
     return table[EVALSET.names].sort_values(["path", "text"], ignore_index=True)
-
-
-def _check_files(references: pd.Series, name: str) -> None:
-    """Raise StageError where a file that a set's tables list is not there."""
-    files = references.map(image_file).drop_duplicates()
-    missing = sorted(file for file in files if not Path(file).is_file())
-    if missing:
-        raise StageError(
-            f"evalset {name}: {len(missing)} of {len(files)} files that it lists are not there, the first is "
-            f"{missing[0]}: fetch the set again"
-        )
 
 
 def _rows(root: Path, name: str, evalset: Evalset) -> list[dict[str, Any]]:

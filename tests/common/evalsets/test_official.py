@@ -247,6 +247,28 @@ def test_a_file_that_is_still_packed_is_named(tmp_path):
         read(tmp_path, "pcam")
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["1.png,x,test", "1.png,y,test", "2.png,y,test"], ".*1.png is listed with two labels or splits"),
+        (["1.png,x,train", "1.png,x,test", "2.png,y,test"], ".*1.png is listed with two labels or splits"),
+        (["1.png,x,test", "2.png,y,"], "1 images have no split, such as .*2.png"),
+        (["1.png,x,train", "2.png,y,train"], r"no image below .* is on the side that is measured \(test\)"),
+        (["1.png,x,test", "1.png,x,test", "2.png,y,test"], ""),
+    ],
+)
+def test_an_image_of_a_table_has_one_label_and_one_side(tmp_path, rows, message):
+    ours = QUILT.evalsets["bach"].model_copy(update={"loader": "table", "root": "", "classes": {"x": "a", "y": "b"}})
+    (tmp_path / "evalset.csv").write_text("\n".join(["image,label,split", *rows]))
+    for name in ("1.png", "2.png"):
+        put(tmp_path / name)
+    if message:
+        with pytest.raises(StageError, match=f"evalset ours: {message}"):
+            read_evalset(tmp_path, "ours", ours)
+    else:
+        assert read_evalset(tmp_path, "ours", ours).label.tolist() == [0, 1]
+
+
 def test_a_split_that_nobody_knows_is_no_part_of_any(tmp_path):
     make(tmp_path, "skin_cancer")
     path = tmp_path / "skin_cancer/data/tiles-v2.csv"
