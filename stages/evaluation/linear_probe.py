@@ -88,6 +88,8 @@ def probe_set(
             f"evalset {name}: {sides.copied:.0%} of the test images have a near copy among those that a linear probe "
             "learns from: name the patient, slide or original of each image (`group` in the protocol)"
         )
+    if sides.group is not None and (known := np.isin(sides.group[sides.test], sides.group[sides.train])).any():
+        log.warning(f"evalset {name}: {known.mean():.0%} of the test images are of groups that are learned from, too")
     probes: Probes = {model: {} for model in models}
     for fraction in params.probe_fractions:
         with threadpool_limits(1 if len(sides.train) < ALONE else None):  # threads would wait for each other

@@ -55,6 +55,7 @@ def read_labels(path: Path, predictions: Predictions, evalset: Evalset) -> pd.Da
         raise StageError(f"{path} not found: evalsets.*.readers names it in the protocol")
     table = read_listing(path, functools.partial(pd.read_csv, dtype=str, keep_default_na=False), COLUMNS)
     table["label"] = table.label.replace(evalset.merged)
+    table["image"] = [Path(image).as_posix() for image in table.image]  # ./1.png is 1.png
     known, said = set(predictions.paths), dict[tuple[str, str], tuple[int, str]]()
     for number, (image, reader, label) in enumerate(table[list(COLUMNS)].itertuples(index=False), start=2):
         place = (path.parent / image).as_posix()

@@ -140,6 +140,16 @@ def test_official_sides_with_copies_across_are_told(probed, caplog, noise):
     assert linear_probe({"s": probes}, {"s": copied})["near_copies"] == {"s": 1}
 
 
+def test_official_sides_that_share_patients_are_told(probed, caplog):
+    image, label = spread(0.5, 120)
+    patients = [f"case {n // 4}" for n in range(120)]
+    for split, told in ((np.resize(["train", "test"], 120), True), (np.repeat(["train", "test"], 60), False)):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            probed(evalset(image, label, split, group=patients), probe_fractions=[1.0], probe_c=[1.0])
+        assert ("100% of the test images are of groups that are learned from" in caplog.text) == told
+
+
 def test_classes_that_lie_close_together_are_no_copies():
     rng = np.random.default_rng(0)
     label = rng.integers(0, 3, 300)

@@ -169,7 +169,8 @@ def test_a_reader_who_saw_one_class_has_no_kappa(tmp_path):
 
 def test_repeated_rows_of_a_reader_count_once(tmp_path):
     rows = [("0.png", "ann", "A"), ("1.png", "ann", "C"), ("2.png", "ann", "C")]
-    once, twice = readers(tmp_path, rows), readers(tmp_path, [*rows, rows[1], rows[1], ("1.png", "bob", "B")])
+    again = [rows[1], ("./1.png", "ann", "C"), ("1.png", "bob", "B")]
+    once, twice = readers(tmp_path, rows), readers(tmp_path, [*rows, *again])
     assert twice["ann"] == once["ann"]
     assert (once["ann"]["images"], once["ann"]["accuracy"]) == (3, pytest.approx(2 / 3))
     with pytest.raises(StageError, match="row 5: ann labels 1.png as 'B', in row 3 as 'C': keep one"):
