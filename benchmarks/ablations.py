@@ -16,10 +16,10 @@ from stages.common.evalsets.protocol import Protocol, read_protocol
 from stages.common.models.clip import Clip, build, load
 from stages.common.models.embed import embed_classes, embed_images, embed_texts
 from stages.common.paths import DATASET_DIR, EMBEDDINGS_DIR
+from stages.common.ranks import ranks_of
 from stages.common.stage.params import load_params
 from stages.demo.script import narration
 from stages.evaluation.linear_probe import probe_set
-from stages.evaluation.retrieval import ranks_of
 from stages.evaluation.sets import Labelled, paired
 from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.train import Places, train

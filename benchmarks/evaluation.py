@@ -23,11 +23,12 @@ from stages.common.models.clip import Clip
 from stages.common.models.clip import load as load_clip
 from stages.common.models.embed import embed_classes, embed_images, embed_texts
 from stages.common.paths import QUILTNET_DIR
+from stages.common.ranks import ranks_of
 from stages.common.stage.params import load_params
 from stages.demo.script import drawn, narration
 from stages.demo.tissue import paint
 from stages.evaluation.linear_probe import probe_set
-from stages.evaluation.retrieval import ranks_of, retrieval
+from stages.evaluation.retrieval import retrieval
 from stages.evaluation.sets import Labelled, Paired
 from stages.evaluation.zero_shot import classify, zero_shot
 

@@ -18,8 +18,9 @@ from stages.common.models.device import pick_device
 from stages.common.models.embed import image_tower
 from stages.common.stage.params import load_params
 from stages.quiltnet.distributed import DistributedContext
+from stages.quiltnet.loss import make_loss
 from stages.quiltnet.params import Params
-from stages.quiltnet.step import Stepper, make_loss, make_optimizer, weight_groups
+from stages.quiltnet.step import Stepper, make_optimizer, weight_groups
 from stages.quiltnet.towers import checkpoint_activations
 
 MODEL = "ViT-B-32"

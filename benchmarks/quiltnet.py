@@ -1,5 +1,5 @@
-"""The training step against open_clip's own training, on the same shards, model and batch; its memory; and, where there
-is a GPU, ViT-B/32 at the paper's batch against the rate published for an A100-40GB."""
+"""The loader and the training step against open_clip's own, on the same shards, model and batch; memory; and, where
+there is a GPU, ViT-B/32 at the paper's batch against the rate published for an A100-40GB."""
 
 import json
 import os
@@ -7,25 +7,31 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
+from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 from benchmarks import report
 from stages.common.data.files import jpeg, read_yaml
 from stages.common.data.tars import write_tar
-from stages.common.models.clip import build, save
+from stages.common.models.clip import Clip, build, save
 from stages.common.paths import DATASET_DIR, TIMINGS_DIR
 from stages.common.stage.params import load_params
 from stages.demo.script import caption, drawn
 from stages.demo.tissue import paint
+from stages.quiltnet.loader import Loader, SampleView, as_bytes, as_numbers
+from stages.quiltnet.samples import batches_of, order_of, read_samples
 
 SIDE = 320  # pixels
 A100 = 850  # samples a second, ViT-B/32, of LAION's scaling runs
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}  # bf16 operations a second
+ROUNDS = 3  # of each loader in turn
 PAIRS = 1_017_712
 
 
@@ -122,6 +128,51 @@ def both(setup: Setup) -> tuple[dict[str, float], dict[str, float]]:
         return ours(Path(name), setup), other
 
 
+def loading() -> None:
+    """The way of the data alone, up to numbers on this machine: read, decode, augment, tokenize, stack."""
+    setup = Setup("ViT-B-32", "cpu", "fp32", 2048, 8, 256, 1, 2)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_shards(folder, setup)
+        clip = build(setup.model, "none", 0)
+        rates = [(our_loader(folder, clip, setup), their_loader(folder, clip, setup)) for _ in range(ROUNDS)]
+    mine, other = (max(one) for one in zip(*rates, strict=True))
+    note = f"{setup.model}'s pixels and tokens, batch {setup.batch}, {setup.workers} workers; best of {ROUNDS} rounds"
+    report("loader samples/s", mine, other, 1.0, note, unit="1/s", at_least=True)
+
+
+def our_loader(folder: Path, clip: Clip, setup: Setup) -> float:
+    """Samples a second."""
+    samples = read_samples(folder, "train")
+    transform = clip.transform(scale=(0.9, 1.0))
+    view = SampleView(samples, as_bytes(transform), clip.tokenizer, 0, True)
+    loader = Loader({"train": view}, setup.workers, setup.batch)
+    mean, std = (torch.tensor(clip.preprocess[key]).view(3, 1, 1) for key in ("mean", "std"))
+    began, count = time.perf_counter(), 0
+    for pixels, *_ in loader.batches("train", 0, batches_of(order_of(samples, 0, 0), setup.batch)):
+        count += len(as_numbers(pixels, mean, std))
+    return count / (time.perf_counter() - began)
+
+
+def their_loader(folder: Path, clip: Clip, setup: Setup) -> float:
+    """The same of open_clip_train's reader of shards."""
+    from open_clip_train.data import get_wds_dataset
+
+    args = Namespace(
+        train_data=f"{folder}/train-{{000000..{setup.shards - 1:06d}}}.tar",
+        train_num_samples=setup.images,
+        train_data_upsampling_factors=None,
+        seed=0,
+        world_size=1,
+        workers=setup.workers,
+        batch_size=setup.batch,
+    )
+    data = get_wds_dataset(args, clip.transform(scale=(0.9, 1.0)), True, tokenizer=clip.tokenizer)
+    began = time.perf_counter()
+    count = sum(len(pixels) for pixels, _ in data.dataloader)
+    return count / (time.perf_counter() - began)
+
+
 def on_cpu() -> None:
     """The demo's towers, nothing locked."""
     quiltnet, _ = load_params("quiltnet")
@@ -147,7 +198,6 @@ def on_gpu(card: str) -> None:
 
 def flops_of_pair(model: str) -> float:
     """Operations of one image and one text going forward; a training step has three times as many."""
-    import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     clip = build(model, "none", 0)
@@ -159,8 +209,7 @@ def flops_of_pair(model: str) -> float:
 
 def main() -> None:
     """Print what this machine can measure."""
-    import torch
-
+    loading()
     on_cpu()
     if torch.cuda.is_available():
         on_gpu(torch.cuda.get_device_name())

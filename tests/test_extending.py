@@ -33,7 +33,7 @@ from stages.demo.tissue import paint
 from stages.fingerprints.work import fingerprints
 from stages.frame_filter import fit as fitting
 from stages.preflight.check import check
-from stages.quiltnet.step import make_loss
+from stages.quiltnet.loss import make_loss
 from stages.sources.added import added
 from stages.sources.params import Added
 

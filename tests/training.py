@@ -2,12 +2,15 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from PIL import Image
 
-from stages.common.data.files import jpeg
+from stages.common.data.files import jpeg, read_yaml
 from stages.common.data.tars import write_tar
 from stages.common.models.device import pick_device
 from stages.demo.tissue import paint
@@ -62,6 +65,15 @@ def tiny(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def with_batch_norm(tmp_path_factory):
+    """The config of a small ResNet."""
+    path = tmp_path_factory.mktemp("resnet") / "resnet.json"
+    image = {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 8}
+    path.write_text(json.dumps(TINY | {"vision_cfg": image}))
+    return str(path)
+
+
 @pytest.fixture
 def quick(stage_params, tiny):
     """Parameters of a run of 6 steps with that model; overrides by name."""
@@ -102,3 +114,27 @@ def tune(quick, places):
         return where
 
     return make
+
+
+def in_scratch(folder, shards, tiny, **changes):
+    """Return what starts the stage as DVC does, in a folder of its own."""
+    tree = read_yaml(ROOT / "params.yaml")
+    tree["base"]["device"] = "cpu"
+    tree["quiltnet"] |= {"model": str(tiny), "start": "none", "lock_text": False, "batch_size": 8, "warmup": 1}
+    tree["quiltnet"] |= {"workers": 0, "log_steps": 1, "save_steps": 1, "lr": 1e-3} | changes
+    (folder / "data").mkdir(parents=True)
+    (folder / "params.yaml").write_text(json.dumps(tree))
+    (folder / "data/dataset").symlink_to(shards)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+
+    def start(*launcher):
+        return subprocess.Popen([sys.executable, *launcher, "-m", "stages.quiltnet"], cwd=folder, env=env, **pipes)
+
+    return start
+
+
+def nodes(per_node, count):
+    """Arguments that start each node's part of a run, as torchrun takes them."""
+    module = ("-m", "torch.distributed.run", "--nproc-per-node", str(per_node), "--master-port", "29631")
+    return [(*module, "--nnodes", str(count), "--node-rank", str(n)) for n in range(count)]

@@ -1,15 +1,18 @@
-"""Score curation against gold labels, where there are any, and draw the sample that experts review."""
+"""Score curation against gold labels and the answers of readers, where there are any; make the page for readers."""
 
 from pathlib import Path
 from typing import Any
 
 from stages.audit.params import Params
 from stages.common.paths import (
+    AUDIT_DIR,
     CAPTIONS_DIR,
     FRAME_FILTER_DIR,
     KEYFRAMES_DIR,
     LEXICON_DIR,
-    REVIEW_FILE,
+    REVIEW_KEY_FILE,
+    REVIEW_PAGE_FILE,
+    REVIEWS_DIR,
     ROIS_DIR,
     VIDEOS_DIR,
     metrics_file,
@@ -19,20 +22,49 @@ from stages.common.stage.params import Base
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
-    """Write reports/metrics/audit.json and reports/audit/sample.csv, in which what experts wrote stays."""
-    from stages.common.data.answers import write_to_fill_in
+    """Write reports/metrics/audit.json, the review page with its key, and the tables of reports/audit."""
     from stages.common.data.files import write_json
     from stages.common.tables.dataset import DATASET_TABLE
 
     dataset = DATASET_TABLE.read(DATASET_TABLE.at())
-    metrics = _scores(params, base, dataset)
-    kept = dataset[dataset.split != ""]
-    sample = kept.sample(min(params.sample, len(kept)), random_state=base.seed).sort_values("pair_id")
-    columns = ["pair_id", "source", "image", "text", "box", "sub_pathology", "magnification", "confidence"]
-    rows = write_to_fill_in(REVIEW_FILE, sample[columns], "pair_id")
-    write_json(metrics_file("audit"), metrics | {"sample": len(sample)})
+    review = _review(params, base, dataset)
+    metrics = _scores(params, base, dataset) | {"review": review}
+    write_json(metrics_file("audit"), metrics)
     gold = metrics["gold"]
-    return {"items": len(sample), "rows": len(rows), "with gold labels": f"{gold['videos']} of {gold['of']} videos"}
+    return {
+        "items": review["shown"],
+        "readers": review["readers"],
+        "with gold labels": f"{gold['videos']} of {gold['of']} videos",
+    }
+
+
+def _review(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
+    """Make the review page with its key, and tables of what readers answered; return metrics of both."""
+    from stages.audit.ratings import answers_on, disagreements, rates_by_stratum, review_metrics
+    from stages.audit.review import build_page
+    from stages.audit.sample import draw_items, stratum_sizes
+    from stages.common.data.files import write_bytes
+    from stages.common.reviews import ROLES, read_reviews
+    from stages.common.tables.captions import CAPTIONS
+
+    reviews = read_reviews(REVIEWS_DIR)
+    answers = answers_on(reviews, dataset)
+    kept = dataset[dataset.split != ""].fillna(dict.fromkeys(("video_id", "sub_pathology", "magnification_how"), ""))
+    items = draw_items(kept, params.sample, params.repeated, params.mismatched, base.seed)
+    shown = kept[kept.pair_id.isin([*items.pair_id, *items.text_of])]
+    videos = sorted({*shown.video_id} - {""})
+    sentences = {name: CAPTIONS.read(CAPTIONS.at(id=name))["sentences"] for name in videos}
+    page = build_page(items, shown, sentences, params.max_page_mb, REVIEW_PAGE_FILE)
+    tables = {
+        REVIEW_KEY_FILE: items,
+        AUDIT_DIR / "strata.csv": stratum_sizes(kept, items),
+        AUDIT_DIR / "rates.csv": rates_by_stratum(answers, dataset),
+        AUDIT_DIR / "disagreements.csv": disagreements(answers),
+    }
+    for path, table in tables.items():
+        write_bytes(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+    roles = {f"shown_as_{role}": int((items.role == role).sum()) for role in ROLES}
+    return {"shown": len(items), **roles, **page, **review_metrics(reviews, answers)}
 
 
 def _scores(params: Params, base: Base, dataset: Any) -> dict[str, Any]:

@@ -31,13 +31,19 @@ CHARTS_DIR = PLOTS_DIR / "charts"
 TRAINING_CURVE_FILE = PLOTS_DIR / "quiltnet.csv"
 SHEETS_DIR = REPORTS_DIR / "keyframes"
 EVALUATION_DIR = REPORTS_DIR / "evaluation"
-REVIEW_FILE = REPORTS_DIR / "audit" / "sample.csv"
+AUDIT_DIR = REPORTS_DIR / "audit"
+REVIEW_PAGE_FILE = REPORTS_DIR / "review.html"
+REVIEW_KEY_FILE = DATA_DIR / "audit" / "key.csv"
 LIVE_DIR = REPORTS_DIR / "live" / "quiltnet"
 PAGE_FILE = REPORTS_DIR / "index.html"
+SUMMARY_FILE = REPORTS_DIR / "summary.json"
+TABLES_DIR = REPORTS_DIR / "tables"
 
-# Not outputs of dvc.yaml: the demo world has a dvc.yaml of its own, Git tracks NAMED_DIR, and nothing tracks the rest.
+# Not outputs of dvc.yaml: the demo world has a dvc.yaml of its own, Git tracks NAMED_DIR and REVIEWS_DIR, and nothing
+# tracks the rest.
 DEMO_DIR = DATA_DIR / "demo"
 NAMED_DIR = DATA_DIR / "named"
+REVIEWS_DIR = DATA_DIR / "reviews"  # what readers of the review page answered
 UNCERTAIN_DIR = DATA_DIR / "uncertain"
 DOWNLOADS_DIR = SOURCES_DIR / ".downloads"
 UNFINISHED_DIR = SOURCES_DIR / ".unfinished"  # what a source that was killed goes on from
@@ -46,7 +52,7 @@ FINGERPRINTS_STATE_DIR = DATA_DIR / ".fingerprints"
 TRAINING_STATE_DIR = MODELS_DIR / ".quiltnet"
 TIMINGS_DIR = REPORTS_DIR / "timings"
 LOGS_DIR = REPORTS_DIR / "logs"
-TABLES_DIR = REPORTS_DIR / "tables"  # what commands beside the pipeline compare
+COMPARISON_DIR = REPORTS_DIR / "comparison"  # what commands beside the pipeline compare
 VECTORS_DIR = Path(".cache/vectors")  # what those commands embed
 
 

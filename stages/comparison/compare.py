@@ -17,7 +17,7 @@ from stages.common.models.compared import compared_models, vectors_made_by
 from stages.common.models.device import pick_device
 from stages.common.models.embed import UnreadableImageError, embed_images, embed_texts, image_tower
 from stages.common.models.vectors import VectorCache, files_digest, key_of, tokens_of
-from stages.common.paths import QUILTNET_DIR, TABLES_DIR, VECTORS_DIR
+from stages.common.paths import COMPARISON_DIR, QUILTNET_DIR, VECTORS_DIR
 from stages.common.stage.params import Base, load_params
 from stages.comparison.params import Params
 from stages.comparison.protocols import (
@@ -36,7 +36,7 @@ from stages.comparison.tables import write_table
 
 
 def compare_protocols(params: Params, base: Base) -> dict[str, Any]:
-    """Write reports/tables/protocols.csv and .md: every model under every protocol of `comparison.protocols`.
+    """Write reports/comparison/protocols.csv and .md: every model under every protocol of `comparison.protocols`.
 
     Vectors are kept in VECTORS_DIR: a prompt that several protocols share is embedded once, and so is an image for each
     transform.
@@ -58,7 +58,7 @@ def compare_protocols(params: Params, base: Base) -> dict[str, Any]:
     cache.close()
     rows = measure(without_unreadable(asked, unreadable), embedded, evaluation.bootstrap, base.seed)
     table = write_table("protocols", rows, COLUMNS)
-    write_bytes(TABLES_DIR / "protocols.md", _page(table).encode())
+    write_bytes(COMPARISON_DIR / "protocols.md", _page(table).encode())
     measured = table[(table.status == THERE) & (table.set != "mean")]
     return {
         "items": len(measured),

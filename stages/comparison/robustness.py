@@ -26,7 +26,8 @@ COLUMNS = ["model", "set", "change", "metric", "score", "drop", "drop_low", "dro
 
 
 def compare_robustness(params: Params, base: Base) -> dict[str, Any]:
-    """Write reports/tables/robustness.csv: every model on every set of `evaluation.protocol`, for each of CHANGES."""
+    """Write reports/comparison/robustness.csv: every model on each set of `evaluation.protocol`, after each of
+    CHANGES."""
     (evaluation, _), (quiltnet, _), (embeddings, _) = map(load_params, ("evaluation", "quiltnet", "embeddings"))
     protocol, tables = read_protocol(evaluation.protocol, evaluation.evalsets)
     sides = {

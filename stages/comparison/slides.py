@@ -26,8 +26,8 @@ COLUMNS = ["model", "set", "k", "metric", "score", "score_low", "score_high", "s
 
 
 def compare_slides(params: Params, base: Base) -> dict[str, Any]:
-    """Write reports/tables/slides.csv: every model on every set of the protocol `comparison.slides`, whose images are
-    slides."""
+    """Write reports/comparison/slides.csv: every model on each set of the protocol `comparison.slides`, whose images
+    are slides."""
     if not params.slides:
         raise StageError("comparison.slides: name a protocol whose images are slides (see docs/evaluation.md)")
     (evaluation, _), (quiltnet, _), (embeddings, _) = map(load_params, ("evaluation", "quiltnet", "embeddings"))

@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 
 from stages.common.data.files import write_bytes
-from stages.common.paths import TABLES_DIR
+from stages.common.paths import COMPARISON_DIR
 
 
 def write_table(name: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
-    """Write the rows to reports/tables/NAME.csv, and return them as a table."""
+    """Write the rows to reports/comparison/NAME.csv, and return them as a table."""
     table = pd.DataFrame(rows, columns=list(columns))
-    write_bytes(TABLES_DIR / f"{name}.csv", table.round(6).to_csv(index=False, float_format="%.6g").encode())
+    write_bytes(COMPARISON_DIR / f"{name}.csv", table.round(6).to_csv(index=False, float_format="%.6g").encode())
     return table

@@ -6,7 +6,7 @@
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.paths import DATASET_DIR, metrics_file
+from stages.common.paths import DATASET_DIR, REVIEWS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.dataset.params import Params
@@ -18,6 +18,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
 
     from stages.common.data.files import write_bytes, write_json
     from stages.common.models.device import cores
+    from stages.common.reviews import read_reviews
     from stages.common.stage.notes import NOTE, note_on_dataset
     from stages.common.stage.params import load_all_params
     from stages.common.tables.dataset import DATASET_TABLE
@@ -26,6 +27,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     from stages.dataset.check import check
     from stages.dataset.crops import verifier
     from stages.dataset.merge import leaks_left, merge
+    from stages.dataset.reviewed import marked
     from stages.dataset.second_look import second_look
     from stages.dataset.shards import write_shards
 
@@ -36,7 +38,8 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     images, tests, fit = (table.read(table.at()) for table in (IMAGES, EVALSET_IMAGES, SIMILARITIES))
     pairs = pairs.merge(fit, on="pair_id", how="left")
     verify, jobs = verifier(base.jobs), cores() if base.jobs < 0 else base.jobs
-    table = merge(pairs, images, tests, params, base.seed, verify, jobs)
+    gone = marked(read_reviews(REVIEWS_DIR), pairs)
+    table = merge(pairs, images, tests, params, base.seed, verify, jobs, gone)
     DATASET_TABLE.write(DATASET_TABLE.at(), table)
     packed = write_shards(
         table, DATASET_DIR, params.max_side, params.shard_size, params.min_shards, base.seed, base.jobs

@@ -13,7 +13,7 @@ from stages.common.stage.extensions import load_extension
 
 # Columns that are not for filters.
 INSIDE = ["hash", "mirrored", "embedding", "blobs", "spots", "sha256", "error", "drop", "duplicate_of"]
-BUILT_IN = re.compile(r"leak_.*|flag_.*|.*_duplicate|same_image_and_text")  # reasons that this stage gives
+BUILT_IN = re.compile(r"leak_.*|flag_.*|.*_duplicate|same_image_and_text|.*_by_reader")  # reasons that this stage gives
 PARAMETER = "dataset.filters"
 
 

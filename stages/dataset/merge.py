@@ -14,7 +14,11 @@ from stages.dataset.duplicates import Fingerprints, Verify, copies, hash_rows, l
 from stages.dataset.filters import filter_reasons
 from stages.dataset.neighbours import hamming_pairs
 from stages.dataset.params import Params
+from stages.dataset.reviewed import Marked, withdrawn_rows
 from stages.dataset.texts import text_groups
+
+WRONG_REASON, WITHDRAWN_REASON = "wrong_by_reader", "withdrawn_by_reader"
+UNMARKED = Marked()
 
 
 def merge(
@@ -25,6 +29,7 @@ def merge(
     seed: int,
     verify: Verify,
     jobs: int = 1,
+    marked: Marked = UNMARKED,
 ) -> pd.DataFrame:
     """Return `pairs` with split, drop, duplicate_of and text_group, sorted by pair_id.
 
@@ -33,18 +38,20 @@ def merge(
         images, tests: rows of stages.fingerprints, of the pairs' images and of the evalsets' (column evalset).
         verify: tells which of two images' references show the same place.
         jobs: threads of the search for shared visual words.
+        marked: what readers of the review page say must go.
 
     A row has a split (train, val, test) or a drop reason. An image that is a copy of an evalset's is a leak and goes.
     Among copies in different groups the one of the earliest of `params.sources` stays, then the larger, then the
     smaller pair_id; the pairs of the others point to it in duplicate_of. Groups that share copies fall into
     one split. text_group is the pair_id of the first text that says nearly the same. Pairs of Quilt-1M as it was
-    released keep their split, and copies of them in other groups follow.
+    released keep their split, and copies of them in other groups follow. A pair that a reader called wrong goes alone;
+    an image that was withdrawn goes with all its pairs, after its copies have gone for its sake.
     """
     table = _by_preference(pairs, params.sources).merge(
         images.drop(columns=["width", "height"]), on="image", how="left"
     )
     table["drop"], table["duplicate_of"] = "", ""
-    faults = _faults(table, params)
+    faults = _faults(table, params) | {WRONG_REASON: table.pair_id.isin(marked.wrong)}
     for reason, rows in faults.items():
         _drop(table, rows, reason)
     for extension in params.filters:
@@ -63,6 +70,7 @@ def merge(
     table["text_group"] = table.pair_id.to_numpy()[firsts]
     repeated = table[table["drop"] == ""].duplicated(["image", "text_group"])
     _drop(table, table.index.isin(repeated[repeated].index), "same_image_and_text")
+    _drop(table, withdrawn_rows(table, marked.images), WITHDRAWN_REASON)
     # Of an image with texts of both, val; "" is before train, and train before val.
     released = table.groupby("image").released_split.transform("max")
     fixed = released.groupby(table.group).max().to_dict()

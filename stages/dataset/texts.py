@@ -15,14 +15,32 @@ PERMUTATIONS, BANDS = 64, 16  # texts of Jaccard similarity 0.8 share one of 16 
 SEED = 1
 MIX = 0x9E3779B97F4A7C15  # any large odd number
 SIGN = r"(?:[+-]+(?![\p{L}\p{N}]))?"  # behind a word
-WORD = regex.compile(  # "CD3-", "1.5" and "+ve" are words; of scripts without spaces each letter is one
-    rf"(?V1)[\p{{L}}--[{UNSPACED}]][\p{{L}}\p{{M}}\p{{N}}--[{UNSPACED}]]*{SIGN}|\p{{N}}+(?:[.,]\p{{N}}+)*{SIGN}"
-    rf"|[{UNSPACED}]\p{{M}}*|[<>]=?|[=±]|[+-]ve\b|(?<!\S)\+(?!\S)"
+NOT_SPACED = "ではない|ではありません|ありません|ません|ない|なし|なく|ไม่|[不无無未没非]"  # "not", "without"
+WORD = regex.compile(  # "CD3-", "1.5", "10^6", "+ve" and "(+)" are words; of scripts without spaces each letter is one
+    rf"(?V1){NOT_SPACED}|[\p{{L}}--[{UNSPACED}]][\p{{L}}\p{{M}}\p{{N}}--[{UNSPACED}]]*{SIGN}"
+    rf"|\p{{N}}+(?:[.,]\p{{N}}+)*(?:\^-?\p{{N}}+)?{SIGN}"
+    rf"|[{UNSPACED}]\p{{M}}*|[<>]=?|[=±]|[+-]ve\b|(?<!\S)\+(?!\S)|(?<=\()[+-]+(?=\))"
+)
+UNITS = "nm|μm|mm|cm|cm2|mm2|cm3|mm3|km|ng|μg|mg|kg|ml|μl|dl|μmol|mmol|nmol|min|hours?|days?|weeks?|months?|years?"
+OPPOSITES = (  # what texts differ in that are alike otherwise
+    "left|right|upper|lower|top|bottom|proximal|distal|anterior|posterior|dorsal|ventral|superior|inferior|medial|lateral"
+    "|superficial|deep|central|peripheral|inner|outer|before|after|during|first|second|third|benign|malignant|mild"
+    "|moderate|severe|marked|low|high|weak|strong|focal|diffuse|early|late|acute|chronic|primary|secondary|metastatic"
+    "|well|poorly|small|large|increased|decreased|normal|abnormal|control|treated|untreated|male|female|men|women"
+)
+NEGATIONS = (  # "not", "without" and "with" in other languages of many articles
+    "не|нет|без|kein\\w*|nicht|ohne|mit|sans|avec|pas|aucune?|sin|con|ningun[ao]?|senza|sem|com|não|geen|zonder|niet|met"
+    "|yok|var|değil|لا|لم|ليس|بدون|دون|غير|नहीं|बिना|.*(?:없|않|아니).*"
 )
 TELLING = regex.compile(  # words that texts of one meaning share: numbers, markers, single letters, "not", "positive"
-    r"\p{L}{0,3}\p{N}.*|.*[<>=±+-]|[+-]ve|[b-zα-ω]"
-    r"|non?|not|nor|never|none|without|absen(?:t|ce)|presen(?:t|ce)|(?:nega|posi)ti\w+|не|нет|без|[不无未没]"
+    rf"\p{{L}}{{0,3}}\p{{N}}.*|.*[<>=±+-]|[+-]ve|[b-z]|.*[α-ω].*|[ivx]{{2,}}|{UNITS}|{OPPOSITES}|{NEGATIONS}|{NOT_SPACED}"
+    r"|non?|not|nor|never|none|without|absen(?:t|ce)|presen(?:t|ce)|(?:nega|posi)ti\w+|\w+n't|cannot"
 )
+PREFIX = regex.compile("hyper|hypo|intra|extra|inter|multi|macro|micro|mono|poly|post|pre|non|uni|un|in|im|bi|a")
+GREEK = regex.compile(r"\b(?:alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|sigma|tau|omega)\b")
+VOWEL_SIGNS = regex.compile("[\u0591-\u05bd\u0640\u064b-\u065f\u0670]")  # that Hebrew and Arabic may leave out
+RAISED = regex.compile("(?<=[0-9])[\u207a\u207b]?[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")  # "10⁶"
+FRACTION = regex.compile("(?<=[0-9])(?=[\u00bc-\u00be\u2150-\u215e])")  # "4½"
 
 
 def text_groups(texts: Sequence[str], min_jaccard: float) -> NDArray[np.int64]:
@@ -63,12 +81,22 @@ def text_groups(texts: Sequence[str], min_jaccard: float) -> NDArray[np.int64]:
 
 def _words(text: str) -> list[str]:
     """The words of a text, in one form whatever its typography and case."""
-    return WORD.findall(unicodedata.normalize("NFKC", plain_signs(text)).casefold())
+    text = RAISED.sub(lambda power: "^" + unicodedata.normalize("NFKC", power[0]).replace("\u2212", "-"), text)
+    plain = unicodedata.normalize("NFKC", plain_signs(FRACTION.sub(" ", text))).casefold()
+    plain = VOWEL_SIGNS.sub("", plain).replace("i\u0307", "i").replace("ı", "i")  # a Turkish "I" may be either
+    return WORD.findall(GREEK.sub(lambda name: unicodedata.lookup(f"GREEK SMALL LETTER {name[0]}"), plain))
 
 
 def _nearly_same(one: list[str], other: list[str], min_jaccard: float) -> bool:
     a, b = set(one), set(other)
     if len(a & b) < min_jaccard * len(a | b) or any(TELLING.fullmatch(word) for word in a ^ b):
         return False
+    if not _stems(a - b).isdisjoint(_stems(b - a)):  # "ulcerated" and "nonulcerated"
+        return False
     once = {word for word, n in Counter(one).items() if n == 1} & {word for word, n in Counter(other).items() if n == 1}
     return [word for word in one if word in once] == [word for word in other if word in once]
+
+
+def _stems(words: set[str]) -> set[str]:
+    """The words, and what is left of them without a prefix."""
+    return words | {word[match.end() :] for word in words if (match := PREFIX.match(word)) and match.end() < len(word)}

@@ -13,7 +13,7 @@ REMEDY = "run `dvc repro dataset`"
 
 def held_out(dataset: Path) -> pd.DataFrame:
     """The test split's pairs, as rows of EVALSET: every text of every image. Groups are those of the dataset's table:
-    videos, articles or threads."""
+    videos, articles or threads. The institution is the source: who published the image."""
     table, rows = dataset / DATASET_TABLE.path.name, []
     pairs = DATASET_TABLE.read(table, columns=["pair_id", "group"]) if table.exists() else pd.DataFrame()
     group_of = pairs.set_index("pair_id").group.to_dict() if len(pairs) else {}
@@ -22,5 +22,6 @@ def held_out(dataset: Path) -> pd.DataFrame:
             if "json" in members:
                 record = SAMPLE.read_bytes(members["json"].data, f"{shard}#{key}.json")
                 group = group_of.get(next(iter(record["pair_ids"]), ""), "")
-                rows += [(f"{shard.as_posix()}#{key}.jpg", -1, "test", "", text, group) for text in record["texts"]]
+                image, source = f"{shard.as_posix()}#{key}.jpg", record["source"]
+                rows += [(image, -1, "test", source, text, group) for text in record["texts"]]
     return pd.DataFrame(rows, columns=EVALSET.names).drop_duplicates().sort_values(["path", "text"], ignore_index=True)

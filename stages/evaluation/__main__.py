@@ -91,24 +91,26 @@ def _linear_probe(models: list[str], names: list[str], protocol: Any, params: Pa
     ]
     columns = ["model", "set", "fraction", "mean", "mean_low", "mean_high", "std", "draws", "c"]
     _write_table(EVALUATION_DIR / "linear_probe" / "probes.csv", rows, columns)
-    return {model: {} for model in models} | linear_probe(probes, copied)
+    return {model: {} for model in models} | linear_probe(probes, copied, protocol.sub_pathologies)
 
 
 def _few_shot(models: list[str], names: list[str], protocol: Any, params: Params, seed: int) -> dict[str, Any]:
     """Scores of every model and set by nearest class means and nearest neighbours."""
-    from stages.evaluation.few_shot import few_shot
+    from stages.evaluation.few_shot import few_shot, summaries
     from stages.evaluation.sets import labelled
 
-    metrics: dict[str, Any] = {model: {} for model in models}
-    for model in models:
-        for name in names:
-            evalset = labelled(EMBEDDINGS_DIR, model, name)
-            metrics[model][name] = few_shot(evalset, params, protocol.metric, seed)
+    found = {
+        name: few_shot(
+            {model: labelled(EMBEDDINGS_DIR, model, name) for model in models}, params, protocol.metric, seed
+        )
+        for name in names
+    }
+    metrics: dict[str, Any] = {model: {} for model in models} | summaries(found, protocol.sub_pathologies)
     rows = [
         {"model": model, "set": name, "method": method, "shots": shots, **scores}
-        for model, by_set in metrics.items()
-        for name, by_method in by_set.items()
-        for method, by_shots in by_method.items()
+        for model in models
+        for name in names
+        for method, by_shots in metrics[model].get(name, {}).items()
         for shots, scores in by_shots.items()
     ]
     columns = ["model", "set", "method", "shots", "mean", "low", "high"]
@@ -126,16 +128,21 @@ def _retrieval(models: list[str], names: list[str], protocol: Any, params: Param
     for name in names:
         pairs = {model: paired(EMBEDDINGS_DIR, model, name, merge) for model in models}
         found = retrieval(pairs, params.recall_at, params.bootstrap, seed)
+        value = protocol.sub_pathologies.get(name)
         for model in models:
             metrics[model][name] = found[model]
+            if value:
+                metrics[model].setdefault("sub_pathology", {}).setdefault(value, {})[name] = found[model]
+            for place, by_model in found.get("institution", {}).items():
+                metrics[model].setdefault("institution", {}).setdefault(place, {})[name] = by_model[model]
         for model, ways in found.get("difference", {}).items():
             metrics.setdefault("difference", {}).setdefault(model, {})[name] = ways
     recalls = [f"r{k}" for k in params.recall_at]
     rows = [
         {"model": model, "set": name, "direction": way, **scores}
         for model in models
-        for name, ways in metrics[model].items()
-        for way, scores in ways.items()
+        for name in names
+        for way, scores in metrics[model][name].items()
     ]
     columns = ["model", "set", "direction", *recalls, "median_rank", "queries", "candidates"]
     _write_table(EVALUATION_DIR / "retrieval" / "recall.csv", rows, columns)

@@ -1,37 +1,101 @@
 """Few-shot classification by nearest class means (SimpleShot), and k nearest neighbours, on frozen image embeddings."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
-from stages.common.data.arrays import Ints, Vectors
+from stages.common.data.arrays import Floats, Ints, Vectors
 from stages.common.scores import SCORES
 from stages.common.stats import interval
 from stages.evaluation.params import Params
+from stages.evaluation.parts import by_value, rows_of_institutions
 from stages.evaluation.sets import Labelled
 from stages.evaluation.splits import divide, why_unmeasured
 
+ALL = ""  # instead of an institution: all test images
+Draws = dict[tuple[str, str], Floats]  # by method and number of images: the score of each draw
+Scores = dict[str, Draws]  # by institution
 
-def few_shot(evalset: Labelled, params: Params, metric: str, seed: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Return {simple_shot: {shots: scores}, knn: {k: scores}} of the protocol's `metric` on test images.
 
-    SimpleShot learns from `shots` images of each class, all where a class has fewer, drawn `shot_draws` times: the
-    scores are the mean over draws and the range in which 95 % of them lie. Nearest neighbours learn from all training
-    images; `knn` has a mean only. Sets with no official side to learn from are cut in half as for a linear probe, with
-    `seed`. Without images to learn from or to test on there are no scores.
+def few_shot(models: Mapping[str, Labelled], params: Params, metric: str, seed: int) -> dict[str, Scores]:
+    """Return every model's scores by the protocol's `metric` on test images, and on those of each institution.
+
+    SimpleShot learns from `shots` images of each class, all where a class has fewer, drawn `shot_draws` times, the same
+    for all models. Nearest neighbours learn from all training images, once. Sets with no official side to learn from
+    are cut in half as for a linear probe, with `seed`; where nothing is left to learn from, no model has scores.
     """
-    sides = divide(evalset, seed)
-    if why_unmeasured(sides, evalset.label):
-        return {}
+    first = next(iter(models.values()))
+    sides = divide(first, seed)
     train, test = sides.train, sides.test
+    if why_unmeasured(sides, first.label):
+        return {model: {} for model in models}
     rng = np.random.default_rng(seed)
-    by_shots = {}
-    for shots in params.shots:
-        draws = [
-            _score(evalset, test, simple_shot(evalset.image[rows], evalset.label[rows], evalset.image[test]), metric)
-            for rows in (_draw(train, evalset.label, shots, rng) for _ in range(params.shot_draws))
-        ]
+    learned = {
+        shots: [_draw(train, first.label, shots, rng) for _ in range(params.shot_draws)] for shots in params.shots
+    }
+    parts = {ALL: np.arange(len(test)), **rows_of_institutions(first.table.institution.to_numpy(object)[test])}
+    found: dict[str, Scores] = {}
+    for model, one in models.items():
+        asked, truth, classes = one.image[test], one.label[test], len(one.text)
+        answers = {
+            ("simple_shot", str(shots)): [simple_shot(one.image[rows], one.label[rows], asked) for rows in draws]
+            for shots, draws in learned.items()
+        }
+        answers["knn", str(params.neighbours)] = [_neighbours(one, train, test, params.neighbours)]
+        found[model] = {
+            place: {
+                way: np.array([_score(truth[rows], predicted[rows], classes, metric) for predicted in draws])
+                for way, draws in answers.items()
+            }
+            for place, rows in parts.items()
+        }
+    return found
+
+
+def summaries(sets: Mapping[str, Mapping[str, Scores]], sub_pathology: Mapping[str, str]) -> dict[str, Any]:
+    """Return per model {set: {method: {shots: mean, and the range in which 95 % of draws lie}}}, the means over sets,
+    over those of each sub-pathology and of each institution, and `difference` to the first model, draw by draw."""
+    models = list(next(iter(sets.values()), {}))
+    metrics: dict[str, Any] = {model: {} for model in models}
+    measured = {name: scores for name, scores in sets.items() if scores[models[0]]}
+    if not measured:
+        return metrics
+    whole = {model: {name: scores[model][ALL] for name, scores in measured.items()} for model in models}
+    of_sets = by_value(measured, lambda name: [sub_pathology.get(name, "")])
+    of_images = by_value(measured, lambda name: measured[name][models[0]])
+    for model in models:
+        own = metrics[model]
+        own |= {name: _summary(draws) for name, draws in whole[model].items()}
+        own["mean"] = _summary(_mean(list(whole[model].values())))
+        for value, names in of_sets.items():
+            mean = _mean([whole[model][name] for name in names])
+            own.setdefault("sub_pathology", {})[value] = _summary(mean)
+        for place, names in of_images.items():
+            mean = _mean([measured[name][model][place] for name in names])
+            own.setdefault("institution", {})[place] = _summary(mean)
+    for model in models[1:]:
+        apart = {name: _less(own, whole[models[0]][name]) for name, own in whole[model].items()}
+        by_set = {name: _summary(own) for name, own in apart.items()}
+        metrics.setdefault("difference", {})[model] = by_set | {"mean": _summary(_mean(list(apart.values())))}
+    return metrics
+
+
+def _less(one: Draws, other: Draws) -> Draws:
+    return {way: draws - other[way] for way, draws in one.items()}
+
+
+def _mean(sets: Sequence[Draws]) -> Draws:
+    return {way: np.mean([own[way] for own in sets], 0) for way in sets[0]}
+
+
+def _summary(scores: Draws) -> dict[str, dict[str, dict[str, float]]]:
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for (method, shots), draws in scores.items():
         low, high = interval(draws)
-        by_shots[str(shots)] = {"mean": float(np.mean(draws)), "low": low, "high": high}
-    return {"simple_shot": by_shots, "knn": _neighbours(evalset, train, test, params.neighbours, metric)}
+        spread = {"low": low, "high": high} if len(draws) > 1 else {}
+        found.setdefault(method, {})[shots] = {"mean": float(draws.mean()), **spread}
+    return found
 
 
 def simple_shot(train: Vectors, label: Ints, test: Vectors) -> Ints:
@@ -52,11 +116,12 @@ def _unit(vectors: Vectors) -> Vectors:
     return unit
 
 
-def _neighbours(evalset: Labelled, train: Ints, test: Ints, k: int, metric: str) -> dict[str, dict[str, float]]:
+def _neighbours(evalset: Labelled, train: Ints, test: Ints, k: int) -> Ints:
     from sklearn.neighbors import KNeighborsClassifier
 
     model = KNeighborsClassifier(min(k, len(train))).fit(evalset.image[train], evalset.label[train])
-    return {str(k): {"mean": _score(evalset, test, model.predict(evalset.image[test]), metric)}}
+    found: Ints = model.predict(evalset.image[test])
+    return found
 
 
 def _draw(train: Ints, label: Ints, shots: int, rng: np.random.Generator) -> Ints:
@@ -65,7 +130,7 @@ def _draw(train: Ints, label: Ints, shots: int, rng: np.random.Generator) -> Int
     return np.concatenate([rng.choice(rows, min(shots, len(rows)), replace=False) for rows in classes])
 
 
-def _score(evalset: Labelled, test: Ints, predicted: Ints, metric: str) -> float:
-    counts = np.zeros((len(evalset.text),) * 2)
-    np.add.at(counts, (evalset.label[test], predicted), 1)
+def _score(truth: Ints, predicted: Ints, classes: int, metric: str) -> float:
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (truth, predicted), 1)
     return float(SCORES[metric](counts))

@@ -1,5 +1,6 @@
 """Linear probe: logistic regression on frozen image embeddings (paper section 10d)."""
 
+import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from stages.common.data.arrays import Floats, Ints
 from stages.common.scores import SCORES, images_behind
 from stages.common.stats import Estimate, PairedBootstrap, difference, estimate, mean_of
 from stages.evaluation.params import Params
+from stages.evaluation.parts import by_value, rows_of_institutions
 from stages.evaluation.sets import Labelled
 from stages.evaluation.splits import Sides, divide, draw, folds, why_unmeasured
 
@@ -24,11 +26,13 @@ COPIED = 0.05  # share of test images with a near copy to learn from that is wor
 @dataclass(frozen=True)
 class Probe:
     """What one model's probes with one share of the labels score: the mean over draws of the labels, with its interval,
-    the score of each draw, and the inverse regularisation strength chosen for each."""
+    the score of each draw, the inverse regularisation strength chosen for each, and the mean on the test images of each
+    institution."""
 
     score: Estimate
     draws: list[float]
     strengths: list[float]
+    institutions: dict[str, Estimate]
 
     def metrics(self) -> dict[str, Any]:
         """Metrics mean with its interval, draws, c (geometric mean) and, of several draws, std."""
@@ -40,31 +44,47 @@ class Probe:
 Probes = dict[str, dict[str, Probe]]  # model, fraction
 
 
-def linear_probe(sets: Mapping[str, Probes], copied: Mapping[str, float]) -> dict[str, Any]:
-    """Return per model {set: {fraction: scores}, mean: {fraction: scores}}, and `difference` to the first model, paired
-    by test image and draw. `near_copies` is the share of test images of each set that have a near copy to learn from.
-    """
+def linear_probe(
+    sets: Mapping[str, Probes], copied: Mapping[str, float], sub_pathology: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return per model {set: {fraction: scores}, mean: {fraction: scores}}, the means of each sub-pathology and each
+    institution, and `difference` to the first model, paired by test image and draw. `near_copies` is the share of test
+    images of each set that have a near copy to learn from; `sub_pathology` is of each set."""
     models = list(next(iter(sets.values()), {}))
     metrics: dict[str, Any] = {
         model: {name: {f: probe.metrics() for f, probe in probes[model].items()} for name, probes in sets.items()}
         for model in models
     }
-    measured = [probes for probes in sets.values() if probes[models[0]]]
-    fractions = list(measured[0][models[0]]) if measured else []
+    measured = {name: probes for name, probes in sets.items() if probes[models[0]]}
+    of_sets = by_value(measured, lambda name: [sub_pathology.get(name, "")])
+    of_images = by_value(measured, lambda name: next(iter(measured[name][models[0]].values())).institutions)
     for model in models:
-        parts = {f: [probes[model][f].score for probes in measured] for f in fractions}
-        metrics[model]["mean"] = {f: mean_of(own, [1] * len(own)).metrics("mean") for f, own in parts.items()}
+        own = metrics[model]
+        own["mean"] = _means([_scores(probes[model]) for probes in measured.values()])
+        for value, names in of_sets.items():
+            own.setdefault("sub_pathology", {})[value] = _means([_scores(measured[name][model]) for name in names])
+        for place, names in of_images.items():
+            parts = [{f: probe.institutions[place] for f, probe in measured[name][model].items()} for name in names]
+            own.setdefault("institution", {})[place] = _means(parts)
     for model in models[1:]:
-        apart: dict[str, dict[str, Estimate]] = {
+        apart = {
             name: {f: difference(probes[model][f].score, probes[models[0]][f].score) for f in probes[model]}
             for name, probes in sets.items()
         }
-        means = {f: mean_of([own[f] for own in apart.values() if own], [1] * len(measured)) for f in fractions}
-        metrics.setdefault("difference", {})[model] = {
-            name: {f: one.metrics("mean") for f, one in by_fraction.items()}
-            for name, by_fraction in {**apart, "mean": means}.items()
-        }
+        by_set = {name: {f: one.metrics("mean") for f, one in own.items()} for name, own in apart.items()}
+        by_set["mean"] = _means([apart[name] for name in measured])
+        metrics.setdefault("difference", {})[model] = by_set
     return metrics | {"near_copies": dict(copied)}
+
+
+def _scores(probes: Mapping[str, Probe]) -> dict[str, Estimate]:
+    return {f: probe.score for f, probe in probes.items()}
+
+
+def _means(sets: Sequence[Mapping[str, Estimate]]) -> dict[str, dict[str, float | None]]:
+    """The mean over sets for each fraction."""
+    fractions = list(sets[0]) if sets else []
+    return {f: mean_of([own[f] for own in sets], [1] * len(sets)).metrics("mean") for f in fractions}
 
 
 def probe_set(
@@ -120,8 +140,16 @@ def _probes(
             best = choose(evalset, pairs, params.probe_c, metric)
             strengths[model].append(best)
             found[model].append(_predict(evalset, picked, sides.test, best))
-    scores = _resampled(label[sides.test], found, sides, len(first.text), params.bootstrap, metric, seed)
-    return {model: Probe(*scores[model], strengths[model]) for model in models}
+    truth, classes = label[sides.test], len(first.text)
+    group = None if sides.group is None else sides.group[sides.test]
+    measure = functools.partial(_resampled, classes=classes, rounds=params.bootstrap, metric=metric, seed=seed)
+    scores = measure(truth, found, group)
+    parts: dict[str, dict[str, Estimate]] = {model: {} for model in models}
+    for place, rows in rows_of_institutions(first.table.institution.to_numpy(object)[sides.test]).items():
+        own = {model: [predicted[rows] for predicted in draws] for model, draws in found.items()}
+        for model, (score, _) in measure(truth[rows], own, None if group is None else group[rows]).items():
+            parts[model][place] = score
+    return {model: Probe(*scores[model], strengths[model], parts[model]) for model in models}
 
 
 def choose(evalset: Labelled, pairs: Sequence[tuple[Ints, Ints]], strengths: Sequence[float], metric: str) -> float:
@@ -129,7 +157,7 @@ def choose(evalset: Labelled, pairs: Sequence[tuple[Ints, Ints]], strengths: Seq
     are tried first, then steps between the best one and its neighbours.
 
     Where nothing can be chosen it is dimensions x classes / 100 (the rule of UNI and CONCH); of those that are within
-    one image of the best, it is the one nearest to that.
+    one image of the best, it is the one nearest to that: on a plateau, the first of the best is an accident of folds.
     """
     usual = float(np.log10(evalset.image.shape[1] * len(evalset.text) / 100))
     if not pairs:
@@ -176,11 +204,16 @@ def _confusion(truth: Ints, predicted: Ints, classes: int) -> Floats:
 
 
 def _resampled(
-    truth: Ints, found: Mapping[str, Sequence[Ints]], sides: Sides, classes: int, rounds: int, metric: str, seed: int
+    truth: Ints,
+    found: Mapping[str, Sequence[Ints]],
+    group: Ints | None,
+    classes: int,
+    rounds: int,
+    metric: str,
+    seed: int,
 ) -> dict[str, tuple[Estimate, list[float]]]:
     """The mean score over draws of each model, and that of each draw. Rounds resample test images, or their groups, and
     draws, the same for all models."""
-    group = None if sides.group is None else sides.group[sides.test]
     rng = np.random.default_rng(seed)
     result = {}
     count = len(next(iter(found.values())))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from stages.common.data.arrays import Ints, Vectors
 from stages.common.errors import StageError
@@ -59,12 +60,14 @@ def check_finite(vectors: Vectors, what: str) -> None:
 @dataclass(frozen=True)
 class Paired:
     """Images and texts: unit vectors image (n, d) and text (m, d), and (pairs, 2) numbers of those that match; numbers
-    of the images' groups, where any is known. Raises StageError for vectors that are not finite."""
+    of the images' groups, where any is known, and their institutions. Raises StageError for vectors that are not
+    finite."""
 
     image: Vectors
     text: Vectors
     matches: Ints
     group: Ints | None = None
+    institution: NDArray[np.object_] | None = None
 
     def __post_init__(self) -> None:
         check_finite(self.image, "images")
@@ -110,9 +113,10 @@ def paired(folder: Path, model: str, name: str, merge: bool = True) -> Paired:
     images, texts = pd.factorize(table.path)[0], pd.factorize(table.text, sort=True)[0]
     image, text = (_vectors(folder, model, name, kind) for kind in KINDS)
     if not merge:
-        return Paired(image[images], text[texts], np.stack([np.arange(len(table))] * 2, 1), codes_of(table.group))
-    first = table.drop_duplicates("path")
-    return Paired(image, text, np.unique(np.stack([images, texts], 1), axis=0), codes_of(first.group))
+        image, text, matches = image[images], text[texts], np.stack([np.arange(len(table))] * 2, 1)
+    else:
+        table, matches = table.drop_duplicates("path"), np.unique(np.stack([images, texts], 1), axis=0)
+    return Paired(image, text, matches, codes_of(table.group), table.institution.to_numpy(object))
 
 
 def _vectors(folder: Path, model: str, name: str, kind: str) -> Vectors:

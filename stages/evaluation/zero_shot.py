@@ -11,6 +11,7 @@ from stages.common.data.arrays import Floats, Ints
 from stages.common.evalsets.protocol import Evalset, Protocol
 from stages.common.scores import SCALE, SCORES, aurocs, calibration_error, images_behind, odds_of, recall
 from stages.common.stats import Estimate, PairedBootstrap, difference, estimate, mean_of
+from stages.evaluation.parts import rows_of_institutions
 from stages.evaluation.sets import Labelled
 
 CHUNK = 50  # rounds of the area under the curve at once
@@ -161,8 +162,8 @@ def _by_set(sets: Mapping[str, Predictions], key: Callable[[str], str]) -> dict[
 def _by_institution(sets: Mapping[str, Predictions]) -> dict[str, dict[str, Ints]]:
     parts: dict[str, dict[str, Ints]] = {}
     for name, predictions in sets.items():
-        for place in sorted(set(predictions.institution) - {""}):
-            parts.setdefault(place, {})[name] = np.flatnonzero(predictions.institution == place)
+        for place, rows in rows_of_institutions(predictions.institution).items():
+            parts.setdefault(place, {})[name] = rows
     return parts
 
 

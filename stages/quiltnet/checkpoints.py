@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from stages.common.data.files import sha256
 
 LATEST, BEST = "latest.pt", "best.pt"
+EPOCH = "epoch{:04d}.pt"
 
 
 @dataclass
@@ -46,6 +48,8 @@ class Checkpoints:
         """Return the latest state of this key, with `model` and `optimizer` set to it, or a new state."""
         saved = self._read(LATEST, device)
         if saved is None:
+            for path in self._epochs():  # of a run of another key
+                path.unlink(missing_ok=True)
             return TrainingState()
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
@@ -60,6 +64,23 @@ class Checkpoints:
         found = self._read(BEST, device)
         assert found is not None
         model.load_state_dict(found["model"])
+
+    def save_epoch(self, epoch: int, model: Any, limit: int) -> None:
+        """Write the weights after `epoch`, and remove all but the latest `limit` of such; 0 keeps all."""
+        self._write(EPOCH.format(epoch), {"model": model.state_dict()})
+        for path in self._epochs()[:-limit] if limit else []:
+            path.unlink()
+
+    def load_epochs(self, model: Any, device: str) -> Iterator[int]:
+        """Set `model` to the weights after each epoch that is kept, and yield its number."""
+        for path in self._epochs():
+            found = self._read(path.name, device)
+            assert found is not None
+            model.load_state_dict(found["model"])
+            yield int(path.stem.removeprefix("epoch"))
+
+    def _epochs(self) -> list[Path]:
+        return sorted(self.folder.glob("epoch*.pt"))
 
     def clear(self) -> None:
         """Remove all of them, at the end of a run."""

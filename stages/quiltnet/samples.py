@@ -1,6 +1,6 @@
 """Which samples the shards of a split hold, and the order in which an epoch sees them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ REMEDY = "run `dvc checkout data/dataset`, or `dvc repro dataset`"
 class Samples:
     """Images of a split, each with its texts; arrays, so that worker processes share them without copies.
 
-    Image n lies in shards[shard[n]] at offset[n], size[n] bytes long; its texts are texts[first[n]:first[n + 1]], and
-    texts of equal group say the same. `skipped` counts samples that cannot be used, by reason.
+    Image n lies in shards[shard[n]] at offset[n], size[n] bytes long, and comes from source[n]; its texts are
+    texts[first[n]:first[n + 1]], and texts of equal group say the same. `skipped` counts samples that cannot be used,
+    by reason.
     """
 
     shards: list[Path]
@@ -32,6 +33,7 @@ class Samples:
     first: NDArray[np.int64]
     texts: Any
     group: NDArray[np.int64]
+    source: NDArray[np.str_]
     skipped: dict[str, int]
 
     def __len__(self) -> int:
@@ -55,6 +57,7 @@ def read_samples(folder: Path, split: str, subset: Collection[str] | None = None
         raise StageError(f"{folder} has no {split}-*.tar: run `dvc repro dataset`")
     skipped = {"no_image": 0, "no_text": 0}
     places: list[tuple[int, int, int]] = []
+    sources: list[str] = []
     counts: list[int] = []
     texts: list[str] = []
     groups: list[str] = []
@@ -67,6 +70,7 @@ def read_samples(folder: Path, split: str, subset: Collection[str] | None = None
             elif chosen:
                 places.append((number, members["jpg"].offset, members["jpg"].size))
                 counts.append(len(chosen))
+                sources.append(record["source"])
                 texts += [record["texts"][n] for n in chosen]
                 groups += [record["text_groups"][n] for n in chosen]
     if not places:
@@ -74,7 +78,9 @@ def read_samples(folder: Path, split: str, subset: Collection[str] | None = None
     shard, offset, size = np.array(places, np.int64).T
     first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     codes = pd.factorize(pd.Series(groups))[0].astype(np.int64)
-    return Samples(shards, shard.astype(np.int32), offset, size, first, pa.array(texts), codes, skipped)
+    return Samples(
+        shards, shard.astype(np.int32), offset, size, first, pa.array(texts), codes, np.array(sources), skipped
+    )
 
 
 def _record(data: bytes | None, where: str) -> Sample:
@@ -100,14 +106,43 @@ def subset_of(table: Path, query: str) -> set[str] | None:
         raise StageError(f"quiltnet.subset: '{query}': {' '.join(str(error).split())[:200]}") from None
 
 
-def order_of(samples: Samples, seed: int, epoch: int, pairs: bool = False) -> NDArray[np.int64]:
+def order_of(
+    samples: Samples,
+    seed: int,
+    epoch: int,
+    pairs: bool = False,
+    source_weights: Mapping[str, float] | None = None,
+) -> NDArray[np.int64]:
     """The order in which `epoch` sees the samples, or with `pairs` their texts, by number: shards are shuffled, and
-    what they hold within WINDOW shards."""
-    shard = np.repeat(samples.shard, np.diff(samples.first)) if pairs else samples.shard
+    what they hold within WINDOW shards.
+
+    With `source_weights` (upsampling of sources), as many are drawn with replacement, each as likely as its source
+    weighs (1 if it is not named). A sample that is drawn again has the number of samples, or of texts, added to its own
+    each time.
+    """
+    each = np.diff(samples.first) if pairs else 1
+    shard = np.repeat(samples.shard, each)
     rng = np.random.default_rng([seed, epoch])
+    numbers = np.arange(len(shard))
+    if source_weights:
+        chance = np.repeat(_weights(samples, source_weights), each)
+        drawn = np.sort(rng.choice(len(shard), len(shard), p=chance / chance.sum()))
+        numbers = drawn + len(shard) * (numbers - np.searchsorted(drawn, drawn))
+    where = shard[numbers % len(shard)]
     shards = rng.permutation(len(samples.shards))
     windows = [shards[begin : begin + WINDOW] for begin in range(0, len(shards), WINDOW)]
-    return np.concatenate([rng.permutation(np.flatnonzero(np.isin(shard, window))) for window in windows])
+    return np.concatenate([rng.permutation(numbers[np.isin(where, window)]) for window in windows])
+
+
+def _weights(samples: Samples, source_weights: Mapping[str, float]) -> NDArray[np.float64]:
+    """The weight of each sample's source."""
+    known, code = np.unique(samples.source, return_inverse=True)
+    if unknown := sorted(set(source_weights) - set(known)):
+        raise StageError(f"quiltnet.source_weights: no sample is of '{unknown[0]}' (there are: {', '.join(known)})")
+    weights = np.array([source_weights.get(str(name), 1.0) for name in known])
+    if not weights.any():
+        raise StageError("quiltnet.source_weights: nothing is left to learn from: give a source more than 0")
+    return weights[code]
 
 
 def batches_of(

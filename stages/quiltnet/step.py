@@ -1,31 +1,48 @@
 """One training step: parameter groups, the step with gradient accumulation and mixed precision, and its loss."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stages.common.errors import StageError
-from stages.common.stage.extensions import is_extension, load_extension, named_errors
 from stages.quiltnet.distributed import DistributedContext
+from stages.quiltnet.loader import as_numbers
+from stages.quiltnet.loss import by_name
 from stages.quiltnet.params import Params
 
+SCALARS = ("logit_scale", "logit_bias")
 MAX_SCALE = 4.6052  # log of 100: the temperature's bound (Radford et al. 2021)
 
 
-def weight_groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameter groups: matrices have weight decay; gains, biases and the temperature have none (as in open_clip)."""
-    tuned = [p for p in model.parameters() if p.requires_grad]
+def weight_groups(model: Any, weight_decay: float, rates: Mapping[str, float] | None = None) -> list[dict[str, Any]]:
+    """Parameter groups: matrices have weight decay; gains, biases and the temperature have none (as in open_clip).
+
+    With `rates`, shares of the learning rate by parameter, there are two groups for each share, which is their
+    `lr_scale`.
+    """
+    tuned = [(p, (rates or {}).get(name, 1.0)) for name, p in model.named_parameters() if p.requires_grad]
     return [
-        {"params": [p for p in tuned if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in tuned if p.ndim < 2], "weight_decay": 0.0},
+        {"params": found, "weight_decay": decay, "lr_scale": rate}
+        for rate in sorted({rate for _, rate in tuned} or {1.0}, reverse=True)
+        for found, decay in (
+            ([p for p, own in tuned if own == rate and p.ndim >= 2], weight_decay),
+            ([p for p, own in tuned if own == rate and p.ndim < 2], 0.0),
+        )
     ]
 
 
-def make_optimizer(model: Any, params: Params, device: str) -> Any:
-    """AdamW over what is tuned; on a GPU its kernels are fused, which is faster and the same up to rounding."""
+def set_rate(optimizer: Any, rate: float) -> None:
+    """Let each group of `weight_groups` learn at its share of `rate`."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["lr_scale"]
+
+
+def make_optimizer(model: Any, params: Params, device: str, rates: Mapping[str, float] | None = None) -> Any:
+    """AdamW over what is tuned, with `rates` as `weight_groups` takes them; on a GPU its kernels are fused, which is
+    faster and the same up to rounding."""
     import torch
 
     return torch.optim.AdamW(
-        weight_groups(model, params.weight_decay),
+        weight_groups(model, params.weight_decay, rates),
         lr=params.lr,
         betas=(params.beta1, params.beta2),
         eps=params.eps,
@@ -43,33 +60,59 @@ def interpolate(start: dict[str, Any], tuned: dict[str, Any], share: float) -> d
 class Stepper:
     """Forward, loss and backward of one batch at a time.
 
-    `module` is the model as it was built, `model` the same one wrapped for several processes or compiled.
+    `module` is the model as it was built, `model` the same one wrapped for several processes or compiled, `teacher`
+    one that it learns from besides, `normalize` torchvision's, for pixels that come as bytes.
     """
 
     def __init__(
-        self, module: Any, model: Any, loss: Any, optimizer: Any, params: Params, context: DistributedContext
+        self,
+        module: Any,
+        model: Any,
+        loss: Any,
+        optimizer: Any,
+        params: Params,
+        context: DistributedContext,
+        teacher: Any = None,
+        normalize: Any = None,
     ) -> None:
+        import torch
+
         self.module, self.model, self.loss, self.optimizer = module, model, loss, optimizer
-        self.params, self.device = params, context.device
+        self.params, self.device, self.world, self.teacher = params, context.device, context.world, teacher
+        self.by_name = by_name(params)
+        shape = (3, 1, 1)
+        self.moments = (
+            [torch.tensor(one, device=context.device).view(shape) for one in (normalize.mean, normalize.std)]
+            if normalize
+            else []
+        )
+        if hasattr(module, "output_dict"):  # a CoCa always answers so
+            module.output_dict = True
 
     def step(self, batch: Sequence[Any]) -> tuple[Any, Any]:
         """Learn from (pixels, tokens, group, own, broken); return the loss and the number of samples left out."""
         import torch
 
+        if self.by_name and self.world > 1 and batch[-1].any():
+            raise StageError(
+                f"an image cannot be decoded, and quiltnet.loss={self.params.loss} over several processes cannot leave "
+                "it out: find it with `python -m stages.quiltnet` in one process, or run `dvc repro dataset`"
+            )
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
+        batch, left_out = self._whole(batch)
         pixels, tokens, *targets = self._moved(batch)
         if self.params.accumulate == 1:
-            loss, left_out = self.loss(*self._features(pixels, tokens), *targets)
+            loss, masked = self._loss(self._features(pixels, tokens), targets, self._taught([(pixels, tokens)]))
             loss.backward()
         else:
-            loss, left_out = self._accumulated(pixels, tokens, targets)
+            loss, masked = self._accumulated(pixels, tokens, targets)
         if self.params.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.params.clip_norm)
         self.optimizer.step()
         with torch.no_grad():
             self.module.logit_scale.clamp_(0, MAX_SCALE)
-        return loss.detach(), left_out
+        return loss.detach(), left_out + masked
 
     def measure(self, batch: Sequence[Any]) -> float:
         """The loss of a batch, without learning from it."""
@@ -77,8 +120,36 @@ class Stepper:
 
         self.module.eval()
         with torch.inference_mode():
-            pixels, tokens, *targets = self._moved(batch)
-            return float(self.loss(*self._features(pixels, tokens, self.module), *targets)[0])
+            pixels, tokens, *targets = self._moved(self._whole(batch)[0])
+            features = self._features(pixels, tokens, self.module)
+            return float(self._loss(features, targets, self._taught([(pixels, tokens)]))[0])
+
+    def _whole(self, batch: Sequence[Any]) -> tuple[Sequence[Any], int]:
+        """The samples that the loss can take, and how many are left out: open_clip's knows no broken ones."""
+        broken = batch[-1]
+        if not self.by_name or not broken.any():
+            return batch, 0
+        if broken.all():
+            raise StageError("no image of a batch can be decoded: run `dvc repro dataset`")
+        return [part[~broken] for part in batch], int(broken.sum())
+
+    def _loss(self, features: Mapping[str, Any], targets: Sequence[Any], taught: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The loss of what the model, and the teacher, return; and the number of samples that it left out."""
+        if not self.by_name:
+            return self.loss(*(features[name] for name in ("image_features", "text_features", "logit_scale")), *targets)
+        return sum(self.loss(**features, **taught, output_dict=True).values()), 0
+
+    def _taught(self, parts: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
+        """What the teacher makes of a batch, under the names of open_clip's loss."""
+        import torch
+
+        if self.teacher is None:
+            return {}
+        with torch.no_grad(), self._autocast():
+            image = torch.cat([self.teacher.encode_image(_last(pixels), normalize=True) for pixels, _ in parts])
+            text = torch.cat([self.teacher.encode_text(tokens, normalize=True) for _, tokens in parts])
+            scale = self.teacher.logit_scale.exp()
+        return {"dist_image_features": image.float(), "dist_text_features": text.float(), "dist_logit_scale": scale}
 
     def _accumulated(self, pixels: Any, tokens: Any, targets: Sequence[Any]) -> tuple[Any, Any]:
         """The same loss over the whole batch with the memory of a part: features first, then gradients part by part
@@ -91,29 +162,50 @@ class Stepper:
         with torch.no_grad():
             for part in parts:
                 states.append(_random_state(self.device))
-                known.append(self._features(*part, self.module)[:2])
+                known.append(self._features(*part, self.module))
+        taught = self._taught(parts)
         for number, part in enumerate(parts):
             _set_random_state(self.device, states[number])
-            image, text, scale = self._features(*part)
-            columns = zip(*[*known[:number], (image, text), *known[number + 1 :]], strict=True)
-            loss, left_out = self.loss(*(torch.cat(column) for column in columns), scale, *targets)
-            # Only this part's features have gradients, but the scale gets the gradient of the whole loss every time; it
-            # is divided below.
+            own = self._features(*part)
+            every = [*known[:number], own, *known[number + 1 :]]
+            whole = {name: torch.cat([one[name] for one in every]) for name in own.keys() - set(SCALARS)}
+            loss, left_out = self._loss(
+                whole | {name: own[name] for name in own.keys() & set(SCALARS)}, targets, taught
+            )
+            # Only this part's features have gradients, but scale and bias get the gradient of the whole loss every
+            # time; it is divided below.
             loss.backward()
-        self.module.logit_scale.grad /= len(parts)
+        for name in SCALARS:
+            scalar = getattr(self.module, name, None)
+            if scalar is not None and scalar.grad is not None:
+                scalar.grad /= len(parts)
         return loss, left_out
 
-    def _features(self, pixels: Any, tokens: Any, model: Any = None) -> tuple[Any, Any, Any]:
+    def _features(self, pixels: Any, tokens: Any, model: Any = None) -> dict[str, Any]:
+        """What the model returns by name: features, and the scale and bias of their logits."""
+        with self._autocast():
+            found = (model or self.model)(_last(pixels), tokens)
+        if self.params.loss != "siglip":
+            found.pop("logit_bias", None)
+        return {name: value.float() if value.is_floating_point() else value for name, value in found.items()}
+
+    def _autocast(self) -> Any:
         import torch
 
-        # Convolutions run about twice as fast on two cores with channels last.
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.params.precision == "amp_bf16"):
-            image, text, scale = (model or self.model)(pixels, tokens)[:3]
-        return image.float(), text.float(), scale
+        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.params.precision == "amp_bf16")
 
     def _moved(self, batch: Sequence[Any]) -> list[Any]:
-        return [part.to(self.device, non_blocking=True) for part in batch]
+        import torch
+
+        pixels, *rest = (part.to(self.device, non_blocking=True) for part in batch)
+        return [as_numbers(pixels, *self.moments) if pixels.dtype == torch.uint8 else pixels, *rest]
+
+
+def _last(pixels: Any) -> Any:
+    """Pixels with channels last: convolutions run about twice as fast on two cores."""
+    import torch
+
+    return pixels.contiguous(memory_format=torch.channels_last)
 
 
 def _random_state(device: str) -> Any:
@@ -126,122 +218,3 @@ def _set_random_state(device: str, state: Any) -> None:
     import torch
 
     (torch.cuda if device == "cuda" else torch).set_rng_state(state)
-
-
-def has_batch_norm(model: Any) -> bool:
-    """Whether BatchNorm layers of `model` take means over a batch."""
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    return any(isinstance(module, _BatchNorm) for module in model.modules())
-
-
-def make_loss(params: Params, rank: int, world: int) -> Any:
-    """The loss that `params` names, for process `rank` of `world`. It is called and answers as that of
-    `contrastive_loss`; an extension returns it when it is called with rank, world and params."""
-    if not is_extension(params.loss):
-        return contrastive_loss(rank, world, params.mask_false_negatives)
-    parameter = "quiltnet.loss"
-    own = load_extension(params.loss, parameter, "rank", "world", "params")(rank, world, params)
-    if not callable(own):
-        raise StageError(f"{parameter}: {params.loss} must return a function, not {type(own).__name__}")
-
-    def checked(*batch: Any) -> Any:
-        with named_errors(params.loss, parameter):
-            answer = own(*batch)
-        if not isinstance(answer, tuple) or len(answer) != 2:
-            raise StageError(f"{parameter}: {params.loss} must answer with the loss and the number of samples left out")
-        loss, left_out = answer
-        if fault := _fault(loss, batch):
-            raise StageError(f"{parameter}: {params.loss} must answer with a loss that can be learned from: {fault}")
-        if not _is_count(left_out):
-            raise StageError(
-                f"{parameter}: {params.loss} must answer with the number of samples left out, a whole number from 0 on "
-                f"or a tensor without dimensions that holds one, not {_shown(left_out)}"
-            )
-        return answer
-
-    return checked
-
-
-def _fault(loss: Any, batch: Sequence[Any]) -> str:
-    """Why `loss` is nothing to learn from, or "". Where nothing in `batch` has a gradient, it needs none."""
-    import torch
-
-    if not isinstance(loss, torch.Tensor):
-        return f"it should be a tensor, not of the type {type(loss).__name__}"
-    if loss.ndim:
-        return f"it should be a scalar, not of the shape {tuple(loss.shape)}"
-    if not loss.is_floating_point():
-        return f"it is of {loss.dtype}, should be of a real floating-point type"
-    if not loss.requires_grad and any(getattr(value, "requires_grad", False) for value in batch):
-        return "it has no gradient"
-    return ""
-
-
-def _is_count(value: Any) -> bool:
-    """Whether `value` is an int, or a tensor without dimensions, that is a whole number from 0 on."""
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        if value.ndim or value.is_complex() or value.dtype == torch.bool:
-            return False
-        return float(value).is_integer() and float(value) >= 0
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _shown(value: Any) -> str:
-    """`value` on one line, a tensor with several numbers by its shape."""
-    shape = tuple(getattr(value, "shape", ()))
-    return f"{type(value).__name__} of the shape {shape}" if shape else " ".join(repr(value).split())
-
-
-def contrastive_loss(rank: int, world: int, mask_false_negatives: bool) -> Any:
-    """CLIP's contrastive loss (InfoNCE, both ways), with a mask over false negatives.
-
-    Returns loss(image_features, text_features, scale, group, own, broken), giving the loss and the number of
-    samples left out, both scalars.
-
-    It is open_clip's ClipLoss, local with gathered gradients, except that with `mask_false_negatives` a text is not a
-    negative of an image that has a text of the same group (`group` (n,) of the texts in the batch, `own` (n, k) of
-    all texts of each image, padded with -1), and that samples whose image is `broken` (n,) are left out.
-    """
-    import torch
-    from open_clip import ClipLoss
-    from torch.nn.functional import cross_entropy
-
-    class Loss(ClipLoss):
-        def forward(self, image: Any, text: Any, scale: Any, group: Any, own: Any, broken: Any) -> Any:
-            per_image, per_text = self.get_logits(image, text, scale)
-            labels = self.get_ground_truth(image.device, len(per_image))
-            every_group, every_own, every_broken = (self.gathered(part) for part in (group, own, broken))
-            if not mask_false_negatives:
-                own, every_own = torch.full_like(own, -1), torch.full_like(every_own, -1)
-            no_text = _same(own, every_group) | every_broken
-            no_image = _same(every_own, group).T | every_broken
-            rows = torch.arange(len(labels), device=labels.device)
-            no_text[rows, labels] = no_image[rows, labels] = False
-            losses = cross_entropy(per_image.masked_fill(no_text, float("-inf")), labels, reduction="none")
-            losses = losses + cross_entropy(per_text.masked_fill(no_image, float("-inf")), labels, reduction="none")
-            weights = (~broken).float()
-            # Processes may leave out different numbers of samples; their mean must be the mean over all samples.
-            loss = (losses * weights).sum() / 2 * (self.world_size / (~every_broken).sum().clamp(min=1))
-            return loss, every_broken.sum()
-
-        def gathered(self, values: Any) -> Any:
-            if self.world_size == 1:
-                return values
-            parts = [torch.empty_like(values) for _ in range(self.world_size)]
-            torch.distributed.all_gather(parts, values)
-            return torch.cat(parts)
-
-    return Loss(local_loss=True, gather_with_grad=True, rank=rank, world_size=world)
-
-
-def _same(own: Any, group: Any) -> Any:
-    """(n, m): whether one of the texts of image i is of the group of text j."""
-    import torch
-
-    found = torch.zeros(len(own), len(group), dtype=torch.bool, device=own.device)
-    for column in own.T:
-        found |= column[:, None] == group[None, :]
-    return found

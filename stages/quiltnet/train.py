@@ -17,16 +17,19 @@ from stages.common.models.clip import build, save
 from stages.quiltnet.card import write_card
 from stages.quiltnet.checkpoints import Checkpoints, data_digest
 from stages.quiltnet.distributed import DistributedContext
-from stages.quiltnet.loader import Loader, SampleView
+from stages.quiltnet.loader import Loader, SampleView, as_bytes
+from stages.quiltnet.loss import make_loss
 from stages.quiltnet.params import Params
 from stages.quiltnet.samples import Samples, batches_of, order_of, read_samples, subset_of
-from stages.quiltnet.step import Stepper, has_batch_norm, interpolate, make_loss, make_optimizer
-from stages.quiltnet.towers import checkpoint_activations, lock
+from stages.quiltnet.step import Stepper, interpolate, make_optimizer, set_rate
+from stages.quiltnet.towers import load_teacher, prepare
 from stages.quiltnet.tracker import Tracker
+from stages.quiltnet.zero_shot import ZeroShot
 
 log = logging.getLogger(__name__)
 
 TRAIN, VAL = "train", "val"
+BY_TIMM, BY_OPEN_CLIP = {"ratio", "re_prob", "re_count"}, {"color_jitter_prob", "gray_scale_prob"}  # parts of aug_cfg
 JITTERED = 0.8  # share of crops whose colours vary
 
 
@@ -57,6 +60,7 @@ def train(params: Params, places: Places, context: DistributedContext, seed: int
     if context.first:
         facts = run.facts()
         save(run.clip, places.out)
+        run.save_epochs()
         write_card(places.out, run.clip, params, facts, note)
         epochs = pd.DataFrame(run.state.epochs, columns=["epoch", "train", "val"])
         write_bytes(places.curve, epochs.round(6).to_csv(index=False).encode())
@@ -73,28 +77,26 @@ class Run:
         import torch
 
         self.params, self.places, self.context, self.seed = params, places, context, seed
-        self.clip = build(params.model, params.start, seed)
+        siglip = params.loss == "siglip"
+        self.clip = build(params.model, params.start, seed, patch_dropout=params.patch_dropout, siglip=siglip)
         module = self.clip.model.to(context.device, memory_format=torch.channels_last)
         self.start = (
             {name: tensor.clone() for name, tensor in module.state_dict().items()} if params.wise_ft < 1 else {}
         )
-        lock(module, params)
-        if params.grad_checkpointing:
-            checkpoint_activations(module)
-        if has_batch_norm(module) and (params.accumulate > 1 or context.world > 1):
-            log.warning(
-                "this model has BatchNorm, whose means are over the part of a batch that is computed at once: "
-                "quiltnet.accumulate and several processes change what it learns"
-            )
+        rates = prepare(module, params, context)
         self.samples = read_samples(places.data, TRAIN, subset_of(places.data / "pairs.parquet", params.subset))
         held = any(places.data.glob("val-*.tar"))
         self.held: Samples | None = read_samples(places.data, VAL) if held and context.first else None
         self.pairs = params.epoch_of == "pairs"
-        views = {TRAIN: SampleView(self.samples, self._transform(True), self.clip.tokenizer, seed, True, self.pairs)}
+        views = {
+            TRAIN: SampleView(
+                self.samples, as_bytes(self._transform(True)), self.clip.tokenizer, seed, True, self.pairs
+            )
+        }
         if self.held:
-            views[VAL] = SampleView(self.held, self._transform(False), self.clip.tokenizer, seed, False)
-        self.loader = Loader(views, params.workers)
-        optimizer = make_optimizer(module, params, context.device)
+            views[VAL] = SampleView(self.held, as_bytes(self._transform(False)), self.clip.tokenizer, seed, False)
+        self.loader = Loader(views, params.workers, params.batch_size // context.world)
+        optimizer = make_optimizer(module, params, context.device, rates)
         self.digest = data_digest(places.data)
         needs = Dependencies(code=(Run, build), params=params, libraries=("torch", "open_clip_torch"))
         self.checkpoints = Checkpoints(places.state, f"{needs.digest()} {seed} {self.digest}")
@@ -103,8 +105,13 @@ class Run:
             raise StageError(f"nodes differ in {places.data} or {places.state}: put these on a disk that they share")
         model = context.wrap(torch.compile(module) if params.compile else module)
         loss = make_loss(params, context.rank, context.world)
-        self.stepper = Stepper(module, model, loss, optimizer, params, context)
-        self.alone = Stepper(module, module, make_loss(params, 0, 1), None, params, context)
+        teacher = load_teacher(self.clip, params.teacher, context.device) if params.teacher else None
+        normalize = self.clip.transform().transforms[-1]
+        self.stepper = Stepper(module, model, loss, optimizer, params, context, teacher, normalize)
+        self.alone = Stepper(module, module, make_loss(params, 0, 1), None, params, context, teacher, normalize)
+        self.zero_shot = (
+            ZeroShot(params, self.clip, context.device) if params.zero_shot_epochs and context.first else None
+        )
         self.tracker = Tracker(places.live, params.tracker) if context.first else None
         for row in self.state.rows:
             self._track(row)
@@ -117,7 +124,7 @@ class Run:
         from tqdm import tqdm
 
         params, state, context = self.params, self.state, self.context
-        order = order_of(self.samples, self.seed, state.epoch, self.pairs)
+        order = order_of(self.samples, self.seed, state.epoch, self.pairs, params.source_weights)
         every = batches_of(order, params.batch_size, context.rank, context.world)
         steps = len(every) * params.epochs
         schedule = cosine_lr(self.stepper.optimizer, params.lr, min(params.warmup, steps // 2), max(steps, 1))
@@ -128,7 +135,7 @@ class Run:
         with tqdm(total=len(order), initial=done, desc=title, unit="sample", disable=not context.first) as bar:
             for batch in batches:
                 self.waited += time.perf_counter() - began
-                schedule(state.step)
+                set_rate(self.stepper.optimizer, schedule(state.step))
                 torch.manual_seed((self.seed * 1_000_003 + state.step) * 1009 + context.rank)  # dropout
                 loss, left_out = self.stepper.step(batch)
                 # These stay tensors until they are logged, so that no step waits for the GPU.
@@ -152,13 +159,18 @@ class Run:
         state = self.state
         row = {"epoch": state.epoch + 1, "train": self._mean_loss(), "val": self._validate()}
         state.epochs.append(row)
-        self._note({"step": state.step, "epoch": row["epoch"]} | ({"val/loss": row["val"]} if row["val"] else {}))
+        shown = {"val/loss": row["val"]} if row["val"] else {}
+        if self.zero_shot and (state.epoch + 1) % self.params.zero_shot_epochs == 0:
+            shown |= self.zero_shot.scores(f"epoch {state.epoch + 1}")
+        self._note({"step": state.step, "epoch": row["epoch"]} | shown)
         state.epoch, state.batch, state.loss_sum, state.loss_count = state.epoch + 1, 0, 0.0, 0
         better = row["val"] is None or state.best_val is None or row["val"] < state.best_val
         if self.params.keep == "last" or better:
             state.best_epoch, state.best_val = state.epoch, row["val"]
             if self.context.first:
                 self.checkpoints.save_best(self.stepper.module)
+        if self.context.first and self.params.save_epochs and state.epoch % self.params.save_epochs == 0:
+            self.checkpoints.save_epoch(state.epoch, self.stepper.module, self.params.save_limit)
         self._save()
 
     def finish(self) -> None:
@@ -170,6 +182,11 @@ class Run:
                 module.load_state_dict(interpolate(self.start, module.state_dict(), self.params.wise_ft))
         if self.tracker:
             self.tracker.close()
+
+    def save_epochs(self) -> None:
+        """Write the models of the epochs that are kept besides, and leave the last of them in place."""
+        for epoch in self.checkpoints.load_epochs(self.stepper.module, self.context.device):
+            save(self.clip, self.places.out / "epochs" / f"{epoch:04d}")
 
     def facts(self) -> dict[str, Any]:
         """The metrics of the run; `val_loss` is that of the weights that are saved."""
@@ -199,7 +216,13 @@ class Run:
         jitter: dict[str, Any] = (
             {"color_jitter": (share, share, share, share / 6), "color_jitter_prob": JITTERED} if share else {}
         )
-        return self.clip.transform(scale=(self.params.crop_scale, 1.0), **jitter)
+        given = self.params.aug_cfg
+        if unused := sorted(set(given) & (BY_OPEN_CLIP if given.get("use_timm") else BY_TIMM)):
+            raise StageError(f"quiltnet.aug_cfg: {unused[0]} does nothing with use_timm as it is: change one of them")
+        try:
+            return self.clip.transform(**{"scale": (self.params.crop_scale, 1.0)} | jitter | given)
+        except (TypeError, AssertionError, ValueError) as error:
+            raise StageError(f"quiltnet.aug_cfg: open_clip cannot augment by {given}: {error}: change it") from None
 
     def _validate(self) -> float | None:
         """Mean loss over the images of the val split, None where it is empty or another process's work."""
@@ -229,7 +252,7 @@ class Run:
         tqdm.write(
             f"{title}, step {state.batch}/{batches}: loss {mean:.4f}, lr {rate:.2e}, scale {scale:.1f}, "
             f"{speed:.1f} samples/s, {speed / self.context.world:.1f} samples/s/process, "
-            f"{self.waited / max(self.seconds, 1e-9):.0%} waiting for data"
+            f"{self.waited / max(self.seconds, self.waited, 1e-9):.0%} waiting for data"
         )
 
     def _mean_loss(self) -> float:

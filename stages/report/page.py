@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.data.files import read_json, write_bytes
+from stages.common.data.files import read_json, write_bytes, write_json
 from stages.common.data.pictures import data_uri, thumbnail
 from stages.common.data.references import read_images
 from stages.common.tables.dataset import DATASET_TABLE
 from stages.report.params import Params
+from stages.report.summary import headline, summarise
 
 SHOWN = ("pair_id", "source", "image", "text", "kind", "box", "sub_pathology", "split")  # columns of the gallery
 THUMBNAIL = (320, 240)  # pixels, at most
@@ -20,11 +21,11 @@ TEMPLATE = Path(__file__).parent / "page.html.j2"
 def build(
     params: Params, note: str, metrics_folder: Path, pairs: Path, plots: list[Path], out: Path, seed: int
 ) -> dict[str, Any]:
-    """Write the page to `out` and its headline to summary.txt beside it; return counts."""
+    """Write the page to `out` and its headline to summary.txt and summary.json beside it; return counts."""
     import jinja2
 
     metrics = {path.stem: read_json(path) for path in sorted(metrics_folder.glob("*.json"))}
-    headline = _headline(metrics)
+    numbers = headline(metrics)
     gallery = _gallery(DATASET_TABLE.read(pairs, SHOWN), params.gallery, seed)
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -33,7 +34,7 @@ def build(
         title=params.title,
         note=note,
         gallery=gallery,
-        headline=headline,
+        headline=numbers,
         plots=[(path.stem, data_uri(path.read_bytes(), "png")) for path in plots],
         tables=[(name, _flat(values)) for name, values in metrics.items()],
     )
@@ -42,33 +43,11 @@ def build(
         params.title,
         *filter(None, [note]),
         "",
-        *(f"{label:36}{value:>8}" for label, value in headline),
+        *(f"{label:36}{value:>8}" for label, value in numbers),
     ]
     write_bytes(out.with_name("summary.txt"), ("\n".join(lines) + "\n").encode())
+    write_json(out.with_name("summary.json"), summarise(metrics))
     return {"items": len(gallery), "plots": len(plots), "metrics": len(metrics)}
-
-
-def _headline(metrics: dict[str, Any]) -> list[tuple[str, str]]:
-    """The few numbers that sum up a run, those of them that were measured."""
-    wanted = (
-        ("videos kept", "videos.ok", "{:,}"),
-        ("hours of video", "videos.hours", "{:.2f}"),
-        ("pairs", "dataset.pairs", "{:,}"),
-        ("images", "dataset.images", "{:,}"),
-        ("zero-shot balanced accuracy before", "zero_shot.start.mean.balanced_accuracy", "{:.3f}"),
-        ("zero-shot balanced accuracy after", "zero_shot.tuned.mean.balanced_accuracy", "{:.3f}"),
-        ("hold F1", "audit.holds.f1", "{:.3f}"),
-        ("word error rate, corrected", "audit.asr.wer_clean", "{:.3f}"),
-        ("pair precision", "audit.pairs.precision", "{:.3f}"),
-    )
-    found = []
-    for label, path, form in wanted:
-        value: Any = metrics
-        for key in path.split("."):
-            value = value.get(key) if isinstance(value, dict) else None
-        if value is not None:
-            found.append((label, form.format(value)))
-    return found
 
 
 def _flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.common.data.arrays import Picture
 from stages.common.data.files import read_json, write_bytes
 from stages.common.data.references import ImageReader, image_file
 from stages.common.data.tars import tar_writer
@@ -16,29 +15,13 @@ from stages.common.errors import Rejected
 from stages.common.frame_filter.classifier import load_filter
 from stages.common.models.device import one_thread
 from stages.sources.candidate import Candidate
-from stages.sources.filters import apply_filters, clean_text
+from stages.sources.filters import Image, apply_filters, clean_text
 from stages.sources.params import Params
 
 IMAGES, CANDIDATES = 256, 4096  # of a batch, at most
 BATCH_BYTES = 64_000_000  # of the images of a batch that are in memory
 AT_ONCE = 64  # images given to the frame filter at once
-HELD_BYTES = 128_000_000  # of these, from which fewer are
-MAX_PIXELS = 16_000_000  # of a picture for the frame filter, which makes it far smaller itself
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image that has passed the filters: size, JPEG bytes, and a picture that may be smaller."""
-
-    width: int
-    height: int
-    data: bytes
-    picture: Picture
-
-    @property
-    def held(self) -> int:
-        """Bytes of memory."""
-        return len(self.data) + self.picture.nbytes
+HELD_BYTES = 64_000_000  # of these, from which fewer are
 
 
 @dataclass(frozen=True)
@@ -117,7 +100,7 @@ def _judged(
     waiting: list[tuple[Candidate, Image]] = []
     for candidate in batch:
         try:
-            waiting.append((candidate, _image(*apply_filters(candidate, params, reader))))
+            waiting.append((candidate, apply_filters(candidate, params, reader)))
         except Rejected as why:
             yield candidate, why
         if len(waiting) == AT_ONCE or sum(image.held for _, image in waiting) > HELD_BYTES:
@@ -134,15 +117,6 @@ def _histology(
     for (candidate, image), probability in zip(waiting, map(float, predicted.histology), strict=True):
         shows = frame_filter.is_histology(probability)
         yield candidate, image if shows else Rejected("not_histology", f"probability {probability:.2f}")
-
-
-def _image(picture: Picture, data: bytes) -> Image:
-    import cv2
-
-    height, width = picture.shape[:2]
-    if (scale := (MAX_PIXELS / (width * height)) ** 0.5) < 1:
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return Image(width, height, data, picture)
 
 
 def _kept(candidate: Candidate, image: Image) -> dict[str, Any]:

@@ -2,13 +2,19 @@
 
 import functools
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from filelock import FileLock
+
 from stages.common.data.arrays import Picture
-from stages.common.data.pictures import MAX_BYTES, as_jpeg
+from stages.common.data.pictures import MAX_BYTES, as_jpeg, pixels_of
 from stages.common.data.references import ImageReader
 from stages.common.errors import Rejected
-from stages.common.text.characters import UNSPACED_LETTER, count_words, one_line
+from stages.common.paths import UNFINISHED_DIR
+from stages.common.text.characters import UNSPACED_LETTER, count_words, one_line, unescaped
 from stages.common.text.english import common
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params
@@ -18,12 +24,28 @@ FORMULA = re.compile(r"^(?:[=@\s]+|-\s+|[+-]+(?!ve\b)(?=.*(?:\||\w\(|['\w]!['$\w
 SURE = 0.5  # probability from which a text counts as one in another language
 TELLING_WORDS = 4  # words; the language of a shorter text cannot be identified
 LOOKED_AT = 1000  # letters of a text, at most, from which its language is identified
+LARGE = 16_000_000  # pixels of a picture for the frame filter, at most; an image of more is decoded while no other is
 EVERYDAY = 20_000  # most common words of English
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that has passed the filters: size, JPEG bytes, and a picture that may be smaller."""
+
+    width: int
+    height: int
+    data: bytes
+    picture: Picture
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory."""
+        return len(self.data) + self.picture.nbytes
 
 
 def clean_text(text: str) -> str:
     """`text` on one line, without what is no text and without what a spreadsheet would run as a formula."""
-    return FORMULA.sub("", one_line(text)).strip()
+    return FORMULA.sub("", one_line(unescaped(text))).strip()
 
 
 def foreign(text: str, languages: list[str]) -> bool:
@@ -47,8 +69,19 @@ def _identifier() -> Any:
     return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
 
 
-def apply_filters(candidate: Candidate, params: Params, reader: ImageReader) -> tuple[Picture, bytes]:
-    """Return the candidate's pixels and JPEG bytes, of an image that `reader` reads where there is a reference.
+@contextmanager
+def _turn(encoded: bytes) -> Iterator[None]:
+    """Wait until no other worker decodes a large image: several at once would need gigabytes."""
+    if pixels_of(encoded) <= LARGE:
+        yield
+        return
+    UNFINISHED_DIR.mkdir(parents=True, exist_ok=True)
+    with FileLock(UNFINISHED_DIR / "large.lock"):
+        yield
+
+
+def apply_filters(candidate: Candidate, params: Params, reader: ImageReader) -> Image:
+    """Return the candidate's image, which `reader` reads where there is a reference.
 
     Raises Rejected with the candidate's own reason, text_too_short, text_too_long, language, image_too_small, or what
     stages.common.data.pictures says of the image.
@@ -63,9 +96,21 @@ def apply_filters(candidate: Candidate, params: Params, reader: ImageReader) -> 
         raise Rejected("text_too_long", f"{words} words")
     if foreign(text, params.languages):
         raise Rejected("language", text)
-    image = candidate.image
-    data, picture = as_jpeg(reader.bounded(image, MAX_BYTES) if isinstance(image, str) else image)
+    encoded = candidate.image
+    if isinstance(encoded, str):
+        encoded = reader.bounded(encoded, MAX_BYTES)
+    with _turn(encoded):
+        image = _image(encoded)
+    if min(image.height, image.width) < params.min_side:
+        raise Rejected("image_too_small", f"{image.width} x {image.height} pixels")
+    return image
+
+
+def _image(encoded: bytes) -> Image:
+    import cv2
+
+    data, picture = as_jpeg(encoded)
     height, width = picture.shape[:2]
-    if min(height, width) < params.min_side:
-        raise Rejected("image_too_small", f"{width} x {height} pixels")
-    return picture, data
+    if (scale := (LARGE / (width * height)) ** 0.5) < 1:
+        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return Image(width, height, data, picture)

@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from stages.common.data.files import write_bytes
+from stages.common.data.reading import Damage
 from stages.common.errors import StageError
 from stages.sources.api import ask
 from stages.sources.laion.download import download
 from stages.sources.laion.session import open_session
 from stages.sources.openpath import SEPARATOR, tweet_id
-from stages.sources.openpath.rows import read_rows
+from stages.sources.openpath.rows import read_tweets
 from stages.sources.params import Params
 
 AT_ONCE = 100  # ids that the API takes
@@ -42,10 +43,8 @@ def fill(params: Params) -> dict[str, Any]:
     if not token:
         raise StageError(f"sources.openpath: set the environment variable {openpath.token} to your key of the API")
     path = Path(openpath.folder) / "tweets.csv"
-    columns, rows = read_rows(path)
-    if "tweet_id" not in columns:
-        raise StageError(f"{path}: column 'tweet_id' is missing")
-    if broken := [row for row in rows if isinstance(row, str)]:
+    columns, rows = read_tweets(path)
+    if broken := [row.detail for row in rows if isinstance(row, Damage)]:
         raise StageError(f"{path}: {broken[0]}: put this right first, since the file will be written again")
     table = pd.DataFrame(rows, columns=columns, dtype=object)
     table = table.reindex(columns=[*table.columns, *(name for name in COLUMNS if name not in table)], fill_value="")

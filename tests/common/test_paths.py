@@ -16,7 +16,8 @@ from stages.common.tables.schema import Record, Table
 ROOTS = {"DATA_DIR", "MODELS_DIR", "REPORTS_DIR"}
 UNTRACKED = {  # no outputs of dvc.yaml
     *("DEMO_DIR", "NAMED_DIR", "UNCERTAIN_DIR", "DOWNLOADS_DIR", "UNFINISHED_DIR", "PARTIAL_DIR"),
-    *("FINGERPRINTS_STATE_DIR", "TRAINING_STATE_DIR", "TIMINGS_DIR", "LOGS_DIR", "TABLES_DIR", "VECTORS_DIR"),
+    *("FINGERPRINTS_STATE_DIR", "TRAINING_STATE_DIR", "TIMINGS_DIR", "LOGS_DIR", "COMPARISON_DIR", "VECTORS_DIR"),
+    "REVIEWS_DIR",
 }
 OF_OTHERS = {"data/tiles-v2/"}  # a folder in the official form of a test set
 NO_STAGE = {"preflight", "demo", "comparison", "common"}  # preflight checks all parameters, others are no part of it

@@ -64,7 +64,7 @@ def compare(tiny, tmp_path, monkeypatch, stage_params, base):
 
     def run_it(what, **changes):
         found = run(stage_params("comparison", **{"protocols": ["one.yaml", "two.yaml"]} | changes), base, what)
-        return found, pd.read_csv(tmp_path / f"reports/tables/{what}.csv")
+        return found, pd.read_csv(tmp_path / f"reports/comparison/{what}.csv")
 
     return run_it
 
@@ -88,7 +88,7 @@ def test_protocols_share_vectors_and_a_second_run_makes_none(compare, monkeypatc
     assert (len(texts), len(images)) == (2, 2)
     assert again == found
     assert same.equals(table)
-    page = open("reports/tables/protocols.md").read()  # noqa: PTH123, SIM115
+    page = open("reports/comparison/protocols.md").read()  # noqa: PTH123, SIM115
     assert "## tuned" in page
     assert "| two | accuracy |" in page
 

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from stages.common.frame_filter.prediction import FLAGS
+from stages.common.reviews import COLUMNS, image_of, item_of
 from stages.common.tables.pairs import pairs_table
 from stages.dataset.merge import leaks_left, merge
+from stages.dataset.reviewed import marked
 
 RNG = np.random.default_rng(0)
 
@@ -45,14 +47,25 @@ def prints(images, **special):
     return pd.DataFrame(rows)
 
 
-def merged(rows, stage_params, special=None, tests=None, verify=lambda asked: [False] * len(asked), **changes):
+def reviews(marks):
+    """Answers that mark what was shown: (pair, its text, its image, role, action)."""
+    rows = [
+        dict.fromkeys(COLUMNS, "") | {"item": item_of(pair, text, role), "image": image_of(image), "action": action}
+        for pair, text, image, role, action in marks
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def merged(
+    rows, stage_params, special=None, tests=None, verify=lambda asked: [False] * len(asked), marks=(), **changes
+):
     fit = {one["pair_id"]: one.get("similarity", np.nan) for one in rows}
     table = pairs_table(rows)
     table["similarity"] = table.pair_id.map(fit)
     images = prints(dict.fromkeys(table.image), **(special or {}))
     tests = tests if tests is not None else prints(["nowhere.jpg"]).assign(evalset="far")
     params = stage_params("dataset", **changes)
-    found = merge(table, images, tests, params, 0, verify)
+    found = merge(table, images, tests, params, 0, verify, marked=marked(reviews(marks), table))
     assert leaks_left(found, images, tests, params.phash_distance)["groups"] == 0
     return found.set_index("pair_id")
 
@@ -195,3 +208,35 @@ def test_without_any_test_set_nothing_is_a_leak(stage_params):
     rows = [row("a"), row("b", image="t.tar#a2.jpg"), row("c")]
     found = merged(rows, stage_params, tests=prints(["nowhere.jpg"]).assign(evalset="far").head(0))
     assert (found["drop"] == "").all()
+
+
+READ = [
+    row("a", group="v", image="t#1"),
+    row("a2", group="v", image="t#1", text="nothing alike at all here"),
+    row("copy", "pubmed", image="t#2"),
+    row("far", image="t#3"),
+]
+SAME = {image: {"sha256": "same", "hash": bits(0)} for image in ("t#1", "t#2")}
+
+
+@pytest.mark.parametrize(
+    ("marks", "drops"),
+    [
+        ([], ["", "", "exact_duplicate", ""]),
+        ([("a", "pair", "wrong")], ["wrong_by_reader", "", "exact_duplicate", ""]),
+        ([("a", "repeat", "wrong")], ["wrong_by_reader", "", "exact_duplicate", ""]),
+        ([("a", "mismatch", "wrong")], ["", "", "exact_duplicate", ""]),
+        ([("a", "pair", "withdraw")], ["withdrawn_by_reader"] * 2 + ["exact_duplicate", ""]),
+        ([("a2", "mismatch", "withdraw")], ["withdrawn_by_reader"] * 2 + ["exact_duplicate", ""]),
+        ([("copy", "pair", "withdraw")], ["withdrawn_by_reader"] * 2 + ["exact_duplicate", ""]),
+        ([("gone", "pair", "withdraw"), ("far", "pair", "")], ["", "", "exact_duplicate", ""]),
+        ([("a made anew", "pair", "withdraw")], ["withdrawn_by_reader"] * 2 + ["exact_duplicate", ""]),
+        ([("a made anew", "pair", "wrong")], ["", "", "exact_duplicate", ""]),
+    ],
+)
+def test_what_readers_mark_is_dropped_and_no_copy_comes_in_its_place(stage_params, marks, drops):
+    shown = {one["pair_id"]: one for one in READ} | {"gone": row("gone"), "a made anew": READ[0] | {"text": "other"}}
+    told = [(one["pair_id"], one["text"], one["image"], *mark[1:]) for mark in marks for one in [shown[mark[0]]]]
+    table = merged(READ, stage_params, SAME, marks=told)
+    assert table.loc[["a", "a2", "copy", "far"], "drop"].tolist() == drops
+    assert (table.split != "").tolist() == (table["drop"] == "").tolist()

@@ -15,6 +15,11 @@ SAME = [
     ("ＣＫ７ positive", "CK7 positive"),
     (f"{LONG} disease", f"{LONG} symptoms"),
     (f"The {LONG}", LONG),
+    (f"{LONG}, TGF-beta", f"{LONG}, TGF-β"),
+    (f"{LONG}, 10⁶ cells, 4½ cm²", f"{LONG}, 10^6 cells, 4 1/2 cm2"),
+    ("مَرَض الكُلى", "مرض الكلى"),
+    ("İltihaplı BAĞIRSAK", "iltihaplı bağırsak"),
+    ("Gefäß der Haut", "GEFÄSS DER HAUT"),
 ]
 OTHER = [
     ("胃黏膜慢性炎症", "肝细胞癌伴坏死"),
@@ -34,6 +39,23 @@ OTHER = [
     ("Ki-67 < 20 %", "Ki-67 > 20 %"),
     ("mass of 1.5 cm", "mass of 15 cm"),
     ("慢性炎症无坏死", "慢性炎症坏死"),
+    (f"{LONG}, TGFα", f"{LONG}, TGFβ"),
+    (f"{LONG}, TGF-α", f"{LONG}, TGF-beta"),
+    (f"{LONG}, 10⁶ cells", f"{LONG}, 106 cells"),
+    (f"{LONG}, 3 mm", f"{LONG}, 3 cm"),
+    (f"{LONG}, Ki-67 5%", f"{LONG}, Ki-67 50%"),
+    (f"{LONG}, grade Ⅱ", f"{LONG}, grade III"),
+    (f"{LONG}, left lobe", f"{LONG}, right lobe"),
+    (f"{LONG}, benign", f"{LONG}, malignant"),
+    (f"{LONG}, encapsulated", f"{LONG}, unencapsulated"),
+    (f"{LONG}, hyperchromatic", f"{LONG}, hypochromatic"),
+    (f"{LONG}, CK7 (+)", f"{LONG}, CK7 (-)"),
+    (f"{LONG}, isn't ulcerated", f"{LONG}, is ulcerated"),
+    (f"{LONG} mit Nekrose", f"{LONG} ohne Nekrose"),
+    (f"{LONG} avec nécrose", f"{LONG} sans nécrose"),
+    ("ऊतक में परिगलन दिखाई देता है और सूजन भी है", "ऊतक में परिगलन नहीं दिखाई देता है और सूजन भी है"),
+    ("توجد خلايا ورمية في العقدة اللمفية", "لا توجد خلايا ورمية في العقدة اللمفية"),
+    ("リンパ節の組織に腫瘍細胞の浸潤がみられる所見である", "リンパ節の組織に腫瘍細胞の浸潤がみられない所見である"),
 ]
 
 

@@ -11,12 +11,13 @@ from sklearn import metrics as reference
 from stages.common.data.files import read_json
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import Evalset, load_protocol
+from stages.common.ranks import ranks_of
 from stages.common.scores import SCORES, aurocs
 from stages.evaluation.__main__ import run
 from stages.evaluation.errors import write_errors
 from stages.evaluation.linear_probe import probe_set
 from stages.evaluation.readers import compare_readers
-from stages.evaluation.retrieval import ranks_of, retrieval
+from stages.evaluation.retrieval import retrieval
 from stages.evaluation.sets import Labelled, Paired, labelled, models_of, names_of, paired
 from stages.evaluation.zero_shot import classify, prediction_rows, zero_shot
 
@@ -256,7 +257,7 @@ def test_test_images_do_not_change_what_a_probe_learns(stage_params, monkeypatch
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("memory", [32_000_000, 400])
 def test_recall_is_that_of_a_plain_sort(seed, memory, monkeypatch):
-    monkeypatch.setattr("stages.evaluation.retrieval.MEMORY", memory)
+    monkeypatch.setattr("stages.common.ranks.MEMORY", memory)
     rng = np.random.default_rng(seed)
     image, text = unit(rng.normal(size=(20, 8))), unit(rng.normal(size=(30, 8)))
     matches = np.unique(np.stack([rng.integers(0, 20, 45), rng.integers(0, 30, 45)], 1), axis=0)

@@ -137,7 +137,7 @@ def test_official_sides_with_copies_across_are_told(probed, caplog, noise):
         probes, copied = probed(one, probe_fractions=[1.0])
     assert copied == 1
     assert "100% of the test images have a near copy" in caplog.text
-    assert linear_probe({"s": probes}, {"s": copied})["near_copies"] == {"s": 1}
+    assert linear_probe({"s": probes}, {"s": copied}, {"s": "skin"})["near_copies"] == {"s": 1}
 
 
 def test_official_sides_that_share_patients_are_told(probed, caplog):
@@ -180,7 +180,7 @@ def test_one_group_of_a_class_leaves_nothing_to_measure(probed, caplog):
         probes, copied = probed(evalset(image, label, group=[f"g{n}" for n in label]))
     assert probes == {"start": {}}
     assert "a class has a single image, or group of images" in caplog.text
-    metrics = linear_probe({"s": probes}, {"s": copied})
+    metrics = linear_probe({"s": probes}, {"s": copied}, {"s": "skin"})
     assert metrics["start"] == {"s": {}, "mean": {}}
 
 
@@ -198,7 +198,8 @@ def test_what_cannot_be_learned_or_tested_has_no_score(probed, caplog, label, sp
     with caplog.at_level(logging.WARNING):
         assert probed(one)[0] == {"start": {}}
     assert f"evalset s: no linear probe: {why}" in caplog.text
-    assert few_shot(one, SimpleNamespace(shots=[1], shot_draws=2, neighbours=3), "accuracy", 0) == {}
+    few = SimpleNamespace(shots=[1], shot_draws=2, neighbours=3)
+    assert few_shot({"start": one}, few, "accuracy", 0) == {"start": {}}
 
 
 def test_all_labels_are_one_draw_without_a_deviation(probed):
@@ -218,7 +219,7 @@ def test_differences_of_models_are_paired(probed):
     sides = np.resize(["train", "test"], 600)
     models = {"start": evalset(noisy, label, sides), "tuned": evalset(image, label, sides)}
     probes, copied = probed(models, probe_fractions=[1.0])
-    metrics = linear_probe({"s": probes}, {"s": copied})
+    metrics = linear_probe({"s": probes}, {"s": copied}, {"s": "skin"})
     own = {model: metrics[model]["s"]["1"] for model in models}
     apart = metrics["difference"]["tuned"]["s"]["1"]
     assert apart["mean"] == pytest.approx(own["tuned"]["mean"] - own["start"]["mean"])

@@ -10,8 +10,9 @@ from sklearn.metrics import roc_auc_score
 
 from stages.common.errors import StageError
 from stages.common.evalsets.protocol import Evalset, read_evalset
+from stages.common.ranks import ranks_of
 from stages.evaluation.readers import compare_readers
-from stages.evaluation.retrieval import ranks_of, retrieval
+from stages.evaluation.retrieval import retrieval
 from stages.evaluation.sets import Labelled, Paired, paired
 from stages.evaluation.zero_shot import classify, zero_shot
 

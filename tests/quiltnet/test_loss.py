@@ -6,7 +6,7 @@ import torch
 from open_clip import ClipLoss
 from torch.nn.functional import normalize
 
-from stages.quiltnet.step import contrastive_loss
+from stages.quiltnet.loss import contrastive_loss
 
 
 def batch(count=6, seed=0):

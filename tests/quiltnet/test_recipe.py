@@ -49,7 +49,7 @@ def test_the_gradient_is_clipped_as_the_parameter_says(quick, norm, expected):
     loss = lambda *_: ((weight * torch.tensor([3.0, 4.0])).sum(), torch.tensor(0))  # noqa: E731
     optimizer = torch.optim.SGD([weight], lr=0.0)
     stepper = Stepper(module, module, loss, optimizer, quick(clip_norm=norm), DistributedContext(0, 1, "cpu"))
-    stepper._features = lambda *_: ()
+    stepper._features = lambda *_: dict.fromkeys(("image_features", "text_features", "logit_scale"))
     stepper.step([torch.zeros(1), torch.zeros(1)])
     assert float(weight.grad.norm()) == pytest.approx(expected, rel=1e-5)
 
@@ -112,7 +112,8 @@ def test_a_batch_in_parts_drops_out_the_same_both_times(quick):
 
         def forward(self, pixels, tokens):
             dropped = torch.nn.functional.dropout(pixels.flatten(1) * self.weight, 0.5)
-            return dropped, tokens * self.weight, self.logit_scale
+            text = tokens * self.weight
+            return {"image_features": dropped, "text_features": text, "logit_scale": self.logit_scale}
 
     seen = []
 
@@ -131,7 +132,7 @@ def test_a_batch_in_parts_drops_out_the_same_both_times(quick):
 
 
 def test_batch_norm_in_parts_is_said(tune, monkeypatch, caplog):
-    monkeypatch.setattr("stages.quiltnet.train.has_batch_norm", lambda model: True)
+    monkeypatch.setattr("stages.quiltnet.towers.has_batch_norm", lambda model: True)
     tune("whole", epochs=0)
     assert "BatchNorm" not in caplog.text
     tune("parts", epochs=0, accumulate=2)

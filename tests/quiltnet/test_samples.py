@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
+from PIL import Image
 
 from stages.common.data.tars import read_tar, write_tar
 from stages.common.errors import StageError
 from stages.common.tables.dataset import DATASET_TABLE
-from stages.quiltnet.loader import Loader, SampleView
+from stages.quiltnet.loader import Loader, SampleView, _seed, as_bytes, as_numbers
 from stages.quiltnet.samples import batches_of, order_of, read_samples, subset_of
 
 
@@ -64,6 +65,42 @@ def test_batches_do_not_depend_on_workers_and_go_on_where_they_stopped(shards):
     alone, shared, rest = pixels(batches, 0), pixels(batches, 2), pixels(batches[1:], 2)
     assert all(torch.equal(a, b) for a, b in zip(alone, shared, strict=True))
     assert all(torch.equal(a, b) for a, b in zip(alone[1:], rest, strict=True))
+
+
+@pytest.mark.parametrize(
+    "augmentation", [{}, {"scale": (0.3, 1.0)}, {"use_timm": True}, {"use_timm": True, "re_prob": 1.0}]
+)
+def test_bytes_become_the_numbers_of_open_clips_transform(augmentation):
+    import torch
+    from open_clip import image_transform
+    from torchvision.transforms import Normalize
+
+    mean, std = (0.48, 0.46, 0.41), (0.27, 0.26, 0.28)
+    transform = image_transform(32, is_train=bool(augmentation), mean=mean, std=std, aug_cfg=augmentation or None)
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8))
+    found = []
+    for one in (transform, as_bytes(transform)):
+        _seed(5)
+        found.append(one(picture))
+    if "re_prob" in augmentation:  # erases by numbers, so it stays as it is
+        assert torch.equal(*found)
+        return
+    assert found[1].dtype == torch.uint8
+    moments = [torch.tensor(one).view(3, 1, 1) for one in (mean, std)]
+    assert torch.equal(as_numbers(found[1][None].repeat(3, 1, 1, 1), *moments)[1], found[0])
+    assert as_bytes(Normalize(mean, std)).mean == mean
+
+
+def test_a_large_batch_is_made_in_parts_and_comes_whole(shards):
+    samples = read_samples(shards, "train")
+    seen = SampleView(samples, lambda image: np.asarray(image)[:8, :8].copy(), lambda text: [len(text)], 0, True)
+    batches = [np.tile(np.arange(24), 8)[:size] for size in (150, 64, 65)]
+    made = [list(Loader({"train": seen}, workers).batches("train", 0, batches)) for workers in (0, 3)]
+    for batch, alone, shared in zip(batches, *made, strict=True):
+        expected = [seen.item(0, int(n)) for n in batch]
+        for column, one, two in zip(zip(*expected, strict=True), alone, shared, strict=True):
+            assert np.array_equal(one.numpy(), np.stack([np.asarray(value) for value in column]))
+            assert np.array_equal(one.numpy(), two.numpy())
 
 
 def test_workers_end_with_their_loader(shards):

@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -15,9 +13,9 @@ import torch
 from conftest import ROOT
 from PIL import Image
 from safetensors.torch import load_file
-from training import DEVICE
+from training import DEVICE, in_scratch, nodes
 
-from stages.common.data.files import read_json, read_yaml, sha256
+from stages.common.data.files import read_json, sha256
 from stages.common.data.tars import read_tar, write_tar
 from stages.common.errors import StageError
 from stages.common.models.clip import build, load, named, save
@@ -192,30 +190,6 @@ def test_no_epochs_is_the_start_model(tune, tiny):
     places = tune(epochs=0)
     assert close(weights(places), build(str(tiny), "none", 0).model.state_dict(), atol=0)
     assert read_json(places.metrics)["best_epoch"] == 0
-
-
-def in_scratch(folder, shards, tiny, **changes):
-    """Return what starts the stage as DVC does, in a folder of its own."""
-    tree = read_yaml(ROOT / "params.yaml")
-    tree["base"]["device"] = "cpu"
-    tree["quiltnet"] |= {"model": str(tiny), "start": "none", "lock_text": False, "batch_size": 8, "warmup": 1}
-    tree["quiltnet"] |= {"workers": 0, "log_steps": 1, "save_steps": 1, "lr": 1e-3} | changes
-    (folder / "data").mkdir(parents=True)
-    (folder / "params.yaml").write_text(json.dumps(tree))
-    (folder / "data/dataset").symlink_to(shards)
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-
-    def start(*launcher):
-        return subprocess.Popen([sys.executable, *launcher, "-m", "stages.quiltnet"], cwd=folder, env=env, **pipes)
-
-    return start
-
-
-def nodes(per_node, count):
-    """Arguments that start each node's part of a run, as torchrun takes them."""
-    module = ("-m", "torch.distributed.run", "--nproc-per-node", str(per_node), "--master-port", "29631")
-    return [(*module, "--nnodes", str(count), "--node-rank", str(n)) for n in range(count)]
 
 
 @pytest.mark.slow

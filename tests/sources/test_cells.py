@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.common.data.columns import texts_of
+from stages.common.data.columns import number_of, texts_of
 from stages.common.data.json_rows import json_rows
 from stages.common.data.reading import Damage
 from stages.common.data.rows import read_rows
@@ -25,10 +25,18 @@ def test_texts_are_read_as_they_were_meant_or_left_as_they_are(cell, texts):
     assert texts_of(cell) == texts
 
 
-@pytest.mark.parametrize("text", ['{"columns": ["image"], "data": [["a.jpg"]]}', '{\n"a": 1,\n"b": [2]\n}'])
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("0,31", 0.31), ("1,234", 1234), ("12,345.5", 12345.5), ("1,5", 1.5), (" 2 ", 2), ("1,2,3", None), ("a", None)],
+)
+def test_numbers_are_read_with_commas_too(cell, number):
+    assert number_of(cell) == number
+
+
+@pytest.mark.parametrize("text", ['{"rows": ["image"], "data": [["a.jpg"]]}', '{\n"a": 1,\n"b": [2]\n}'])
 def test_json_without_objects_is_said(tmp_path, text):
     (tmp_path / "t.json").write_text(text)
-    assert [one.reason for one in json_rows(tmp_path / "t.json")] == ["no_columns"]
+    assert [one.reason for one in json_rows(tmp_path / "t.json", lambda names: "text" in names)] == ["no_columns"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import json
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -68,9 +69,9 @@ def as_lines(records):
     return "\n".join(map(json.dumps, records))
 
 
-def as_xlsx():
+def as_xlsx(*titles):
     book = openpyxl.Workbook()
-    for row in (["image", "text", "group"], *([*one.values(), 7] for one in RECORDS)):
+    for row in (*titles, ["image", "text", "group"], *([*one.values(), 7] for one in RECORDS)):
         book.active.append(row)
     buffer = io.BytesIO()
     book.save(buffer)
@@ -139,6 +140,36 @@ FILES = {
 }
 
 
+FILES |= {
+    f"pandas_{orient}.json": FRAME.to_json(orient=orient) for orient in ("columns", "index", "split", "table", "values")
+}
+FILES |= {
+    "lists.json": json.dumps(FRAME.to_dict(orient="list"), indent=1),
+    "below_below.json": json.dumps({"name": "x", "splits": {"train": RECORDS[:1], "val": RECORDS[1:]}}),
+    "by_split.json": json.dumps({"train": {"a.jpg": TEXTS[0]}, "val": {"b.jpg": {"caption": TEXTS[1]}}}),
+    "marked.jsonl": b"\xef\xbb\xbf" + as_lines(RECORDS).encode(),
+    "utf16.json": json.dumps(RECORDS).encode("utf-16"),
+    "a_list.jsonl": json.dumps(RECORDS, indent=1),
+    "coco_texts.json": json.dumps(
+        {
+            "images": [{"id": str(n), "file_name": name} for n, name in enumerate(IMAGES)],
+            "annotations": [{"image_id": n, "caption": text} for n, text in enumerate(TEXTS)],
+        }
+    ),
+    "lines.txt": as_lines(RECORDS),
+    "remarks.csv": b"# of May\n#,,\n\n" + as_csv() + b"\n\0\0\0",
+    "remarked.tsv": b"# " + as_csv(sep="\t"),
+    "capitals.csv": as_csv(header=["Image Path", "Full Caption".replace("Full ", "")]),
+    "put_together.csv": as_csv().replace(b"b.jpg", b"image,text\nb.jpg"),
+    "turned_round.csv": FRAME[:1].to_csv(index=False) + FRAME[1:].to_csv(index=False, columns=["text", "image"]),
+    "without_mark.csv": as_csv().decode().encode("utf-16-le"),
+    "spaces.csv": as_csv().replace(b",", b", ").replace(b"stroma, ", b"stroma,"),
+    "typeset.csv": as_csv().decode().replace('"stroma', "\u201cstroma").replace('oedema"', "oedema\u201d"),
+    "single.csv": as_csv(quotechar="'"),
+    "tabs.csv": as_csv(sep="\t"),
+}
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_of_this_kind_is_read_whole(folder, read, name):
     put(folder / name, FILES[name])
@@ -189,6 +220,88 @@ def test_texts_beside_images_are_read_where_there_is_no_table(folder, read):
     for record in RECORDS:
         put(folder / "images" / f"{record['image'][0]}.txt", record["text"])
     assert pairs(read()) == WHOLE
+
+
+def beside(image, text):
+    """Names of text files for an image of two, each layout with what it holds."""
+    stem = image[0]
+    return {
+        "caption": {f"images/{stem}.caption": text},
+        "whole_name": {f"images/{image}.txt": text},
+        "json": {f"images/{stem}.json": json.dumps({"caption": text, "case_id": "c"})},
+        "json_text": {f"images/{stem}.json": json.dumps(text)},
+        "json_beside_text": {f"images/{stem}.json": '{"caption": "other"}', f"images/{stem}.txt": text},
+        "folder": {f"captions/{stem}.txt": text, "classes.csv": "name,class\n1,2\n"},
+    }
+
+
+@pytest.mark.parametrize("layout", beside("a.jpg", ""))
+def test_texts_in_files_of_their_own_are_read(folder, read, layout):
+    for record in RECORDS:
+        for name, data in beside(record["image"], record["text"])[layout].items():
+            put(folder / name, data)
+    found = [one for one in read() if one.drop != "no_columns"]
+    assert pairs(found) == WHOLE
+    assert {one.group for one in found} == ({"c"} if layout == "json" else {f"images/{name}" for name in IMAGES})
+
+
+def test_texts_beside_images_are_read_where_no_table_names_these_and_what_is_left_over_is_said(folder, read):
+    put(folder / "t.csv", "image,text\na.jpg,of the table\n")
+    put(folder / "images/a.txt", "beside it")
+    put(folder / "images/b.txt", TEXTS[1])
+    put(folder / "images/c.txt", "one without an image")
+    put(folder / "images/d.json", "{")
+    put(folder / "images/d.jpg", IMAGES["a.jpg"])
+    assert [(one.text, one.drop, one.detail) for one in read()] == [
+        ("", "missing_image", "c.txt: no image of this name"),
+        ("of the table", "", "a.jpg"),
+        (TEXTS[1], "", "images/b.jpg"),
+        ("", "broken_row", "d.jpg: d.json: not JSON"),
+    ]
+
+
+def as_tar(members, mode):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+SAMPLES = {
+    "text": [{"jpg": IMAGES["a.jpg"], "txt": b"one"}, {"jpg": IMAGES["b.jpg"], "txt": b"two"}],
+    "json_only": [{"json": b'{"caption": "one"}', "jpg": IMAGES["a.jpg"]}, {"jpg": IMAGES["b.jpg"], "json": b'"two"'}],
+    "several": [{"0.jpg": IMAGES["a.jpg"], "1.jpg": IMAGES["b.jpg"], "txt": b"one"}],
+    "dots": [{"1.jpg": IMAGES["a.jpg"], "1.txt": b"one", "2.jpg": IMAGES["b.jpg"], "2.txt": b"two"}],
+}
+
+
+@pytest.mark.parametrize("samples", SAMPLES)
+@pytest.mark.parametrize(
+    ("name", "mode"), [("x.tar", "w"), ("x.tar.gz", "w:gz"), ("x.TGZ", "w:gz"), ("x.tar.xz", "w:xz")]
+)
+def test_shards_are_read_compressed_too_with_all_of_their_images(tmp_path, read, samples, name, mode):
+    members = {f"d/{n}.{end}": data for n, one in enumerate(SAMPLES[samples]) for end, data in one.items()}
+    put(tmp_path / "in" / name, as_tar(members, mode))
+    found = read()
+    assert pairs(found) == [(IMAGES["a.jpg"], "one"), (IMAGES["b.jpg"], "one" if samples == "several" else "two")]
+    assert len({one.group for one in found}) == (1 if samples == "several" else 2)
+
+
+def test_a_compressed_shard_that_is_damaged_or_without_texts_is_said(folder, read):
+    shard = bytearray(as_tar({"0.jpg": IMAGES["a.jpg"], "0.txt": b"one"}, "w:gz"))
+    shard[-6] ^= 1  # of the sum at the end
+    put(folder / "x.tar.gz", bytes(shard))
+    assert [(one.drop, one.detail[:20]) for one in read()] == [("", ""), ("broken_table", "x.tar.gz: CRC check ")]
+    put(folder / "x.tar.gz", as_tar({"c.jpg": IMAGES["a.jpg"]}, "w:gz"))
+    put(folder / "t.csv", "image,text\nc.jpg,one\na.jpg,two\n")
+    assert [(one.drop, one.detail) for one in read()] == [
+        ("missing_image", "c.jpg; x.tar.gz is not looked into: unpack it"),
+        ("", "a.jpg"),
+        ("unread_file", "x.tar.gz: a compressed tar without texts: unpack it"),
+    ]
 
 
 def test_an_image_is_named_by_several_columns(folder, read):
@@ -333,6 +446,17 @@ def test_a_bad_line_costs_itself_alone(folder, read, line, drops):
 def test_text_in_another_encoding_keeps_its_letters(folder, read):
     put(folder / "t.csv", "image,text\na.jpg,Sjögren’s and Ménétrier\n".encode("cp1252"))
     assert read()[0].text == "Sjögren’s and Ménétrier"
+
+
+@pytest.mark.parametrize(("name", "data"), [("t.csv", b"A title\n\n" + as_csv()), ("t.xlsx", as_xlsx(["A title"], []))])
+def test_what_stands_above_a_header_is_said(folder, read, name, data):
+    put(folder / name, data)
+    first, *others = read()
+    assert (first.drop, first.detail.endswith("before the names of columns"), pairs(others)) == (
+        "broken_row",
+        True,
+        WHOLE,
+    )
 
 
 def test_what_systems_leave_behind_is_not_read(folder, read):

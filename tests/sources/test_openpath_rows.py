@@ -1,5 +1,6 @@
 """Tweets keep what they mean, and tables of tweets lose only the rows that are damaged."""
 
+import pandas as pd
 import pytest
 
 from stages.common.errors import StageError
@@ -10,11 +11,19 @@ GOOD = '{id},u,"a, gland",a.jpg,en\n'
 
 
 @pytest.fixture
-def read(tmp_path, stage_params):
+def read(tmp_path, read_folder):
     """(key, text, reason, detail) of the tweets in a file of these bytes."""
 
     def candidates(data):
         (tmp_path / "tweets.csv").write_bytes(data if isinstance(data, bytes) else data.encode())
+        return read_folder()
+
+    return candidates
+
+
+@pytest.fixture
+def read_folder(tmp_path, stage_params):
+    def candidates():
         (tmp_path / "a.jpg").write_bytes(b"picture")
         params = stage_params("sources")
         place = params.openpath.model_copy(update={"folder": str(tmp_path)})
@@ -34,6 +43,11 @@ def read(tmp_path, stage_params):
         ("Crohn’s, Barrett´s and Ewing′s “clear” cells", "Crohn's, Barrett's and Ewing's \"clear\" cells"),
         ("-ve for CK7, +ve for CK20", "-ve for CK7, +ve for CK20"),
         ("Me\u0301ne\u0301trier’s", "Ménétrier's"),
+        ("H&amp;amp;amp;E, Ki-67 &amp;lt;5%, 3 &amp;#181;m, AT&T; R&D", "H&E, Ki-67 <5%, 3 µm, AT&T; R&D"),
+        ("✔ CD3 ✅ PAX8 ✘ CD20 ❌ EBV, grade ★★☆ ⭐", "✓ CD3 ✓ PAX8 ✗ CD20 ✗ EBV, grade ★★☆ ★"),
+        ("10⁶ cells, 10⁻³ M, cm², Ca²⁺, H₂O, ¾ of Ⅳ and ①", "10⁶ cells, 10⁻³ M, cm², Ca²+, H₂O, ¾ of Ⅳ and ①"),
+        ("PSA ⬆️ ▲ ↗ CA125 ▼ ↘, 20✖, ＣＤ２０ ５０％, 5㎛", "PSA ↑ ↑ ↗ CA125 ↓ ↘, 20x, CD20 50%, 5μm"),
+        ("Panels 🅰 and 🅱, Herceptin™ 🔴 ▪ HER2 🔟%, κ∶λ", "Panels A and B, Herceptin HER2 10%, κ:λ"),
         ("TGF-β ↑, 60 ♀", "TGF-β ↑, 60 ♀"),
         ("\u200bFibro\u00adsis\ufeff of\u00a0the liver\u2026", "Fibrosis of the liver..."),
         ("👩‍⚕️ Which stain❓ 1️⃣ PAS 2️⃣ GMS 👍🏽🇩🇪", "Which stain 1 PAS 2 GMS"),
@@ -47,20 +61,49 @@ def test_signs_and_scripts_are_kept(text, clean):
 
 
 @pytest.mark.parametrize(
-    ("row", "fault"),
+    ("row", "text", "fault"),
     [
-        ("5,u,a gland, and ducts,a.jpg,en\n", "6 cells, should be 5"),
-        ('5,u,"never closed,a.jpg,en\n', "line 3: "),
-        ('5,u,"closed" here,a.jpg,en\n', "line 3: "),
+        ("5,u,a gland, and ducts,a.jpg,en\n", "", "line 3: 6 cells, should be 5"),
+        ('5,u,"open, and ducts,a.jpg,en\n', "", "line 3: 6 cells, should be 5"),
+        ('5,u,"never closed,a.jpg,en\n', '"never closed', ""),
+        ('5,u,"closed" here,a.jpg,en\n', '"closed" here', ""),
+        ("5,u,a gland,a.jpg\n", "a gland", ""),
     ],
 )
 @pytest.mark.parametrize("after", ["", GOOD.format(id=6)])
-def test_a_broken_row_is_told_and_costs_no_other(read, row, fault, after):
+def test_a_broken_row_is_told_and_costs_no_other(read, row, text, fault, after):
     found = read(HEADER + GOOD.format(id=4) + row + after)
-    assert [(key, drop) for key, _, drop, _ in found if key != "unnamed"] == [("4", ""), ("6", "")][: 1 + bool(after)]
-    ((drop, detail),) = [(drop, detail) for key, _, drop, detail in found if key == "unnamed"]
-    assert drop == "broken_row"
-    assert fault in detail
+    between = ("unnamed", "", "broken_row", fault) if fault else ("5", text, "", "a.jpg")
+    good = [(id, "a, gland", "", "a.jpg") for id in ("4", "6")]
+    assert found == [good[0], between, *good[1 : 1 + bool(after)]]
+
+
+WHOLE = [("1500000000000000001", "a gland", "", "a.jpg"), ("1500000000000000002", "two ducts", "", "a.jpg")]
+TWEETS = pd.DataFrame(WHOLE, columns=["Tweet ID", "Text", "user", "Image"]).assign(lang="en")
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("tweets.csv.gz", lambda path: TWEETS.to_csv(path, index=False)),
+        ("tweets.tsv", lambda path: TWEETS.to_csv(path, index=False, sep="\t")),
+        ("tweets.xlsx", lambda path: TWEETS.to_excel(path, index=False)),
+        ("tweets.jsonl", lambda path: TWEETS.to_json(path, orient="records", lines=True)),
+        ("tweets.parquet", lambda path: TWEETS.astype({"Tweet ID": "int64"}).to_parquet(path)),
+        ("tweets.csv", lambda path: path.write_text("# of May\n\n" + 2 * TWEETS[:1].to_csv(index=False))),
+    ],
+)
+def test_tweets_are_read_from_tables_of_every_kind(tmp_path, read_folder, name, write):
+    write(tmp_path / name)
+    assert read_folder() == (WHOLE if name != "tweets.csv" else WHOLE[:1] * 2)
+
+
+def test_an_id_that_a_workbook_has_as_a_fraction_is_refused_and_one_table_is_wanted(tmp_path, read_folder):
+    TWEETS.assign(**{"Tweet ID": [1.5e18, 1.5]}).to_parquet(tmp_path / "tweets.parquet")
+    assert [drop for *_, drop, _ in read_folder()] == ["rounded_id", "rounded_id"]
+    (tmp_path / "tweets.tsv").write_text("tweet_id\n")
+    with pytest.raises(StageError, match=r"tweets.csv: tweets.parquet, tweets.tsv: leave one of them"):
+        read_folder()
 
 
 def test_texts_go_over_lines_and_tables_have_other_separators(read):

@@ -2,6 +2,7 @@
 
 import pytest
 from articles import XLINK
+from lxml import etree
 
 from stages.sources.pubmed.figures import read_articles
 
@@ -35,6 +36,10 @@ def figures(body, namespaces=NAMESPACES, before=""):
             "×40",
         ),
         ("Bar 50 &micro;m, TGF-&alpha; &lt; 1", "Bar 50 µm, TGF-α < 1"),
+        ("TGF-&bgr; &mgr;m &unknown;", "TGF-β μm \ufffd"),
+        ("H&amp;amp;E, &amp;lt;5 &amp;#181;m, <![CDATA[AT&T &mu;m]]>", "H&E, <5 µm, AT&T μm"),
+        ("Index<disp-formula><label>(1)</label>x=2</disp-formula>is high", "Index x=2 is high"),
+        ("Gland<xref ref-type='fn'><sup>a</sup></xref>.<fn><label>a</label><p>Of a rat.</p></fn>", "Gland. Of a rat."),
         ("Bar 50&#xa0;<italic>&#956;</italic>m", "Bar 50 μm"),
     ],
 )
@@ -65,6 +70,8 @@ def test_a_default_namespace_hides_nothing(address):
             [["web.jpg", "print.tif", "small.gif"]],
         ),
         ('<graphic href="f1.jpg"/>', [["f1.jpg"]]),
+        ('<media mimetype="image" xlink:href="f1"/><media xlink:href="f2.jpg"/>', [["f1"], ["f2.jpg"]]),
+        ('<media mimetype="video" xlink:href="f1.mp4"/><media xlink:href="f2.mov"/>', []),
         ("<p/>", []),
     ],
 )
@@ -86,4 +93,34 @@ def test_figures_in_groups_and_in_figures_have_the_outer_caption_too():
         ("Case 2. A gland.", own),
         ("Case 3.", [["o.jpg"]]),
         ("A gland.", own),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("declared", "true"), [("", "latin-1"), ("UTF-8", "cp1252"), ("UTF-16", "utf-8"), ("utf-8", "utf-8")]
+)
+def test_an_encoding_that_is_not_as_declared_is_told_by_the_bytes(declared, true):
+    how = f' encoding="{declared}"' if declared else ""
+    text = f'\n<?xml version="1.0"{how}?><article {NAMESPACES}>{FIG.format("Sjögren, 5 µm")}</article>'
+    assert read_articles(text.encode(true))[0].figures[0].caption == "Sjögren, 5 µm"
+
+
+@pytest.mark.parametrize("namespaces", ["", 'xmlns:xl="http://www.w3.org/1999/xlink"'])
+def test_prefixes_matter_as_little_as_that_they_are_declared(namespaces):
+    fig = FIG.replace("xlink:", "xl:" if namespaces else "xlink:")
+    assert figures(fig.format(MATH.format("≥", 5) if not namespaces else "≥5"), namespaces)[0].graphics == [["f1.jpg"]]
+    with pytest.raises(etree.XMLSyntaxError):
+        figures(fig.format("</p>"), namespaces)
+
+
+def test_figures_of_answers_and_floats_are_found_and_captions_read_in_english():
+    both = '<fig id="F1"><caption xml:lang="es"><p>Riñón.</p></caption><caption xml:lang="en"><p>Kidney.</p></caption>'
+    body = FIG.format("Of the article.")
+    parts = f"{both}<graphic xlink:href='f1'/></fig></body><floats-group>{FIG.format('Afloat.')}</floats-group>"
+    more = f"<sub-article><body>{body}</body></sub-article><response><body>{body}</body></response><body>"
+    assert [one.caption for one in figures(parts + more)] == [
+        "Kidney.",
+        "Afloat.",
+        "Of the article.",
+        "Of the article.",
     ]

@@ -15,11 +15,11 @@ PICTURE = encoded(tile(1))
 
 @pytest.fixture
 def read(tmp_path, stage_params):
-    """(key, image, text, reason) of the candidates in the test's folder."""
+    """(key, image, text, reason) of the candidates in a folder, the test's where none is named."""
 
-    def candidates():
+    def candidates(folder=tmp_path):
         params = stage_params("sources")
-        place = params.pubmed.model_copy(update={"folder": str(tmp_path), "licenses": []})
+        place = params.pubmed.model_copy(update={"folder": str(folder), "licenses": []})
         found = pubmed.candidates(params.model_copy(update={"pubmed": place}))
         return [(one.key, one.image, one.text, one.drop) for one in found]
 
@@ -45,6 +45,12 @@ def whole(pmcid="1", image=PICTURE, text="A gland."):
         ("images/f1.jpg", {"images/f1.jpg": PICTURE}),
         ("f1.jpg", {"images/f1.jpg": PICTURE}),
         ("../img/f1.jpg", {"img/f1.jpg": PICTURE}),
+        ("f1.jpg?download=1#top", {"f1.jpg": PICTURE}),
+        ("file:///home/me/f1.jpg", {"f1.jpg": PICTURE}),
+        ("file:f1.tif", {"f1.jpg": PICTURE}),
+        ("fig%201%2Ejpg", {"fig 1.jpg": PICTURE}),
+        ("100%25.jpg", {"100%.jpg": PICTURE}),
+        ("gl\u00e4nd.jpg", {"gla\u0308nd.jpg": PICTURE}),
         ("paper.g001", {"paper.g001.jpg": PICTURE, "paper.g002.jpg": b"another"}),
         ("f1.jpg", {"f1.jpg": PICTURE, "thumbs/f1.gif": b"small"}),
         ("f1", {"f1.jpg": PICTURE, "._f1.jpg": b"of macOS", "__MACOSX/f1.jpg": b"of macOS"}),
@@ -148,3 +154,45 @@ def test_an_archive_of_a_kind_that_is_not_read_is_told(tmp_path, read):
         ("Q", "broken_package"),
         ("R", "broken_package"),
     ]
+
+
+def test_archives_in_an_archive_are_read_where_it_has_no_article(tmp_path, read):
+    tar_of(tmp_path / "2.tgz", {"PMC2/a.nxml": jats(2), "PMC2/f1.jpg": PICTURE, "supplement.zip": b"damaged"})
+    zip_of(tmp_path / "3.zip", {"a.nxml": jats(3), "f1.jpg": PICTURE})
+    parts = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for name in parts:
+        (tmp_path / name).unlink()
+    tar_of(tmp_path / "bulk.tar.gz", parts | {"4.tar.gz": parts["2.tgz"][:200], "readme.txt": b"x"})
+    found = read()
+    assert sorted(one for one in found if not one[3]) == [whole(2), whole(3)]
+    assert [(key, drop) for key, _, _, drop in found if drop] == [("4", "broken_package")]
+
+
+def test_what_an_archive_is_its_content_says(tmp_path, read):
+    tar_of(tmp_path / "1.zip", {"a.nxml": jats(1), "f1.jpg": PICTURE})
+    zip_of(tmp_path / "2.tar.gz", {"a.nxml": jats(2), "f1.jpg": PICTURE})
+    assert read() == [whole(1), whole(2)]
+
+
+def test_links_are_followed_once(tmp_path, read):
+    store, folder = tmp_path / "store", tmp_path / "in"
+    for place in (store / "one", store / "images", folder / "PMC1", folder / "PMC3"):
+        place.mkdir(parents=True)
+    (store / "a.nxml").write_bytes(jats(1))
+    (store / "f1.jpg").write_bytes(PICTURE)
+    (store / "one" / "a.nxml").write_bytes(jats(2))
+    (store / "one" / "f1.jpg").symlink_to(store / "f1.jpg")
+    (store / "images" / "f1.jpg").symlink_to(store / "f1.jpg")
+    for name in ("a.nxml", "f1.jpg"):
+        (folder / "PMC1" / name).symlink_to(store / name)  # as DVC and git-annex have files
+    (folder / "PMC2").symlink_to(store / "one")
+    (folder / "PMC2 again").symlink_to(store / "one")
+    (folder / "PMC3" / "a.nxml").write_bytes(jats(3))
+    (folder / "PMC3" / "images").symlink_to(store / "images")
+    (folder / "PMC3" / "loop").symlink_to(folder / "PMC3")
+    (folder / "around").symlink_to(tmp_path)
+    (folder / "gone.nxml").symlink_to(store / "gone.nxml")
+    (folder / "gone.zip").symlink_to(store / "gone.zip")
+    found = read(folder)
+    assert sorted(one for one in found if not one[3]) == [whole(1), whole(2), whole(3)]
+    assert [(key, drop) for key, _, _, drop in found if drop] == [("gone", "broken_package")] * 2

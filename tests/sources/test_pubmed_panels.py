@@ -54,7 +54,27 @@ SPLIT = {
     "In (A), nests are solid; in (B), they are cystic.": {"A": "nests are solid;", "B": "they are cystic."},
     "Fig. 4 (A) Hilum. (B) Cortex. C: capillary; M: mesangium.": {"A": "Hilum.", "B": "Cortex."},
     "（A）腺体。（B）间质。": {"A": "腺体。", "B": "间质。"},
+    # marks behind parts of one phrase
+    "Nests before (A) and after (B) therapy.": {"A": "Nests before therapy.", "B": "Nests after therapy."},
+    "Scar with (A, B) and without (C) keloid.": {
+        "A": "Scar with keloid.",
+        "B": "Scar with keloid.",
+        "C": "Scar without keloid.",
+    },
+    "H&E at low (a) and high (b) power.": {"A": "H&E at low power.", "B": "H&E at high power."},
+    "Sham (A) and ligated (B) rats at week 2.": {"A": "Sham rats at week 2.", "B": "ligated rats at week 2."},
+    "A stain for CD3 (A) shows T cells, while CD20 (B) is absent.": {
+        "A": "A stain for CD3 shows T cells",
+        "B": "CD20 is absent.",
+    },
     # several panels, one text; lists out of order
+    "A–C: Colon. (A) PAS. (B) CD3. (C) CD20.": {"A": "Colon. PAS.", "B": "Colon. CD3.", "C": "Colon. CD20."},
+    "((a)-(b)) Sham; ((c)) ligature.": {"A": "Sham;", "B": "Sham;", "C": "ligature."},
+    "(A, B) Hematoxylin and eosin. (C) Trichrome.": {
+        "A": "Hematoxylin and eosin.",
+        "B": "Hematoxylin and eosin.",
+        "C": "Trichrome.",
+    },
     "(A and B) Tumor. (C) Stroma.": {"A": "Tumor.", "B": "Tumor.", "C": "Stroma."},
     "(A-C) Tumor. (D) Stroma.": {"A": "Tumor.", "B": "Tumor.", "C": "Tumor.", "D": "Stroma."},
     "(A, C) H&E. (B, D) Ki-67.": {"A": "H&E.", "B": "Ki-67.", "C": "H&E.", "D": "Ki-67."},
@@ -81,6 +101,22 @@ SPLIT = {
     "(A) Alveoli. (B) Bronchiole. Scale bars: (A) 50 µm; (B) 20 µm.": {"A": "Alveoli.", "B": "Bronchiole."},
     "(A) Alveoli. (B) Bronchiole. (A, B) H&E.": {"A": "Alveoli.", "B": "Bronchiole."},
     "(A) Alveoli. (B) Bronchiole. A and B, H&E.": {"A": "Alveoli.", "B": "Bronchiole."},
+    "(A) Alveoli. (B) Bronchiole. (C) Pleura. (A, C) are of one case.": {
+        "A": "Alveoli.",
+        "B": "Bronchiole.",
+        "C": "Pleura.",
+    },
+    "Lung: A) alveoli, B) bronchi. Mucus is seen in bronchi (B).": {"A": "Lung: alveoli", "B": "Lung: bronchi."},
+    "(A) Alveoli. (B) Bronchiole. A is in PAS, B in H&E.": {"A": "Alveoli.", "B": "Bronchiole."},
+    "(a) Dermis. (b) Its thin dermal fat (f) and glands (g).": {
+        "A": "Dermis.",
+        "B": "Its thin dermal fat (f) and glands (g).",
+    },
+    "Fig. 1A: hilum. Fig. 1B: cortex.": {"A": "hilum.", "B": "cortex."},
+    "Lymph node stained with PAS A). Sinus. B) Follicle.": {
+        "A": "Lymph node stained with PAS Sinus.",
+        "B": "Lymph node stained with PAS Follicle.",
+    },
     "(A) Alveoli. (B) Bronchiole. Original magnification ×40.": {"A": "Alveoli.", "B": "Bronchiole."},
 }
 WHOLE = (
@@ -90,7 +126,11 @@ WHOLE = (
     "Hepatitis A and B were excluded. Vitamin D was given.",
     "Bone (a) and marrow (b) next to the screw.",  # both next to it, or the marrow alone?
     "Wide view (A) of the ulcer and close view (B) of its edge.",
-    "Before (A) and after (B) treatment.",
+    "(A) Nests. (B) The cortex is thin; loss of nephrons (D). (C) The pelvis.",
+    "((a) and (b)) Sham; ((c) and (d)) ligature. (a), (c) H&E; (b), (d) PAS.",
+    "(A) Sham. (B–C) The mRNA and protein levels of FGF2 in bone.",
+    "(A, B) Doses of 5 and 10 mg, resp. (C) Control.",
+    "A: Polyp; B, C: Sections of its head (B) and stalk (C); B-C: no invasion.",
     "(A) and (B) are of one case; (B) is in polarised light.",
     "(A-D) Four nevi. (A, B) H&E. (C, D) HMB45.",
     "(A, B) Low and high power, respectively. (C) CD20.",

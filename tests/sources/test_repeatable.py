@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import struct
 import zipfile
@@ -12,13 +13,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from articles import encoded, tile
+from articles import article, encoded, tar_of, tile, zip_of
 from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from stages.common.errors import StageError
-from stages.common.paths import UNFINISHED_DIR
-from stages.sources import batches, collect, table
+from stages.common.paths import DOWNLOADS_DIR, UNFINISHED_DIR
+from stages.sources import batches, collect, laion, openpath, pubmed, table
 from stages.sources.candidate import Candidate
 
 OUT = Path("data/sources/x")
@@ -155,7 +156,7 @@ def test_every_kind_of_bad_row_is_the_same_bytes_in_any_folder(tmp_path, collect
     for place in ("one", "another/place"):
         folder = tmp_path / place
         folder.mkdir(parents=True)
-        names = ["missing.jpg", "https://x.org/a.jpg", "locked.zip/inside.jpg", "sparse.tif"]
+        names = ["missing.jpg", "https://x.org/a.jpg", "https://[x/a.jpg", "locked.zip/inside.jpg", "sparse.tif"]
         for name, data in bad_images().items():
             (folder / name).write_bytes(data)
             names.append(name)
@@ -193,6 +194,73 @@ def test_every_kind_of_bad_row_is_the_same_bytes_in_any_folder(tmp_path, collect
         "e.tar",
         "e.pkl",
     }
+
+
+def bad_articles(folder):
+    """Articles and archives of which nothing, or not all, can be used."""
+    figures = [(f"F{n}", "<p>Glands with necrosis.</p>", name) for n, name in enumerate([*bad_images(), "gone.jpg"])]
+    good = {"a.nxml": article(*figures), **bad_images()}
+    zip_of(folder / "PMC1.zip", good)
+    tar_of(folder / "PMC2.tar.gz", good)
+    tar_of(folder / "PMC3.tar.gz", good)
+    zip_of(folder / "PMC4.zip", {"a.nxml": article(("F1", "<p>x</p>", "f1"))[:300], "f1.jpg": b""})
+    zip_of(folder / "PMC5.zip", {"a.nxml": b"<html/>", "b.txt": b""})
+    (folder / "PMC3.tar.gz").write_bytes((folder / "PMC3.tar.gz").read_bytes()[:-200])
+    (folder / "PMC6.zip").write_bytes(b"PK junk")
+    (folder / "PMC7.tar.gz").write_bytes(b"")
+
+
+def bad_tweets(folder):
+    """Tweets of which nothing can be used but the first."""
+    rows = ["1,u,glands with necrosis,small.jpg,en", "1.5E+18,u,t,a,en", "x,u,t,a,en", "2,u,a,b,c,d,e,f", "3,u"]
+    rows += [f"{n},u,glands with necrosis,{name},en" for n, name in enumerate([*bad_images(), "gone", "../x"], 4)]
+    rows += ['90,u,"open,small.jpg,en', "91,u,two words here,small.jpg,fr", "", "\0\0"]
+    (folder / "tweets.csv").write_text("# of May\ntweet_id,user,text,image,lang\n" + "\n".join(rows))
+    for name, data in bad_images().items():
+        (folder / name).write_bytes(data)
+
+
+def bad_addresses(folder):
+    """Addresses of images that cannot be had or used."""
+    names = [*bad_images(), "gone.jpg"]
+    for name, data in bad_images().items():
+        put = folder / "mirror/images.example.org" / name
+        put.parent.mkdir(parents=True, exist_ok=True)
+        put.write_bytes(data)
+    urls = [f"https://images.example.org/{name}" for name in names]
+    more = [urls[0], "", "no address", "ftp://x.example.org/a", "https://[bad/", "https://other.example.org/a.jpg"]
+    rows = pd.DataFrame({"url": [*urls, *more], "text": "glands with necrosis", "similarity": "0.4"})
+    rows.loc[3, "similarity"] = "high"
+    rows.to_csv(folder / "a.csv", index=False)
+    rows.to_parquet(folder / "cut.parquet")
+    (folder / "cut.parquet").write_bytes((folder / "cut.parquet").read_bytes()[:-30])
+    (folder / "e.csv").write_bytes(b"")
+    (folder / "e.pkl").write_bytes(b"")
+    (folder / "e.csv.gz").write_bytes(b"junk")
+
+
+@pytest.mark.parametrize(("source", "spoil"), [(pubmed, bad_articles), (openpath, bad_tweets), (laion, bad_addresses)])
+def test_every_source_gives_the_same_bytes_for_bad_input_in_any_folder(
+    tmp_path, collected, stage_params, source, spoil
+):
+    written = []
+    name = source.__name__.rpartition(".")[2]
+    for place in ("one", "another/place"):
+        folder = tmp_path / place
+        folder.mkdir(parents=True)
+        spoil(folder)
+        params = stage_params("sources")
+        own = getattr(params, name).model_copy(
+            update={"folder": str(folder)} | ({"retries": 0} if name == "laion" else {})
+        )
+        written.append(collected(source.candidates(params.model_copy(update={name: own}))))
+        shutil.rmtree(DOWNLOADS_DIR, ignore_errors=True)
+    assert written[0] == written[1]
+    dropped = pd.read_parquet(OUT / "dropped.parquet")
+    assert len(dropped) > 15
+    told = dropped.astype(str).to_csv()
+    assert not re.search(r"0x[0-9a-f]{6}|127\.0\.0\.1|localhost", told)
+    assert str(tmp_path) not in told
 
 
 @pytest.mark.parametrize(("missing", "stops"), [(10, True), (9, False)])

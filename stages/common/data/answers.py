@@ -21,11 +21,11 @@ def write_to_fill_in(path: Path, table: pd.DataFrame, key: str) -> list[Row]:
     Raises StageError for a file that cannot be read.
     """
     copy = path.with_suffix(".drawn.csv")
-    before = {row[key]: row for row in _read(copy, key)}
+    before = {row[key]: row for row in read_filled_in(copy, key)}
     drawn = table.to_csv(index=False)
     rows = {row[key]: row for row in _rows(drawn)}
     added, keys = [], set()
-    for row in _read(path, key):
+    for row in read_filled_in(path, key):
         edits = {name: text for name, text in row.items() if text != before.get(row[key], {}).get(name, "")}
         if row[key] in keys or (edits and row[key] not in rows):
             added.append(row)
@@ -43,8 +43,11 @@ def write_to_fill_in(path: Path, table: pd.DataFrame, key: str) -> list[Row]:
     return written
 
 
-def _read(path: Path, key: str) -> Sequence[Row]:
-    """Rows of a CSV file as spreadsheets save it, also with semicolons or tabs; none where there is no file."""
+def read_filled_in(path: Path, key: str) -> Sequence[Row]:
+    """Rows of a CSV file as spreadsheets save it, also with semicolons or tabs; none where there is no file.
+
+    Raises StageError where it is not UTF-8, or lacks the column `key`.
+    """
     if not path.exists():
         return []
     try:

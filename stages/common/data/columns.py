@@ -31,6 +31,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
 
 # A list as Python writes it into a CSV; numpy's has no commas between its texts.
 WRITTEN_LIST = re.compile(r"""\s*\[\s*['"].*['"]\s*\]\s*""", re.DOTALL)
+THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 NUMPY = re.compile(r"""['"]\s+['"]""")
 
 
@@ -39,16 +40,17 @@ def find_columns(names: Iterable[str], wanted: Mapping[str, str]) -> dict[str, s
     is the first of these. Case, spaces and hyphens do not count. A kind of which there is none is left out."""
     plain: dict[str, str] = {}
     for name in names:
-        plain.setdefault(_plain(name), name)
+        plain.setdefault(plain_name(name), name)
     found = {}
     for kind, parameter in wanted.items():
-        ways = KNOWN[kind] if _plain(parameter) == KNOWN[kind][0] else (_plain(parameter),)
+        ways = KNOWN[kind] if plain_name(parameter) == KNOWN[kind][0] else (plain_name(parameter),)
         if column := next((plain[name] for name in ways if name in plain), None):
             found[kind] = column
     return found
 
 
-def _plain(name: object) -> str:
+def plain_name(name: object) -> str:
+    """A column's name without what writers of the same name differ in."""
     return str(name).strip().casefold().replace(" ", "_").replace("-", "_")
 
 
@@ -85,7 +87,10 @@ def text_of(value: Any) -> str:
 
 
 def number_of(value: Any) -> float | None:
-    """The number in a cell, also one that is written as a text; None for anything else."""
+    """The number in a cell, also one that is written as a text, with a comma for its point or between its thousands;
+    None for anything else."""
+    if isinstance(value, str) and "," in value:
+        value = value.replace(",", "" if THOUSANDS.fullmatch(value.strip()) else ".")
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -7,6 +7,7 @@ import unicodedata
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,7 @@ from stages.common.errors import Rejected
 ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".avif", ".jp2", ".jpe", ".j2k")
 MISSING, AMBIGUOUS, ADDRESS = "missing_image", "ambiguous_image", "image_is_an_address"
 CAPTION = re.compile(r"#\d+$")
+CLOSED = re.compile(r"\.(tar\.\w+|tgz|tbz2|txz|7z|rar)$", re.IGNORECASE)  # archives that cannot be read in any order
 JUNK = ("__MACOSX",)  # folders that systems leave behind, besides those whose names begin with a dot
 
 
@@ -42,6 +44,7 @@ class ImageFinder:
     def __init__(self, root: Path) -> None:
         self._root = root
         self.damaged: list[tuple[Path, str]] = []
+        self._closed: list[Path] = []  # archives that are not looked into
 
     def find(self, name: str, *folders: Path) -> str:
         """The reference of the image `name`: the file of that path in one of `folders` or in the root, or else the one
@@ -63,17 +66,21 @@ class ImageFinder:
             raise Rejected(AMBIGUOUS, f"{name}: {len(best)} files have this name: {shown}")
         if name.lower().startswith(("http://", "https://")):
             raise Rejected(ADDRESS, name)
-        outside = Path(name).is_absolute() and _inside(Path("/"), name)
-        raise Rejected(MISSING, f"{name}: outside of the folder" if outside else name)
+        if Path(name).is_absolute() and _inside(Path("/"), name):
+            raise Rejected(MISSING, f"{name}: outside of the folder")
+        closed = f"; {self._closed[0].name} is not looked into: unpack it" if self._closed else ""
+        raise Rejected(MISSING, f"{name}{closed}")
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:
         """References of all files below the root, by plain file name."""
         found: dict[str, list[str]] = defaultdict(list)
         for path in files_below(self._root):
-            if path.suffix in (".zip", ".tar"):
+            if path.suffix.lower() in (".zip", ".tar"):
                 for member in self._members(path):
                     found[_plain(member).name].append(f"{path}#{member}")
+            elif CLOSED.search(path.name):
+                self._closed.append(path)
             else:
                 found[_plain(path.name).name].append(str(path))
         return dict(found)
@@ -81,7 +88,7 @@ class ImageFinder:
     def _members(self, path: Path) -> list[str]:
         """Names of the images in a zip or tar."""
         try:
-            if path.suffix == ".zip":
+            if path.suffix.lower() == ".zip":
                 with zipfile.ZipFile(path) as archive:
                     names = sorted(archive.namelist())
             else:
@@ -116,7 +123,8 @@ def _inside(folder: Path, name: str) -> Path | None:
 def _plain(name: str) -> PurePosixPath:
     """A path without what writers of the same file name differ in, and without the number of a caption (a.jpg#0)."""
     if "://" in name:
-        name = unquote(urlsplit(name).path)
+        with suppress(ValueError):  # no address
+            name = unquote(urlsplit(name).path)
     name = unicodedata.normalize("NFC", name.replace("\\", "/")).strip().casefold()
     return PurePosixPath(CAPTION.sub("", name))
 

@@ -22,6 +22,7 @@ MAX_BYTES = 200_000_000  # a larger file is refused before it is read
 MAX_PIXELS = 64_000_000  # a larger image is refused by its header, before a pixel is decoded
 DEEP = ("I;16", "I;16B", "I;16L", "I", "F")  # more than eight bits a pixel
 COLOURS = ("RGB", "RGBA", "RGBX")
+STRIP = 256  # rows that are worked on at once
 DEPTHS = (8, 10, 12, 14, 16)  # bits that scanners and cameras give
 FEW = 64  # levels: fractions below are not of eight bits, but of a scale of their own
 SHARE_OF_NOISE = 0.001  # of the pixels at either end of a range that nothing states
@@ -33,13 +34,24 @@ def decode(data: bytes) -> Picture:
 
     Raises Rejected: unreadable_image (also one cut short), image_too_large (over MAX_PIXELS or MAX_BYTES).
     """
-    return np.asarray(_open(data)[0])
+    return _pixels(_open(data)[0])
 
 
 def as_jpeg(data: bytes) -> tuple[bytes, Picture]:
     """Return an encoded image as (JPEG bytes, pixels); an upright RGB JPEG keeps its bytes. Raises like decode."""
     image, plain = _open(data)
-    return (data if plain else jpeg(image)), np.asarray(image)
+    return (data if plain else jpeg(image)), _pixels(image)
+
+
+def pixels_of(data: bytes) -> int:
+    """How many pixels an encoded image has by its header; 0 for what is no image."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                return image.width * image.height
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, IndexError, EOFError):
+        return 0
 
 
 def thumbnail(data: bytes, size: tuple[int, int], box: Sequence[float] = ()) -> bytes:
@@ -74,9 +86,9 @@ def _open(data: bytes) -> tuple[Image.Image, bool]:
                     raise Rejected("image_too_large", f"{image.width} x {image.height} pixels")
                 plain = image.format == "JPEG" and image.mode in ("RGB", "L")
                 deep = image.mode in COLOURS and ";16" in str(image.tile)
-                image.load()
                 upright = image.getexif().get(ORIENTATION, 1) == 1
                 rgb = _deep_colours(data) if deep else None
+                image.load()
                 rgb = rgb or _rgb(image if upright else ImageOps.exif_transpose(image))
                 return rgb, plain and upright
     except Image.DecompressionBombError as error:
@@ -97,34 +109,46 @@ def _deep_colours(data: bytes) -> Image.Image | None:
         return None
     if values is None or values.dtype != np.uint16:
         return None
-    return Image.fromarray(np.ascontiguousarray(_eight_bits(values)[:, :, ::-1]))
+    levels = _eight_bits(values)
+    del values
+    return Image.fromarray(cv2.cvtColor(levels, cv2.COLOR_BGR2RGB, dst=levels))
 
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode in DEEP:
-        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+        return Image.fromarray(_eight_bits(_pixels(image))).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
+        image = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=image.getchannel("A"))
         return white
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+def _pixels(image: Image.Image) -> NDArray[Any]:
+    """The pixels of an image, whose bytes Pillow would hold twice if it gave all of them at once."""
+    first = np.asarray(image.crop((0, 0, image.width, min(STRIP, image.height))))
+    pixels = np.empty((image.height, *first.shape[1:]), first.dtype)
+    for begin in range(0, image.height, STRIP):
+        pixels[begin : begin + STRIP] = image.crop((0, begin, image.width, min(begin + STRIP, image.height)))
+    return pixels
+
+
 def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Levels of 0 to 255 for pixels of any depth: whole numbers by the bits that they need, fractions as shares of one,
     and others by their own range."""
     if values.dtype.kind == "f":
-        values = np.nan_to_num(values.astype(np.float32), copy=False, posinf=0, neginf=0)
+        for begin in range(0, len(values), STRIP):
+            np.nan_to_num(values[begin : begin + STRIP], copy=False, posinf=0, neginf=0)
     low, high = _range(values)
     scale = 255 / max(high - low, 1e-12)
-    if values.dtype == np.uint16:  # a table of levels takes less memory than the arithmetic
-        levels = np.arange(2**16, dtype=np.float32) - np.float32(low)
-        return np.asarray((levels * scale).clip(0, 255).round().astype(np.uint8)[values])
-    scaled = values.astype(np.float32)
-    scaled -= np.float32(low)
-    scaled *= np.float32(scale)
-    return np.asarray(scaled.clip(0, 255, out=scaled).round(out=scaled).astype(np.uint8))
+    shades: NDArray[np.uint8] = np.empty(values.shape, np.uint8)
+    for begin in range(0, len(values), STRIP):
+        scaled = values[begin : begin + STRIP].astype(np.float32)
+        scaled -= np.float32(low)
+        scaled *= np.float32(scale)
+        shades[begin : begin + STRIP] = scaled.clip(0, 255).round()
+    return shades
 
 
 def _range(values: NDArray[Any]) -> tuple[float, float]:

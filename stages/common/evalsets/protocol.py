@@ -116,6 +116,11 @@ class Protocol(BaseModel):
             evalset.pop("source", None)
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def sub_pathologies(self) -> dict[str, str]:
+        """The sub-pathology of each of its sets."""
+        return {name: evalset.sub_pathology for name, evalset in self.evalsets.items()}
+
     def templates_of(self, evalset: str) -> list[str]:
         """The templates of one of its sets."""
         return self.evalsets[evalset].templates or self.templates

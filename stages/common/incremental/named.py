@@ -10,7 +10,10 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from glob import escape
 from pathlib import Path
+from typing import get_args
 from urllib.parse import quote
+
+from pydantic.fields import FieldInfo
 
 from stages.common.incremental.dependencies import named_files
 from stages.common.paths import NAMED_DIR
@@ -27,8 +30,8 @@ def link_named_files(all_params: Mapping[str, ParamsModel]) -> None:
     folders: set[Path] = set()
     wanted: dict[Path, Path] = {}
     for stage, values in all_params.items():
-        groups = [name for name, value in values if isinstance(value, ParamsModel | dict)]
-        folders |= {NAMED_DIR / stage / name for name in groups}  # also those whose parameters name no file now
+        # Also the folders of groups whose parameters name no file now.
+        folders |= {NAMED_DIR / stage / name for name, field in type(values).model_fields.items() if _is_group(field)}
         for name, places in values.places().items():
             folder = NAMED_DIR / stage / name.replace(".", "/")
             folders.add(folder)
@@ -47,6 +50,12 @@ def link_named_files(all_params: Mapping[str, ParamsModel]) -> None:
         if not link.is_symlink() or link.readlink() != target:
             link.unlink(missing_ok=True)
             link.symlink_to(target)
+
+
+def _is_group(field: FieldInfo) -> bool:
+    """Whether a parameter holds others: one group, or several by name."""
+    kind = (get_args(field.annotation) or [field.annotation])[-1]
+    return isinstance(kind, type) and issubclass(kind, ParamsModel)
 
 
 def _clear(folders: Collection[Path], wanted: Collection[Path]) -> None:

@@ -29,6 +29,7 @@ def load_weights(model: Any, path: Path) -> None:
     Raises StageError for a file that holds more than tensors or LoRA adapters; RuntimeError as load_state_dict does.
     """
     import open_clip
+    import torch
     from open_clip.factory import convert_state_dict, resize_pos_embed, resize_text_pos_embed
     from open_clip.model import convert_to_custom_text_state_dict
 
@@ -43,6 +44,8 @@ def load_weights(model: Any, path: Path) -> None:
         state = {name.removeprefix("text."): tensor for name, tensor in state.items()}
     state.pop("text.transformer.embeddings.position_ids", None)  # of old releases of transformers
     own = model.state_dict()
+    if "logit_bias" in own and "logit_bias" not in state:  # a CLIP that SigLIP goes on from, as open_clip takes it
+        state["logit_bias"] = torch.zeros(())
     for name in {"logit_scale", "logit_bias"} & state.keys() & own.keys():
         state[name] = state[name].reshape(own[name].shape)
     resize_pos_embed(state, model)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from stages.common.models.weights import PACKAGE, is_local, locate, why_missing
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 FROM_SCRATCH, FROM_TOWERS = "none", "towers"
 FOLDER = "local-dir:"
+BIAS = "init_logit_bias"  # of a model with a bias of its logits
 QUICK = "quick_gelu"  # as transformers calls the activation
 
 
@@ -45,7 +47,7 @@ class Clip:
         return image_transform(self.image_size, is_train=bool(augmentation), aug_cfg=augmentation or None, **steps)
 
 
-def build(model: str, start: str, seed: int) -> Clip:
+def build(model: str, start: str, seed: int, *, patch_dropout: float = 0.0, siglip: bool = False) -> Clip:
     """Return the model to begin with; the same arguments give the same weights on the same machine.
 
     Args:
@@ -54,13 +56,22 @@ def build(model: str, start: str, seed: int) -> Clip:
         start: none (from scratch), towers (a .json model's own pretrained towers, projections drawn from `seed`), ""
             (what `hf-hub:` or `local-dir:` come with), or an open_clip pretrained tag, or a checkpoint
             (see load_weights).
+        patch_dropout: share of a ViT's patches that a step of training leaves out (patch dropout: FLIP, Li et al.
+            2023); it is not saved.
+        siglip: give a model that has none a bias of its logits, with SigLIP's scale to begin with.
 
     Raises StageError for a name or start that cannot be had, and for a checkpoint that does not fit, naming its key.
     """
     import torch
 
     torch.manual_seed(seed)
-    return _from_file(Path(model), start) if model.endswith(".json") else _from_registry(model, start)
+    of = _from_file if model.endswith(".json") else _from_registry
+    clip = of(model, start, patch_dropout, siglip)
+    if patch_dropout and not any("PatchDropout" in type(part).__name__ for part in clip.model.modules()):
+        raise StageError(
+            f"quiltnet.patch_dropout: the image tower of '{model}' has no patches to leave out: set it to 0"
+        )
+    return clip
 
 
 def named(place: str) -> Clip:
@@ -112,15 +123,18 @@ def _hub_name_or(folder: Path, name: str) -> str:
     return folder.as_posix() if folder.is_absolute() else f"./{folder.as_posix()}"
 
 
-def _from_file(path: Path, start: str) -> Clip:
+def _from_file(name: str, start: str, patch_dropout: float, siglip: bool) -> Clip:
     import open_clip
+    from open_clip.coca_model import CoCa
     from open_clip.model import CustomTextCLIP
 
+    path = Path(name)
     if not path.exists():
         raise StageError(f"quiltnet.model: {path} not found: see stages/quiltnet/configs for those there are")
     config = read_json(path)
     preprocess, image_weights = config.pop("preprocess_cfg"), config.pop("image_tower_weights", "")
-    config.pop("custom_text", None)  # CustomTextCLIP below always has a separate text tower
+    config.pop("custom_text", None)  # both classes below always have a separate text tower
+    config |= _logit_bias(config, siglip)
     if start not in (FROM_SCRATCH, FROM_TOWERS) and (activation := learned_activation(locate(start))):
         config["quick_gelu"] = activation == QUICK
     text = config["text_cfg"]
@@ -130,7 +144,10 @@ def _from_file(path: Path, start: str) -> Clip:
         names = {"hf_model_name": folder, "hf_tokenizer_name": folder, "hf_model_pretrained": start == FROM_TOWERS}
         here, tokenizer = text | names, open_clip.tokenizer.HFTokenizer(folder, context_length=text["context_length"])
     with _explained(f"model '{path}'"):
-        model = CustomTextCLIP(**config | {"text_cfg": here})
+        dropping = {"patch_dropout": patch_dropout} if patch_dropout else {}
+        built = config | {"text_cfg": here, "vision_cfg": config["vision_cfg"] | dropping}
+        model = CoCa(**built) if "multimodal_cfg" in config else CustomTextCLIP(**built)
+        _draw_decoder(model)
     if start == FROM_TOWERS and image_weights:
         with _explained(f"image tower {image_weights}"):
             load_matching(model.visual.trunk, image_weights)
@@ -141,7 +158,7 @@ def _from_file(path: Path, start: str) -> Clip:
     return Clip(model, tokenizer, preprocess, config | {"custom_text": True})
 
 
-def _from_registry(name: str, start: str) -> Clip:
+def _from_registry(name: str, start: str, patch_dropout: float, siglip: bool) -> Clip:
     import open_clip
 
     scratch, scheme = start == FROM_SCRATCH, ":" in name
@@ -152,6 +169,7 @@ def _from_registry(name: str, start: str) -> Clip:
     name = name if scheme else name.replace("/", "-")  # as open_clip takes it
     with _explained(f"model '{name}' with start '{start}'"):
         config = open_clip.get_model_config(name) or {}
+        bias = _logit_bias(config, siglip)
         quick_gelu = _quick_gelu(name, start, config)
         checkpoint = None if scratch or open_clip.get_pretrained_cfg(name, start) or not is_local(start) else start
         given = not scratch and not checkpoint  # open_clip finds the weights
@@ -162,14 +180,31 @@ def _from_registry(name: str, start: str) -> Clip:
             pretrained_text=given,
             require_pretrained=given,
             force_quick_gelu=quick_gelu,
+            force_patch_dropout=patch_dropout or None,
             **_own_text_tower(name, config),
+            **bias,
         )
+        if not given:
+            _draw_decoder(model)
         if checkpoint:
             load_weights(model, locate(checkpoint))
         tokenizer = open_clip.get_tokenizer(name)
     steps = open_clip.get_model_preprocess_cfg(model)
     preprocess = {key: steps[key] for key in ("mean", "std", "interpolation", "resize_mode")}
-    return Clip(model.eval(), tokenizer, preprocess, config | {"quick_gelu": quick_gelu})
+    return Clip(model.eval(), tokenizer, preprocess, config | bias | {"quick_gelu": quick_gelu})
+
+
+def _draw_decoder(model: Any) -> None:
+    """Draw the projection of a CoCa's decoder, which open_clip leaves at whatever the memory holds, as it means to."""
+    import torch
+
+    if decoder := getattr(model, "text_decoder", None):
+        torch.nn.init.normal_(decoder.text_projection, std=len(decoder.text_projection) ** -0.5)
+
+
+def _logit_bias(config: dict[str, Any], wanted: bool) -> dict[str, float]:
+    """What gives a model a bias of its logits and the scale that goes with it, as open_clip_train does for SigLIP."""
+    return {"init_logit_scale": math.log(10), "init_logit_bias": -10.0} if wanted and BIAS not in config else {}
 
 
 def _own_text_tower(name: str, config: dict[str, Any]) -> dict[str, Any]:

@@ -121,6 +121,7 @@ def set_environment(base: Base) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     os.environ.setdefault("TQDM_MININTERVAL", "1")
+    os.environ.setdefault("PILLOW_BLOCK_SIZE", "64m")  # of so large ones the allocator gives memory back at once
     if base.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     if not _can_be_written(os.path.expanduser("~")):  # noqa: PTH111 - Path.expanduser raises for a nameless user

@@ -29,7 +29,7 @@ def note_on_run(all_params: Mapping[str, Any]) -> str:
     """The same for a page on the whole run: test sets, gold labels and the frame filter's frames count, too."""
     tests = {"test sets": all_params["evaluation"].evalsets, "gold labels": all_params["audit"].gold}
     note = _note(all_params, _inputs(all_params) | tests)
-    borrowed = _is_demo(all_params["frame_filter"].frames) and not _is_demo(all_params["videos"].catalog)
+    borrowed = is_of_the_demo(all_params["frame_filter"].frames) and not is_of_the_demo(all_params["videos"].catalog)
     return " ".join(filter(None, [note, OF_THE_FILTER if borrowed else ""]))
 
 
@@ -44,10 +44,11 @@ def _inputs(all_params: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _note(all_params: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
-    drawn = [name for name, place in inputs.items() if _is_demo(place)]
+    drawn = [name for name, place in inputs.items() if is_of_the_demo(place)]
     demo = f"{OF_THE_DEMO}: {', '.join(drawn)}." if drawn else ""
     return " ".join(filter(None, [*all_params["report"].note.split(), demo]))
 
 
-def _is_demo(place: str) -> bool:
+def is_of_the_demo(place: str) -> bool:
+    """Whether a file or folder is a part of the demo world."""
     return Path(place).resolve().is_relative_to(DEMO_DIR.resolve())

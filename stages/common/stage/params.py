@@ -42,6 +42,10 @@ class ParamsModel(BaseModel):
                 found[name] = _results(value)
         return found
 
+    def conflict(self) -> str:
+        """What two parameters say that cannot both be, after the name of one; "" where nothing."""
+        return ""
+
     def places(self, prefix: str = "") -> dict[str, list[str]]:
         """What the Place parameters name, by dotted name below `prefix`."""
         found: dict[str, list[str]] = {}
@@ -152,7 +156,7 @@ def _schema(name: str) -> type[ParamsModel]:
 def _validate(name: str, values: Any) -> ParamsModel:
     schema = _schema(name)
     try:
-        return schema.model_validate(values)
+        found = schema.model_validate(values)
     except ValidationError as error:
         errors = error.errors()
         renamed = {one["loc"]: new for one in errors if (new := _new_place(schema, one))}
@@ -166,6 +170,9 @@ def _validate(name: str, values: Any) -> ParamsModel:
             for one in said
         ]
         raise StageError("; ".join(phrases)) from None
+    if conflict := found.conflict():
+        raise StageError(f"{name}.{conflict}")
+    return found
 
 
 def _new_place(schema: type[ParamsModel], error: Any) -> tuple[Any, ...]:

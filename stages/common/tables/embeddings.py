@@ -13,7 +13,7 @@ EVALSET = Table(
         Column("path", "string", "reference of the image, below the folder of evalsets or in a shard"),
         Column("label", "int64", "number of the class in the protocol; -1 without one"),
         Column("split", "string", "train, validation or test, or empty where there is no official split"),
-        Column("institution", "string", "where the slide comes from, or empty"),
+        Column("institution", "string", "where the slide comes from; of a held-out pair, its source; or empty"),
         Column("text", "string", "the text, in sets of pairs"),
         Column("group", "string", "patient, slide or original that the image is of, or empty where it is unknown"),
     ),

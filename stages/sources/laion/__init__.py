@@ -9,7 +9,8 @@ from stages.common.data.columns import find_columns, number_of, text_of
 from stages.common.data.delimited import Row
 from stages.common.data.files import SHORT_WORD
 from stages.common.data.reading import Damage
-from stages.common.data.rows import IMAGE, Reference, read_rows, tables_below
+from stages.common.data.rows import read_rows, tables_below
+from stages.common.data.shards import IMAGE, Reference
 from stages.common.errors import StageError
 from stages.common.paths import DOWNLOADS_DIR
 from stages.sources.candidate import Candidate
@@ -27,13 +28,14 @@ LONGEST_NAME = 40  # letters of a column's name that are shown
 
 @dataclass(frozen=True)
 class Address:
-    """A row: where its image is, and why it is not fetched. `image` is a reference where it was fetched before."""
+    """A row: where its image is, and why it is not fetched. `images` are there, or references, where they were
+    fetched before."""
 
     url: str
     text: str
     drop: str = ""
     detail: str = ""
-    image: str = ""
+    images: tuple[bytes | str, ...] = ()
 
 
 def candidates(params: Params, cache: Path = DOWNLOADS_DIR) -> Iterator[Candidate]:
@@ -45,12 +47,13 @@ def candidates(params: Params, cache: Path = DOWNLOADS_DIR) -> Iterator[Candidat
         # Another demo world has other images under the same addresses: what a mirror gives is not kept.
         cache = Path(scratch) if mirror.is_dir() else cache
         rows = _distinct(_addresses(laion))
-        wanted = (Wanted(row, row.url, "" if row.drop or row.image else rewrite(row.url)) for row in rows)
+        wanted = (Wanted(row, row.url, "" if row.drop or row.images else rewrite(row.url)) for row in rows)
         fetched = download_all(wanted, laion, cache, laion.private_addresses or mirror.is_dir())
         for number, (row, found) in enumerate(fetched):
             key = f"{number:08d}"
             drop, detail = row.drop or found.reason, row.detail or found.detail
-            yield Candidate(key, key, row.image or found.data, row.text, row.url, "", drop, detail)
+            for image in row.images or (found.data,):
+                yield Candidate(key, key, image, row.text, row.url, "", drop, detail)
 
 
 def _distinct(rows: Iterator[Address]) -> Iterator[Address]:
@@ -70,14 +73,14 @@ def _addresses(laion: Laion) -> Iterator[Address]:
         return
     folder = Path(laion.folder)
     paths, others = (
-        [path for path in found if MIRROR not in path.relative_to(folder).parts] for found in tables_below(folder)
+        [path for path in found if MIRROR not in path.relative_to(folder).parts] for found in tables_below(folder)[:2]
     )
     if not paths:
         raise StageError(f"sources.laion.folder: no table of addresses in {folder}: put parquet or CSV files there")
     problem, count = "", 0
     for path in paths:
         for row in _table(path, wanted, laion):
-            if row.url or row.image:
+            if row.url or row.images:
                 count += 1
             elif not problem:
                 said = row.detail.removeprefix(f"{path.name}: ")
@@ -121,13 +124,14 @@ def _address(row: Row, columns: dict[str, str], laion: Laion) -> Address:
     cells = {kind: row.get(column) for kind, column in columns.items()}
     url, text = text_of(cells.get("url")), text_of(cells.get("text"))
     image = row.get(IMAGE)
-    reference = image if isinstance(image, Reference) else ""
+    several = image if isinstance(image, list) else [image]
+    fetched = tuple(one for one in several if isinstance(one, Reference | bytes))
     drop, detail = _unwanted(cells, laion)
-    if not url and not reference:
+    if not url and not fetched:
         drop, detail = "no_address", ""
-    elif "key" in row and not reference and (status := text_of(row.get("status"))) not in ("", "success"):
+    elif "key" in row and not fetched and (status := text_of(row.get("status"))) not in ("", "success"):
         drop, detail = drop or _reason(status), detail or text_of(row.get("error_message"))
-    return Address(url, text, drop, detail, reference)
+    return Address(url, text, drop, detail, fetched)
 
 
 def _reason(status: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from stages.common.data.files import write_bytes
+from stages.common.data.reading import said
 from stages.common.retry import STATUSES, TemporaryError, retried, retry_after
 from stages.sources.laion.session import PrivateAddress, is_public, open_session
 from stages.sources.params import Laion
@@ -119,13 +120,13 @@ def _fetch(session: Any, url: str, params: Laion, private: bool) -> bytes:
     except PrivateAddress as error:
         raise _Refused("private_address", str(error)) from None
     except requests.Timeout as error:
-        raise TemporaryError("timeout", str(error)) from None
+        raise TemporaryError("timeout", said(error)) from None
     except requests.exceptions.ChunkedEncodingError as error:
-        raise TemporaryError("cut_short", str(error)) from None
+        raise TemporaryError("cut_short", said(error)) from None
     except requests.ConnectionError as error:
-        raise TemporaryError("connection_failed", str(error)) from None
+        raise TemporaryError("connection_failed", said(error)) from None
     except (requests.RequestException, ValueError) as error:  # what is not an address
-        raise _Refused("bad_address", str(error)) from None
+        raise _Refused("bad_address", said(error)) from None
 
 
 def _check_address(url: str, private: bool) -> None:

@@ -20,8 +20,16 @@ def mirrored(folder: Path) -> Iterator[Callable[[str], str]]:
     handler = functools.partial(_Quiet, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield lambda url: f"http://127.0.0.1:{server.server_port}/{urlsplit(url).netloc}{urlsplit(url).path}"
+        yield functools.partial(_rewritten, f"http://127.0.0.1:{server.server_port}")
         server.shutdown()
+
+
+def _rewritten(server: str, url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no address, which the download says
+        return url
+    return f"{server}/{parts.netloc}{parts.path}"
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -1,15 +1,15 @@
 """OpenPath: tweets of pathologists, their text without addresses, mentions and emoji."""
 
-import html
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from stages.common.data.reading import Damage
 from stages.common.errors import StageError
-from stages.common.text.characters import one_line, plain_signs, without_pictures
+from stages.common.text.characters import one_line, plain_signs, unescaped, without_pictures
 from stages.sources.candidate import Candidate
-from stages.sources.openpath.rows import Row, read_rows
+from stages.sources.openpath.rows import Row, read_tweets, tweets_file
 from stages.sources.params import Params
 
 COLUMNS = ("tweet_id", "user", "text", "image")
@@ -25,21 +25,19 @@ CAPITALISED = re.compile(r"[A-Za-z]?[a-z]+(?:[A-Z][a-z]+)+")  # SkinCancer, but 
 
 
 def candidates(params: Params) -> Iterator[Candidate]:
-    """Yield one candidate per image of tweets.csv (columns COLUMNS; `lang` and those of THREAD where there are any;
-    image paths relative to it, several ones with ";" between them).
+    """Yield one candidate per image of tweets.csv, or of a table of another kind that has this name (columns COLUMNS;
+    `lang` and those of THREAD where there are any; image paths relative to it, several ones with ";" between them).
 
     A list of ids alone, as it was published, has neither text nor image: its rows are not_hydrated (`hydrate` asks the
     site for them, and says which are unavailable).
     """
-    path = Path(params.openpath.folder) / "tweets.csv"
-    columns, rows = read_rows(path)
-    if "tweet_id" not in columns:
-        raise StageError(f"{path}: column 'tweet_id' is missing")
+    path = tweets_file(Path(params.openpath.folder))
+    columns, rows = read_tweets(path)
     if set(columns) & {"text", "image"} and (missing := [name for name in COLUMNS if name not in columns]):
         raise StageError(f"{path}: column '{missing[0]}' is missing")
     for row in rows:
-        if isinstance(row, str):
-            yield Candidate("unnamed", "unnamed", b"", "", path.name, drop="broken_row", detail=row)
+        if isinstance(row, Damage):
+            yield Candidate("unnamed", "unnamed", b"", "", path.name, drop=row.reason, detail=row.detail)
         else:
             yield from _tweet(row, path.parent, params)
 
@@ -86,7 +84,7 @@ def _image_file(folder: Path, name: str) -> str:
 
 def clean(text: str) -> str:
     """Drop addresses, mentions and emoji, keep hashtags as words, write signs as keyboards have them, join lines."""
-    text = MENTION.sub(" ", ADDRESS.sub(" ", html.unescape(text)))
+    text = MENTION.sub(" ", ADDRESS.sub(" ", unescaped(text)))
     text = re.sub(r"#(\w+)", lambda tag: _as_words(tag[1]), text)
     return one_line(without_pictures(plain_signs(text)))
 

@@ -1,66 +1,75 @@
-"""Rows of tweets.csv as people save it; a row that cannot be read costs itself alone."""
+"""Rows of the table of tweets as people save it; a row that cannot be read costs itself alone."""
 
-import codecs
-import csv
-import io
 from collections.abc import Iterator
-from itertools import islice, zip_longest
 from pathlib import Path
+from typing import Any
 
+from stages.common.data.columns import plain_name, text_of
+from stages.common.data.delimited import delimited_rows
+from stages.common.data.reading import Damage
+from stages.common.data.rows import kind_of, read_rows
 from stages.common.errors import StageError
 
 Row = dict[str, str]
-SEPARATORS = ",;\t"
-UTF8, OLDER = "utf-8-sig", "cp1252"  # the second is what spreadsheets write that do not write the first
+NAME = "tweets"
+# Columns that are known under these names, whatever the case and spaces of the table's.
+KNOWN = ("tweet_id", "user", "text", "image", "lang", "conversation_id", "in_reply_to", "unavailable")
 
 
-def read_rows(path: Path) -> tuple[list[str], list[Row | str]]:
-    """The columns of the table at `path`, and its rows; for a row with another number of cells, or a quote that never
-    ends, what is wrong with it.
+def tweets_file(folder: Path) -> Path:
+    """The table tweets.csv in `folder`, or the one of another kind of that name. Raises StageError without one."""
+    path = folder / f"{NAME}.csv"
+    if path.exists():
+        return path
+    others = sorted(one for one in folder.glob(f"{NAME}.*") if kind_of(one))
+    if len(others) != 1:
+        found = f": {', '.join(one.name for one in others)}: leave one of them" if others else " not found"
+        raise StageError(f"sources.openpath.folder: {path}{found}")
+    return others[0]
 
-    Raises StageError for a file that is missing or empty.
+
+def read_tweets(path: Path) -> tuple[list[str], list[Row | Damage]]:
+    """The columns of the table of tweets at `path`, and its rows, or what is wrong with one of them.
+
+    Raises StageError for a file that is missing, that is empty or broken from its beginning on, or without tweet_id.
     """
     if not path.exists():
         raise StageError(f"sources.openpath.folder: {path} not found")
-    data = path.read_bytes()
-    try:
-        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else UTF8)
-    except UnicodeDecodeError:
-        text = data.decode(OLDER, "replace")
-    lines = list(io.StringIO(text, newline=""))
-    if not text.strip():
-        raise StageError(f"{path} is empty: it is to have a column tweet_id, at least")
-    separator = max(SEPARATORS, key=lines[0].count)
-    columns = [name.strip() for name in next(csv.reader(lines[:1], delimiter=separator))]
-    return columns, list(_rows(lines, columns, separator))
+    columns: dict[str, None] = {}
+    rows: list[Row | Damage] = []
+    for row in _rows(path, columns):
+        if isinstance(row, dict):
+            row = {_column(name): _text(value) for name, value in row.items()}
+            columns |= dict.fromkeys(row)
+        rows.append(row)
+    broken = next((row for row in rows if isinstance(row, Damage) and row.reason == "broken_table"), None)
+    if broken and not columns:
+        said = "is empty" if broken.detail == "empty" else f"cannot be read ({broken.detail})"
+        raise StageError(f"{path} {said}: it is to have a column tweet_id, at least")
+    if "tweet_id" not in columns:
+        raise StageError(f"{path}: column 'tweet_id' is missing")
+    return list(columns), [row if isinstance(row, Damage) else dict.fromkeys(columns, "") | row for row in rows]
 
 
-def _rows(lines: list[str], columns: list[str], separator: str) -> Iterator[Row | str]:
-    """A row for each record; after a faulty one the next line begins another, whatever a quote took along."""
-    begin = 1
-    while begin < len(lines):
-        reader = csv.reader(islice(lines, begin, None), delimiter=separator, strict=True)
-        before, fault = begin, ""
-        try:
-            for cells in reader:
-                fault = _fault(cells, columns, begin + reader.line_num - before > 1, separator)
-                if fault:
-                    break
-                if cells:
-                    yield dict(zip_longest(columns, cells[: len(columns)], fillvalue=""))
-                before = begin + reader.line_num
-        except csv.Error as error:
-            fault = str(error)
-        if fault:
-            yield f"line {before + 1}: {fault}"
-        begin = before + 1 if fault else len(lines)
+def _rows(path: Path, columns: dict[str, None]) -> Iterator[dict[str, Any] | Damage]:
+    """Rows of the table; the columns of a header are known even where no row follows it."""
+
+    def is_header(names: list[str]) -> bool:
+        plain = list(map(_column, names))
+        if "tweet_id" in plain:
+            columns.update(dict.fromkeys(plain))
+        return "tweet_id" in plain
+
+    if kind_of(path) == "delimited":
+        return delimited_rows(path, is_header, may_be_short=True)
+    return read_rows(path, is_header)
 
 
-def _fault(cells: list[str], columns: list[str], several_lines: bool, separator: str) -> str:
-    """What is wrong with a record: more cells than columns, or fewer because a quote took lines along."""
-    more = len(cells) > len(columns) and any(cells[len(columns) :])
-    if more or (len(cells) < len(columns) and several_lines):
-        return (
-            f"{len(cells)} cells, should be {len(columns)}: texts with {separator!r} or quotes need quotes around them"
-        )
-    return ""
+def _column(name: object) -> str:
+    plain = plain_name(name)
+    return plain if plain in KNOWN else str(name)
+
+
+def _text(value: Any) -> str:
+    """A cell as text; a fraction stays one, since it is a rounded id."""
+    return str(value) if isinstance(value, float) and value == value else text_of(value)

@@ -1,5 +1,6 @@
 """PubMed Central: figures and captions of open-access articles, split into panels."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -23,20 +24,19 @@ from stages.sources.pubmed.packages import (
     has_article,
     is_archive,
     of_finder,
+    open_inner,
     open_package,
 )
 from stages.sources.pubmed.panels import split_caption
+
+DEEPEST = 2  # archives in archives
 
 
 def candidates(params: Params) -> Iterator[Candidate]:
     """Yield one candidate per figure panel of every article in the folder: in folders, .tar.gz, .tar or .zip of one
     article or many, or as .nxml files with their images beside them."""
     folder = Path(params.pubmed.folder)
-    found = (
-        [path for path in sorted(folder.iterdir()) if not of_finder(PurePosixPath(path.name))]
-        if folder.is_dir()
-        else []
-    )
+    found = _entries(folder) if folder.is_dir() else []
     bare = any(path.is_file() and path.suffix.lower() in ARTICLE for path in found)
     packages = [path for path in found if is_archive(path) or (path.is_dir() and not (bare and not has_article(path)))]
     if not packages and not bare:
@@ -52,13 +52,33 @@ def candidates(params: Params) -> Iterator[Candidate]:
     for path in found:
         if path.suffix.lower() in UNREAD and not is_archive(path) and path.is_file():
             yield _broken(path.name, path.name, PackageError("of a kind that is not read: unpack it"))
+        elif not path.exists() and not is_archive(path):
+            yield _broken(path.name, path.name, PackageError("a link that leads nowhere"))
     if bare:
         yield from _articles(beside(folder), folder.name, params.pubmed.licenses)
 
 
-def _articles(package: Package, place: str, licenses: list[str]) -> Iterator[Candidate]:
-    """The figures of each article in the package; what is no article is passed over where there is one."""
+def _entries(folder: Path) -> list[Path]:
+    """What is in `folder`, by name, without links to the folder itself, or one around it, and second links."""
+    once: dict[Path, Path] = {}
+    for path in sorted(folder.iterdir(), key=lambda path: (path.is_symlink(), path)):
+        real = Path(os.path.realpath(path))
+        if not of_finder(PurePosixPath(path.name)) and not Path(os.path.realpath(folder)).is_relative_to(real):
+            once.setdefault(real, path)
+    return sorted(once.values())
+
+
+def _articles(package: Package, place: str, licenses: list[str], deep: int = 0) -> Iterator[Candidate]:
+    """The figures of each article in the package, or in the archives of a package that has no article itself; what is
+    no article is passed over where there is one."""
     nothing = True
+    for path in package.archives if not package.articles and deep < DEEPEST else ():
+        nothing = False
+        try:
+            with open_inner(package, path) as inner:
+                yield from _articles(inner, path.name, licenses, deep + 1)
+        except PackageError as error:
+            yield _broken(path.name, f"{place} {path}", error)
     for path in package.articles:
         name = path.name if len(package.articles) > 1 else place
         try:

@@ -9,12 +9,24 @@ from typing import Any
 
 from lxml import etree
 
-from stages.sources.pubmed.packages import without_ending
+from stages.common.text.characters import unescaped
+from stages.sources.pubmed.packages import GRAPHICS, without_ending
 
 SKIPPED = ("annotation", "annotation-xml", "object-id", "permissions", "label", "graphic", "inline-graphic", "fig")
-SPACED = ("title", "p", "break", "list-item", "def-item", "disp-formula", "disp-quote")  # a space follows their texts
-LISTS = ("list", "def-list")  # a space goes before them
+FOOTNOTES = ("fn", "table-fn")  # references whose mark says nothing
+SPACED = (
+    "title",
+    "p",
+    "break",
+    "list-item",
+    "def-item",
+    "disp-formula",
+    "disp-quote",
+    "fn",
+)  # a space follows their texts
+LISTS = ("list", "def-list", "disp-formula", "fn")  # a space goes before them
 POWER = re.compile(r"\s*[-+\u2010-\u2015\u2212]?\d+\s*")
+LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 FORMULAS = ("math", "textual-form", "tex-math")  # of the alternatives of one formula the first of these is read
 TEX_SIGNS = {
     "geq": "≥",
@@ -28,6 +40,10 @@ TEX_SIGNS = {
     "sim": "~",
 }
 NAMED = re.compile(rb"&([A-Za-z][A-Za-z0-9]*);")
+GREEK = "a b g d e z ee th i k l m n x o p r sf s t u ph kh ps oh"  # before "gr": letters' names in publishers' DTDs
+GREEK_LETTERS = {f"{name}gr": chr(0x3B1 + n) for n, name in enumerate(GREEK.split())}
+DECLARED = re.compile(rb"^<\?xml[^>]*?(\sencoding\s*=\s*[\"']([\w.-]+)[\"'])")
+UNICODE = ("utf-8", "utf8", "utf-16", "utf16", "us-ascii")  # encodings that are declared and often not true
 XML_NAMES = ("amp", "lt", "gt", "quot", "apos")
 
 
@@ -57,11 +73,38 @@ def read_articles(xml: bytes) -> list[Article]:
     External entities are never read; internal ones never expanded, but for those that stand for plain text. Raises
     lxml.etree.XMLSyntaxError for what is not XML.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    root = etree.fromstring(_with_characters(xml), parser)
+    root = _parsed(_with_characters(_in_utf8(xml)))
     for element in root.iter(etree.Element):  # its namespace depends on the archive that it comes from
-        element.tag = etree.QName(element).localname
+        element.tag = re.sub(r"^(?:\{.*\}|.*:)", "", element.tag)
     return [_article(one) for one in root.iter("article") if next(one.iterancestors("article"), None) is None]
+
+
+def _parsed(xml: bytes) -> Any:
+    """The root of `xml`; prefixes that are not declared ("xlink:href") are no error."""
+    safe = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
+    parser = etree.XMLParser(**safe)
+    try:
+        return etree.fromstring(xml, parser)
+    except etree.XMLSyntaxError:  # its own log has what other parsers met before
+        if any(one.domain != etree.ErrorDomains.NAMESPACE for one in parser.error_log):
+            raise
+    return etree.fromstring(xml, etree.XMLParser(**safe, recover=True))
+
+
+def _in_utf8(xml: bytes) -> bytes:
+    """`xml` in UTF-8 where it says that it is in Unicode, or nothing, and is not: in the code page of Windows, which
+    has the letters of Latin-1. Other encodings are left to the parser."""
+    xml = xml.lstrip(b"\n\r\t ")
+    declared = DECLARED.match(xml)
+    if not xml.startswith(b"<") or xml[1:2] == b"\0" or (declared and declared[2].decode().lower() not in UNICODE):
+        return xml
+    if declared:
+        xml = xml[: declared.start(1)] + xml[declared.end(1) :]
+    try:
+        xml.decode()
+    except UnicodeDecodeError:
+        return xml.decode("cp1252", "replace").encode()
+    return xml
 
 
 def _article(root: Any) -> Article:
@@ -77,9 +120,11 @@ def _with_characters(xml: bytes) -> bytes:
 
     def character(match: re.Match[bytes]) -> bytes:
         name = match[1].decode()
-        known = html.unescape(match[0].decode())
-        if match[1] in own or name in XML_NAMES or known.startswith("&"):
+        if match[1] in own or name in XML_NAMES:
             return match[0]
+        known = GREEK_LETTERS.get(name) or html.unescape(match[0].decode())
+        if known.startswith("&"):
+            known = "\ufffd"  # shows that a character is lost
         return "".join(f"&#{ord(letter)};" for letter in known).encode()
 
     return NAMED.sub(character, xml)
@@ -110,29 +155,36 @@ def _figures(root: Any) -> Iterator[Figure]:
 
 
 def _caption(fig: Any) -> str:
-    parts = [part for caption in fig.findall("caption") for part in _text(caption)]
-    return re.sub(r"\s+", " ", "".join(parts)).strip()
+    captions = fig.findall("caption")
+    english = [one for one in captions if str(one.get(LANGUAGE, "en")).lower().startswith("en")]
+    parts = [part for caption in english or captions for part in _text(caption)]
+    return re.sub(r"\s+", " ", unescaped("".join(parts))).strip()
 
 
 def _graphics(fig: Any) -> list[list[str]]:
     """The files of each picture of `fig` itself, not of the figures in it, nor of its caption; thumbnails last."""
     pictures: defaultdict[Any, list[tuple[bool, str]]] = defaultdict(list)
-    for graphic in fig.iter("graphic"):
+    for graphic in fig.iter("graphic", "media"):
         if next(graphic.iterancestors("fig", "fig-group", "caption")) is not fig:
             continue
-        href = str(next(iter(graphic.xpath("./@*[local-name()='href']")), "")).strip()
-        if href:
+        href = str(next(iter(graphic.xpath("./@*[local-name()='href' or local-name()='xlink:href']")), "")).strip()
+        if href and (graphic.tag == "graphic" or _is_picture(graphic, href)):
             parent = graphic.getparent()
             picture = parent if parent.tag == "alternatives" else without_ending(href)
             pictures[picture].append(("thumb" in " ".join(graphic.attrib.values()).lower(), href))
     return [[href for _, href in sorted(files, key=lambda file: file[0])] for files in pictures.values()]
 
 
+def _is_picture(media: Any, href: str) -> bool:
+    kind = media.get("mimetype", "image" if href.lower().endswith(GRAPHICS) else "")
+    return str(kind).lower().startswith("image")
+
+
 def _text(element: Any) -> Iterator[str]:
     """The words below `element`, a space where a new line begins."""
     if element.tag is etree.Entity:
         yield _entity(element)
-    if element.tag in SKIPPED or not isinstance(element.tag, str):
+    if element.tag in SKIPPED or not isinstance(element.tag, str) or element.get("ref-type") in FOOTNOTES:
         return
     if element.tag == "alternatives":
         forms = [form for name in FORMULAS for form in element.findall(name)]

@@ -16,7 +16,7 @@ FORMS = [  # how captions mark panels, the plainest first
     re.compile(form)
     for form in (
         rf"(?P<labels>{BRACKETED.pattern}(?:{JOIN}{BRACKETED.pattern}){{0,25}})",
-        rf"(?<![\w(\[])(?P<labels>{LABELS}\s?\)(?:{JOIN}{LABELS}\s?\)){{0,25}})(?=\s)",
+        rf"(?<![\w(\[])(?P<labels>{LABELS}\s?\)(?:{JOIN}{LABELS}\s?\)){{0,25}})[.:]?(?=\s)",
         rf"(?:{SENTENCE}|,\s|\band\s)(?P<labels>{LABELS}\s?[:|=])(?=\s)",
         rf"(?:{SENTENCE}|,\s|\band\s)(?P<labels>{LABELS}\s?[.,])(?=\s)",
         rf"{SENTENCE}(?P<labels>[Pp]anels?\s{LABELS}[:.,]?)(?=\s)",

@@ -1,17 +1,22 @@
 """Articles and their images: in a folder, a tar or a zip. Nothing is unpacked to disk."""
 
+import io
 import lzma
+import os
 import struct
 import tarfile
+import unicodedata
 import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any
+from urllib.parse import unquote
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+ZIPPED = (b"PK\x03\x04", b"PK\x05\x06")  # first bytes of a zip, whatever its name
 UNREAD = (".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")  # where they are no TARS
 ARTICLE = (".nxml", ".xml")
 GRAPHICS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")  # the first that is there is taken
@@ -38,8 +43,9 @@ class Package:
         self._images: defaultdict[str, list[PurePosixPath]] = defaultdict(list)
         for path in self._files:
             if path.suffix.lower() in GRAPHICS:
-                self._images[path.stem.lower()].append(path)
+                self._images[_one_form(path.stem)].append(path)
         self.articles = [path for path in self._files if path.suffix.lower() in ARTICLE]
+        self.archives = [path for path in self._files if is_archive(path)]
 
     def read(self, path: PurePosixPath) -> bytes:
         """The bytes of one file. Raises PackageError where it is damaged."""
@@ -54,11 +60,25 @@ class Package:
         the package has no other article, anywhere.
         """
         for reference in references:
-            named = self._images[PurePosixPath(without_ending(reference)).name.lower()]
+            named = next(filter(None, map(self._named, _readings(reference))), [])
             found = [path for path in named if path.is_relative_to(article.parent) or len(self.articles) == 1]
             if found:
                 return self.read(min(found, key=lambda path: _preference(path, reference)))
         return b""
+
+    def _named(self, reference: str) -> list[PurePosixPath]:
+        return self._images.get(_one_form(PurePosixPath(without_ending(reference)).name), [])
+
+
+def _readings(reference: str) -> Iterator[str]:
+    """What a reference may mean: a name, or the name in an address ("f1.jpg?x=1", "file:f1.jpg#a")."""
+    yield reference
+    yield unquote(reference.partition("#")[0].partition("?")[0].removeprefix("file:"))
+
+
+def _one_form(name: str) -> str:
+    """`name` as names are compared: whatever its case, percent signs, and how its accents are written."""
+    return unicodedata.normalize("NFC", unquote(name)).lower()
 
 
 def without_ending(reference: str) -> str:
@@ -72,7 +92,7 @@ def of_finder(path: PurePosixPath) -> bool:
     return "__MACOSX" in path.parts or path.name.startswith("._")
 
 
-def is_archive(path: Path) -> bool:
+def is_archive(path: PurePath) -> bool:
     """Whether the name of `path` is one of a tar or a zip."""
     return path.name.lower().endswith((*TARS, ".zip"))
 
@@ -82,20 +102,39 @@ def open_package(path: Path) -> Iterator[Package]:
     """Give the Package at `path`, a folder or an archive. Raises PackageError for one that is damaged."""
     if path.is_dir():
         yield Package({file.relative_to(path).as_posix(): file for file in _below(path)}, _read_file)
-    elif path.name.lower().endswith(".zip"):
+        return
+    with _readable():
+        file = path.open("rb")
+    with file, open_archive(file) as package:
+        yield package
+
+
+@contextmanager
+def open_archive(file: IO[bytes]) -> Iterator[Package]:
+    """Give the Package in a zip or tar; its content says which it is. Raises PackageError for one that is damaged."""
+    zipped = file.read(len(ZIPPED[0])) in ZIPPED
+    file.seek(0)
+    if zipped:
         with _readable():
-            archive = zipfile.ZipFile(path)
+            archive = zipfile.ZipFile(file)
         with archive:
-            zipped = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-            yield Package(zipped, lambda info: _bounded(archive.open(info)))
+            members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+            yield Package(members, lambda info: _bounded(archive.open(info)))
     else:
         with _readable():
-            tar = tarfile.open(path)  # noqa: SIM115 - closed below, where what goes wrong is the caller's
+            tar = tarfile.open(fileobj=file)  # noqa: SIM115 - closed below, where what goes wrong is the caller's
         with tar:
             with _readable():
                 tarred = {info.name: info for info in tar.getmembers() if info.isfile()}
                 _to_the_end(tar)
             yield Package(tarred, lambda info: _bounded(tar.extractfile(info)))
+
+
+@contextmanager
+def open_inner(package: Package, path: PurePosixPath) -> Iterator[Package]:
+    """Give the Package in an archive that lies in another. Raises PackageError for one that is damaged."""
+    with open_archive(io.BytesIO(package.read(path))) as inner:
+        yield inner
 
 
 def beside(folder: Path) -> Package:
@@ -116,17 +155,27 @@ def _readable() -> Iterator[None]:
     try:
         yield
     except DAMAGE as error:
-        raise PackageError(f"{type(error).__name__}: {' '.join(str(error).split())}") from None
+        what = getattr(error, "strerror", None) or str(error)  # without the path, which differs between machines
+        raise PackageError(f"{type(error).__name__}: {' '.join(what.split())}") from None
 
 
 def _files(folder: Path) -> list[Path]:
-    """The files of `folder`; links are not followed."""
-    return [file for file in sorted(folder.iterdir()) if file.is_file() and not file.is_symlink()]
+    return [file for file in sorted(folder.iterdir()) if file.is_file()]
 
 
 def _below(folder: Path) -> list[Path]:
-    """The files of `folder` and its folders; links are not followed."""
-    return [file for file in sorted(folder.rglob("*")) if file.is_file() and not file.is_symlink()]
+    """The files of `folder` and its folders. Links are followed, whoever has the folder made them; what a link leads
+    to a second time is left out, as in a loop."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        if os.path.realpath(place) in seen:
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(place))
+        folders.sort()
+        found += [Path(place, file) for file in files]
+    return sorted(file for file in found if file.is_file())
 
 
 def _read_file(path: Path) -> bytes:

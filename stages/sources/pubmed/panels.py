@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 
 from stages.sources.pubmed.definitions import GENERAL, GONE, definitions, sentences
-from stages.sources.pubmed.marks import FIRST, Mark, find_marks, mentions, name, names_more
+from stages.sources.pubmed.marks import BRACKETED, FIRST, JOIN, Mark, find_marks, mentions, name, names_more
 
 LEADING = re.compile(  # what stands before a mark whose text follows
     r"(?:^|[,:;(]|\b(?:an?|the|and|or|of|in|for|from|with|by|to|at|on|as|is|are|both|either|versus|vs\.?|using"
@@ -15,16 +15,33 @@ DANGLING = re.compile(r"\b(?:of|in|for|from|with(?:out)?|by|to|at|on|the|an?|not
 CLOSING = re.compile(r"\s*(?:$|[,.;()]|(?:and|or|versus|vs)\b|&)")  # what stands after a mark whose text came before
 SHOWN = "are|were|show|depict|illustrate|demonstrate|reveal"
 COMMON = re.compile(rf"\s*(?:of|{SHOWN})\b")  # what may follow the last of two such marks, and of more
-COMMON_OF_MORE = re.compile(rf"\s*(?:of|in|from|for|at|by|with|{SHOWN})\b")
+COMMON_OF_MORE = re.compile(rf"\s*(?:of|in|from|for|at|by|with|using|{SHOWN})\b")
 PREPOSED = re.compile(r"^\W*(?:in|panels?|in panels?)\s*$", re.I)  # "In (A), nests"
 # "Upper row: (a) PAS, lower row: (b) CD3": said of the panels that follow, not of all
 PLACE = re.compile(
     r"(?<![\w-])(?:upper|lower|top|bottom|left|right|middle|first|second)(?:\s(?:panels?|rows?|columns?|images?))?\s*:\s*$",
     re.I,
 )
-FIGURE = re.compile(r"^Fig(?:ure)?s?\.?\s*\d+\s*[.:|]?\s*", re.I)
+FIGURE = re.compile(  # at its beginning, and before labels with which sentences begin: "Fig. 1B: ..."
+    r"^Fig(?:ure)?s?\.?\s*\d+\s*[.:|]?\s*|(?<=[.;]\s)Fig(?:ure)?\.?\s*\d+(?=[A-Za-z]\b)", re.I
+)
+IN_BRACKETS = re.compile(rf"\(({BRACKETED.pattern}(?:{JOIN}{BRACKETED.pattern}){{0,25}})\)")  # "((a) and (b))"
+HALF = re.compile(  # a word that needs what follows: "before (A) and after (B) therapy"
+    r"(?:^|(?<=[\s(,]))(?:before|after|during|with|without|following|prior to|low|medium|high|lower|higher|upper|left"
+    r"|right|proximal|distal|anterior|posterior|dorsal|ventral|transverse|longitudinal|axial|coronal|sagittal)\s*$",
+    re.I,
+)
+NOUN = re.compile(  # what such things as "normal (A) and tumor (B) tissues" have in common
+    r"\s*(?:tissues?|cells|mice|rats|patients|specimens|samples|sections|biopsies|groups?|deposits|views?|power"
+    r"|magnifications?|images|micrographs|photomicrographs|stain(?:s|ings?)?|immunostain(?:s|ings?)?)\b",
+    re.I,
+)
 WIDE = str.maketrans("\uff08\uff09\uff3b\uff3d\uff1a\uff1b", "()[]:;")
 LONGEST = 10_000  # letters of a caption
+ITEMS = re.compile(r",\s*(?:and\s)?|\sand\s")
+SUBJECT = re.compile(rf"\b(?:of|in|from|for|at|by|with|on|between|was|is|{SHOWN})\b|[.;(]")  # what a phrase begins with
+HAEMATOXYLIN_AND_EOSIN = re.compile(r"ha?ematoxylin\s(?:and|&)\s(?=eosin)", re.I)
+RESPECTIVELY = re.compile(r"\bresp(?:ectively\b|\.)", re.I)
 SHORT = 8  # words of two things that may be of one panel each
 CONJUNCTION = r"and|or|versus|vs\.?|&"
 
@@ -39,7 +56,7 @@ def split_caption(caption: str) -> list[tuple[str, str]]:
     """
     if len(caption) > LONGEST:
         return []
-    caption = FIGURE.sub("", caption.translate(WIDE))
+    caption = IN_BRACKETS.sub(r"\1", FIGURE.sub("", caption.translate(WIDE)))
     readings = sorted(find_marks(caption), key=lambda reading: _begin(reading[1]))
     # Marks with which sentences begin are surer than those inside: where there are such, nothing else is tried.
     for style, marks in readings:
@@ -82,13 +99,18 @@ def _bound(caption: str, marks: list[Mark]) -> list[tuple[Mark, str]]:
 
 def _plain(mark: Mark, text: str) -> bool:
     """Whether `text` says something, and of each of the mark's panels the same."""
-    if len(mark.panels) == 1:
+    if len(mark.panels) == 1 or not re.search(r"\w", text):
         return re.search(r"\w", text) is not None
     named = any(map(mark.divided_by, [*mentions(text), *re.findall(r"\b[A-Za-z]\d?(?=[,:=)])", text)]))
-    # "(A-C) PAS, CD3 and CD20": as many stains as panels, or a list of one thing each?
-    items = re.split(r",\s*(?:and\s)?|\sand\s", text)
-    listed = len(items) == len(mark.panels) and " and " in text and (len(items) > 2 or len(text.split()) <= SHORT)
-    return re.search(r"\w", text) is not None and not (named or listed or "respectively" in text)
+    return not (named or _lists(text, len(mark.panels)) or RESPECTIVELY.search(text))
+
+
+def _lists(text: str, n: int) -> bool:
+    """Whether `text` may list a thing for each of `n` panels: "PAS, CD3 and CD20", "mRNA and protein levels in ..."."""
+    text = HAEMATOXYLIN_AND_EOSIN.sub("", text)
+    begin = SUBJECT.split(text, maxsplit=1)[0]
+    parts = [begin, text] if n > 2 or len(text.split()) <= SHORT else [begin]
+    return any(" and " in part and len(ITEMS.split(part)) == n for part in parts)
 
 
 def _texts(caption: str, sentence: tuple[int, int], marks: list[Mark], end: int) -> list[str]:
@@ -97,6 +119,8 @@ def _texts(caption: str, sentence: tuple[int, int], marks: list[Mark], end: int)
     if not others and not first.opens:
         head = PREPOSED.sub("", caption[sentence[0] : first.start])
         return [_cut(head + _detail(first) + caption[first.end : sentence[1]])]
+    if shared := _shared(caption, sentence, marks):
+        return shared
     leads = [LEADING.search(caption[sentence[0] : mark.start]) is not None for mark in marks]
     closes = [CLOSING.match(caption, mark.end) is not None for mark in marks]
     between = [caption[one.end : two.start] for one, two in itertools.pairwise(marks)]
@@ -115,6 +139,22 @@ def _texts(caption: str, sentence: tuple[int, int], marks: list[Mark], end: int)
         before = [caption[sentence[0] : first.start], *between]
         return [f"{_cut(text)} {_detail(mark)}" for mark, text in zip(marks, before, strict=True)]
     return []
+
+
+def _shared(caption: str, sentence: tuple[int, int], marks: list[Mark]) -> list[str]:
+    """The texts of marks that stand behind parts of one phrase, each with what all have in common: "Nests before (A)
+    and after (B) therapy", "normal (A) and tumor (B) tissues". [] for others."""
+    if marks[0].opens or not all(CLOSING.match(caption, mark.end) for mark in marks[:-1]):
+        return []
+    begins = [sentence[0], *(mark.end for mark in marks)]
+    parts = [_cut(caption[begin : mark.start]) for begin, mark in zip(begins, marks, strict=False)]
+    tail = caption[marks[-1].end : sentence[1]]
+    halves = [HALF.search(part) for part in parts]
+    if halves[0] and all(halves):
+        parts[1:] = [f"{parts[0][: halves[0].start()]} {part}" for part in parts[1:]]
+    elif not NOUN.match(tail):
+        return []
+    return [f"{part} {_detail(mark)} {tail}" for part, mark in zip(parts, marks, strict=True)]
 
 
 def _after_title(caption: str, marks: list[Mark]) -> list[Mark]:
@@ -150,7 +190,7 @@ def _detail(mark: Mark) -> str:
 
 def _cut(text: str) -> str:
     """`text` without the comma and conjunction that join it to what comes before and after."""
-    text = re.sub(rf"^[\s,;:]*(?:(?:{CONJUNCTION})\s+)?", "", text)
+    text = re.sub(rf"^[\s,;:]*(?:(?:{CONJUNCTION}|while|whereas)\s+)?", "", text)
     return re.sub(rf"[\s,]*(?:[\s,](?:{CONJUNCTION})|,\s*(?:in|for|at|on|by|with|from))?\s*$", "", text)
 
 

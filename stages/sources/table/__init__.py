@@ -13,7 +13,9 @@ from stages.common.data.columns import find_columns, text_of, texts_of
 from stages.common.data.delimited import Row
 from stages.common.data.lookup import MISSING, ImageFinder, files_below
 from stages.common.data.reading import Damage
-from stages.common.data.rows import Reference, beside_images, read_rows, tables_below
+from stages.common.data.rows import kind_of, read_rows, tables_below
+from stages.common.data.shards import IMAGE, Reference
+from stages.common.data.sidecars import note_rows
 from stages.common.errors import Rejected, StageError
 from stages.sources.candidate import Candidate
 from stages.sources.params import Params, TableSource
@@ -32,8 +34,8 @@ def candidates(params: Params) -> Iterator[Candidate]:
     is a candidate with its reason, and other tables go on.
 
     Images are named by path or file name (stages.common.data.lookup says how they are found), or are in the cell as
-    `datasets` stores them. A table with the columns of quilt_1M_lookup.csv is read as it was released. Where there is
-    no table, each image with a text file beside it is a pair. Raises StageError where nothing can be read.
+    `datasets` stores them. A table with the columns of quilt_1M_lookup.csv is read as it was released. An image that
+    no table names, with a text in a file of its own, is a pair too. Raises StageError where nothing can be read.
     """
     table = params.table
     folder = Path(table.folder)
@@ -41,12 +43,11 @@ def candidates(params: Params) -> Iterator[Candidate]:
         raise StageError(f"sources.table.folder: {folder} not found")
     finder = ImageFinder(Path(table.images or folder))
     reader = _Reader(table, finder)
-    paths, others = tables_below(folder)
+    paths, others, notes = tables_below(folder)
+    reader.folders_of_notes = {note.parent for note in notes}
     for path in paths:
         yield from reader.read(path)
-    if not paths:
-        for row in beside_images(folder):
-            yield from reader.row(row, folder, dict.fromkeys(KINDS, "") | {"image": "image", "text": "text"})
+    yield from reader.read_notes(notes, folder)
     for path in others:
         yield reader.damage(path, Damage("unread_file", "of a kind that is not read: save it as CSV or parquet"))
     for path, why in finder.damaged:
@@ -66,6 +67,8 @@ class _Reader:
     def __init__(self, table: TableSource, finder: ImageFinder) -> None:
         self.rows = 0
         self.problem = ""
+        self.folders_of_notes: set[Path] = set()
+        self._named: set[int] = set()  # hashes of the images that tables name: names take more memory
         self._number = 0
         self._table, self._finder = table, finder
         self._names: list[str] = []
@@ -88,11 +91,31 @@ class _Reader:
             else:
                 found = True
                 yield from self.row(row, path, columns)
-        if lacking and not found:
+        if not found and path.suffix.lower() == ".txt" and path.parent in self.folders_of_notes:
+            yield self.damage(path, Damage(MISSING, "no image of this name"))
+        elif lacking and not found:
             yield from self._no_column(path, *lacking[0])
         else:
             for lack, _ in lacking:
                 yield self.damage(path, Damage("broken_row", f"a row without {lack}"))
+
+    def read_notes(self, notes: dict[Path, list[Path]], folder: Path) -> Iterator[Candidate]:
+        """Candidates of the images with texts in files of their own, but for those that a table names."""
+        texts: dict[tuple[Path, ...], list[Path]] = {}
+        for note, images in notes.items():
+            texts.setdefault(tuple(images), []).append(note)
+        for files, several in texts.items():
+            if self._named & {hash(file.resolve()) for file in files}:
+                continue
+            for row in note_rows(files, several, folder):
+                if isinstance(row, Damage):
+                    yield self.damage(files[0], row)
+                    continue
+                columns = {**({"text": "text"} if "text" in row else {}), **self._columns(list(row)), "image": IMAGE}
+                if "text" in columns:
+                    yield from self.row(row, folder, columns)
+                else:
+                    yield self.damage(files[0], Damage("broken_row", "no text beside it"))
 
     def row(self, row: Row, path: Path, columns: dict[str, str]) -> Iterator[Candidate]:
         """A candidate for each image and each text of the row."""
@@ -110,7 +133,7 @@ class _Reader:
         texts = texts_of(cells["text"]) or [""]
         place = f"{path.name} {number}"
         for image, name, drop, detail in images:
-            group = text_of(cells.get("group")) or name or str(number)
+            group = text_of(cells.get("group")) or images[0][1] or str(number)
             for text in texts:
                 license = text_of(cells.get("license"))
                 yield Candidate(f"{number:08d}", group, image, text, place, license, drop, detail or name)
@@ -141,6 +164,8 @@ class _Reader:
             self.problem = f"{path}: no column '{self._wanted[kind]}': set {parameter} to one of: {known}"
         if path.suffix.lower() in (".txt", ".tar"):  # a note, or images that another table names
             log.warning("%s: not read as a table: no column of %ss", path, kind)
+        elif kind_of(path) == "shard":
+            yield self.damage(path, Damage("unread_file", "a compressed tar without texts: unpack it"))
         else:
             yield self.damage(path, Damage("no_columns", f"no column of {kind}s among: {known}"))
 
@@ -159,9 +184,12 @@ class _Reader:
         if not name:
             return b"", "", MISSING, "no name"
         try:
-            return self._finder.find(name, folder), name, "", ""
+            found = self._finder.find(name, folder)
         except Rejected as why:
             return b"", name, why.reason, why.message
+        if self.folders_of_notes:
+            self._named.add(hash(Path(found).resolve()))
+        return found, name, "", ""
 
 
 def _several(value: Any) -> list[Any]:

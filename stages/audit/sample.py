@@ -1,0 +1,95 @@
+"""The stratified sample that readers review, with controls that measure how consistent and attentive they are."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from stages.common.reviews import MISMATCH, PAIR, REPEAT, item_of
+
+STRATA = ("source", "sub_pathology", "confidence")
+NOT_STATED = "not stated"
+BANDS = (0.5, 0.8, 0.95)  # confidences at which the next stratum begins
+TRIED = 200  # texts among which the one is sought that is least like that of a mismatched image
+
+
+def draw_items(kept: pd.DataFrame, size: int, repeated: int, mismatched: int, seed: int) -> pd.DataFrame:
+    """What readers are shown of the pairs `kept`: item, role, pair_id, text_of and STRATA, in order of item.
+
+    `text_of` is the pair whose text is shown: another one for a mismatch. Mismatched images come from outside the
+    sample where there are enough. A pair's place in the draw is a hash of its id, so that a dataset that changes a
+    little keeps most of its sample.
+    """
+    pairs = kept.assign(**strata(kept), place=_places(kept.pair_id, seed)).sort_values("place")
+    sample = draw(pairs, size)
+    others = pairs[~pairs.image.isin(sample.image)]
+    odd = draw(others if len(others) >= mismatched else pairs, mismatched)
+    again = draw(sample, repeated)
+    items = pd.concat(
+        [
+            sample.assign(role=PAIR, text_of=sample.pair_id),
+            again.assign(role=REPEAT, text_of=again.pair_id),
+            odd.assign(role=MISMATCH, text_of=_other_texts(odd, pairs)).dropna(subset="text_of"),
+        ]
+    )
+    items["item"] = [item_of(*one) for one in zip(items.pair_id, items.text, items.role, strict=True)]
+    return items[["item", "role", "pair_id", "text_of", *STRATA]].sort_values("item", ignore_index=True)
+
+
+def strata(pairs: pd.DataFrame) -> dict[str, pd.Series]:
+    """The stratum of each pair, by the names in STRATA: source, sub-pathology, band of confidence."""
+    names = [f"{low:g} to {high:g}" for low, high in zip((0, *BANDS), (*BANDS, 1), strict=True)]
+    bands = pd.cut(pairs.confidence.fillna(0), [0, *BANDS, float("inf")], right=False, labels=names)
+    fields = pairs.sub_pathology.fillna("").replace("", NOT_STATED)
+    return dict(zip(STRATA, (pairs.source, fields, bands.astype(str)), strict=True))
+
+
+def stratum_sizes(kept: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
+    """STRATA with how many pairs of each stratum there are (pairs), and how many of them the sample has (drawn)."""
+    there = pd.DataFrame(strata(kept)).groupby([*STRATA]).size().rename("pairs").to_frame()
+    drawn = items[items.role == PAIR].groupby([*STRATA]).size().rename("drawn")
+    return there.join(drawn).fillna(0).astype(int).reset_index()
+
+
+def draw(pairs: pd.DataFrame, size: int, levels: Sequence[str] = STRATA) -> pd.DataFrame:
+    """The first `size` of `pairs`, but as many of each source, within it of each sub-pathology, and within that of each
+    band of confidence; what one of them lacks the others make up for."""
+    if not levels or pairs.empty:
+        return pairs.head(size)
+    groups = dict(iter(pairs.groupby(levels[0])))
+    shares = share_out({name: len(rows) for name, rows in groups.items()}, size)
+    return pd.concat([draw(groups[name], share, levels[1:]) for name, share in shares.items()])
+
+
+def share_out(sizes: Mapping[str, int], total: int) -> dict[str, int]:
+    """How many of `total` each gets: equal shares, but none more than it has. The smallest is served first."""
+    shares, left = {}, total
+    for served, (size, name) in enumerate(sorted((size, name) for name, size in sizes.items())):
+        shares[name] = min(size, left // (len(sizes) - served))
+        left -= shares[name]
+    return shares
+
+
+def _places(pair_ids: Iterable[str], seed: int) -> list[str]:
+    return [hashlib.sha256(f"{seed} {pair_id}".encode()).hexdigest() for pair_id in pair_ids]
+
+
+def _other_texts(odd: pd.DataFrame, pairs: pd.DataFrame) -> list[str | None]:
+    """For each of `odd` the pair whose text is shown instead: of the same source, so that nothing else is unlike, but
+    of another group and, if possible, sub-pathology, and with few words in common. None where there is no such."""
+    found: list[str | None] = []
+    for row in odd.itertuples():
+        same = pairs[(pairs.source == row.source) & ((pairs.box == "[]") == (row.box == "[]"))]
+        far = same[(same.group != row.group) & (same.text_group != row.text_group) & ~same.pair_id.isin(found)]
+        elsewhere = far[far.sub_pathology != row.sub_pathology]
+        tried = (elsewhere if len(elsewhere) else far).head(TRIED)
+        alike = [_shared(row.text, text) for text in tried.text]
+        found.append(tried.pair_id.iloc[alike.index(min(alike))] if alike else None)
+    return found
+
+
+def _shared(one: str, other: str) -> float:
+    """The share of words that two texts have in common (Jaccard)."""
+    first, second = (set(re.findall(r"\w+", text.lower())) for text in (one, other))
+    return len(first & second) / max(len(first | second), 1)

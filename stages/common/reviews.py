@@ -1,0 +1,83 @@
+"""Answers of readers of the review page: data/reviews/READER.csv, as the page exports them; no stage writes there.
+
+What a reader was shown goes by ids that a stage can work out of pairs, and that do not tell which are controls. That of
+an item holds for this pair with this text; that of its image stays when texts are made anew.
+"""
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+
+from stages.common.data.answers import read_filled_in
+from stages.common.errors import StageError
+
+QUESTIONS = {
+    "usable": "The image is histology and can be judged",
+    "text": "The text is correct English and correct medicine",
+    "match": "The text describes this image",
+    "sub_pathology": "The sub-pathology is right",
+    "region": "The box is on what the text speaks of",
+}
+YES, NO, CANNOT_TELL = "yes", "no", "cannot_tell"
+ANSWERS = (YES, NO, CANNOT_TELL)
+WITHDRAW, WRONG = "withdraw", "wrong"
+ACTIONS = {
+    WITHDRAW: "Withdraw: must not be used (a face, a name, no permission)",
+    WRONG: "Wrong: leave this pair out of the dataset",
+}
+COLUMNS = ("item", "image", *QUESTIONS, "action", "comment")
+PAIR, REPEAT, MISMATCH = "pair", "repeat", "mismatch"
+ROLES = (PAIR, REPEAT, MISMATCH)  # a pair of the sample, one shown again, an image with the text of another
+NOTES = ("README.md",)
+
+
+def item_of(pair_id: str, text: str, role: str) -> str:
+    """The id under which a reader sees a pair, or, as a mismatch, its image."""
+    return _short_hash(f"{role} {pair_id} {text}")
+
+
+def image_of(reference: str) -> str:
+    """The id of an image that a reader sees."""
+    return _short_hash(f"image {reference}")
+
+
+def shown_items(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Everything that a reader can have been shown of `pairs` (pair_id, text): item, pair_id, role."""
+    told = zip(pairs.pair_id, pairs.text, strict=True)
+    rows = [(item_of(pair_id, text, role), pair_id, role) for pair_id, text in told for role in ROLES]
+    return pd.DataFrame(rows, columns=["item", "pair_id", "role"])
+
+
+def read_reviews(folder: Path) -> pd.DataFrame:
+    """The answers in `folder`: reader, and COLUMNS; a row for each item that a reader answered.
+
+    Raises StageError naming the file and the row for an answer that the page does not give, and for a file that is no
+    CSV.
+    """
+    files = sorted(path for path in folder.glob("*") if path.name not in NOTES and not path.name.startswith("."))
+    rows = [(path.stem, *row) for path in files for row in _rows(path)]
+    return pd.DataFrame(rows, columns=["reader", *COLUMNS], dtype="object")
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _rows(path: Path) -> list[tuple[str, ...]]:
+    if path.suffix != ".csv":
+        raise StageError(f"{path} is no CSV: put the CSV there that the review page exports, and nothing else")
+    allowed = dict.fromkeys(QUESTIONS, ANSWERS) | {"action": tuple(ACTIONS)}
+    found: dict[str, tuple[str, ...]] = {}
+    for number, row in enumerate(read_filled_in(path, "item"), 2):
+        cells = {name: row.get(name, "").strip() for name in COLUMNS}
+        for name, words in allowed.items():
+            if cells[name] not in ("", *words):
+                wanted = ", ".join(words)
+                raise StageError(f"{path}, row {number}: {name} is '{cells[name]}': write one of {wanted}, or nothing")
+        if missing := sorted({*COLUMNS} - row.keys()):
+            raise StageError(f"{path}: column '{missing[0]}' is missing: put it back, or export the answers again")
+        if cells["item"] in found:
+            raise StageError(f"{path}, row {number}: {cells['item']} is there twice: leave one of the two")
+        found[cells["item"]] = tuple(cells.values())
+    return list(found.values())
