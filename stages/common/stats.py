@@ -50,12 +50,14 @@ def bootstrap(
 @dataclass(frozen=True)
 class Estimate:
     """A score, or a mean or difference of scores, with its interval; `rounds` are its values over resampling, by which
-    estimates of the same draws are paired. NaN where it is not defined."""
+    estimates of the same draws are paired, of `images` or of `groups` of them. NaN where it is not defined."""
 
     value: float
     low: float
     high: float
     rounds: Floats
+    images: float
+    groups: int | None = None
 
     def metrics(self, name: str) -> dict[str, float | None]:
         """Metrics NAME, NAME_low and NAME_high; None where they are not defined."""
@@ -69,20 +71,20 @@ def estimate(values: Floats, images: float, groups: int | None = None) -> Estima
     `images` is how many images it counts, at most; `groups` how many groups were resampled, if they were. One group
     says nothing about others: its interval is 0 to 1.
     """
-    from scipy.stats import norm, t
+    from scipy.stats import norm
 
     value, rounds = float(values[0]), values[1:]
     if math.isnan(value):
-        return Estimate(math.nan, math.nan, math.nan, rounds)
+        return Estimate(math.nan, math.nan, math.nan, rounds, images, groups)
     if groups == 1:
-        return Estimate(value, 0.0, 1.0, rounds)
+        return Estimate(value, 0.0, 1.0, rounds, images, groups)
     variance, spread = float(np.nanvar(rounds)), value * (1 - value)
     if groups:
         variance = variance * groups / (groups - 1) + UNSEEN * (max(value, 1 - value) / groups) ** 2
     size = min(images, spread / variance) if variance > 0 else images
     size = max(size, min(images, groups or 1))  # at worst, the images of a group err as one
-    quantile = float(t.ppf(0.975, groups - 1) if groups else norm.ppf(0.975))
-    return Estimate(value, *wilson(value, size, quantile), rounds)
+    quantile = _student(groups) if groups else float(norm.ppf(0.975))
+    return Estimate(value, *wilson(value, size, quantile), rounds, images, groups)
 
 
 def wilson(share: float, count: float, quantile: float) -> tuple[float, float]:
@@ -93,20 +95,23 @@ def wilson(share: float, count: float, quantile: float) -> tuple[float, float]:
 
 
 def difference(one: Estimate, other: Estimate) -> Estimate:
-    """`one` less `other`, of the same draws; the interval is recovered from the two (Newcombe 1998; Zou and Donner
-    2008), so that two models without an error do not differ by exactly nothing."""
-    rounds = one.rounds - other.rounds
-    both = np.isfinite(rounds)
-    spreads = one.rounds[both].std(), other.rounds[both].std()
-    alike = float(np.corrcoef(one.rounds[both], other.rounds[both])[0, 1]) if min(spreads) > 0 else 0.0
-    value = one.value - other.value
-    down = _together(one.value - one.low, other.high - other.value, alike)
-    up = _together(one.high - one.value, other.value - other.low, alike)
-    return Estimate(value, value - down, value + up, rounds)
+    """`one` less `other`, of the same draws. Its interval counts one image more on which the two disagree (Agresti and
+    Min 2005), so that two models that never do, do not differ by exactly nothing."""
+    value, rounds = one.value - other.value, one.rounds - other.rounds
+    if min(one.groups or one.images, one.images) <= 1:
+        return Estimate(value, -1.0, 1.0, rounds, one.images, one.groups)
+    variance = float(np.nanvar(rounds))
+    if one.groups:
+        variance = variance * one.groups / (one.groups - 1) + UNSEEN / one.groups**2
+    half = _student(one.groups or one.images) * math.sqrt(variance + 1 / one.images**2)
+    return Estimate(value, max(value - half, -1.0), min(value + half, 1.0), rounds, one.images, one.groups)
 
 
-def _together(one: float, other: float, correlation: float) -> float:
-    return math.sqrt(max(0.0, one**2 - 2 * correlation * one * other + other**2))
+def _student(count: float) -> float:
+    """Student's quantile for a 95 % interval around the mean of `count` values."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, count - 1))
 
 
 def mean_of(estimates: Sequence[Estimate], weights: Sequence[float]) -> Estimate:
@@ -116,7 +121,7 @@ def mean_of(estimates: Sequence[Estimate], weights: Sequence[float]) -> Estimate
     mean = float(shares @ value)
     down, up = (float(np.linalg.norm(shares * part)) for part in (value - low, high - value))
     rounds = np.zeros(0)  # rounds of different sets are not paired
-    return Estimate(mean, mean - down, mean + up, rounds)
+    return Estimate(mean, mean - down, mean + up, rounds, sum(one.images for one in estimates))
 
 
 class PairedBootstrap:

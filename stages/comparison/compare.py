@@ -15,7 +15,7 @@ from stages.common.evalsets.protocol import load_protocol
 from stages.common.models.clip import Clip
 from stages.common.models.compared import compared_models, vectors_made_by
 from stages.common.models.device import pick_device
-from stages.common.models.embed import embed_images, embed_texts, image_tower
+from stages.common.models.embed import UnreadableImageError, embed_images, embed_texts, image_tower
 from stages.common.models.vectors import VectorCache, files_digest, key_of, tokens_of
 from stages.common.paths import COMPARISON_DIR, QUILTNET_DIR, VECTORS_DIR
 from stages.common.stage.params import Base, load_params
@@ -30,6 +30,7 @@ from stages.comparison.protocols import (
     asked_sets,
     load_protocols,
     measure,
+    without_unreadable,
 )
 from stages.comparison.tables import write_table
 
@@ -49,12 +50,13 @@ def compare_protocols(params: Params, base: Base) -> dict[str, Any]:
     models = compared_models(quiltnet.model, quiltnet.start, base.seed, QUILTNET_DIR, embeddings.others)
     device = pick_device(base.device)
     contents = {one: files_digest(paths) for one, paths in all_images(asked).items()}
+    unreadable: dict[str, str] = {}
     embedded = {
-        name: _embed(name, build(), asked, contents, cache, embeddings.batch_size, device, base.jobs)
+        name: _embed(name, build(), asked, contents, cache, embeddings.batch_size, device, base.jobs, unreadable)
         for name, build in models.items()
     }
     cache.close()
-    rows = measure(asked, embedded, evaluation.bootstrap, base.seed)
+    rows = measure(without_unreadable(asked, unreadable), embedded, evaluation.bootstrap, base.seed)
     table = write_table("protocols", rows, COLUMNS)
     write_bytes(COMPARISON_DIR / "protocols.md", _page(table).encode())
     measured = table[(table.status == THERE) & (table.set != "mean")]
@@ -75,9 +77,12 @@ def _embed(
     batch_size: int,
     device: str,
     jobs: int,
+    unreadable: dict[str, str],
 ) -> Embedded:
-    """All vectors of one model that the sets need, each made once."""
-    made_by, prompts, images = vectors_made_by(name, clip), all_prompts(asked), {}
+    """All vectors of one model that the sets need, each made once. Images of a set with one that cannot be decoded have
+    none: they are added to `unreadable`, with the reason."""
+    made_by, prompts = vectors_made_by(name, clip), all_prompts(asked)
+    images: dict[bool, dict[str, Vectors]] = {False: {}, True: {}}
     texts = cache.get(
         f"{name}/texts.safetensors",
         key_of(made_by, prompts, tokens_of(clip, prompts)),
@@ -91,8 +96,12 @@ def _embed(
             return embed_images(clip, paths, read, batch_size, device, jobs, squash=squash, tower=tower())
 
         file = f"{name}/{evalset}.{'squash' if squash else 'model'}.safetensors"
-        found = cache.get(file, key_of(made_by, contents[evalset, squash]), vectors)
-        images[evalset, squash] = dict(zip(paths, found, strict=True))
+        try:
+            found = cache.get(file, key_of(made_by, contents[evalset, squash]), vectors)
+        except UnreadableImageError as error:
+            unreadable |= dict.fromkeys(paths, str(error))
+        else:
+            images[squash] |= zip(paths, found, strict=True)
     scale = float(clip.model.logit_scale.detach().exp())
     return Embedded(dict(zip(prompts, texts, strict=True)), images, scale)
 

@@ -13,6 +13,7 @@ import pandas as pd
 from stages.common.data.arrays import Ints, Vectors
 from stages.common.data.references import ImageReader
 from stages.common.errors import StageError
+from stages.common.evalsets.listing import measured_side
 from stages.common.evalsets.protocol import HELD_OUT, Protocol, read_protocol
 from stages.common.models.clip import Clip, load
 from stages.common.models.device import pick_device
@@ -25,7 +26,7 @@ from stages.common.tables.dataset import DATASET_TABLE
 from stages.common.tables.embeddings import EVALSET
 from stages.comparison.experiments import model_of_experiment
 from stages.comparison.params import Params
-from stages.comparison.scores import measured_side, score
+from stages.comparison.scores import score
 from stages.comparison.tables import write_table
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """Zero-shot scores under many protocols: the same models and sets, asked as each paper asks."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ import pandas as pd
 
 from stages.common.data.arrays import Vectors
 from stages.common.errors import StageError
+from stages.common.evalsets.listing import measured_side, set_folder
 from stages.common.evalsets.protocol import Protocol, load_protocol, read_evalset
 from stages.common.models.embed import ensemble
 from stages.common.scores import SCORES, calibration_error, odds_of
 from stages.common.stats import Estimate, codes_of, mean_of
 from stages.comparison.prompts import draw_prompts
-from stages.comparison.scores import confusions, measured_side, score
+from stages.comparison.scores import confusions, score
 
 THERE, NOT_THERE = "measured", "not there"
 COLUMNS = [
@@ -65,7 +66,7 @@ def asked_sets(protocols: Sequence[Protocol], places: Protocol, folder: Path, se
             known = places.evalsets.get(name, evalset)
             here = evalset.model_copy(update={"root": known.root, "loader": known.loader})
             status, table = THERE, pd.DataFrame(columns=["path", "label"])
-            if not (folder / here.root).is_dir():
+            if not set_folder(folder, here.root).is_dir():
                 status = NOT_THERE
             else:
                 try:
@@ -82,20 +83,35 @@ def all_prompts(asked: Sequence[AskedSet]) -> list[str]:
 
 
 def all_images(asked: Sequence[AskedSet]) -> dict[tuple[str, bool], list[str]]:
-    """Every distinct image of each set and transform."""
+    """Every distinct image of each set and transform, without those of a set before it (skin_tumor is a part of
+    skin_cancer)."""
     found: dict[tuple[str, bool], set[str]] = {}
     for one in asked:
         if one.status == THERE:
             found.setdefault(one.transform, set()).update(one.table.path)
-    return {key: sorted(paths) for key, paths in sorted(found.items())}
+    seen: dict[bool, set[str]] = {False: set(), True: set()}
+    for name, squash in sorted(found):
+        found[name, squash] -= seen[squash]
+        seen[squash] |= found[name, squash]
+    return {key: sorted(paths) for key, paths in sorted(found.items()) if paths}
+
+
+def without_unreadable(asked: Sequence[AskedSet], unreadable: Mapping[str, str]) -> list[AskedSet]:
+    """The sets, those that hold one of the `unreadable` images with what is wrong with it as their status."""
+    found = []
+    for one in asked:
+        wrong = [unreadable[path] for path in one.table.path if path in unreadable]
+        found.append(replace(one, status=wrong[0]) if wrong else one)
+    return found
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """The vectors of a model: of texts by prompt, of images by set, transform and path, and its temperature."""
+    """The vectors of a model: of texts by prompt, of images by whether they are squashed and path, and its
+    temperature."""
 
     texts: Mapping[str, Vectors]
-    images: Mapping[tuple[str, bool], Mapping[str, Vectors]]
+    images: Mapping[bool, Mapping[str, Vectors]]
     scale: float
 
 
@@ -137,7 +153,7 @@ def _row(one: AskedSet, embedded: Embedded, rounds: int, seed: list[int]) -> tup
     }
     if one.status != THERE or one.table.empty:
         return row | {"status": one.status if one.status != THERE else "no image on the measured side"}, None
-    known = embedded.images[one.transform]
+    known = embedded.images[one.transform[1]]
     image = np.stack([known[path] for path in one.table.path])
     truth = one.table.label.to_numpy(np.int64)
     logits = image @ _classes(embedded, one.prompts).T

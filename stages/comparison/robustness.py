@@ -7,6 +7,7 @@ import numpy as np
 
 from stages.common.data.arrays import Ints, Vectors
 from stages.common.data.references import ImageReader
+from stages.common.evalsets.listing import measured_side
 from stages.common.evalsets.protocol import Protocol, read_protocol
 from stages.common.models.clip import Clip
 from stages.common.models.compared import compared_models
@@ -17,7 +18,7 @@ from stages.common.stage.params import Base, load_params
 from stages.common.stats import codes_of, difference
 from stages.comparison.changes import CHANGES, changed
 from stages.comparison.params import Params
-from stages.comparison.scores import measured_side, score
+from stages.comparison.scores import score
 from stages.comparison.tables import write_table
 
 UNCHANGED = "none"

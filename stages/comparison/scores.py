@@ -1,20 +1,12 @@
-"""What is measured of a set, and a score with its interval."""
+"""A score with its interval."""
 
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from stages.common.data.arrays import Floats, Ints
 from stages.common.scores import SCORES, images_behind
 from stages.common.stats import Estimate, estimate
-
-
-def measured_side(table: pd.DataFrame, split: str) -> pd.DataFrame:
-    """The labelled images of the measured side; all of a set without sides."""
-    if split != "all" and not (table.split == "").all():
-        table = table[table.split == split]
-    return table[table.label >= 0].reset_index(drop=True)
 
 
 def score(

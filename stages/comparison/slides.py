@@ -9,6 +9,7 @@ import numpy as np
 
 from stages.common.data.arrays import Ints, Vectors
 from stages.common.errors import StageError
+from stages.common.evalsets.listing import measured_side, set_folder
 from stages.common.evalsets.protocol import load_protocol, read_evalset
 from stages.common.models.compared import compared_models
 from stages.common.models.device import pick_device
@@ -17,7 +18,7 @@ from stages.common.paths import QUILTNET_DIR
 from stages.common.stage.params import Base, load_params
 from stages.common.stats import codes_of
 from stages.comparison.params import Params
-from stages.comparison.scores import measured_side, score
+from stages.comparison.scores import score
 from stages.comparison.tables import write_table
 from stages.comparison.tiles import read_tile, tiles_of
 
@@ -34,7 +35,7 @@ def compare_slides(params: Params, base: Base) -> dict[str, Any]:
     sides = {
         name: measured_side(read_evalset(Path(evaluation.evalsets), name, evalset), evalset.split)
         for name, evalset in protocol.evalsets.items()
-        if (Path(evaluation.evalsets) / evalset.root).is_dir() and not evalset.pairs
+        if set_folder(Path(evaluation.evalsets), evalset.root).is_dir() and not evalset.pairs
     }
     cut = {name: [tiles_of(path, params.tile, params.tile_mpp) for path in side.path] for name, side in sides.items()}
     models = compared_models(quiltnet.model, quiltnet.start, base.seed, QUILTNET_DIR, embeddings.others)

@@ -47,6 +47,7 @@ def _write_table(path: Path, rows: Any, columns: list[str]) -> None:
 
 def _zero_shot(models: list[str], names: list[str], protocol: Any, params: Params, seed: int) -> dict[str, Any]:
     """Scores; the shown model's predictions as tables for confusion plots; its errors as a page; readers, if any."""
+    from stages.common.evalsets.listing import set_folder
     from stages.evaluation.errors import write_errors
     from stages.evaluation.readers import compare_readers
     from stages.evaluation.sets import labelled
@@ -64,7 +65,7 @@ def _zero_shot(models: list[str], names: list[str], protocol: Any, params: Param
     for name, predictions in sets.items():
         evalset = protocol.evalsets[name]
         if evalset.readers:
-            path = Path(params.evalsets) / evalset.root / evalset.readers
+            path = set_folder(Path(params.evalsets), evalset.root) / evalset.readers
             metrics.setdefault("readers", {})[name] = compare_readers(
                 path, predictions, evalset, params.bootstrap, seed
             )

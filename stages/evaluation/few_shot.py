@@ -11,7 +11,7 @@ from stages.common.stats import interval
 from stages.evaluation.params import Params
 from stages.evaluation.parts import by_value, rows_of_institutions
 from stages.evaluation.sets import Labelled
-from stages.evaluation.splits import divide
+from stages.evaluation.splits import divide, why_unmeasured
 
 ALL = ""  # instead of an institution: all test images
 Draws = dict[tuple[str, str], Floats]  # by method and number of images: the score of each draw
@@ -28,7 +28,7 @@ def few_shot(models: Mapping[str, Labelled], params: Params, metric: str, seed: 
     first = next(iter(models.values()))
     sides = divide(first, seed)
     train, test = sides.train, sides.test
-    if not len(train) or not len(test):
+    if why_unmeasured(sides, first.label):
         return {model: {} for model in models}
     rng = np.random.default_rng(seed)
     learned = {

@@ -14,7 +14,7 @@ from stages.common.stats import Estimate, PairedBootstrap, difference, estimate,
 from stages.evaluation.params import Params
 from stages.evaluation.parts import by_value, rows_of_institutions
 from stages.evaluation.sets import Labelled
-from stages.evaluation.splits import Sides, divide, draw, folds
+from stages.evaluation.splits import Sides, divide, draw, folds, why_unmeasured
 
 log = logging.getLogger(__name__)
 
@@ -100,14 +100,16 @@ def probe_set(
 
     first = next(iter(models.values()))
     sides = divide(first, seed)
-    if not len(sides.train) or not len(sides.test):
-        log.warning(f"evalset {name}: a class has a single group: nothing is left to test a linear probe on")
+    if why := why_unmeasured(sides, first.label):
+        log.warning(f"evalset {name}: no linear probe: {why}")
         return {model: {} for model in models}, 0.0
     if sides.copied > COPIED:
         log.warning(
             f"evalset {name}: {sides.copied:.0%} of the test images have a near copy among those that a linear probe "
             "learns from: name the patient, slide or original of each image (`group` in the protocol)"
         )
+    if sides.group is not None and (known := np.isin(sides.group[sides.test], sides.group[sides.train])).any():
+        log.warning(f"evalset {name}: {known.mean():.0%} of the test images are of groups that are learned from, too")
     probes: Probes = {model: {} for model in models}
     for fraction in params.probe_fractions:
         with threadpool_limits(1 if len(sides.train) < ALONE else None):  # threads would wait for each other

@@ -1,5 +1,6 @@
 """Models beside human readers of the same images (the paper's open question)."""
 
+import functools
 import math
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 
 from stages.common.data.arrays import Ints
 from stages.common.errors import StageError
+from stages.common.evalsets.listing import read_listing
 from stages.common.evalsets.protocol import Evalset
 from stages.common.stats import PairedBootstrap, difference
 from stages.evaluation.zero_shot import Predictions
@@ -51,9 +53,9 @@ def read_labels(path: Path, predictions: Predictions, evalset: Evalset) -> pd.Da
     """The labels of `path`, equal rows once."""
     if not path.exists():
         raise StageError(f"{path} not found: evalsets.*.readers names it in the protocol")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if missing := [name for name in COLUMNS if name not in table.columns]:
-        raise StageError(f"{path}: column '{missing[0]}' is missing")
+    table = read_listing(path, functools.partial(pd.read_csv, dtype=str, keep_default_na=False), COLUMNS)
+    table["label"] = table.label.replace(evalset.merged)
+    table["image"] = [Path(image).as_posix() for image in table.image]  # ./1.png is 1.png
     known, said = set(predictions.paths), dict[tuple[str, str], tuple[int, str]]()
     for number, (image, reader, label) in enumerate(table[list(COLUMNS)].itertuples(index=False), start=2):
         place = (path.parent / image).as_posix()

@@ -54,15 +54,46 @@ def test_images_of_patients_are_covered(patients, each, share):
         assert coverage(lambda rng: (columns(rng)[0], None), share, lambda drawn: drawn.share(0), 100) < 0.8
 
 
-@pytest.mark.parametrize(("count", "one", "other"), [(20, 0.6, 0.6), (50, 0.9, 0.8), (100, 0.7, 0.5), (200, 0.95, 0.9)])
-def test_paired_differences_are_covered(count, one, other):
+@pytest.mark.parametrize(
+    ("count", "one", "other", "alike"),
+    [
+        (20, 0.6, 0.6, 0.5),
+        (20, 0.5, 0.3, 0.9),
+        (50, 0.9, 0.8, 0.5),
+        (50, 0.6, 0.5, 0.95),
+        (100, 0.7, 0.5, 0.5),
+        (200, 0.95, 0.9, 0.5),
+    ],
+)
+def test_paired_differences_are_covered(count, one, other, alike):
+    """`alike` is the share of images that are as hard for both models."""
+
     def columns(rng):
         hard, own = rng.random(count), rng.random(count)
-        second = np.where(rng.random(count) < 0.5, hard, own)
+        second = np.where(rng.random(count) < alike, hard, own)
         return [(hard < one).astype(int), (second < other).astype(int)], None
 
     found = coverage(columns, one - other, lambda drawn: difference(drawn.share(0), drawn.share(1)))
     assert 0.92 <= found <= 0.985
+
+
+def test_differences_between_models_that_err_alike_are_covered_and_narrow():
+    """Of 15 patients whose images are as hard for both models: the interval follows their difference, not their own."""
+
+    def columns(rng):
+        right = rng.random((15, 10)) < rng.beta(1.8, 0.2, 15)[:, None]
+        worse = right & (rng.random(right.shape) > 0.1)
+        return [right.ravel().astype(int), worse.ravel().astype(int)], np.repeat(np.arange(15), 10)
+
+    widths = []
+
+    def measure(drawn):
+        found = difference(drawn.share(1), drawn.share(0))
+        widths.append(found.high - found.low)
+        return found
+
+    assert 0.92 <= coverage(columns, -0.09, measure) <= 0.99
+    assert np.mean(widths) < 0.13  # a share of 0.9 in itself is known to 0.2
 
 
 def test_means_of_sets_are_covered():

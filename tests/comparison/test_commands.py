@@ -93,6 +93,27 @@ def test_protocols_share_vectors_and_a_second_run_makes_none(compare, monkeypatc
     assert "| two | accuracy |" in page
 
 
+def test_a_damaged_image_is_the_status_of_its_sets_and_a_shared_image_is_embedded_once(compare, tmp_path, monkeypatch):
+    part = "part: {loader: table, root: mine, sub_pathology: skin, classes: {a: fat, b: a naevus}}"
+    whole = (tmp_path / "one.yaml").read_text()
+    (tmp_path / "one.yaml").write_text(f"{whole}  {part}\n  {part.replace('part', 'sound').replace('mine', 'sound')}\n")
+    (tmp_path / "sets/sound").mkdir()
+    for name in ("evalset.csv", *(f"{n}.png" for n in range(6))):
+        (tmp_path / "sets/sound" / name).write_bytes((tmp_path / "sets/mine" / name).read_bytes())
+    seen = []
+    monkeypatch.setattr(
+        "stages.comparison.compare.embed_images",
+        lambda clip, paths, *more, **options: seen.append(paths) or embed.embed_images(clip, paths, *more, **options),
+    )
+    table = compare("protocols", protocols=["one.yaml"])[1]
+    assert set(table[table.status == "measured"].set) == {"mine", "part", "sound", "mean"}
+    assert [len(paths) for paths in seen] == [6, 6, 6, 6], "two models, two folders"
+    (tmp_path / "sets/mine/3.png").write_bytes(b"no picture")
+    table = compare("protocols", protocols=["one.yaml"])[1]
+    assert set(table[table.status == "measured"].set) == {"sound", "mean"}
+    assert table[table.set == "part"].status.str.contains("mine/3.png: unreadable image").all()
+
+
 def test_no_set_at_all_is_one_line(compare, tmp_path):
     (tmp_path / "sets/mine").rename(tmp_path / "sets/away")
     with pytest.raises(StageError, match="no set of comparison.protocols can be read below sets"):

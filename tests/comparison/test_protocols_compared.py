@@ -89,7 +89,9 @@ def unit(vector):
 def vectors_for(one, seed=0):
     rng = np.random.default_rng(seed)
     texts = {prompt: unit(rng.normal(size=8)) for prompt in all_prompts(one)}
-    images = {key: {path: unit(rng.normal(size=8)) for path in paths} for key, paths in all_images(one).items()}
+    images = {False: {}, True: {}}
+    for (_, squash), paths in all_images(one).items():
+        images[squash] |= {path: unit(rng.normal(size=8)) for path in paths}
     return Embedded(texts, images, 10.0)
 
 
@@ -119,7 +121,7 @@ def test_scores_are_scikit_learns_over_all_prompts_and_over_drawn_ones(folder):
     found = vectors_for(one)
     rows = {(row["protocol"], row["set"]): row for row in measure(one, {"m": found}, 200, 0)}
     truth = np.arange(9) % 3
-    image = np.stack([found.images["tissues", False][str(folder / f"tissues/{n:02d}.png")] for n in range(9)])
+    image = np.stack([found.images[False][str(folder / f"tissues/{n:02d}.png")] for n in range(9)])
 
     def predicted(prompts):
         return (image @ np.stack([unit(np.mean([found.texts[p] for p in own], 0)) for own in prompts]).T).argmax(1)

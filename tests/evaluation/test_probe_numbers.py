@@ -1,6 +1,7 @@
 """The linear probe on worlds whose right answer is known, and against a pipeline of scikit-learn's own."""
 
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from stages.evaluation.few_shot import few_shot
 from stages.evaluation.linear_probe import choose, linear_probe, probe_set
 from stages.evaluation.sets import Labelled
 from stages.evaluation.splits import divide, near_copies
@@ -110,14 +112,42 @@ def test_copies_of_an_original_are_on_one_side(probed, known):
     assert score.high - score.low > 0.2, "18 originals, not 216 images"
 
 
-def test_official_sides_with_copies_across_are_told(probed, caplog):
-    image, label, _ = originals()
+@pytest.mark.parametrize("noise", [0.45, 0.6, 0.8])
+def test_copies_that_a_model_finds_less_alike_are_on_one_side(noise):
+    image, label, original = originals(noise)
+    sides = divide(evalset(image, label), 0)
+    assert not set(original[sides.train]) & set(original[sides.test])
+    across = divide(evalset(image, label, np.resize(["train", "test"], len(label))), 0)
+    assert across.copied > 0.9
+
+
+def test_kinds_of_tissue_are_no_copies():
+    """Four kinds in each class, whose images are far more alike than others."""
+    rng = np.random.default_rng(0)
+    kind = np.repeat(np.arange(12), 40)
+    image = unit(1.5 * rng.normal(size=(12, 128))[kind] + rng.normal(size=(480, 128)))
+    assert divide(evalset(image, kind // 4), 0).group is None
+
+
+@pytest.mark.parametrize("noise", [0.25, 0.6])
+def test_official_sides_with_copies_across_are_told(probed, caplog, noise):
+    image, label, _ = originals(noise)
     one = evalset(image, label, np.resize(["train", "test"], len(label)))
     with caplog.at_level(logging.WARNING):
         probes, copied = probed(one, probe_fractions=[1.0])
     assert copied == 1
     assert "100% of the test images have a near copy" in caplog.text
     assert linear_probe({"s": probes}, {"s": copied}, {"s": "skin"})["near_copies"] == {"s": 1}
+
+
+def test_official_sides_that_share_patients_are_told(probed, caplog):
+    image, label = spread(0.5, 120)
+    patients = [f"case {n // 4}" for n in range(120)]
+    for split, told in ((np.resize(["train", "test"], 120), True), (np.repeat(["train", "test"], 60), False)):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            probed(evalset(image, label, split, group=patients), probe_fractions=[1.0], probe_c=[1.0])
+        assert ("100% of the test images are of groups that are learned from" in caplog.text) == told
 
 
 def test_classes_that_lie_close_together_are_no_copies():
@@ -149,9 +179,27 @@ def test_one_group_of_a_class_leaves_nothing_to_measure(probed, caplog):
     with caplog.at_level(logging.WARNING):
         probes, copied = probed(evalset(image, label, group=[f"g{n}" for n in label]))
     assert probes == {"start": {}}
-    assert "a class has a single group" in caplog.text
+    assert "a class has a single image, or group of images" in caplog.text
     metrics = linear_probe({"s": probes}, {"s": copied}, {"s": "skin"})
     assert metrics["start"] == {"s": {}, "mean": {}}
+
+
+@pytest.mark.parametrize(
+    ("label", "split", "why"),
+    [
+        ([0, 0, 0, 0, 1], "", "a class has a single image"),
+        ([0, 0, 0, 1, 1], ["train", "train", "test", "test", "test"], "fewer than two classes"),
+        ([0, 0, 0, 1, 1], "train", "no image is on the side that is tested on"),
+        ([0, 0, 0, 0, 0], "", "fewer than two classes"),
+    ],
+)
+def test_what_cannot_be_learned_or_tested_has_no_score(probed, caplog, label, split, why):
+    one = evalset(unit(np.random.default_rng(0).normal(size=(5, 64))), np.array(label), split)
+    with caplog.at_level(logging.WARNING):
+        assert probed(one)[0] == {"start": {}}
+    assert f"evalset s: no linear probe: {why}" in caplog.text
+    few = SimpleNamespace(shots=[1], shot_draws=2, neighbours=3)
+    assert few_shot({"start": one}, few, "accuracy", 0) == {"start": {}}
 
 
 def test_all_labels_are_one_draw_without_a_deviation(probed):

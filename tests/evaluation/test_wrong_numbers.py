@@ -155,11 +155,11 @@ def test_patients_widen_every_interval_of_zero_shot(demo_protocol):
 # --- readers
 
 
-def readers(tmp_path, rows, label=(0, 1, 2, 1, 0, 2)):
+def readers(tmp_path, rows, label=(0, 1, 2, 1, 0, 2), **keys):
     one = classify({"tuned": labelled(list(label))}, evalset())
     moved = type(one)(**vars(one) | {"paths": np.array([f"{tmp_path.as_posix()}/{p}" for p in one.paths], object)})
     pd.DataFrame(rows, columns=["image", "reader", "label"]).to_csv(tmp_path / "readers.csv", index=False)
-    return compare_readers(tmp_path / "readers.csv", moved, evalset(), 100, 0)
+    return compare_readers(tmp_path / "readers.csv", moved, evalset(**keys), 100, 0)
 
 
 def test_a_reader_who_saw_one_class_has_no_kappa(tmp_path):
@@ -170,11 +170,17 @@ def test_a_reader_who_saw_one_class_has_no_kappa(tmp_path):
 
 def test_repeated_rows_of_a_reader_count_once(tmp_path):
     rows = [("0.png", "ann", "A"), ("1.png", "ann", "C"), ("2.png", "ann", "C")]
-    once, twice = readers(tmp_path, rows), readers(tmp_path, [*rows, rows[1], rows[1], ("1.png", "bob", "B")])
+    again = [rows[1], ("./1.png", "ann", "C"), ("1.png", "bob", "B")]
+    once, twice = readers(tmp_path, rows), readers(tmp_path, [*rows, *again])
     assert twice["ann"] == once["ann"]
     assert (once["ann"]["images"], once["ann"]["accuracy"]) == (3, pytest.approx(2 / 3))
     with pytest.raises(StageError, match="row 5: ann labels 1.png as 'B', in row 3 as 'C': keep one"):
         readers(tmp_path, [*rows, ("1.png", "ann", "B")])
+
+
+def test_readers_write_labels_as_the_files_have_them(tmp_path):
+    found = readers(tmp_path, [("0.png", "ann", "A"), ("1.png", "ann", "b"), ("2.png", "ann", "B")], merged={"b": "B"})
+    assert found["ann"]["accuracy"] == pytest.approx(2 / 3)
 
 
 # --- groups of images

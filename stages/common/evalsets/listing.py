@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from stages.common.data.references import image_file
 from stages.common.errors import StageError
 
 SUFFIXES = {".tif", ".tiff", ".jpg", ".jpeg", ".png", ".bmp"}
@@ -39,6 +40,16 @@ def unwrapped(folder: Path) -> Path:
     inner = folders_in(folder)
     alone = len(inner) == 1 and folders_in(inner[0]) and not any(map(_is_image, inner[0].iterdir()))
     return unwrapped(inner[0]) if alone else folder
+
+
+def set_folder(folder: Path, root: str) -> Path:
+    """Where the set of the folder `root` lies below `folder`: there, or one folder deeper, as an archive unpacks into a
+    folder of its own."""
+    top, _, rest = Path(root).as_posix().partition("/")
+    if (folder / root).is_dir() or not rest:
+        return folder / root
+    places = [path / rest for path in folders_in(folder / top)] if (folder / top).is_dir() else []
+    return next((place for place in places if place.is_dir()), folder / root)
 
 
 def _is_image(path: Path) -> bool:
@@ -76,3 +87,33 @@ def read_listing(path: Path, reader: Callable[[Path], pd.DataFrame], columns: tu
     if missing := [name for name in columns if name not in found.columns]:
         raise StageError(f"{path}: column '{missing[0]}' is missing")
     return found
+
+
+def check_files(references: pd.Series, name: str) -> None:
+    """Raise StageError where a file that the tables of the set `name` list is not there."""
+    files = references.map(image_file).drop_duplicates()
+    missing = sorted(file for file in files if not Path(file).is_file())
+    if missing:
+        raise StageError(
+            f"evalset {name}: {len(missing)} of {len(files)} files that it lists are not there, the first is "
+            f"{missing[0]}: fetch the set again"
+        )
+
+
+def each_once(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows of the set `name`, equal ones once. Raises StageError for an image with two labels or on two sides, and
+    where some images have a side and others none."""
+    rows = rows.drop_duplicates(["path", "code", "split"], ignore_index=True)
+    if twice := sorted(rows.path[rows.path.duplicated()]):
+        raise StageError(f"evalset {name}: {twice[0]} is listed with two labels or splits: keep one row of it")
+    without = rows.path[rows.split == ""]
+    if 0 < len(without) < len(rows):
+        raise StageError(f"evalset {name}: {len(without)} images have no split, such as {min(without)}: fill it in")
+    return rows
+
+
+def measured_side(table: pd.DataFrame, split: str) -> pd.DataFrame:
+    """The labelled images of the measured side; all of a set without sides."""
+    if split != "all" and not (table.split == "").all():
+        table = table[table.split == split]
+    return table[table.label >= 0].reset_index(drop=True)

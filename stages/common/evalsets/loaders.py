@@ -70,7 +70,7 @@ def pcam(root: Path) -> Iterator[Row]:
             codes = answers["y"][:].reshape(-1)
             if len(codes) != len(pictures["x"]):
                 raise StageError(f"{labels} has {len(codes)} labels for {len(pictures['x'])} images: fetch it again")
-        meta = root / f"camelyonpatch_level_2_split_{name}_meta.csv"
+        meta = home / f"camelyonpatch_level_2_split_{name}_meta.csv"
         slides = read_listing(meta, pd.read_csv, ("wsi",)).wsi.astype(str) if meta.exists() else [""] * len(codes)
         if len(slides) != len(codes):
             raise StageError(f"{meta} has {len(slides)} rows for {len(codes)} images: fetch it again")
@@ -108,7 +108,7 @@ def osteo(root: Path) -> Iterator[Row]:
     for name, code in zip(table.image_name.astype(str), table.classification.astype(str), strict=True):
         stem = name.strip().replace(" - ", "-").replace(" ", "-")
         stem = stem[: -len(Path(stem).suffix)] if Path(stem).suffix.lower() in SUFFIXES else stem
-        found = next((file for own, file in files if own.startswith(stem)), None)
+        found = next((file for own, file in files if own.startswith(stem) and not own[len(stem) :][:1].isdigit()), None)
         if found is None:
             raise StageError(f"{path}: no image below {root} is called {stem}*: put the sets of tiles there")
         yield _row(found, code.strip())

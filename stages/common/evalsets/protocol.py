@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,9 +14,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from stages.common.data.files import SAFE_ID, SURROGATE, read_yaml
 from stages.common.data.references import image_file
 from stages.common.errors import StageError
+from stages.common.evalsets.listing import check_files, each_once, measured_side, set_folder
 from stages.common.evalsets.loaders import find_loader
+from stages.common.evalsets.wording import check_names, check_templates
 from stages.common.stage.extensions import is_extension, iterate
 from stages.common.tables.embeddings import EVALSET
+
+log = logging.getLogger(__name__)
 
 METRICS = ("accuracy", "balanced_accuracy", "weighted_f1", "macro_f1")
 SPLITS = ("train", "validation", "test", "")
@@ -137,24 +142,19 @@ def load_protocol(path: str) -> Protocol:
     except ValidationError as error:
         first = error.errors()[0]
         raise StageError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    _check_templates(protocol.templates, f"{path}: templates")
+    check_templates(protocol.templates, f"{path}: templates")
     if unknown := sorted(set(protocol.published) - set(protocol.evalsets)):
         raise StageError(f"{path}: published: '{unknown[0]}' is none of its evalsets")
     for name, evalset in protocol.evalsets.items():
         if name in BESIDE_SETS or not SAFE_ID.fullmatch(name):
             raise StageError(f"{path}: evalsets.{name}: no set can be called '{name}' (nor {', '.join(BESIDE_SETS)})")
         find_loader(evalset.loader, f"{path}: evalsets.{name}.loader")
-        _check_templates(evalset.templates, f"{path}: evalsets.{name}.templates")
+        check_templates(evalset.templates, f"{path}: evalsets.{name}.templates")
+        check_names(dict(zip(evalset.classes, evalset.names, strict=True)), f"{path}: evalsets.{name}.classes")
         for key, codes in (("synonyms", evalset.synonyms), ("merged", evalset.merged.values())):
             if unknown := sorted(set(codes) - set(evalset.classes)):
                 raise StageError(f"{path}: evalsets.{name}.{key}: '{unknown[0]}' is none of its classes")
     return protocol
-
-
-def _check_templates(templates: Iterable[str], where: str) -> None:
-    for number, template in enumerate(templates):
-        if "{c}" not in template:
-            raise StageError(f"{where}.{number}: '{template}' lacks {{c}}, where the class name goes")
 
 
 def _tree(path: Path, extended: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def read_sets(protocol: Protocol, path: str, folder: str) -> tuple[dict[str, pd.
         raise StageError(f"{path}: prompts: sampled is for tables of protocols (see docs/evaluation.md): write all")
     tables, failed = {}, {}
     for name, evalset in protocol.evalsets.items():
-        root = Path(folder) / evalset.root
+        root = set_folder(Path(folder), evalset.root)
         if root.is_dir():
             try:
                 tables[name] = read_evalset(Path(folder), name, evalset)
@@ -219,21 +219,24 @@ def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) 
 
     `path` is for ImageReader. `label` indexes evalset.classes, -1 where the label is left_out or the set has no
     classes; `split` is one of SPLITS, "" where the official files have none. Raises StageError where
-    labels and classes do not agree; without `whole`, a class may have no image.
+    labels and classes do not agree; without `whole`, a class, and the measured side, may have no image.
     """
-    root = folder / evalset.root
+    root = set_folder(folder, evalset.root)
     rows = pd.DataFrame(_rows(root, name, evalset), columns=FIELDS)
     rows = rows.fillna({"split": "", "institution": evalset.institution, "text": "", "group": ""})
     rows = rows.astype({"path": str, "code": str})
     if rows.empty:
         raise StageError(f"evalset {name}: no image below {root}")
-    _check_files(rows.path, name)
+    check_files(rows.path, name)
     if evalset.group:
         found = rows.path.str.removeprefix(f"{root.as_posix()}/").str.extract(evalset.group)[0].fillna("")
         rows["group"] = rows.group.where(rows.group != "", found)
+        if (rows.group == "").all():
+            log.warning(f"evalset {name}: `group` finds none in any path: its images count as independent")
     if wrong := sorted(set(rows.split) - set(SPLITS)):
         raise StageError(f"evalset {name}: split '{wrong[0]}' is none of train, validation, test")
     rows["code"] = rows.code.replace(evalset.merged)
+    rows = rows if evalset.pairs else each_once(rows, name)
     order = {code: number for number, code in enumerate(evalset.classes)}
     codes = set(rows.code)
     if not evalset.pairs:
@@ -244,18 +247,9 @@ def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) 
         if whole and (absent := sorted(set(order) - codes)):
             raise StageError(f"evalset {name}: no image below {root} has the label '{absent[0]}' of its classes")
     table = rows.assign(label=rows.code.map(order).fillna(-1).astype(int))
+    if whole and not evalset.pairs and measured_side(table, evalset.split).empty:
+        raise StageError(f"evalset {name}: no image below {root} is on the side that is measured ({evalset.split})")
     return table[EVALSET.names].sort_values(["path", "text"], ignore_index=True)
-
-
-def _check_files(references: pd.Series, name: str) -> None:
-    """Raise StageError where a file that a set's tables list is not there."""
-    files = references.map(image_file).drop_duplicates()
-    missing = sorted(file for file in files if not Path(file).is_file())
-    if missing:
-        raise StageError(
-            f"evalset {name}: {len(missing)} of {len(files)} files that it lists are not there, the first is "
-            f"{missing[0]}: fetch the set again"
-        )
 
 
 def _rows(root: Path, name: str, evalset: Evalset) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Checkpoints in the forms people have them, read as tensors alone and under open_clip's names."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,13 @@ Tensors = dict[str, Any]
 
 # What a folder may hold; the first that is there is read.
 FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin", "model.safetensors", "pytorch_model.bin")
+PARTS = ("model-*-of-*.safetensors", "pytorch_model-*-of-*.bin")
 NESTED = ("state_dict", "model_state_dict", "model", "module")  # keys that trainers put weights under
-PREFIXES = ("module.", "_orig_mod.", "base_model.model.", "model.", "clip.")  # what wrappers put before every name
+SCALE = "logit_scale"  # every CLIP has it; what stands before it, wrappers have put before every name
 ADVICE = "save the model's state_dict() as safetensors"
 UNSAFE = f"it is cut off, or holds more than tensors and would run code; it was not loaded: fetch it again, or {ADVICE}"
+
+UNMERGED = f"holds LoRA adapters, which are not merged into the weights: call peft's merge_and_unload(), and {ADVICE}"
 
 
 def load_weights(model: Any, path: Path) -> None:
@@ -55,24 +58,39 @@ def read_tensors(path: Path) -> Tensors:
 
     Raises StageError where there is none, or more than tensors.
     """
-    if path.is_dir():
-        path = next((path / name for name in FILES if (path / name).exists()), path)
-    if path.is_dir():
-        raise StageError(f"{path} holds no weights: none of {', '.join(FILES)} is there")
-    state = _unwrapped(_stored(path))
+    parts = _parts_in(path) if path.is_dir() else [path]
+    if len(parts) > 1:
+        state = {name: tensor for part in parts for name, tensor in _unwrapped(_stored(part)).items()}
+    else:
+        path = parts[0]
+        state = _unwrapped(_stored(path))
     if not state:
         raise StageError(f"{path} holds no tensors: {ADVICE}")
     if any("lora_" in name for name in state):
-        raise StageError(
-            f"{path} holds LoRA adapters, which are not merged into the weights: call peft's merge_and_unload(), and "
-            f"{ADVICE}"
-        )
+        raise StageError(f"{path} {UNMERGED}")
     state = {name.replace(".base_layer.", "."): tensor for name, tensor in state.items()}
     if not any(name.startswith("vision_model.") for name in state):
         return state
     if "visual_projection.weight" not in state:
         raise StageError(f"{path} is a model of transformers that is no CLIPModel: convert it to open_clip's form")
     return to_open_clip(state)
+
+
+def _parts_in(folder: Path) -> Sequence[Path]:
+    """The file of weights in a folder, or those of a model that transformers has saved in parts."""
+    if whole := [folder / name for name in FILES if (folder / name).exists()]:
+        return whole[:1]
+    for pattern in PARTS:
+        if parts := sorted(folder.glob(pattern)):
+            return parts
+    check_merged(folder)
+    raise StageError(f"{folder} holds no weights: none of {', '.join(FILES)} is there")
+
+
+def check_merged(folder: Path) -> None:
+    """Raise StageError for a folder that peft wrote: it holds adapters without the weights they belong to."""
+    if (folder / "adapter_config.json").exists():
+        raise StageError(f"{folder} {UNMERGED}")
 
 
 def learned_activation(path: Path) -> str | None:
@@ -120,6 +138,5 @@ def _unwrapped(stored: Any) -> Tensors:
         stored = inner
     tensors = stored.items() if isinstance(stored, Mapping) else ()
     state = {str(name): tensor for name, tensor in tensors if isinstance(tensor, torch.Tensor)}
-    while prefix := next((one for one in PREFIXES if state and all(name.startswith(one) for name in state)), ""):
-        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    return state
+    prefix = next((name.removesuffix(SCALE) for name in state if name.endswith(SCALE)), "")
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items()}

@@ -12,7 +12,7 @@ from typing import Any
 from stages.common.data.files import read_json, write_json
 from stages.common.errors import StageError
 from stages.common.models.backbone import load_matching
-from stages.common.models.checkpoint import UNSAFE, learned_activation, load_weights
+from stages.common.models.checkpoint import UNSAFE, check_merged, learned_activation, load_weights
 from stages.common.models.transformers_clip import SCHEME, load_transformers, save_transformers
 from stages.common.models.weights import PACKAGE, is_local, locate, why_missing
 
@@ -77,6 +77,7 @@ def build(model: str, start: str, seed: int, *, patch_dropout: float = 0.0, sigl
 def named(place: str) -> Clip:
     """Return the pretrained model `MODEL@PRETRAINED` in open_clip's names, `hf-hub:NAME`, `local-dir:FOLDER` or
     `transformers:NAME`. Raises StageError where it cannot be had."""
+    check_merged(Path(place.partition(":")[2]))
     if place.startswith(SCHEME):
         with _explained(f"model '{place}'"):
             return Clip(*load_transformers(place.removeprefix(SCHEME)))

@@ -42,7 +42,10 @@ def load_transformers(name: str) -> tuple[Any, Any, dict[str, Any], dict[str, An
             return torch.nn.functional.normalize(vectors, dim=-1) if normalize else vectors
 
     model = CLIPModel.from_pretrained(name)
-    words = CLIPTokenizerFast.from_pretrained(name)
+    try:
+        words = CLIPTokenizerFast.from_pretrained(name)
+    except TypeError:  # of a path that is None
+        raise ValueError("it has no tokenizer: save the CLIPProcessor it was trained with beside it") from None
     steps: Any = CLIPImageProcessor.from_pretrained(name)
     length = model.config.text_config.max_position_embeddings
 

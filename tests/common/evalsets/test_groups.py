@@ -18,6 +18,7 @@ from stages.common.evalsets.protocol import load_protocol
     [
         ("sicapv2", "images/16B0001851_Block_Region_2_0_1_xini_7827_yini_59786.jpg", "16B0001851"),
         ("databiox", "Grade2/10x/BC_IDC_Grade_2_31_10_004521_.JPG", "2_31"),
+        ("databiox", "BC_IDC_Grade_2/10x/11_BC_G2_9500_10x_1.JPG", "2_9500"),  # as the makers' archive has it
         ("osteo", "Training-Set-1/set1/Case-48-P5-C16-46582-11456.jpg", "Case-48"),
         ("osteo", "Training-Set-2/set3/P9-B1-R2-88-15280.jpg", "P9"),
         ("renal_cell", "cancer/TCGA-B0-4701-01Z_CancerTile 12.png", "TCGA-B0-4701-01Z"),
@@ -42,6 +43,10 @@ def test_slides_of_patch_camelyon_come_from_its_tables(tmp_path):
     camelyon(tmp_path, [])
     assert {row["group"] for row in pcam(tmp_path)} == {""}
     camelyon(tmp_path, ["tumor_001", "tumor_001", "normal_7"])
+    assert [row["group"] for row in pcam(tmp_path)] == 3 * ["tumor_001", "tumor_001", "normal_7"]
+    (tmp_path / "pcamv1").mkdir()
+    for path in tmp_path.glob("*.*"):
+        path.rename(tmp_path / "pcamv1" / path.name)
     assert [row["group"] for row in pcam(tmp_path)] == 3 * ["tumor_001", "tumor_001", "normal_7"]
     camelyon(tmp_path, ["tumor_001"])
     with pytest.raises(StageError, match="_meta.csv has 1 rows for 3 images"):

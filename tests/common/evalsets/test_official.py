@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -152,15 +153,30 @@ def test_every_set_is_read_as_it_is_published(tmp_path, name):
     assert read(tmp_path, name) == sorted(expected)
 
 
-@pytest.mark.parametrize("name", [name for name in QUILT.evalsets if not name.startswith("lc25000") and name != "bach"])
+@pytest.mark.parametrize("name", QUILT.evalsets)
 def test_a_set_may_lie_in_the_folder_of_its_archive(tmp_path, name):
     expected = make(tmp_path, name)
-    root = tmp_path / QUILT.evalsets[name].root
+    root = tmp_path / Path(QUILT.evalsets[name].root).parts[0]
     shutil.move(root, tmp_path / "unpacked")
     (root / "__MACOSX").mkdir(parents=True)
     put(root / "__MACOSX/tiles-v2.csv")
     shutil.move(tmp_path / "unpacked", root / "archive-v2")
     assert read(tmp_path, name) == sorted(expected)
+    assert set(read_sets(QUILT, "quilt.yaml", str(tmp_path))[0]) >= {name}
+
+
+def test_no_other_image_stands_in_for_one_that_is_missing(tmp_path):
+    make(tmp_path, "osteo")
+    path = tmp_path / "osteosarcoma/Training-Set-1/set2/Case-3-A2-102-201.jpg"
+    path.rename(path.with_stem("Case-3-A2-102-2014"))
+    with pytest.raises(StageError, match=r"called Case-3-A2-102-201\*"):
+        read(tmp_path, "osteo")
+
+
+def test_a_pattern_of_groups_that_fits_no_path_is_said(tmp_path, caplog):
+    make(tmp_path, "bach")
+    read_evalset(tmp_path, "bach", QUILT.evalsets["bach"].model_copy(update={"group": "^([0-9]+)_"}))
+    assert "evalset bach: `group` finds none in any path" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -229,6 +245,28 @@ def test_a_file_that_is_still_packed_is_named(tmp_path):
     path.unlink()
     with pytest.raises(StageError, match="train_x.h5 not found: unpack it: gunzip .*train_x.h5.gz"):
         read(tmp_path, "pcam")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["1.png,x,test", "1.png,y,test", "2.png,y,test"], ".*1.png is listed with two labels or splits"),
+        (["1.png,x,train", "1.png,x,test", "2.png,y,test"], ".*1.png is listed with two labels or splits"),
+        (["1.png,x,test", "2.png,y,"], "1 images have no split, such as .*2.png"),
+        (["1.png,x,train", "2.png,y,train"], r"no image below .* is on the side that is measured \(test\)"),
+        (["1.png,x,test", "1.png,x,test", "2.png,y,test"], ""),
+    ],
+)
+def test_an_image_of_a_table_has_one_label_and_one_side(tmp_path, rows, message):
+    ours = QUILT.evalsets["bach"].model_copy(update={"loader": "table", "root": "", "classes": {"x": "a", "y": "b"}})
+    (tmp_path / "evalset.csv").write_text("\n".join(["image,label,split", *rows]))
+    for name in ("1.png", "2.png"):
+        put(tmp_path / name)
+    if message:
+        with pytest.raises(StageError, match=f"evalset ours: {message}"):
+            read_evalset(tmp_path, "ours", ours)
+    else:
+        assert read_evalset(tmp_path, "ours", ours).label.tolist() == [0, 1]
 
 
 def test_a_split_that_nobody_knows_is_no_part_of_any(tmp_path):

@@ -67,6 +67,13 @@ def test_a_class_without_images_is_an_error_unless_a_part_will_do(tmp_path):
         ("evalsets: {pcam: {synonyms: {'7': [x]}}}\n", "evalsets.pcam.synonyms: '7' is none of its classes"),
         ("evalsets: {pcam: {merged: {'2': '7'}}}\n", "evalsets.pcam.merged: '7' is none of its classes"),
         ("evalsets: {pcam: {templates: [tissue]}}\n", "evalsets.pcam.templates.0: 'tissue' lacks {c}"),
+        (
+            "evalsets: {pcam: {templates: ['{c} of {organ}']}}\n",
+            "evalsets.pcam.templates.0: .*nothing but {c} may stand",
+        ),
+        ("templates: ['a {c}', '{{c}}']\n", "templates.1: '{{c}}': nothing but {c} may stand in braces"),
+        ("evalsets: {pcam: {classes: {'0': '', '1': x}}}\n", "evalsets.pcam.classes.0: a class needs a name"),
+        ("evalsets: {pcam: {classes: {'0': x, '1': x}}}\n", "evalsets.pcam.classes.1: it is called the same as '0'"),
         ("prompts: median\n", "prompts: Input should be 'all' or 'sampled'"),
         ("draws: 0\n", "draws: Input should be greater than or equal to 1"),
     ],

@@ -130,12 +130,12 @@ def test_skin_tumor_is_the_tumours_of_skin_cancer(tmp_path):
     rows = [
         ["x.jpg", "tumor", "tumor_skin_epithelial_bcc", "Validation"],
         ["y.jpg", "nontumor", "nontumor_skin_nerves_nerves", "Test"],
-        ["z.jpg", "tumor", "tumor_skin_naevus_naevus", "Train"],
+        ["z.jpg", "tumor", "tumor_skin_naevus_naevus", "Test"],
     ]
     csv(tmp_path / "skin_cancer/tiles-v2.csv", ["file", "malignicy", "class", "set"], *rows)
     touch(tmp_path / "skin_cancer", "x.jpg", "y.jpg", "z.jpg")
     tumours = classes(tumor_skin_epithelial_bcc="b", tumor_skin_naevus_naevus="n")
-    assert read(tmp_path, "skin_tumor", **tumours) == [("x.jpg", 0, "validation"), ("z.jpg", 1, "train")]
+    assert read(tmp_path, "skin_tumor", **tumours) == [("x.jpg", 0, "validation"), ("z.jpg", 1, "test")]
     everything = classes(**tumours["classes"], nontumor_skin_nerves_nerves="nerves")
     assert read(tmp_path, "skin_cancer", **everything)[1] == ("y.jpg", 2, "test")
 

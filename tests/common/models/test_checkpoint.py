@@ -48,6 +48,7 @@ FORMS = {
     "compiled": prefixed("_orig_mod."),
     "compiled and distributed": prefixed("module._orig_mod."),
     "lightning": lambda state: {"state_dict": prefixed("model.")(state), "global_step": 7},
+    "lightning, by another name": lambda state: {"state_dict": prefixed("net.clip_model.")(state)},
     "model and optimizer": lambda state: {"model": state, "optimizer": {"state": {}}, "step": torch.tensor(1)},
     "merged by peft": lambda state: prefixed("base_model.model.")(
         {name.replace("mlp.c_fc.", "mlp.c_fc.base_layer."): tensor for name, tensor in state.items()}
@@ -180,6 +181,25 @@ def test_what_cannot_be_loaded_is_one_line_that_trusts_nobody(registry, tmp_path
 def test_a_folder_without_weights_says_what_it_looked_for(tmp_path):
     with pytest.raises(StageError, match="holds no weights: none of open_clip_model.safetensors"):
         read_tensors(tmp_path)
+
+
+def test_a_model_in_parts_is_read_whole(registry, tmp_path):
+    state = to_transformers(registry)
+    for number in range(3):
+        part = {name: state[name].contiguous() for name in sorted(state)[number::3]}
+        save_file(part, tmp_path / f"model-{number + 1:05}-of-00003.safetensors")
+    found = build("Small", str(tmp_path), 0).model.state_dict()
+    assert all(torch.equal(found[name], tensor) for name, tensor in registry.items())
+    (tmp_path / "model-00002-of-00003.safetensors").unlink()
+    with pytest.raises(StageError, match=tmp_path.name):
+        build("Small", str(tmp_path), 0)
+
+
+@pytest.mark.parametrize("place", ["Small@{}", "local-dir:{}", "transformers:{}"])
+def test_a_folder_of_adapters_says_what_to_do_with_them(registry, tmp_path, place):
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    with pytest.raises(StageError, match=r"^[^\n]* holds LoRA adapters.*call peft's merge_and_unload\(\)"):
+        named(place.format(tmp_path))
 
 
 def test_a_folder_in_open_clips_form_is_not_trusted_either(registry, tmp_path):
