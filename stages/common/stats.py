@@ -96,14 +96,14 @@ def wilson(share: float, count: float, quantile: float) -> tuple[float, float]:
 
 def difference(one: Estimate, other: Estimate) -> Estimate:
     """`one` less `other`, of the same draws. Its interval counts one image more on which the two disagree (Agresti and
-    Min 2005), so that two models that never do, do not differ by exactly nothing."""
+    Min 2005), or one group more where groups were drawn, so that two models that never do, do not differ by exactly
+    nothing."""
     value, rounds = one.value - other.value, one.rounds - other.rounds
-    if min(one.groups or one.images, one.images) <= 1:
+    drawn = one.groups or one.images
+    if drawn <= 1:
         return Estimate(value, -1.0, 1.0, rounds, one.images, one.groups)
-    variance = float(np.nanvar(rounds))
-    if one.groups:
-        variance = variance * one.groups / (one.groups - 1) + UNSEEN / one.groups**2
-    half = _student(one.groups or one.images) * math.sqrt(variance + 1 / one.images**2)
+    variance = float(np.nanvar(rounds)) * drawn / (drawn - 1)
+    half = _student(drawn) * math.sqrt(variance + 1 / drawn**2)
     return Estimate(value, max(value - half, -1.0), min(value + half, 1.0), rounds, one.images, one.groups)
 
 
