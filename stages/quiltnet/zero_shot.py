@@ -1,6 +1,7 @@
 """Zero-shot classification while a run trains: points of its curves."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ class ZeroShot:
     def __init__(self, params: Params, clip: Clip, device: str) -> None:
         path = params.zero_shot_protocol
         self.clip, self.device, self.jobs = clip, device, max(1, params.workers)
+        if not Path(path).is_file():
+            raise StageError(f"quiltnet.zero_shot_protocol: {path} not found: see protocols/ for those there are")
         self.protocol = load_protocol(path)
         self.sets = {}
         for name, table in read_sets(self.protocol, path, params.zero_shot_evalsets)[0].items():
