@@ -1,6 +1,7 @@
 """Options of training: each does what it says, and with each a broken-off run goes on to the bit."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -88,6 +89,21 @@ def test_zero_shot_while_it_trains_is_that_of_the_epochs_model(tune, evalsets):
         tune("nothing", zero_shot_evalsets="nowhere", **asked)
     with pytest.raises(StageError, match="quiltnet.zero_shot_protocol: nowhere.yaml not found: see protocols/"):
         tune("nothing", **asked | {"zero_shot_protocol": "nowhere.yaml"})
+
+
+def test_a_damaged_image_costs_its_set_a_curve_and_not_the_run(tune, evalsets, tmp_path, caplog):
+    shutil.copytree(evalsets, tmp_path / "sets")
+    (tmp_path / "sets/tissues/lymphocytes/0.jpg").write_bytes(b"no image")  # which `fewer` leaves out
+    asked = {"zero_shot_epochs": 1, "zero_shot_evalsets": str(tmp_path / "sets")}
+    places = tune(zero_shot_protocol=str(evalsets / "small.yaml"), **asked)
+    curves = places.live / "plots/metrics/zero_shot"
+    assert sorted(path.stem for path in curves.iterdir()) == ["fewer", "mean"]
+    assert caplog.text.count("quiltnet.zero_shot_protocol: evalset tissues: ") == 1
+    tree = json.loads((evalsets / "small.yaml").read_text()) | {"missing": "fail"}
+    del tree["evalsets"]["absent"]
+    (tmp_path / "strict.yaml").write_text(json.dumps(tree))
+    with pytest.raises(StageError, match="quiltnet.zero_shot_protocol: evalset tissues: .*0.jpg"):
+        tune("strict", zero_shot_protocol=str(tmp_path / "strict.yaml"), **asked)
 
 
 @pytest.fixture
