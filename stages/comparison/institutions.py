@@ -3,7 +3,7 @@
 import logging
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from stages.common.stage.params import Base, load_params
 from stages.common.stats import Estimate, PairedBootstrap, codes_of, difference
 from stages.common.tables.dataset import DATASET_TABLE
 from stages.common.tables.embeddings import EVALSET
+from stages.common.tables.query import rows_of
 from stages.comparison.experiments import model_of_experiment
 from stages.comparison.params import Params
 from stages.comparison.scores import score
@@ -46,6 +47,7 @@ def compare_institutions(params: Params, base: Base) -> dict[str, Any]:
     Raises StageError where there is no such experiment at all, with the command that makes one, and where a model has
     learned from pairs that it is said to be without.
     """
+    revisions = revisions_of(params.institutions)
     quiltnet, _ = load_params("quiltnet")
     pairs = DATASET_TABLE.read(DATASET_TABLE.at())
     train = pairs[pairs.split == "train"]
@@ -54,7 +56,7 @@ def compare_institutions(params: Params, base: Base) -> dict[str, Any]:
     clip, rows, missing = load(QUILTNET_DIR), [], []
     vectors = tested.held_out_vectors(clip)
     for name, query in params.institutions.items():
-        own, revision = ids_of(train, query, f"comparison.institutions.{name}"), f"without-{slug(name)}"
+        own, revision = ids_of(train, query, f"comparison.institutions.{name}"), revisions[name]
         make = command(revision, query, quiltnet.subset)
         if not own & learned:
             raise StageError(f"comparison.institutions.{name}: the model has learned from no pair of '{query}'")
@@ -76,6 +78,17 @@ def compare_institutions(params: Params, base: Base) -> dict[str, Any]:
     return {"items": len(rows), "institutions": len(params.institutions) - len(missing), "missing": len(missing)}
 
 
+def revisions_of(institutions: Iterable[str]) -> dict[str, str]:
+    """The name of each institution's experiment. Raises StageError where two would have the same, or none."""
+    found: dict[str, str] = {}
+    for name in institutions:
+        part = slug(name)
+        if not part or f"without-{part}" in found.values():
+            raise StageError(f"comparison.institutions.{name}: no experiment can be called 'without-{part}': rename it")
+        found[name] = f"without-{part}"
+    return found
+
+
 def slug(name: str) -> str:
     """The name as part of the name of an experiment."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
@@ -84,18 +97,14 @@ def slug(name: str) -> str:
 def command(revision: str, query: str, subset: str) -> str:
     """What trains the model without the pairs of `query`."""
     rest = f"({subset}) and not ({query})" if subset else f"not ({query})"
-    value = "quiltnet.subset='" + rest.replace("'", "\\'") + "'"
+    quoted = re.sub(r"(\\*)('|$)", lambda end: 2 * end[1] + end[2].replace("'", "\\'"), rest)  # as Hydra reads it
+    value = f"quiltnet.subset='{quoted}'"
     return f"dvc exp run --temp -n {revision} -S {shlex.quote(value)} quiltnet"
 
 
 def ids_of(train: pd.DataFrame, query: str, what: str) -> set[str]:
     """Ids of the training pairs that a query finds; of all for an empty one."""
-    if not query:
-        return set(train.pair_id)
-    try:
-        return set(train.query(query).pair_id)
-    except (ValueError, TypeError, KeyError, SyntaxError, NameError, AttributeError) as error:
-        raise StageError(f"{what}: '{query}': {' '.join(str(error).split())[:200]}") from None
+    return set((rows_of(train, query, what) if query else train).pair_id)
 
 
 @dataclass(frozen=True)

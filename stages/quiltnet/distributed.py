@@ -2,7 +2,10 @@
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+
+PATIENCE = timedelta(days=1)  # the first process validates and scores test sets, longer than NCCL's ten minutes
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def join(device: str) -> DistributedContext:
         return DistributedContext(0, 1, device)
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
     return DistributedContext(torch.distributed.get_rank(), world, device)
 
 

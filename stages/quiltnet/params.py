@@ -69,6 +69,8 @@ class Params(ParamsModel):
             return f"mask_false_negatives: open_clip's loss for {whole} has no such mask: set it to false"
         if self.teacher and self.loss != "clip":
             return f"teacher: open_clip distils with the loss clip alone, not {self.loss}: change one of them"
+        if self.loss == "coca" and not (self.contrastive_weight or self.caption_weight):
+            return "caption_weight: coca learns nothing where contrastive_weight is 0, too: raise one of them"
         if self.zero_shot_epochs and not self.zero_shot_protocol:
             return "zero_shot_protocol: zero_shot_epochs asks for zero-shot: name a protocol (see protocols/)"
         return ""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stages.common.data.tars import shard_samples
 from stages.common.errors import StageError
 from stages.common.tables.dataset import DATASET_TABLE, SAMPLE, Sample
+from stages.common.tables.query import rows_of
 
 WINDOW = 16  # shards whose samples are shuffled together: enough for mixing, few enough for the page cache
 REMEDY = "run `dvc checkout data/dataset`, or `dvc repro dataset`"
@@ -96,14 +97,9 @@ def _record(data: bytes | None, where: str) -> Sample:
 def subset_of(table: Path, query: str) -> set[str] | None:
     """Pair ids of the rows of pairs.parquet that the pandas `query` finds; None for an empty query.
 
-    Raises StageError for a query that pandas does not understand.
+    Raises as rows_of does.
     """
-    if not query:
-        return None
-    try:
-        return set(DATASET_TABLE.read(table).query(query).pair_id)
-    except (ValueError, TypeError, KeyError, SyntaxError, NameError, AttributeError) as error:
-        raise StageError(f"quiltnet.subset: '{query}': {' '.join(str(error).split())[:200]}") from None
+    return set(rows_of(DATASET_TABLE.read(table), query, "quiltnet.subset").pair_id) if query else None
 
 
 def order_of(

@@ -26,6 +26,8 @@ def prepare(model: Any, params: Params, context: DistributedContext) -> dict[str
         raise StageError(
             "quiltnet.loss: coca is for models that write captions: name one as quiltnet.model, as coca_ViT-B-32"
         )
+    if is_coca and params.contrastive_weight == 0 and context.world > 1:
+        raise StageError("quiltnet.contrastive_weight: 0 leaves weights without gradients: use one process")
     if is_coca and params.loss in ("clip", "siglip"):
         raise StageError(f"quiltnet.loss: {params.loss} leaves the captions of a CoCa untuned: use coca")
     if params.loss != "siglip" and getattr(model, "logit_bias", None) is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from stages.common.data.files import write_bytes, write_json
 from stages.common.errors import StageError
@@ -126,6 +127,11 @@ class Run:
         params, state, context = self.params, self.state, self.context
         order = order_of(self.samples, self.seed, state.epoch, self.pairs, params.source_weights)
         every = batches_of(order, params.batch_size, context.rank, context.world)
+        if not every:
+            raise StageError(
+                f"{self.places.data}: {len(order)} sample to learn from, which has no negatives, or fewer than "
+                "processes: check quiltnet.subset"
+            )
         steps = len(every) * params.epochs
         schedule = cosine_lr(self.stepper.optimizer, params.lr, min(params.warmup, steps // 2), max(steps, 1))
         batches = self.loader.batches(TRAIN, state.epoch, every[state.batch :])
@@ -219,10 +225,16 @@ class Run:
         given = self.params.aug_cfg
         if unused := sorted(set(given) & (BY_OPEN_CLIP if given.get("use_timm") else BY_TIMM)):
             raise StageError(f"quiltnet.aug_cfg: {unused[0]} does nothing with use_timm as it is: change one of them")
+        whole = {"scale": (self.params.crop_scale, 1.0)} | jitter | given
+        if "color_jitter" in given and not (given.get("use_timm") or whole.get("color_jitter_prob")):
+            raise StageError("quiltnet.aug_cfg: color_jitter does nothing without color_jitter_prob: give it, too")
         try:
-            return self.clip.transform(**{"scale": (self.params.crop_scale, 1.0)} | jitter | given)
-        except (TypeError, AssertionError, ValueError) as error:
-            raise StageError(f"quiltnet.aug_cfg: open_clip cannot augment by {given}: {error}: change it") from None
+            transform = self.clip.transform(**whole)
+            transform(Image.new("RGB", (256, 256)))  # some values are looked at no earlier
+        except (TypeError, AssertionError, ValueError, LookupError, RuntimeError) as error:
+            why = " ".join(str(error).split()) or "a number is out of its range"
+            raise StageError(f"quiltnet.aug_cfg: open_clip cannot augment by {given}: {why}: change it") from None
+        return transform
 
     def _validate(self) -> float | None:
         """Mean loss over the images of the val split, None where it is empty or another process's work."""

@@ -1,6 +1,7 @@
 """Zero-shot classification while a run trains: points of its curves."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,14 @@ class ZeroShot:
     def __init__(self, params: Params, clip: Clip, device: str) -> None:
         path = params.zero_shot_protocol
         self.clip, self.device, self.jobs = clip, device, max(1, params.workers)
+        if not Path(path).is_file():
+            raise StageError(f"quiltnet.zero_shot_protocol: {path} not found: see protocols/ for those there are")
         self.protocol = load_protocol(path)
         self.sets = {}
-        for name, table in read_sets(self.protocol, path, params.zero_shot_evalsets)[0].items():
+        tables, failed = read_sets(self.protocol, path, params.zero_shot_evalsets)
+        for name, why in failed.items():
+            log.warning(f"quiltnet.zero_shot_protocol: without {name}: {why}")
+        for name, table in tables.items():
             evalset = self.protocol.evalsets[name]
             there = evalset.split == "all" or (table.split == "").all()
             rows = table[(table.label >= 0) & (there | (table.split == evalset.split))]
@@ -37,7 +43,12 @@ class ZeroShot:
 
     def scores(self, when: str) -> dict[str, float]:
         """The protocol's metric on each set and the mean over sets, as points of curves; `when` is for the log."""
-        found = {name: self._score(name) for name in self.sets}
+        found = {}
+        for name in list(self.sets):
+            try:
+                found[name] = self._score(name)
+            except UnreadableImageError as error:
+                self._leave_out(name, error)
         sizes = [len(rows) if self.protocol.averaging == "images" else 1 for rows in self.sets.values()]
         found["mean"] = float(np.average(list(found.values()), weights=sizes))
         log.info("%s, zero-shot %s: %s", when, self.protocol.metric, _shown(found))
@@ -51,16 +62,21 @@ class ZeroShot:
             return module.encode_image(pixels.to(self.device), normalize=True).float().cpu().numpy()
 
         squash, images = self.protocol.transform == "squash", rows.path.tolist()
-        try:
-            image = embed_images(
-                self.clip, images, ImageReader().read, BATCH, self.device, self.jobs, squash=squash, tower=tower
-            )
-        except UnreadableImageError as error:
-            raise StageError(f"quiltnet.zero_shot_protocol: evalset {name}: {error}") from None
+        image = embed_images(
+            self.clip, images, ImageReader().read, BATCH, self.device, self.jobs, squash=squash, tower=tower
+        )
         text = embed_classes(self.clip, prompts, BATCH, self.device)
         confusion = np.zeros((len(prompts), len(prompts)))
         np.add.at(confusion, (rows.label.to_numpy(), (image @ text.T).argmax(1)), 1)
         return float(SCORES[self.protocol.metric](confusion))
+
+    def _leave_out(self, name: str, why: Exception) -> None:
+        """Score a set no more, where the protocol allows it and others are left: a run is worth more than a curve."""
+        message = f"quiltnet.zero_shot_protocol: evalset {name}: {why}"
+        if self.protocol.missing == "fail" or len(self.sets) == 1:
+            raise StageError(message)
+        log.warning(message)
+        del self.sets[name]
 
 
 def _shown(scores: dict[str, float]) -> str:

@@ -18,8 +18,8 @@ STAR = "$^{*}$"
 
 
 def escaped(text: str) -> str:
-    """Text as LaTeX prints it."""
-    return str(text).translate(str.maketrans(SPECIAL))
+    """Text as LaTeX prints it, on one line: an empty one would end a caption."""
+    return " ".join(str(text).split()).translate(str.maketrans(SPECIAL))
 
 
 def score_cell(score: float, low: float, high: float, p: float = math.nan) -> str:

@@ -20,6 +20,7 @@ TITLES = {
 INTERVALS = "Brackets are 95 % intervals."
 DRAWS = "Brackets hold 95 % of the draws."
 STARS = "A star marks a paired difference to {first} that is significant at 0.05 after Holm's correction over sets."
+FAILED = "Sets that could not be read are missing: {}."
 
 
 def write_tables(metrics: Mapping[str, Any], published: pd.DataFrame, note: str, drawn: bool, out: Path) -> int:
@@ -36,6 +37,7 @@ def write_tables(metrics: Mapping[str, Any], published: pd.DataFrame, note: str,
             f"{TITLES[task]}, protocol {protocol['name']}.",
             DRAWS if task == "few_shot" else INTERVALS,
             STARS.format(first=rows.model.iloc[0]) if rows.p.notna().any() else "",
+            FAILED.format(", ".join(metrics[task]["failed"])) if metrics[task].get("failed") else "",
             note,
         ]
         table = by_model(rows, ["set", "setting", "metric"])

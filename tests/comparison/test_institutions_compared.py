@@ -1,10 +1,13 @@
 """Models with and without an institution's pairs: the same queries, a real experiment, and refusals."""
 
+import shlex
+
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT
+from dvc.utils.hydra import apply_overrides
 from PIL import Image
 from repository import Repository
 from sklearn.metrics import balanced_accuracy_score
@@ -15,7 +18,7 @@ from stages.common.models.clip import build, save
 from stages.common.tables.dataset import DATASET_TABLE
 from stages.common.tables.embeddings import EVALSET
 from stages.comparison.__main__ import run
-from stages.comparison.institutions import classified, command, recalled, slug
+from stages.comparison.institutions import classified, command, recalled, revisions_of, slug
 from stages.demo.tissue import paint
 
 PROTOCOL = """
@@ -130,3 +133,20 @@ def test_names_are_made_fit_for_experiments_and_subsets_add_up():
     assert slug("UT Southwestern, Dallas") == "ut-southwestern-dallas"
     made = command("without-a", "source == 'a'", "confidence > 0.9")
     assert "(confidence > 0.9) and not (source ==" in made
+
+
+@pytest.mark.parametrize(
+    "query", ["source == 'a'", r"source == 'O\'Hara'", r"text.str.contains('a\.b\\')", r'text.str.contains("\d+")']
+)
+def test_the_command_means_the_query_whatever_it_quotes(tmp_path, query):
+    (tmp_path / "params.yaml").write_text("quiltnet: {subset: ''}")
+    words = shlex.split(command("without-a", query, ""))
+    apply_overrides(tmp_path / "params.yaml", [words[words.index("-S") + 1]])
+    assert read_yaml(tmp_path / "params.yaml")["quiltnet"]["subset"] == f"not ({query})"
+
+
+def test_institutions_have_an_experiment_each():
+    assert revisions_of(["A b", "c"]) == {"A b": "without-a-b", "c": "without-c"}
+    for names in (["A b", "a-b"], ["本"]):
+        with pytest.raises(StageError, match=f"comparison.institutions.{names[-1]}: no experiment can be called"):
+            revisions_of(names)

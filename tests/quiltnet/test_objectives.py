@@ -19,6 +19,7 @@ from stages.common.stage.params import load_all_params
 from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.loss import make_loss
 from stages.quiltnet.step import Stepper
+from stages.quiltnet.towers import prepare
 
 TOKENS = {"output_tokens": True}
 COCA = TINY | {
@@ -181,7 +182,7 @@ def test_a_broken_image_is_left_out_of_open_clips_losses(tune, quick, shards, tm
         stepper.step([torch.zeros(2, 3, 32, 32), *torch.zeros(3, 2, 1), torch.tensor([False, True])])
 
 
-def test_what_does_not_go_together_is_one_line(tune, coca, tiny, teacher, tmp_path):
+def test_what_does_not_go_together_is_one_line(stage_params, tune, coca, tiny, teacher, tmp_path):
     for changes, message in (
         (
             {"loss": "siglip"},
@@ -193,6 +194,10 @@ def test_what_does_not_go_together_is_one_line(tune, coca, tiny, teacher, tmp_pa
             "quiltnet.teacher: open_clip distils with the loss clip alone, not c",
         ),
         ({"loss": "cross_entropy"}, "quiltnet.loss: should be clip, siglip, coca, FILE.py:NAME"),
+        (
+            {"loss": "coca", "contrastive_weight": 0.0, "caption_weight": 0.0} | WHOLE,
+            "quiltnet.caption_weight: coca learns nothing where contrastive_weight is 0, too",
+        ),
         ({"zero_shot_epochs": 1}, "quiltnet.zero_shot_protocol: zero_shot_epochs asks for zero-shot: name a protocol"),
     ):
         tree = read_yaml(ROOT / "params.yaml")
@@ -204,6 +209,12 @@ def test_what_does_not_go_together_is_one_line(tune, coca, tiny, teacher, tmp_pa
         tune(loss="coca", **WHOLE)
     with pytest.raises(StageError, match="quiltnet.loss: clip leaves the captions of a CoCa untuned: use coca"):
         tune(model=str(coca))
+    with pytest.raises(StageError, match="quiltnet.contrastive_weight: 0 leaves weights without gradients: use one pr"):
+        prepare(
+            build(str(coca), "none", 0).model,
+            stage_params("quiltnet", loss="coca", contrastive_weight=0.0, lock_text=False, **WHOLE),
+            DistributedContext(0, 2, "cpu"),
+        )
     tree = json.loads(tiny.read_text())
     for name, change in (
         ("pixels", {"preprocess_cfg": tree["preprocess_cfg"] | {"mean": [0.0] * 3}}),

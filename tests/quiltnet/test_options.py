@@ -1,6 +1,7 @@
 """Options of training: each does what it says, and with each a broken-off run goes on to the bit."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from stages.common.errors import StageError
 from stages.common.models.clip import build, named, save
 from stages.demo.tissue import paint
 from stages.quiltnet.checkpoints import Checkpoints
-from stages.quiltnet.distributed import DistributedContext
+from stages.quiltnet.distributed import DistributedContext, join
 from stages.quiltnet.loader import SampleView
 from stages.quiltnet.samples import batches_of, order_of, read_samples
 from stages.quiltnet.step import Stepper, make_optimizer, set_rate
@@ -86,6 +87,23 @@ def test_zero_shot_while_it_trains_is_that_of_the_epochs_model(tune, evalsets):
     )
     with pytest.raises(StageError, match="zero_shot_protocol: .*small.yaml has no set with classes that is there"):
         tune("nothing", zero_shot_evalsets="nowhere", **asked)
+    with pytest.raises(StageError, match="quiltnet.zero_shot_protocol: nowhere.yaml not found: see protocols/"):
+        tune("nothing", **asked | {"zero_shot_protocol": "nowhere.yaml"})
+
+
+def test_a_damaged_image_costs_its_set_a_curve_and_not_the_run(tune, evalsets, tmp_path, caplog):
+    shutil.copytree(evalsets, tmp_path / "sets")
+    (tmp_path / "sets/tissues/lymphocytes/0.jpg").write_bytes(b"no image")  # which `fewer` leaves out
+    asked = {"zero_shot_epochs": 1, "zero_shot_evalsets": str(tmp_path / "sets")}
+    places = tune(zero_shot_protocol=str(evalsets / "small.yaml"), **asked)
+    curves = places.live / "plots/metrics/zero_shot"
+    assert sorted(path.stem for path in curves.iterdir()) == ["fewer", "mean"]
+    assert caplog.text.count("quiltnet.zero_shot_protocol: evalset tissues: ") == 1
+    tree = json.loads((evalsets / "small.yaml").read_text()) | {"missing": "fail"}
+    del tree["evalsets"]["absent"]
+    (tmp_path / "strict.yaml").write_text(json.dumps(tree))
+    with pytest.raises(StageError, match="quiltnet.zero_shot_protocol: evalset tissues: .*0.jpg"):
+        tune("strict", zero_shot_protocol=str(tmp_path / "strict.yaml"), **asked)
 
 
 @pytest.fixture
@@ -116,9 +134,14 @@ def test_aug_cfg_is_open_clips_and_what_it_does_not_know_is_one_line(pixels, tun
         ({"re_prob": 0.5}, "re_prob does nothing with use_timm as it is"),
         ({"use_timm": True, "gray_scale_prob": 0.5}, "gray_scale_prob does nothing with use_timm as it is"),
         ({"color_jitter": 0.5}, "open_clip cannot augment by {'color_jitter': 0.5}: "),
+        ({"gray_scale_prob": 7}, "open_clip cannot augment by .*: a number is out of its range: change it"),
+        ({"scale": "x"}, "open_clip cannot augment by {'scale': 'x'}: string index out of range"),
+        ({"scale": [0.5]}, "open_clip cannot augment by .*: list index out of range"),
     ):
         with pytest.raises(StageError, match=f"quiltnet.aug_cfg: {message}"):
             tune("wrong", aug_cfg=wrong)
+    with pytest.raises(StageError, match="quiltnet.aug_cfg: color_jitter does nothing without color_jitter_prob"):
+        tune("wrong", color_jitter=0.0, aug_cfg={"color_jitter": [0.3] * 4})
 
 
 def test_patches_are_left_out_in_training_alone(tune, tiny, with_batch_norm):
@@ -260,6 +283,22 @@ def test_sources_that_are_not_there_are_named(tune):
         tune(source_weights={"pubmde": 2.0})
     with pytest.raises(StageError, match="quiltnet.source_weights: nothing is left to learn from"):
         tune(source_weights={"quilt": 0.0})
+
+
+def test_a_single_sample_is_nothing_to_learn_from(tune, monkeypatch):
+    monkeypatch.setattr("stages.quiltnet.train.subset_of", lambda table, query: {"naevus0_0"})
+    with pytest.raises(StageError, match="1 sample to learn from, which has no negatives, .*: check quiltnet.subset"):
+        tune()
+    assert read_json(tune("none", epochs=0).metrics)["images"] == 1
+
+
+def test_processes_wait_longer_than_nccl_for_the_one_that_scores(monkeypatch):
+    asked = {}
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda *_, timeout: asked.update(timeout=timeout))
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    assert join("cpu") == DistributedContext(1, 2, "cpu")
+    assert asked["timeout"].total_seconds() > 3600
 
 
 class Stop(Exception):

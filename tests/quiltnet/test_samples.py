@@ -145,6 +145,14 @@ def test_a_subset_is_a_query_and_takes_texts_not_only_images(shards, tmp_path):
     assert subset_of(tmp_path / "pairs.parquet", "") is None
     with pytest.raises(StageError, match=r"quiltnet.subset: 'sauce == 1': name 'sauce' is not defined"):
         subset_of(tmp_path / "pairs.parquet", "sauce == 1")
+    for query, message in (
+        ("(source == 'laion'", "EOF in multi-line statement"),
+        ("pair_id.str.contains('naevus(')", "missing \\), unterminated subpattern"),
+        ("lambda: 1", "'Lambda' nodes are not implemented"),
+        *((query, "must be true or false of every pair") for query in ("pair_id.str.len()", "1", "True", "text")),
+    ):
+        with pytest.raises(StageError, match=f"quiltnet.subset: '.*'.*{message}"):
+            subset_of(tmp_path / "pairs.parquet", query)
     with pytest.raises(StageError, match="no train sample is left: check quiltnet.subset"):
         read_samples(shards, "train", set())
 

@@ -159,6 +159,15 @@ def test_latex_is_well_formed_and_says_what_the_csv_says(tmp_path):
     assert "macro" not in printed, "print has the protocol's metric, the CSV has all"
 
 
+def test_a_set_that_failed_is_named_and_a_caption_is_one_paragraph(tmp_path):
+    found = metrics()
+    found["zero_shot"]["failed"] = {"mhist": "annotations.csv is cut off"}
+    write_tables(found, read_published(), "", False, tmp_path)
+    assert "Sets that could not be read are missing: mhist." in (tmp_path / "zero_shot.tex").read_text()
+    assert "missing: " not in (tmp_path / "retrieval.tex").read_text()
+    assert escaped(" two\n\nparts ") == "two parts"
+
+
 def test_bytes_repeat_and_one_model_or_none_makes_tables_too(tmp_path):
     for name in ("one", "two"):
         write_tables(metrics(), read_published(), "", True, tmp_path / name)
