@@ -188,7 +188,7 @@ def test_sets_lie_where_the_pipelines_protocol_says(folder):
 
 
 def test_two_protocols_of_one_name_are_an_error(folder):
-    (folder / "twin.yaml").write_text("extends: base.yaml\n")
+    (folder / "twin.yaml").write_text("extends: base.yaml\nname: base\n")
     with pytest.raises(StageError, match="base.yaml has the name of another protocol"):
         load_protocols([str(folder / "base.yaml"), str(folder / "twin.yaml")])
 

@@ -135,7 +135,8 @@ class Protocol(BaseModel):
 def load_protocol(path: str) -> Protocol:
     """Return the protocol in the YAML file `path`; raises StageError that names the wrong key.
 
-    A file with `extends: OTHER.yaml` (beside it) holds only what differs from the other; null takes a key out.
+    A file with `extends: OTHER.yaml` (beside it) holds only what differs from the other; null takes a key out. The name
+    is not taken over, so that no other protocol passes for a paper's: without one, it is that of the file.
     """
     try:
         protocol = Protocol.model_validate(_tree(Path(path)))
@@ -171,7 +172,7 @@ def _tree(path: Path, extended: tuple[Path, ...] = ()) -> dict[str, Any]:
         return tree
     if not isinstance(under := tree.pop("extends"), str):
         raise StageError(f"{path}: extends must name one protocol file (found {under!r})")
-    return _merged(_tree(path.parent / under, (*extended, path.resolve())), tree)
+    return _merged(_tree(path.parent / under, (*extended, path.resolve())), {"name": path.stem} | tree)
 
 
 def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -257,3 +257,9 @@ def test_a_protocol_that_is_no_yaml_is_one_line(tmp_path, content):
     (tmp_path / "own.yaml").write_bytes(content)
     with pytest.raises(StageError, match="own.yaml is not valid YAML: [^\n]+$"):
         load_protocol(str(tmp_path / "own.yaml"))
+
+
+def test_the_name_of_another_protocol_is_not_taken_over(tmp_path):
+    (tmp_path / "ours.yaml").write_text(f"extends: {ROOT}/protocols/quilt.yaml\ntemplates: ['{{c}}']\n")
+    assert load_protocol(str(tmp_path / "ours.yaml")).name == "ours"
+    assert load_protocol(str(ROOT / "protocols/plip.yaml")).name == "plip"
