@@ -11,7 +11,7 @@ from conftest import ROOT
 
 from stages.common.stage.params import load_all_params
 
-STAGE = "stages:\n  idle:\n    cmd: 'true'\n    params: [base, captions, pairs, quiltnet, report]\n"
+STAGE = "stages:\n  quiltnet:\n    cmd: 'true'\n    params: [base, captions, pairs, quiltnet, report]\n"
 
 
 class Repository:
