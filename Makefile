@@ -27,7 +27,7 @@ install: $(VENV)/.installed ## make the environment in .venv from the lock files
 
 $(VENV)/.installed: requirements.lock requirements-data.lock
 	@test -x "$(BIN)/python" || .ci/machine "$(PYTHON)"
-	@echo "== Environment: $(VENV) from requirements.lock: over 3 GB to download, 9.4 GB on disk, half of it PyTorch for GPUs"
+	@echo "== Environment: $(VENV) from requirements.lock: 9.5 GB on disk, half of it PyTorch for GPUs"
 	@test -x "$(BIN)/python" || "$(PYTHON)" -m venv $(VENV)
 	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@"$(BIN)/uv" pip install --quiet --python $(VENV) --compile-bytecode -r requirements.lock

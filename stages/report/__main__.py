@@ -25,7 +25,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     all_params: dict[str, Any] = load_all_params()
     note, drawn = note_on_run(all_params), is_of_the_demo(all_params["evaluation"].evalsets)
     tables = write_tables(metrics, read_published(), note, drawn, TABLES_DIR)
-    return build(params, note, METRICS_DIR, DATASET_TABLE.at(), pages, PAGE_FILE, base.seed) | {"tables": tables}
+    return build(params, note, metrics, DATASET_TABLE.at(), pages, PAGE_FILE, base.seed) | {"tables": tables}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.data.files import read_json, write_bytes, write_json
+from stages.common.data.files import write_bytes, write_json
 from stages.common.data.pictures import data_uri, thumbnail
 from stages.common.data.references import read_images
 from stages.common.tables.dataset import DATASET_TABLE
@@ -19,12 +19,12 @@ TEMPLATE = Path(__file__).parent / "page.html.j2"
 
 
 def build(
-    params: Params, note: str, metrics_folder: Path, pairs: Path, plots: list[Path], out: Path, seed: int
+    params: Params, note: str, metrics: dict[str, Any], pairs: Path, plots: list[Path], out: Path, seed: int
 ) -> dict[str, Any]:
-    """Write the page to `out` and its headline to summary.txt and summary.json beside it; return counts."""
+    """Write the page to `out` and its headline to summary.txt and summary.json beside it; return counts. `metrics`
+    holds those of every stage by its name."""
     import jinja2
 
-    metrics = {path.stem: read_json(path) for path in sorted(metrics_folder.glob("*.json"))}
     numbers = headline(metrics)
     gallery = _gallery(DATASET_TABLE.read(pairs, SHOWN), params.gallery, seed)
     environment = jinja2.Environment(

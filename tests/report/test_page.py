@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from stages.common.data.files import jpeg, write_json, write_table
+from stages.common.data.files import jpeg, write_table
 from stages.common.data.tars import write_tar
 from stages.common.tables.pairs import pairs_table
 from stages.report.page import build
@@ -22,13 +22,12 @@ def test_text_from_outside_is_escaped_and_the_page_repeats(tmp_path, stage_param
     table = pairs_table([row])
     table["split"] = "train"
     write_table(tmp_path / "pairs.parquet", table)
-    write_json(tmp_path / "metrics" / "dataset.json", {"pairs": 1234, "images": 7})
     pages = []
     for name in ("one", "two"):
         build(
             stage_params("report"),
             "Demo world: never how good, <b>you</b> know.",
-            tmp_path / "metrics",
+            {"dataset": {"pairs": 1234, "images": 7}},
             tmp_path / "pairs.parquet",
             [],
             tmp_path / name / "index.html",
