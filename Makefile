@@ -82,7 +82,7 @@ deps: install ## write what is made from the code: dependency lines of dvc.yaml,
 	@python -m stages.preflight docs
 
 lock: ## compile the lock files anew, without index addresses
-	@"$(BIN)/uv" pip compile pyproject.toml --extra demo --extra dev --extra bench --universal --python-version 3.11 \
+	@"$(BIN)/uv" pip compile pyproject.toml --extra demo --extra dev --extra ray --extra bench --universal --python-version 3.11 \
 		--no-emit-index-url --no-header --no-annotate -o requirements.lock --quiet
 	@"$(BIN)/python" -c "import pathlib, re; p = pathlib.Path('requirements.lock'); \
 		p.write_text(re.sub(r' ; python_full_version < .3.12.', '', re.sub(r'.*python_full_version >= .3.*\n', '', p.read_text())))"
