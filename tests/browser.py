@@ -22,7 +22,8 @@ class Browser:
             pytest.skip("no Chromium here: apt-get install chromium")
         (commands, self.into), (self.out, answers) = os.pipe(), os.pipe()
         flags = ["--headless", "--no-sandbox", "--remote-debugging-pipe", f"--user-data-dir={folder / 'profile'}"]
-        flags += ["--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "about:blank"]
+        off = ("gpu", "dev-shm-usage", "background-networking", "component-update", "quic", "sync")
+        flags += [*(f"--disable-{what}" for what in off), "--no-first-run", "about:blank"]
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (commands, answers)]  # so that neither is 3 or 4
 
         def place():  # Chromium reads from 3 and writes to 4
@@ -87,7 +88,7 @@ class Browser:
     def press(self, *keys):
         for key in keys:
             text = "\r" if key == "Enter" else key if len(key) == 1 else ""
-            code = CODES.get(key) or ord(key.upper())
+            code = CODES.get(key) or (ord(key.upper()) if key.isalnum() else 0)  # signs have codes of other keys
             self.call("Input.dispatchKeyEvent", type="keyDown", key=key, text=text, windowsVirtualKeyCode=code)
             self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
 
