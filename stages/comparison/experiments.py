@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from stages.common.data.files import read_yaml
 from stages.common.errors import StageError
@@ -10,9 +11,9 @@ from stages.common.paths import QUILTNET_DIR
 from stages.common.stage.params import PARAMS_FILE
 
 
-def model_of_experiment(revision: str) -> tuple[Clip, str] | None:
-    """The tuned model of an experiment, branch, tag or commit, and the query for the pairs that it has learned from;
-    None where there is no such revision. Raises StageError where its model is in no cache."""
+def model_of_experiment(revision: str) -> tuple[Clip, dict[str, Any]] | None:
+    """The tuned model of an experiment, branch, tag or commit, and its parameters `quiltnet`; None where there is no
+    such revision. Raises StageError where its model is in no cache."""
     from dvc.api import DVCFileSystem
     from dvc.scm import RevError
 
@@ -31,5 +32,4 @@ def model_of_experiment(revision: str) -> tuple[Clip, str] | None:
                 f"{revision}: {QUILTNET_DIR} is not in the cache: `dvc pull`, or run it again: {why}"
             ) from None
         # Not checked: an experiment may be older than a parameter of another stage.
-        subset = read_yaml(home / PARAMS_FILE.name)["quiltnet"].get("subset", "")
-        return load(home / "model"), subset
+        return load(home / "model"), read_yaml(home / PARAMS_FILE.name)["quiltnet"]

@@ -64,9 +64,14 @@ def compare_institutions(params: Params, base: Base) -> dict[str, Any]:
         if found is None:
             missing.append(make)
             continue
-        without, subset = found
-        if kept := own & ids_of(train, subset, f"quiltnet.subset of {revision}"):
+        without, recipe = found
+        if kept := own & ids_of(train, recipe.get("subset", ""), f"quiltnet.subset of {revision}"):
             raise StageError(f"{revision}: the model has learned from {len(kept)} pairs of '{query}': {make}")
+        if other := changed(quiltnet.results(), recipe):
+            raise StageError(
+                f"{revision}: its model was tuned by another quiltnet.{other}, so the two differ in more "
+                f"than pairs: {make}"
+            )
         facts = {"institution": name, "pairs_left_out": len(own & learned), "experiment": revision}
         scores = [*tested.classes(name, clip, without), *tested.retrieval(name, vectors, without)]
         rows += [facts | row for row in scores]
@@ -100,6 +105,13 @@ def command(revision: str, query: str, subset: str) -> str:
     quoted = re.sub(r"(\\*)('|$)", lambda end: 2 * end[1] + end[2].replace("'", "\\'"), rest)  # as Hydra reads it
     value = f"quiltnet.subset='{quoted}'"
     return f"dvc exp run --temp -n {revision} -S {shlex.quote(value)} quiltnet"
+
+
+def changed(own: dict[str, Any], other: dict[str, Any]) -> str:
+    """A parameter of training that two recipes do not share, with both values; empty where only their pairs differ. An
+    experiment may be older than a parameter."""
+    named = sorted(own.keys() & other.keys() - {"subset"})
+    return next((f"{name}: {other[name]}, here {own[name]}" for name in named if own[name] != other[name]), "")
 
 
 def ids_of(train: pd.DataFrame, query: str, what: str) -> set[str]:

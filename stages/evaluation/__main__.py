@@ -1,12 +1,16 @@
 """Measure every embedded model: zero_shot, linear_probe, retrieval or few_shot, from data/embeddings."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
+from stages.common.errors import StageError
 from stages.common.paths import EMBEDDINGS_DIR, EVALUATION_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.evaluation.params import Params
+
+log = logging.getLogger(__name__)
 
 TASKS = ("zero_shot", "linear_probe", "retrieval", "few_shot")
 SHOWN = "tuned"  # the model whose predictions are written out
@@ -66,9 +70,14 @@ def _zero_shot(models: list[str], names: list[str], protocol: Any, params: Param
         evalset = protocol.evalsets[name]
         if evalset.readers:
             path = set_folder(Path(params.evalsets), evalset.root) / evalset.readers
-            metrics.setdefault("readers", {})[name] = compare_readers(
-                path, predictions, evalset, params.bootstrap, seed
-            )
+            try:
+                found = compare_readers(path, predictions, evalset, params.bootstrap, seed)
+            except StageError as error:
+                if protocol.missing == "fail":
+                    raise
+                log.warning(f"evalset {name}: not compared with readers: {error}")
+                continue
+            metrics.setdefault("readers", {})[name] = found
     return metrics
 
 

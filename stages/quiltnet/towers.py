@@ -112,11 +112,14 @@ def has_batch_norm(model: Any) -> bool:
 def load_teacher(student: Clip, place: str, device: str) -> Any:
     """The teacher of a distillation: the model that `student` is to learn from besides, which is not tuned.
 
-    Raises StageError where it does not take the same pixels and tokens.
+    Raises StageError where it cannot be had, or does not take the same pixels and tokens.
     """
     import torch
 
-    teacher = named(place)
+    try:
+        teacher = named(place)
+    except StageError as error:
+        raise StageError(f"quiltnet.teacher: {error}") from None
     steps = [{key: list(one.preprocess[key]) for key in ("mean", "std")} for one in (student, teacher)]
     if student.image_size != teacher.image_size or steps[0] != steps[1]:
         raise StageError(

@@ -121,6 +121,13 @@ def test_an_experiment_without_an_institution_is_compared_on_it(world, stage_par
     world.call("git tag without-laion")
     with pytest.raises(StageError, match="without-laion: the model has learned from 2 pairs of 'source == \"laion\"'"):
         run(params, base, "institutions")
+    tree = read_yaml(world.folder / "params.yaml")
+    tree["quiltnet"] |= {"epochs": 99, "subset": f"not ({QUERY})"}
+    (world.folder / "params.yaml").write_text(yaml.safe_dump(tree))
+    world.call("git commit -qam longer && git tag without-few && git reset -q --hard HEAD~1")
+    params = stage_params("comparison", institutions={"few": QUERY})
+    with pytest.raises(StageError, match="without-few: its model was tuned by another quiltnet.epochs: 99, here 10"):
+        run(params, base, "institutions")
     params = stage_params("comparison", institutions={"here": 'source == "nowhere"'})
     with pytest.raises(StageError, match="has learned from no pair of 'source == \"nowhere\"'"):
         run(params, base, "institutions")

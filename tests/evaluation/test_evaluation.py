@@ -347,6 +347,20 @@ def test_each_task_writes_metrics_that_name_the_protocol(embedded, stage_params,
     assert list((tmp_path / "reports/evaluation" / task).iterdir())
 
 
+def test_a_readers_file_that_is_wrong_stops_what_the_protocol_lets_it_stop(
+    embedded, stage_params, base, tmp_path, caplog
+):
+    protocol = (tmp_path / "p.yaml").read_text().replace("root: r,", "root: r, readers: readers.csv,")
+    (tmp_path / "p.yaml").write_text(protocol)
+    params = stage_params("evaluation", protocol="p.yaml", bootstrap=20)
+    with pytest.raises(StageError, match="readers.csv not found"):
+        run(params, base, "zero_shot")
+    (tmp_path / "p.yaml").write_text(protocol.replace("missing: fail", "missing: skip"))
+    assert run(params, base, "zero_shot")["items"] == 3
+    assert "evalset lung: not compared with readers" in caplog.text
+    assert read_json(tmp_path / "reports/metrics/zero_shot.json")["tuned"]
+
+
 def test_missing_vectors_say_what_to_run(embedded, tmp_path):
     with pytest.raises(StageError, match="not found: run `dvc repro embeddings`"):
         models_of(tmp_path / "none")

@@ -215,6 +215,8 @@ def test_what_does_not_go_together_is_one_line(stage_params, tune, coca, tiny, t
             stage_params("quiltnet", loss="coca", contrastive_weight=0.0, lock_text=False, **WHOLE),
             DistributedContext(0, 2, "cpu"),
         )
+    with pytest.raises(StageError, match="quiltnet.teacher: .*nowhere.json not found"):
+        tune(teacher="nowhere.json", **WHOLE)
     tree = json.loads(tiny.read_text())
     for name, change in (
         ("pixels", {"preprocess_cfg": tree["preprocess_cfg"] | {"mean": [0.0] * 3}}),
