@@ -6,6 +6,7 @@ tells when a machine is gone. Files are read and written where the stage's own a
 same path.
 """
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -119,6 +120,6 @@ def _join(address: str) -> None:
     told = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
     code = {"py_modules": [str(STAGES)], "excludes": ["**/__pycache__"], "env_vars": told}
     try:
-        ray.init(address or None, runtime_env=code, log_to_driver=False, logging_level="warning")
+        ray.init(address or None, runtime_env=code, log_to_driver=False, logging_level=logging.WARNING)
     except ConnectionError as error:
         raise StageError(f"no Ray cluster answers at base.ray_address {address}: {error}") from None
