@@ -41,7 +41,7 @@ repair: install ## remove the lock that a killed dvc left unreadable, and renew 
 
 demo: install repair ## run the whole pipeline on the demo world
 	@echo "== Pipeline: dvc repro"
-	@dvc repro
+	@python .ci/repro.py
 	@$(MAKE) --no-print-directory summary
 
 mine: install repair ## run the pipeline on your own videos: make mine CATALOG=catalogs/mine
@@ -51,7 +51,8 @@ mine: install repair ## run the pipeline on your own videos: make mine CATALOG=c
 
 summary: ## print the headline numbers of the last run
 	@echo; echo "== Summary"; cat reports/summary.txt
-	@echo; echo "Open reports/index.html for the whole run; dvc metrics show and dvc plots show give the rest."
+	@echo; echo "Open reports/index.html for the whole run, reports/review.html to judge 100 pairs, reports/search.html to look for"
+	@echo "pairs; dvc metrics show and dvc plots show give the rest."
 
 tiny: install repair ## the same pipeline at its smallest size, as an experiment
 	@echo "== Pipeline at its smallest size"

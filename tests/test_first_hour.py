@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,29 @@ def test_make_works_below_a_folder_with_a_space(machine):
     assert "uv pip install" in out.stdout
     assert "as quilt-1m-pipeline" in out.stdout
     assert "numbers" in out.stdout
+
+
+REPRO = """\
+stages:
+  one: {desc: Makes one. From nothing., cmd: echo 1 > one, outs: [one]}
+  two: {desc: Copies it., cmd: "sleep 0.1 && test -e go && cp one two", deps: [one], outs: [two]}
+"""
+
+
+def test_make_demo_says_which_stage_of_how_many_and_what_it_does(tmp_path):
+    def call(command, **kwargs):
+        return subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, **kwargs)
+
+    repro = f"{sys.executable} {ROOT / '.ci/repro.py'}"
+    env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    (tmp_path / "dvc.yaml").write_text(REPRO)
+    call(f"git init -q && {sys.executable} -m dvc init -q", check=True)
+    failed = call(repro, env=env)
+    assert re.search(r"(?m)^== one \(1 of 2, 0:0\d so far\): Makes one$", failed.stdout), failed
+    assert failed.returncode == 255  # as DVC has it
+    assert failed.stdout.splitlines()[-1].startswith("== Stopped. What stages and their items have finished is kept")
+    (tmp_path / "go").touch()
+    in_terminal = call(f'script --quiet --return --command "{repro}" /dev/null', env=env)
+    assert in_terminal.returncode == 0, in_terminal
+    assert re.search(r"== two \(2 of 2, 0:0\d so far\): Copies it.\r\n", in_terminal.stdout), in_terminal
+    assert (tmp_path / "two").read_text() == "1\n"
