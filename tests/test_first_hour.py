@@ -113,5 +113,5 @@ def test_make_demo_says_which_stage_of_how_many_and_what_it_does(tmp_path):
     (tmp_path / "go").touch()
     in_terminal = call(f'script --quiet --return --command "{repro}" /dev/null', env=env)
     assert in_terminal.returncode == 0, in_terminal
-    assert re.search(r"== two \(2 of 2, 0:0\d so far\): Copies it.\r\n", in_terminal.stdout), in_terminal
+    assert re.search(r"(?m)^== two \(2 of 2, 0:0\d so far\): Copies it\.$", in_terminal.stdout), in_terminal
     assert (tmp_path / "two").read_text() == "1\n"
