@@ -1,4 +1,4 @@
-"""A tiny run of the pipeline that is killed again and again, at moments spread over all stages, against one that is not.
+"""A tiny run that is killed again and again, at moments spread over all stages, against one that is not.
 
 `python -m benchmarks.soak FOLDER --minutes 4` works for that long and goes on from there when it is called again. Both
 runs are clones of the last commit in FOLDER.

@@ -8,6 +8,7 @@ same path.
 
 import logging
 import os
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from stages.common.stage.logs import VARIABLE
 from stages.common.stage.params import STAGES, Base
 
 AGAIN_S = 1.0  # until another actor is asked for where one was lost before it began
+ANSWER_S = 5.0  # in which a cluster must answer
 # What a stage tells its workers through the environment; which instructions to use they know by themselves.
 HANDED_ON = (
     *("CUBLAS_WORKSPACE_CONFIG", "HF_HUB_OFFLINE", "NO_ALBUMENTATIONS_UPDATE", "NVIDIA_TF32_OVERRIDE"),
@@ -113,13 +115,25 @@ def _room(options: dict[str, Any]) -> int:
 
 
 def _join(address: str) -> None:
-    """Join the cluster at `address`, or RAY_ADDRESS, or start one on this machine; once for a stage."""
+    """Join the cluster at `address`, or RAY_ADDRESS, or start one on this machine; once for a stage. Raises StageError
+    where no cluster answers."""
     if ray.is_initialized():
         return
+    address = address or os.environ.get("RAY_ADDRESS", "")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     told = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
     code = {"py_modules": [str(STAGES)], "excludes": ["**/__pycache__"], "env_vars": told}
     try:
-        ray.init(address or None, runtime_env=code, log_to_driver=False, logging_level=logging.WARNING)
-    except ConnectionError as error:
-        raise StageError(f"no Ray cluster answers at base.ray_address {address}: {error}") from None
+        _reach(address)
+        # "local" starts one: without it Ray takes the last one that ran here, also where that has died.
+        ray.init(address or "local", runtime_env=code, log_to_driver=False, logging_level=logging.WARNING)
+    except (OSError, RuntimeError) as error:  # RuntimeError: of another version
+        where = f"at {address} (base.ray_address, or RAY_ADDRESS)" if address else "on this machine"
+        raise StageError(f"cannot use a Ray cluster {where}: {' '.join(str(error).split())[:200]}") from None
+
+
+def _reach(address: str) -> None:
+    """Raise OSError where nothing listens at HOST:PORT: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), timeout=ANSWER_S).close()

@@ -97,8 +97,8 @@ class Folder:
         """Rows of the manifest with their keys, overruled by the journal of an interrupted run."""
         rows: dict[str, Row] = {}
         if (self.out / MANIFEST_FILE).exists():
-            table = MANIFEST.read(self.out / MANIFEST_FILE, MANIFEST.names)
             keys = self._read_keys()
+            table = self._read_manifest(keys)
             # A key counts only for files of the digest that it was written with.
             table = table.merge(keys.astype("string"), on=["id", "digest"], how="left").fillna({"key": ""})
             rows = {str(record["id"]): Row(**record) for record in table.to_dict("records")}
@@ -110,6 +110,13 @@ class Folder:
             else:
                 rows[entry["id"]] = Row(**entry)
         return rows
+
+    def _read_manifest(self, keys: pd.DataFrame) -> pd.DataFrame:
+        """The manifest; if it cannot be read, what the table of keys has of finished items."""
+        try:
+            return MANIFEST.read(self.out / MANIFEST_FILE, MANIFEST.names)
+        except StageError:
+            return keys[keys.digest != ""].assign(status="ok", reason="", error="")[MANIFEST.names].astype("string")
 
     def _read_keys(self) -> pd.DataFrame:
         """The table of keys; an empty one if it cannot be read: everything is then made again."""

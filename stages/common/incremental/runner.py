@@ -82,7 +82,7 @@ def run_items(
         force: every item is worked on.
         recheck: files are compared by their content, also those whose size and time are as written.
 
-    Raises StageError when an id repeats, when the disk is full, or when more than `base.max_failed` of the items
+    Raises StageError when an id repeats, or when more than `base.max_failed` of the items
     failed; finished items are kept in every case.
     """
     if len({item.id for item in items}) != len(items):
@@ -167,7 +167,7 @@ def _results(
 
 def _attempt(item: Item, work: Work, key: str, rejection_key: str, out: Path, files: Sequence[Template]) -> Row:
     """Do one item in a worker. An error becomes a row, except one that every item after it would meet: a StageError
-    (the stage cannot go on) or a full disk."""
+    (the stage cannot go on) or a disk on which nothing can be written."""
     scratch = out / SCRATCH / safe_id(item.id)
     shutil.rmtree(scratch, ignore_errors=True)
     for path in (path for template in files for path in choices(template, item.id)):
@@ -181,7 +181,7 @@ def _attempt(item: Item, work: Work, key: str, rejection_key: str, out: Path, fi
     except StageError:
         raise
     except (Exception, SystemExit) as error:  # code of the user's own may call sys.exit
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             error.filename = error.filename or str(out)
             raise
         reason = error.reason if isinstance(error, Failed) else type(error).__name__

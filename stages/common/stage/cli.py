@@ -17,11 +17,19 @@ from typing import Any
 
 from stages.common.errors import StageError
 from stages.common.incremental.named import link_named_files
-from stages.common.paths import DATA_DIR, MODELS_DIR, REPORTS_DIR, TIMINGS_DIR
+from stages.common.paths import DATA_DIR, LOGS_DIR, MODELS_DIR, REPORTS_DIR, TIMINGS_DIR
 from stages.common.stage.logs import logged
 from stages.common.stage.params import Base, has_params, load_all_params, load_params
 
 STOPPED = 130  # exit code after Ctrl-C
+PATIENCE_S = 10.0  # for a process that is about to end
+# Errors of the place where a stage writes, which no item is to blame for, and what to do.
+UNWRITABLE = {
+    errno.ENOSPC: ("the disk is full at", "free some space"),
+    errno.EDQUOT: ("the disk quota is used up at", "free some space"),
+    errno.EROFS: ("nothing can be written at", "mount its file system for writing"),
+    errno.EACCES: ("permission denied at", "give yourself the right to read and write there"),
+}
 
 CACHE = Path(".cache")  # for libraries' caches where HOME cannot be written, as in many containers
 CACHES = {"XDG_CACHE_HOME": "", "TORCH_HOME": "torch", "HF_HOME": "huggingface", "MPLCONFIGDIR": "matplotlib"}
@@ -43,8 +51,8 @@ def run_stage(
     `run(params, base)`, without `params` for a stage that has none, or `run(params, base, choice)` where the stage
     takes one of `choices` (`default` where none is given), does the work and returns counts for the summary line; the
     count called `items` also gives items/s. `operands` says what else a choice takes, and `run` gets that text last,
-    None where there is none; `arguments` adds arguments that `run` gets by name. A StageError, or a full disk, ends the
-    process with one line and exit code 1, Ctrl-C with one line and 130.
+    None where there is none; `arguments` adds arguments that `run` gets by name. A StageError, or a place that cannot
+    be written, ends the process with one line and exit code 1, Ctrl-C with one line and 130.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m stages.{name}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -66,7 +74,7 @@ def run_stage(
     if operands and (args.what in operands) != (args.operand is not None):
         parser.error(f"{args.what} takes {operands.get(args.what, 'nothing more')}")
     title = f"{name}@{args.what}" if choices and args.what != default else name
-    with logged(title, args.verbose), _ended_by_one_line(title, name):
+    with _ended_by_one_line(title, name), logged(title, args.verbose), _alone(title):
         started = time.perf_counter()
         first = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started
         base = load_params("base")[1]
@@ -92,19 +100,44 @@ def _ended_by_one_line(title: str, name: str) -> Iterator[None]:
             sys.exit(STOPPED)
         if isinstance(error, StageError):
             sys.exit(f"{title}: error: {error}")
-        if not _is_full(error):
+        if not (cause := _unwritable(error)):
             raise
+        what, remedy = UNWRITABLE[cause]
         where = getattr(error, "filename", None) or _fullest(name)
-        message = "free some space and run `dvc repro` again; finished items are kept"
-        sys.exit(f"{title}: error: the disk is full at {where}: {message}")
+        sys.exit(f"{title}: error: {what} {where}: {remedy} and run `dvc repro` again; finished items are kept")
 
 
-def _is_full(error: BaseException | None) -> bool:
-    """Whether a full disk is the cause of an error; libraries raise errors of their own types for it."""
+@contextmanager
+def _alone(title: str) -> Iterator[None]:
+    """Keep a second process from the same work: where `dvc` alone was killed, the stage that it ran is still there.
+    Raises StageError where there is one; the system lets go of the lock when a process ends, however it ends."""
+    from filelock import FileLock, Timeout
+
+    if os.environ.get("RANK", "0") != "0":  # of the processes that torchrun started the first has the lock
+        yield
+        return
+    lock = FileLock(LOGS_DIR / f".{title}.lock", timeout=PATIENCE_S)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StageError(
+            "another process is running this stage, perhaps left by a dvc that was killed: wait until it has ended, "
+            f"or end it (`pgrep -af stages.{title.partition('@')[0]}` names it)"
+        ) from None
+    with lock:
+        yield
+
+
+def _unwritable(error: BaseException | None) -> int | None:
+    """The number of UNWRITABLE that is the cause of an error; libraries raise errors of their own types for it."""
     if error is None:
-        return False
-    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-    return full or os.strerror(errno.ENOSPC) in str(error) or _is_full(error.__cause__ or error.__context__)
+        return None
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
+        return error.errno
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if os.strerror(number) in str(error):
+            return number
+    return _unwritable(error.__cause__ or error.__context__)
 
 
 def _fullest(name: str) -> Path:

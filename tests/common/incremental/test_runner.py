@@ -220,7 +220,14 @@ def test_too_many_failures_stop_the_stage_and_keep_what_is_done(tmp_path, base):
     assert sorted(again.asked) == ["a", "b"]
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), StageError("no such model")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left"),
+        OSError(errno.EROFS, "Read-only"),
+        StageError("no such model"),
+    ],
+)
 def test_what_spoils_every_item_ends_the_run_and_keeps_finished_items(tmp_path, base, error):
     with pytest.raises(type(error)) as raised:
         go(tmp_path, base, items("a", "b", "c"), Work({"b": error}))
@@ -237,6 +244,19 @@ def test_damaged_notes_make_items_anew_and_break_nothing(tmp_path, base, book, c
     before = tree(tmp_path / "out")
     (tmp_path / book).write_bytes(content)
     assert go(tmp_path, base, items("a", "b"), Work())[1] == (2 if book.startswith("keys/out") else 0)
+    assert tree(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1, cut short"])
+def test_a_damaged_manifest_costs_no_finished_item(tmp_path, base, content):
+    calm = base.model_copy(update={"max_failed": 0.5})
+    go(tmp_path, calm, items("a", "b", "c"), Work({"c": Rejected("too_short")}))
+    before = tree(tmp_path / "out")
+    (tmp_path / "out" / MANIFEST_FILE).write_bytes(content)
+    (tmp_path / "out" / "a.txt").write_text("edited")
+    work = Work({"c": Rejected("too_short")})
+    go(tmp_path, calm, items("a", "b", "c"), work)
+    assert sorted(work.asked) == ["a", "c"]
     assert tree(tmp_path / "out") == before
 
 
@@ -297,7 +317,9 @@ def test_a_missing_manifest_says_what_to_run(tmp_path):
         read_manifest(tmp_path)
 
 
-def test_a_missing_cluster_package_is_named(tmp_path, base):
+def test_a_missing_cluster_package_is_named(tmp_path, base, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "stages.common.incremental.cluster", raising=False)
     with pytest.raises(StageError, match=r"base.backend is 'ray' but it is not installed"):
         go(tmp_path, base.model_copy(update={"backend": "ray"}), items("a"), Work())
 

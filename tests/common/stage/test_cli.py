@@ -1,5 +1,6 @@
 """What a stage says: on the terminal, in its log, and when it is broken off."""
 
+import errno
 import os
 import shutil
 import signal
@@ -9,6 +10,9 @@ import time
 
 import pytest
 from conftest import ROOT
+
+from stages.common.errors import StageError
+from stages.common.stage import cli
 
 LIBRARY = """
 import logging
@@ -70,8 +74,9 @@ def stage(tmp_path):
 
 
 def log_of(tmp_path):
-    (path,) = (tmp_path / "reports/logs").iterdir()  # and nothing else is left there
+    path, lock = sorted((tmp_path / "reports/logs").iterdir(), reverse=True)  # and nothing else is left there
     assert path.name.startswith("rois.")
+    assert lock.name == ".rois.lock"
     return path.read_text()
 
 
@@ -136,6 +141,32 @@ def test_a_full_disk_is_one_line_that_names_the_place(stage, tmp_path, monkeypat
     assert f"rois: error: the disk is full at {place}" in err.splitlines()[-1]
     assert "None" not in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EROFS, "nothing can be written at there.tar: mount its file system for writing"),
+        (errno.EDQUOT, "the disk quota is used up at there.tar: free some space"),
+        (errno.EACCES, "permission denied at there.tar: give yourself the right"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_one_line(stage, number, said):
+    code, _, err = stage(f"raise OSError({number}, 'no', 'there.tar')")
+    assert (code, len(err.splitlines())) == (1, 1)
+    assert err.startswith(f"rois: error: {said}")
+
+
+def test_a_second_process_keeps_out_while_the_first_is_at_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "LOGS_DIR", tmp_path)
+    monkeypatch.setattr(cli, "PATIENCE_S", 0.0)
+    with cli._alone("rois"):
+        with pytest.raises(StageError, match=r"another process is running this stage.*`pgrep -af stages.rois`"):
+            cli._alone("rois").__enter__()
+        with cli._alone("pairs"):
+            pass
+    with cli._alone("rois"):
+        pass
 
 
 def test_a_stage_that_cannot_go_on_says_one_line_and_the_log_says_where(stage, tmp_path):
