@@ -96,7 +96,10 @@ def _ended_by_one_line(title: str, name: str) -> Iterator[None]:
     except BaseException as error:
         log.info("broken off", exc_info=True)
         if isinstance(error, KeyboardInterrupt):
-            print(f"{title}: stopped: what is finished is kept, `dvc repro` goes on", file=sys.stderr)
+            print(
+                f"{title}: stopped: what is finished is kept: `dvc repro` goes on, `dvc checkout --force` goes back",
+                file=sys.stderr,
+            )
             sys.exit(STOPPED)
         if isinstance(error, StageError):
             sys.exit(f"{title}: error: {error}")

@@ -14,10 +14,11 @@ from conftest import ROOT
 from test_workers import LIMITS, NAMES, check, work
 
 from stages.common.errors import StageError
+from stages.common.incremental.cluster import cluster_workers
 
 # A process of its own, whose workers get `stages` from Ray: it is not on their path.
 SCRIPT = """
-import ctypes, functools, json, os, signal, sys, threading, time
+import ctypes, functools, json, os, shutil, signal, sys, threading, time
 from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
@@ -65,9 +66,9 @@ ray = base.model_copy(update={"backend": "ray", "ray_address": cluster.address, 
 go("loky", base)
 go("ray", ray.model_copy(update={"jobs": -1}))
 go("gpu", ray.model_copy(update={"ray_cpus": 0.5, "jobs": -1}), device="cuda")
-go("bad2", ray.model_copy(update=limits), bad, work)
-go("bad1", ray.model_copy(update=limits | {"jobs": 1}), bad, work)
-go("bad1", ray.model_copy(update=limits | {"jobs": 1}), [*bad, "new"], work)
+go("bad", ray.model_copy(update=limits), bad, work)
+shutil.copytree("bad", "bad2")
+go("bad", ray.model_copy(update=limits | {"jobs": 1}), [*bad, "new"], work)
 threading.Thread(target=lose, args=(second,), daemon=True).start()
 go("lost", ray)
 """
@@ -83,7 +84,6 @@ def session():
 
 @pytest.mark.slow
 def test_two_machines_give_the_bytes_of_one_also_when_one_is_lost(tmp_path, session):
-    pytest.importorskip("ray", reason="ray is not installed: pip install 'ray>=2.30'")
     (tmp_path / "script.py").write_text(SCRIPT.replace("\n\ndef go", f"\n\n{inspect.getsource(work)}\n\ndef go", 1))
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | session
     command = [sys.executable, "script.py", str(ROOT), json.dumps([NAMES, LIMITS])]
@@ -102,14 +102,11 @@ def test_two_machines_give_the_bytes_of_one_also_when_one_is_lost(tmp_path, sess
     assert {(gpu, len({actor for _, actor, *_ in seen("gpu")})) for _, _, gpu, _ in seen("gpu")} == {("0", 2)}
     assert all("py_modules" in path for *_, path in seen("ray")), "code comes from Ray"
     check(pd.read_parquet(tmp_path / "bad2/manifest.parquet").set_index("id"))
-    check(pd.read_parquet(tmp_path / "bad1/manifest.parquet").set_index("id"), [*NAMES, "new"])
+    check(pd.read_parquet(tmp_path / "bad/manifest.parquet").set_index("id"), [*NAMES, "new"])
     assert "py_modules" in seen("lost")[0][-1]
 
 
 def test_a_wrong_address_is_one_line_at_once(base, monkeypatch):
-    pytest.importorskip("ray", reason="ray is not installed: pip install 'ray>=2.30'")
-    from stages.common.incremental.cluster import cluster_workers
-
     monkeypatch.setattr("ray.init", lambda *_, **__: pytest.fail("Ray itself would try for minutes"))
     for address in ("127.0.0.1:1", "ray://127.0.0.1:1", "nowhere.invalid:6379"):
         with pytest.raises(StageError, match=rf"Ray cluster at {address} \(base.ray_address, or RAY_ADDRESS\): "):
