@@ -42,10 +42,11 @@ def serving(handler):
 class Site:
     """Files below `folder`, and trouble for paths named in `trouble` (path to a list of answers, used up in turn).
 
-    An answer is a status, "cut" (the connection ends half way), "short" or "long" (a wrong Content-Length), "slow".
+    An answer is a status, "cut" (the connection ends half way), "short" or "long" (a wrong Content-Length), "slow",
+    "hang" (nothing comes after the first half) or "die" (nor does any other answer).
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, port=0):
         self.folder = folder
         self.trouble = collections.defaultdict(list)
         self.asked = collections.Counter()
@@ -94,10 +95,16 @@ class Site:
                         self.wfile.write(rest[part : part + 4096])
                         time.sleep(0.02)
                 else:
-                    self.wfile.write(rest[: {"cut": len(rest) // 2, "short": length}.get(answer, len(rest))])
+                    half = dict.fromkeys(("cut", "hang", "die"), len(rest) // 2)
+                    self.wfile.write(rest[: {"short": length, **half}.get(answer, len(rest))])
+                    if answer == "hang":
+                        self.rfile.read(1)  # until the client hangs up
+                    if answer == "die":
+                        self.server.shutdown()
+                        self.server.server_close()
                 self.close_connection = answer != 200
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.handle_error = lambda *args: None  # clients that hang up are part of the play
         threading.Thread(target=self.server.serve_forever, args=(POLL_S,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.data.files import sha256
+from stages.common.errors import StageError
 
 LATEST, BEST = "latest.pt", "best.pt"
 EPOCH = "epoch{:04d}.pt"
@@ -35,7 +36,8 @@ class TrainingState:
 
 
 class Checkpoints:
-    """Keeps the latest state and the best weights in `folder`, for runs of one key."""
+    """Keeps the latest state and the best weights in `folder`, for runs of one key. What reads them raises StageError
+    for a file that is damaged."""
 
     def __init__(self, folder: Path, key: str) -> None:
         self.folder, self.key = folder, key
@@ -100,8 +102,15 @@ class Checkpoints:
         path = self.folder / name
         if not path.exists():
             return None
-        found: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        return found if found["key"] == self.key else None
+        try:
+            found: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+            return found if found["key"] == self.key else None
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # torch and pickle have many types for what is no checkpoint
+            raise StageError(
+                f"{path} is damaged ({type(error).__name__}): remove {self.folder} to train from the beginning"
+            ) from error
 
 
 def data_digest(folder: Path) -> str:

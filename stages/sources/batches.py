@@ -3,6 +3,7 @@ killed goes on where it was."""
 
 import hashlib
 import json
+import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from stages.common.data.files import read_json, write_bytes
 from stages.common.data.references import ImageReader, image_file
-from stages.common.data.tars import tar_writer
+from stages.common.data.tars import read_tar, tar_writer
 from stages.common.errors import Rejected
 from stages.common.frame_filter.classifier import load_filter
 from stages.common.models.device import one_thread
@@ -33,8 +34,12 @@ class Done:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing of it is missing."""
-        return self.record.exists() and (self.tar.exists() or not self.read()["kept"])
+        """Whether nothing of it is missing or damaged."""
+        try:
+            kept = self.read()["kept"]
+            return not kept or len(read_tar(self.tar)) == len(kept)
+        except (OSError, ValueError, KeyError, tarfile.TarError):
+            return False
 
     def read(self) -> dict[str, list[dict[str, Any]]]:
         """`kept` and `dropped`: what is known of each candidate."""

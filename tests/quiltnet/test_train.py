@@ -20,7 +20,7 @@ from stages.common.data.tars import read_tar, write_tar
 from stages.common.errors import StageError
 from stages.common.models.clip import build, load, named, save
 from stages.demo.tissue import paint
-from stages.quiltnet.checkpoints import LATEST, Checkpoints
+from stages.quiltnet.checkpoints import BEST, LATEST, Checkpoints
 from stages.quiltnet.distributed import DistributedContext
 from stages.quiltnet.train import train
 
@@ -91,6 +91,17 @@ def test_a_run_that_is_broken_off_goes_on_to_the_same_weights_and_curves(tune, q
     for name in ("train/loss", "val/loss"):
         paths = [places.live / f"plots/metrics/{name}.tsv" for places in (where, whole)]
         assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK no checkpoint", None])
+def test_a_damaged_state_is_one_line(tmp_path, content):
+    kept = Checkpoints(tmp_path, "key")
+    model = torch.nn.Linear(2, 2)
+    kept.save_best(model)
+    path = tmp_path / BEST
+    path.write_bytes(path.read_bytes()[:-200] if content is None else content)
+    with pytest.raises(StageError, match=rf"best.pt is damaged \(\w+\): remove {tmp_path} to train from the beginning"):
+        kept.load_best(model, "cpu")
 
 
 def test_a_state_of_other_parameters_is_not_gone_on_from(tune, quick, places, monkeypatch):

@@ -78,8 +78,11 @@ def test_a_source_that_was_killed_goes_on_where_it_was(collected, seen, monkeypa
     finished = sorted((UNFINISHED_DIR / "x").glob("*.json"))
     assert len(finished) == 6
     finished[0].with_suffix(".tar").unlink()  # was being written
+    finished[1].write_bytes(b"")  # as after a loss of power
+    tar = finished[2].with_suffix(".tar")
+    tar.write_bytes(tar.read_bytes()[:2000])
     again = collected(iter(rows))
-    assert seen.seen == 95 + 10
+    assert seen.seen == 95 + 30
     assert not (UNFINISHED_DIR / "x").exists()
     assert again == collected(iter(rows))
     assert len(again) == 10 + 3

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from conftest import ROOT
+from loopback import Site
 
 from stages.common.data.files import read_json, sha256
 from stages.common.errors import Failed, Rejected
@@ -117,6 +118,23 @@ def test_every_kind_of_answer_becomes_a_row_with_its_reason(tmp_path, film, site
         assert read_json(tmp_path / "out" / "media" / f"{name}.json")["digest"] == sha256(
             tmp_path / "site" / f"{name}.mp4"
         )
+
+
+def test_a_site_that_hangs_or_dies_costs_no_video_that_is_there(tmp_path, film, site, get):
+    names = ("good", "hung", "dying", "late")
+    for name in names:
+        film(f"site/{name}.mp4")
+    site.trouble |= {"/hung.mp4": [200, "hang"], "/dying.mp4": [200, "die"]}
+    links = {name: f"{site.url}/{name}.mp4" for name in names}
+    rows, _ = get(links, retries=0, timeout_s=1.0)
+    assert rows.reason[list(names)].tolist() == ["", "timeout", "download", "network"]
+    back = Site(site.folder, site.server.server_port)
+    rows, done = get(links)
+    back.server.shutdown()
+    back.server.server_close()
+    assert set(rows.status) == {"ok"}
+    assert "/good.mp4" not in back.asked
+    assert done == 3
 
 
 def test_only_what_failed_is_tried_again(film, site, get):
