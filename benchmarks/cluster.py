@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks import report, seconds
 from stages.common.errors import StageError
@@ -64,7 +65,7 @@ def main(temporary: str) -> None:
     os.environ |= {"RAY_TMPDIR": temporary, "RAY_AUTH_MODE": "disabled"}
     from ray.cluster_utils import Cluster
 
-    at = {"node_ip_address": "127.0.0.2", "num_cpus": 1}
+    at: dict[str, Any] = {"node_ip_address": "127.0.0.2", "num_cpus": 1}
     cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **at})
     cluster.add_node(**at)
     base = load_params("base")[1].model_copy(update={"jobs": 2})

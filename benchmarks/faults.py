@@ -8,6 +8,7 @@ then did not make the bytes of the undisturbed run.
 
 import argparse
 import contextlib
+import functools
 import hashlib
 import os
 import shutil
@@ -202,7 +203,7 @@ def main(folder: Path, names: Sequence[str]) -> None:
     with in_memory(folder / "whole") as run:
         for name in names or kinds:
             cases, wrong = kinds[name]
-            count(name, cases, lambda case, wrong=wrong: wrong(run, case))
+            count(name, cases, functools.partial(wrong, run))
 
 
 if __name__ == "__main__":

@@ -165,6 +165,16 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield from (one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
 
 
+def compare(whole: Path, killed: Path, sent: list[dict[str, Any]]) -> None:
+    """Report the files that differ, and how many stages the signals came in."""
+    left, right = digests(whole), digests(killed)
+    different = sorted(path for path in left.keys() | right.keys() if left.get(path) != right.get(path))
+    signals = dict(Counter(one["signal"] for one in sent))
+    stages = dict(Counter(one["stage"] for one in sent))
+    report("soak/different", len(different), None, 0, f"of {len(left)} files, after {signals}: {different[:5]}")
+    report("soak/stages", len(stages), None, 12, f"signals by stage: {stages}", unit="stages hit", at_least=True)
+
+
 def main(folder: Path, minutes: float) -> None:
     """Do what can be begun within `minutes`; report once both runs are through."""
     started = time.monotonic()
@@ -176,21 +186,14 @@ def main(folder: Path, minutes: float) -> None:
     share_demo(whole, killed)
     seconds = {stage: took for stage, took in read_json(times).items() if not stage.startswith("data/demo/")}
     journal.touch()
-    plan = moments(list(seconds))
-    for stage, name, part in plan[len(journal.read_text().splitlines()) :]:
+    for stage, name, part in moments(list(seconds))[len(journal.read_text().splitlines()) :]:
         if time.monotonic() - started > 60 * minutes:
             return
         sent = disturb(killed, seconds, stage, name, part)
         with journal.open("a") as file:
             file.write(json.dumps(sent) + "\n")
     finish(killed)
-    left, right = digests(whole), digests(killed)
-    different = sorted(path for path in left.keys() | right.keys() if left.get(path) != right.get(path))
-    sent = [one for one in map(json.loads, journal.read_text().splitlines()) if one]
-    hits = Counter(one["stage"] for one in sent)
-    signals = Counter(one["signal"] for one in sent)
-    report("soak/different", len(different), None, 0, f"of {len(left)} files, after {dict(signals)}: {different[:5]}")
-    report("soak/stages", len(hits), None, 12, f"signals by stage: {dict(hits)}", unit="stages hit", at_least=True)
+    compare(whole, killed, [one for one in map(json.loads, journal.read_text().splitlines()) if one])
 
 
 if __name__ == "__main__":
