@@ -121,13 +121,13 @@ def _alone(title: str) -> Iterator[None]:
         return
     lock = FileLock(LOGS_DIR / f".{title}.lock", timeout=PATIENCE_S)
     try:
-        lock.acquire()
+        held = lock.acquire()
     except Timeout:
         raise StageError(
             "another process is running this stage, perhaps left by a dvc that was killed: wait until it has ended, "
             f"or end it (`pgrep -af stages.{title.partition('@')[0]}` names it)"
         ) from None
-    with lock:
+    with held:
         yield
 
 
