@@ -80,7 +80,7 @@ def _cookies(path: str) -> io.StringIO | None:
         return None
     if not Path(path).is_file():
         raise StageError(f"videos.cookies: {path} not found: export cookies.txt from a browser, or leave it empty")
-    return io.StringIO(Path(path).read_text(encoding="utf-8"))
+    return io.StringIO(Path(path).read_text(encoding="utf-8", errors="replace"))
 
 
 def look_up(site: Any, address: str, params: Params) -> dict[str, Any]:
