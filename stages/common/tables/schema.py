@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import pandas as pd
 
-from stages.common.data.files import write_bytes, write_json
+from stages.common.data.files import parse_json, write_bytes, write_json
 from stages.common.errors import StageError
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class Record(Generic[T]):
         from pydantic import ValidationError
 
         try:
-            value: T = json.loads(data)
+            value: T = parse_json(data)
             self._adapter.validate_json(data, strict=True)
         except ValidationError as error:
             problem = _problem(error)
