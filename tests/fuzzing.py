@@ -54,7 +54,8 @@ class Watch:
     def _inside(self, path):
         if isinstance(path, int):
             return True
-        return Path(os.path.normpath(Path(self.room) / os.fsdecode(path))).is_relative_to(self.room)
+        whole = Path(os.path.normpath(Path(self.room) / os.fsdecode(path)))
+        return whole.is_relative_to(self.room) or whole.is_relative_to(TEMPORARY)
 
 
 class Fuzz:
@@ -98,6 +99,7 @@ class Fuzz:
         return said
 
 
+TEMPORARY = tempfile.gettempdir()  # libraries may write there
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 REASONS = (Failed, Rejected)
 counted = Counter()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.data.files import sha256
+from stages.common.errors import StageError
 
 LATEST, BEST = "latest.pt", "best.pt"
 EPOCH = "epoch{:04d}.pt"
@@ -45,7 +46,8 @@ class Checkpoints:
         self._write(LATEST, {"state": asdict(state), "model": model.state_dict(), "optimizer": optimizer.state_dict()})
 
     def load(self, model: Any, optimizer: Any, device: str) -> TrainingState:
-        """Return the latest state of this key, with `model` and `optimizer` set to it, or a new state."""
+        """Return the latest state of this key, with `model` and `optimizer` set to it, or a new state. Raises StageError
+        for a damaged file."""
         saved = self._read(LATEST, device)
         if saved is None:
             for path in self._epochs():  # of a run of another key
@@ -100,8 +102,11 @@ class Checkpoints:
         path = self.folder / name
         if not path.exists():
             return None
-        found: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        return found if found["key"] == self.key else None
+        try:
+            found: Any = torch.load(path, map_location=device, weights_only=True)
+        except Exception:  # whatever a damaged file makes the reader raise
+            raise StageError(f"{path} is damaged: remove {self.folder}, and the training begins anew") from None
+        return found if isinstance(found, dict) and found.get("key") == self.key else None
 
 
 def data_digest(folder: Path) -> str:
