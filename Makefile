@@ -3,6 +3,7 @@ SHELL := /bin/bash
 UV_VERSION := 0.13.9
 PYTHON ?= python3.11
 CATALOG ?= catalogs/mine
+CASES ?= 1500
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 # A file of tests goes to one worker as a whole, the longest first (tests/conftest.py).
@@ -18,7 +19,7 @@ export GIT_COMMITTER_NAME := $(GIT_AUTHOR_NAME)
 export GIT_COMMITTER_EMAIL := $(GIT_AUTHOR_EMAIL)
 endif
 
-.PHONY: help install repair demo mine tiny ablations test test-fast coverage lint deps bench lock summary
+.PHONY: help install repair demo mine tiny ablations test test-fast coverage fuzz lint deps bench lock summary
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +73,9 @@ test-fast: install ## run all tests but the slow ones (real models, runs of the 
 
 coverage: install ## which lines of stages/ the fast tests run, those of the processes they start included
 	@$(PYTEST) -m "not slow" --cov --cov-report term:skip-covered
+
+fuzz: install ## read CASES damaged and hostile inputs with each parser: 100,000 in all
+	@CASES=$(CASES) $(PYTEST) tests/fuzz --hypothesis-profile long
 
 lint: install ## ruff and mypy
 	@echo "== Lint"

@@ -66,8 +66,9 @@ class Fuzz:
         self.cases = 0
 
     def __call__(self, read, files=None, allowed=()):
-        """Check what `read`, given a folder with `files` (name to bytes), comes to: a value, or an error that is StageError
-        or one of `allowed`, on one line; the same when read again, in time, and with nothing written outside of it."""
+        """Check what `read`, given a folder with `files` (name to bytes), comes to: a value, or an error that is
+        StageError or one of `allowed`, on one line; the same when read again, in time, and with nothing written outside
+        of it."""
         self.cases += 1
         room = tempfile.mkdtemp(dir=MEMORY)
         try:

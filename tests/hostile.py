@@ -9,7 +9,20 @@ from hypothesis import strategies as st
 # Pieces of texts that some parser, page, shell, spreadsheet or path has at some time taken for more than a text.
 TEXTS = (
     *("", " ", "\n", "\r", "\r\n", "\0", "\ufeff", "\u2028", "\x85", "\x1b[2J", "\ud800", "\U0001f52c", "é", "e\u0301"),
-    *("../../x", "/etc/passwd", "a/../../b", "..\\x", "C:\\x", "~/x", "-rf", "--exec=x", "$(touch x)", "`x`", ";x", "|x"),
+    *(
+        "../../x",
+        "/etc/passwd",
+        "a/../../b",
+        "..\\x",
+        "C:\\x",
+        "~/x",
+        "-rf",
+        "--exec=x",
+        "$(touch x)",
+        "`x`",
+        ";x",
+        "|x",
+    ),
     *("<script>x</script>", "</td><img src=x onerror=y>", "&amp;lt;", "&#0;", "&#x110000;", "&x;", "]]>", "<!--"),
     *("=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "{c}", "{0.__class__}", "%s%n", "{{7*7}}"),
     *("nan", "inf", "-inf", "1e999", "NULL", "true", "0x10", "1_000", "1,5", "2001-99-99", "01", "9" * 40, "1" * 5000),
@@ -25,7 +38,9 @@ BYTES = (
     *(b"..", b"/", b"\n", b'"', b"<", b"&a;", b"{", b"[", b"99999999999", b"-1", b"1e999", b"\xed\xa0\x80", b"\xc3"),
 )
 
-texts = st.one_of(st.sampled_from(TEXTS), st.text(max_size=8), st.lists(st.sampled_from(TEXTS), max_size=4).map("".join))
+texts = st.one_of(
+    st.sampled_from(TEXTS), st.text(max_size=8), st.lists(st.sampled_from(TEXTS), max_size=4).map("".join)
+)
 numbers = st.one_of(st.sampled_from(NUMBERS), st.integers(), st.floats())
 scalars = st.one_of(texts, numbers, st.none(), st.booleans())
 SHAPES = ("list", "object", "named")
@@ -35,7 +50,9 @@ def values(*names):
     """JSON values whose objects mostly have keys among `names`."""
     keys = st.one_of(st.sampled_from(names), texts) if names else texts
     return st.recursive(
-        scalars, lambda below: st.one_of(st.lists(below, max_size=4), st.dictionaries(keys, below, max_size=5)), max_leaves=8
+        scalars,
+        lambda below: st.one_of(st.lists(below, max_size=4), st.dictionaries(keys, below, max_size=5)),
+        max_leaves=8,
     )
 
 
@@ -46,9 +63,9 @@ def objects(*names):
 
 def nearly(valid, *names):
     """The JSON value `valid`, with parts replaced, removed or added."""
-    return st.lists(st.tuples(st.integers(0, 40), st.sampled_from(("set", "drop", "add")), values(*names)), max_size=4).map(
-        partial(_edited, json.dumps(valid))
-    )
+    return st.lists(
+        st.tuples(st.integers(0, 40), st.sampled_from(("set", "drop", "add")), values(*names)), max_size=4
+    ).map(partial(_edited, json.dumps(valid)))
 
 
 def _edited(valid, edits):
@@ -128,7 +145,7 @@ def _damaged(valid, edits):
 
 
 def tables(*columns):
-    """Bytes of a table with a separator, whose header has most of `columns`, in some encoding, with or without quotes."""
+    """Bytes of a table with a separator, whose header has most of `columns`, in some encoding, quoted or not."""
     header = st.lists(st.one_of(st.sampled_from(columns), texts), max_size=len(columns) + 2)
     rows = st.lists(st.lists(texts, max_size=len(columns) + 2), max_size=6)
     return st.builds(
@@ -143,13 +160,18 @@ def tables(*columns):
 
 
 def _table(header, rows, separator, end, quoted, encoding):
-    lines = [separator.join('"' + cell.replace('"', '""') + '"' if quoted else cell for cell in row) for row in (header, *rows)]
+    lines = [
+        separator.join('"' + cell.replace('"', '""') + '"' if quoted else cell for cell in row)
+        for row in (header, *rows)
+    ]
     return end.join(lines).encode(encoding, "surrogatepass" if encoding.startswith("utf") else "replace")
 
 
 def long_texts(*units):
     """Texts of one piece, or two, many times over: what backtracking regular expressions take long for."""
-    pieces = st.one_of(st.sampled_from([*units, *(text for text in TEXTS if text and len(text) < 30)]), st.text(min_size=1, max_size=3))
+    pieces = st.one_of(
+        st.sampled_from([*units, *(text for text in TEXTS if text and len(text) < 30)]), st.text(min_size=1, max_size=3)
+    )
     return st.builds(
         lambda first, many, times, last: first + many * times + last, pieces, pieces, st.integers(1, 3000), pieces
     )

@@ -46,8 +46,10 @@ class Checkpoints:
         self._write(LATEST, {"state": asdict(state), "model": model.state_dict(), "optimizer": optimizer.state_dict()})
 
     def load(self, model: Any, optimizer: Any, device: str) -> TrainingState:
-        """Return the latest state of this key, with `model` and `optimizer` set to it, or a new state. Raises StageError
-        for a damaged file."""
+        """Return the latest state of this key, with `model` and `optimizer` set to it, or a new state.
+
+        Raises StageError for a damaged file.
+        """
         saved = self._read(LATEST, device)
         if saved is None:
             for path in self._epochs():  # of a run of another key

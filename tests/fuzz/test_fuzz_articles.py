@@ -24,10 +24,12 @@ from stages.sources.pubmed.panels import split_caption
 
 ARTICLE = (
     b'<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE article [<!ENTITY own "text">]>'
-    b'<article xmlns:xlink="http://www.w3.org/1999/xlink"><front><article-meta><article-id pub-id-type="pmc">12</article-id>'
+    b'<article xmlns:xlink="http://www.w3.org/1999/xlink"><front><article-meta>'
+    b'<article-id pub-id-type="pmc">12</article-id>'
     b'<permissions><license xlink:href="http://x/by"><p>CC BY</p></license></permissions></article-meta></front><body>'
     b'<fig-group><fig id="F1"><label>1</label><caption><title>Nests &own; &micro;m</title><p>(<bold>A</bold>) H&amp;E '
-    b'10<sup>6</sup>. (B) CD3, <inline-formula><alternatives><tex-math>\\geq 1</tex-math></alternatives></inline-formula>.'
+    b"10<sup>6</sup>. (B) CD3 "
+    b"<inline-formula><alternatives><tex-math>\\geq 1</tex-math></alternatives></inline-formula>."
     b'</p></caption><alternatives><graphic xlink:href="f1.jpg"/><graphic xlink:href="f1.tif"/></alternatives></fig>'
     b"</fig-group></body></article>"
 )
@@ -47,8 +49,13 @@ PICTURES = {
 PICTURES["TIFF"] += [
     written(lambda buffer, way=way: Image.new("RGB", (9, 7), "pink").save(buffer, "TIFF", compression=way))
     for way in ("tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits")
-] + [written(lambda buffer, mode=mode: Image.new(mode, (9, 7)).save(buffer, "TIFF")) for mode in ("I;16", "F", "1", "CMYK")]
-PICTURES["PNG"] += [written(lambda buffer, mode=mode: Image.new(mode, (9, 7)).save(buffer, "PNG")) for mode in ("P", "I;16", "LA", "1")]
+] + [
+    written(lambda buffer, mode=mode: Image.new(mode, (9, 7)).save(buffer, "TIFF"))
+    for mode in ("I;16", "F", "1", "CMYK")
+]
+PICTURES["PNG"] += [
+    written(lambda buffer, mode=mode: Image.new(mode, (9, 7)).save(buffer, "PNG")) for mode in ("P", "I;16", "LA", "1")
+]
 MEMBERS = {"PMC1/a.nxml": ARTICLE, "PMC1/f1.jpg": PICTURES["JPEG"][0]}
 
 
@@ -67,7 +74,9 @@ def _escaped(text):
     return "".join(c for c in text if c.isprintable()).replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
 
 
-xml = st.recursive(texts, element, max_leaves=12).map(lambda body: f"<article>{body}</article>".encode(errors="replace"))
+xml = st.recursive(texts, element, max_leaves=12).map(
+    lambda body: f"<article>{body}</article>".encode(errors="replace")
+)
 DOCTYPES = (
     b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><article><fig><caption>&x;</caption></fig></article>',
     b'<!DOCTYPE a [<!ENTITY x "y"><!ENTITY y "&x;&x;">]><article><fig><caption>&y;</caption></fig></article>',
@@ -104,7 +113,11 @@ def climbing(name):
         with tarfile.open(fileobj=buffer, mode="w") as tar:
             for kind in (tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
                 info = tarfile.TarInfo(f"{name}{kind.decode()}.nxml")
-                info.type, info.linkname, info.size = kind, "/etc/passwd", len(ARTICLE) if kind == tarfile.REGTYPE else 0
+                info.type, info.linkname, info.size = (
+                    kind,
+                    "/etc/passwd",
+                    len(ARTICLE) if kind == tarfile.REGTYPE else 0,
+                )
                 tar.addfile(info, io.BytesIO(ARTICLE if info.size else b""))
 
     return written(write)
@@ -147,17 +160,45 @@ def test_images_in_archives(fuzz, name):
 def test_images(fuzz, kind):
     @given(damaged(*PICTURES[kind]))
     def check(data):
-        fuzz(lambda folder: [part if isinstance(part, bytes) else part.tobytes() for part in as_jpeg(data)], allowed=[Rejected])
+        fuzz(
+            lambda folder: [part if isinstance(part, bytes) else part.tobytes() for part in as_jpeg(data)],
+            allowed=[Rejected],
+        )
 
     check()
 
 
-@given(long_texts("(A) x ", "(A, ", "A-", "Fig. 1B: ", "(A) and ", "&amp;", "=", "-", "a.", "@a", "a-a.", "www.", "#A", "(((", "A, B, "))
+@given(
+    long_texts(
+        "(A) x ",
+        "(A, ",
+        "A-",
+        "Fig. 1B: ",
+        "(A) and ",
+        "&amp;",
+        "=",
+        "-",
+        "a.",
+        "@a",
+        "a-a.",
+        "www.",
+        "#A",
+        "(((",
+        "A, B, ",
+    )
+)
 def test_texts(fuzz, text):
     foreign("Nests of tumour cells lie in the stroma", ["de"])  # its model is unpacked at first
     fuzz(
         lambda folder: (
-            *(split_caption(text), clean(text), clean_text(text), tweet_id(text), foreign(text, ["en"]), unescaped(text)),
+            *(
+                split_caption(text),
+                clean(text),
+                clean_text(text),
+                tweet_id(text),
+                foreign(text, ["en"]),
+                unescaped(text),
+            ),
             *(one_line(text), plain_signs(text), without_pictures(text)),
         )
     )

@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from hostile import as_json, damaged, deep, long_texts, nearly, objects, tables, texts, values, written
+from hostile import as_json, damaged, deep, long_texts, nearly, objects, tables, texts, values
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,16 +16,26 @@ from stages.common.data.answers import write_to_fill_in
 from stages.common.errors import Failed
 from stages.common.incremental.manifest import Folder
 from stages.common.reviews import COLUMNS, read_reviews
-from stages.common.tables.captions import CAPTIONS
 from stages.common.tables.items import MANIFEST
 from stages.common.tables.transcripts import TRANSCRIPT
-from stages.common.tables.videos import LISTINGS, SHARES, VIDEO
+from stages.common.tables.videos import LISTINGS, SHARES
 
 WORD = {"word": "nests", "start": 0.0, "end": 0.5, "score": 0.9}
-SAID = {"language": "en", "audio_s": 1.0, "segments": [{"start": 0.0, "end": 0.5, "text": "nests", "words": [WORD]}], "dropped": []}
-RECORDS = {"transcript": (TRANSCRIPT, SAID), "shares": (SHARES, {"copy": "18", "histology": 0.5}), "listings": (LISTINGS, {"x": []})}
+SAID = {
+    "language": "en",
+    "audio_s": 1.0,
+    "segments": [{"start": 0.0, "end": 0.5, "text": "nests", "words": [WORD]}],
+    "dropped": [],
+}
+RECORDS = {
+    "transcript": (TRANSCRIPT, SAID),
+    "shares": (SHARES, {"copy": "18", "histology": 0.5}),
+    "listings": (LISTINGS, {"x": []}),
+}
 MANIFESTED = MANIFEST.to_bytes(
-    MANIFEST.frame([dict.fromkeys(MANIFEST.names, "") | {"id": "a", "status": "ok"}, dict.fromkeys(MANIFEST.names, "b")])
+    MANIFEST.frame(
+        [dict.fromkeys(MANIFEST.names, "") | {"id": "a", "status": "ok"}, dict.fromkeys(MANIFEST.names, "b")]
+    )
 )
 ENTRY = {"id": "a", "status": "ok", "reason": "", "error": "", "key": "k", "digest": "d"}
 FOUND = {
@@ -34,7 +44,10 @@ FOUND = {
     "fields": ({"fields": [{"field": "Renal", "probability": 0.9}]}, replies.field_guesses),
 }
 KEYS = ("replacements", "sentence", "from", "to", "kinds", "kind", "fields", "field", "probability")
-ANSWER = {"choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 5, "completion_tokens": 1}}
+ANSWER = {
+    "choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 5, "completion_tokens": 1},
+}
 LABELS = {"v": {"decoy": "", "cuts": [1.0], "shots": [{"kind": "hold", "histology": True, "start": 0, "end": 1}]}}
 
 
@@ -55,7 +68,9 @@ def test_tables_between_stages(fuzz, data):
 
 
 @given(
-    st.lists(st.one_of(nearly(ENTRY, *ENTRY).map(as_json), damaged(as_json(ENTRY)), deep("[")), max_size=4).map(b"\n".join),
+    st.lists(st.one_of(nearly(ENTRY, *ENTRY).map(as_json), damaged(as_json(ENTRY)), deep("[")), max_size=4).map(
+        b"\n".join
+    ),
     damaged(MANIFESTED),
 )
 def test_journals(fuzz, journal, manifest):

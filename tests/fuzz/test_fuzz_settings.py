@@ -77,8 +77,14 @@ def hdf5(name, values):
 
 def listed(*columns):
     """Tables of the makers with some of their cells replaced."""
-    rows = st.lists(st.tuples(PLACES, *[st.one_of(st.sampled_from(["a", "b", "train", "test", "Test"]), texts)] * (len(columns) - 1)))
-    made = rows.map(lambda found: pd.DataFrame(found, columns=columns).to_csv(index=False).encode("utf-8", "surrogatepass"))
+    rows = st.lists(
+        st.tuples(
+            PLACES, *[st.one_of(st.sampled_from(["a", "b", "train", "test", "Test"]), texts)] * (len(columns) - 1)
+        )
+    )
+    made = rows.map(
+        lambda found: pd.DataFrame(found, columns=columns).to_csv(index=False).encode("utf-8", "surrogatepass")
+    )
     return st.one_of(made, tables(*columns))
 
 
@@ -100,7 +106,11 @@ OFFICIAL = {
     "arch": (
         "books_set/captions.json",
         st.one_of(nearly(CAPTIONS, "caption", "uuid").map(as_json), damaged(as_json(CAPTIONS)), deep("[")),
-        {"books_set/images/0.png": IMAGE, "pubmed_set/images/1.png": IMAGE, "pubmed_set/captions.json": as_json(CAPTIONS)},
+        {
+            "books_set/images/0.png": IMAGE,
+            "pubmed_set/images/1.png": IMAGE,
+            "pubmed_set/captions.json": as_json(CAPTIONS),
+        },
     ),
 }
 
@@ -109,7 +119,9 @@ OFFICIAL = {
 def test_test_sets(fuzz, loader):
     name, listings, others = OFFICIAL[loader]
     classes = {} if loader == "arch" else {"a": "A", "b": "B"}
-    evalset = Evalset(loader=loader, root="s", sub_pathology="Renal", classes=classes, left_out=["0", "1", "NC"], split="all")
+    evalset = Evalset(
+        loader=loader, root="s", sub_pathology="Renal", classes=classes, left_out=["0", "1", "NC"], split="all"
+    )
     there = {"0.png": IMAGE, "images/0.png": IMAGE, "../0.png": IMAGE} | others
 
     @given(listings)
@@ -148,7 +160,11 @@ class Payload:
 
 TENSORS = {"logit_scale": torch.ones(()), "visual.proj": torch.ones(2, 2)}
 CHECKPOINTS = {
-    "x.pt": [saved({"state_dict": TENSORS, "epoch": 1}), saved(TENSORS, _use_new_zipfile_serialization=False), saved(Payload())],
+    "x.pt": [
+        saved({"state_dict": TENSORS, "epoch": 1}),
+        saved(TENSORS, _use_new_zipfile_serialization=False),
+        saved(Payload()),
+    ],
     "x.safetensors": [save(TENSORS)],
 }
 
@@ -169,7 +185,11 @@ def test_what_a_training_resumes_from(fuzz, data):
     fuzz(lambda folder: Checkpoints(folder, "k").load(model, optimizer, "cpu"), {"latest.pt": data})
 
 
-@given(st.one_of(nearly({"model_type": "clip", "vision_config": {"hidden_act": "gelu"}}, "vision_config").map(as_json), deep("[")))
+@given(
+    st.one_of(
+        nearly({"model_type": "clip", "vision_config": {"hidden_act": "gelu"}}, "vision_config").map(as_json), deep("[")
+    )
+)
 def test_configurations_of_models(fuzz, data):
     fuzz(learned_activation, {"config.json": data})
 

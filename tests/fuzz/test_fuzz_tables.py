@@ -36,7 +36,12 @@ def rows(name):
 def tarred(kind="w"):
     with io.BytesIO() as buffer:
         with tarfile.open(fileobj=buffer, mode=kind) as tar:
-            for name, data in (("0.jpg", IMAGE), ("0.txt", b"Nests"), ("0.json", b'{"caption": "x"}'), ("1.jpg", IMAGE)):
+            for name, data in (
+                ("0.jpg", IMAGE),
+                ("0.txt", b"Nests"),
+                ("0.json", b'{"caption": "x"}'),
+                ("1.jpg", IMAGE),
+            ):
                 info = tarfile.TarInfo(name)
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
@@ -105,9 +110,13 @@ def test_binary(fuzz, name):
 
 @given(
     st.dictionaries(
-        st.sampled_from(("a.csv", "b.json", "0.txt", "0.json", "0.jpg", "1.jpg.txt", "c.tar", "d.zip", "captions/0.txt")),
+        st.sampled_from(
+            ("a.csv", "b.json", "0.txt", "0.json", "0.jpg", "1.jpg.txt", "c.tar", "d.zip", "captions/0.txt")
+        ),
         st.one_of(
-            tables("image", "text"), nearly(ROWS, "image", "text").map(as_json), damaged(IMAGE, BINARY["x.tar"], zipped(a__jpg=IMAGE))
+            tables("image", "text"),
+            nearly(ROWS, "image", "text").map(as_json),
+            damaged(IMAGE, BINARY["x.tar"], zipped(a__jpg=IMAGE)),
         ),
         max_size=4,
     )
@@ -126,7 +135,7 @@ def test_quilts_own_table(fuzz, stage_params, data):
 @given(
     st.one_of(
         tables("tweet_id", "user", "text", "image", "lang", "conversation_id"),
-        damaged(b"tweet_id,user,text,image\n123,a,Nests,0.jpg\n=\"9\",b,c,../x\n"),
+        damaged(b'tweet_id,user,text,image\n123,a,Nests,0.jpg\n="9",b,c,../x\n'),
     )
 )
 def test_tweets(fuzz, stage_params, data):
@@ -139,7 +148,9 @@ def test_tweets(fuzz, stage_params, data):
         st.sampled_from(("a.csv", "b.jsonl", "c.tar")),
         st.one_of(
             tables("URL", "TEXT", "similarity", "punsafe", "key", "status"),
-            nearly([{"url": "http://x/a.jpg", "caption": "x", "similarity": 0.3, "punsafe": 0}], "url", "text").map(as_json),
+            nearly([{"url": "http://x/a.jpg", "caption": "x", "similarity": 0.3, "punsafe": 0}], "url", "text").map(
+                as_json
+            ),
         ),
         max_size=2,
     )

@@ -28,8 +28,23 @@ INFO = {
     "language": "en-GB",
     "requested_formats": [{"url": "http://x/", "protocol": "m3u8"}],
 }
-LIST = {"id": "c", "ie_key": "Tab", "entries": [INFO | {"url": "x", "ie_key": "Youtube"}, {"url": "y", "ie_key": "YoutubeTab"}]}
-NAMES = ("entries", "id", "url", "ie_key", "duration", "channel_id", "channel_follower_count", "language", "webpage_url", "title")
+LIST = {
+    "id": "c",
+    "ie_key": "Tab",
+    "entries": [INFO | {"url": "x", "ie_key": "Youtube"}, {"url": "y", "ie_key": "YoutubeTab"}],
+}
+NAMES = (
+    "entries",
+    "id",
+    "url",
+    "ie_key",
+    "duration",
+    "channel_id",
+    "channel_follower_count",
+    "language",
+    "webpage_url",
+    "title",
+)
 COOKIES = b"# Netscape HTTP Cookie File\nexample.org\tFALSE\t/\tFALSE\t0\tname\tvalue\n"
 LINES = st.one_of(st.sampled_from(["a.mp4", "a [abcdefghijk].mp4", "https://example.org/watch?v=1", "@handle"]), texts)
 LISTS = st.lists(LINES, max_size=4).map(lambda lines: "\n".join(lines).encode("utf-8", "surrogatepass"))

@@ -1,5 +1,6 @@
 """The files of a downloaded evalset: its images, its folders and the tables that list them."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -98,6 +99,17 @@ def check_files(references: pd.Series, name: str) -> None:
             f"evalset {name}: {len(missing)} of {len(files)} files that it lists are not there, the first is "
             f"{missing[0]}: fetch the set again"
         )
+
+
+def check_inside(references: pd.Series, folder: Path, name: str) -> None:
+    """Raise StageError where a table of the set `name` lists a file that is not below `folder`; links may lead
+    anywhere, the paths themselves may not."""
+    home = os.path.normpath(folder)
+    for file in references.map(image_file).drop_duplicates():
+        if not Path(os.path.normpath(file)).is_relative_to(home):
+            raise StageError(
+                f"evalset {name}: {file} leads out of {folder}: correct the table, or link the folder there"
+            )
 
 
 def each_once(rows: pd.DataFrame, name: str) -> pd.DataFrame:

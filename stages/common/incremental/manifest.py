@@ -107,7 +107,9 @@ class Folder:
                 continue
             if entry["key"] is None:
                 rows.pop(entry["id"], None)
-            elif entry.keys() == Row.__dataclass_fields__.keys() and all(isinstance(one, str) for one in entry.values()):
+            elif entry.keys() == Row.__dataclass_fields__.keys() and all(
+                isinstance(one, str) for one in entry.values()
+            ):
                 rows[entry["id"]] = Row(**entry)
         return rows
 
