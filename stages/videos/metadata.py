@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, field_validator
 
+from stages.common.data.files import SURROGATE
+
 
 class Metadata(BaseModel):
     """The fields that are used, in yt-dlp's names; None for what is not known."""
@@ -38,9 +40,10 @@ class _OfASite(Metadata):
     @classmethod
     def _or_none(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
-            return handler(value)
+            found = handler(value)
         except ValidationError:
             return None
+        return SURROGATE.sub("\ufffd", found) if isinstance(found, str) else found
 
 
 def known(info: Mapping[str, Any]) -> dict[str, Any]:
