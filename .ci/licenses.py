@@ -14,7 +14,7 @@ PAGE = """\
 # Licenses of what is installed
 
 Made by `python .ci/licenses.py` (a part of `make lock`) from the metadata of the packages that `requirements.lock` and
-`requirements-data.lock` name. It says what packages say of themselves, and is no legal advice. Nothing of them is in
+`requirements-data.lock` name. It says what packages say of themselves, and gives no legal advice. Nothing of them is in
 this repository: each is fetched from your package index. The code here is under [Apache-2.0](../LICENSE).
 
 {flagged} of {total} packages are marked: **copyleft** asks something of whoever hands the package on, changes it or, as
@@ -31,7 +31,7 @@ own: the FFmpeg in `imageio-ffmpeg`, which the pipeline runs as a program, is a 
 def page() -> str:
     """The page, for the packages of both lock files."""
     pinned = sorted({found for lock in LOCKS for found in PINNED.findall(Path(lock).read_text())})
-    rows = [(name, version, *described(name)) for name, version in pinned]
+    rows = [(f"`{name}`", version, *described(name)) for name, version in pinned]
     shown = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return PAGE.format(rows=shown, total=len(rows), flagged=sum(bool(row[-1]) for row in rows))
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from stages.common.errors import Failed, Rejected, StageError
 
 CPU_S = 5.0  # that one case may take: inputs are of a few kilobytes
-GROWTH_MB = 600  # by which the process may grow in a test
+GROWTH_MB = 1500  # by which the process may grow in a test: images of 64 million pixels are taken
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 PATHS = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.chmod", "os.truncate")
 RUNS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "pickle.find_class")
