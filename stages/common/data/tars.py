@@ -10,8 +10,10 @@ from typing import NamedTuple, Self
 from stages.common.errors import StageError
 
 # Types of headers whose data, in extended forms, are names and notes of the member after them.
-BEFORE_ANOTHER = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE)
-BEFORE_ANOTHER += (tarfile.SOLARIS_XHDTYPE,)
+BEFORE_ANOTHER = (
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+)
 MOST_NOTES = 1 << 20  # bytes
 
 
@@ -20,7 +22,7 @@ class Header(tarfile.TarInfo):
     real ones, which tarfile would read into memory whatever their length, comes a tarfile.ReadError."""
 
     @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> Self:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """The header in a block."""
         found = super().frombuf(buf, encoding, errors)
         if found.type in BEFORE_ANOTHER and found.size > MOST_NOTES:
