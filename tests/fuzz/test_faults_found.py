@@ -6,6 +6,7 @@ import time
 import zipfile
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hostile import written
 from PIL import Image
@@ -18,6 +19,7 @@ from stages.common.data.rows import read_rows
 from stages.common.data.tars import MOST_NOTES
 from stages.common.errors import Rejected, StageError
 from stages.common.evalsets.protocol import Evalset, read_evalset
+from stages.common.tables.items import MANIFEST
 from stages.sources.hydrate import _answered_rows
 from stages.sources.pubmed.packages import PackageError, open_package
 from stages.sources.pubmed.panels import split_caption
@@ -137,6 +139,15 @@ def test_what_a_site_says_in_another_form_counts_as_lacking():
     }
     assert known(said) == {"id": "7", "title": "\ufffd"}
     assert _entry(known(said), "http://x/")["duration"] is None
+
+
+def test_notes_of_pandas_that_are_damaged_name_file_and_stage(tmp_path):
+    """A KeyError of pandas."""
+    table = pa.Table.from_pandas(MANIFEST.frame([dict.fromkeys(MANIFEST.names, "a")]), preserve_index=False)
+    notes = table.schema.metadata[b"pandas"].replace(b"pandas_type", b"Xandas_type")
+    pq.write_table(table.replace_schema_metadata({b"pandas": notes}), tmp_path / "x.parquet")
+    with pytest.raises(StageError, match=r"x.parquet is damaged \('pandas_type'\): run the stage"):
+        MANIFEST.read(tmp_path / "x.parquet")
 
 
 def test_cookies_that_others_can_read_are_told_of(tmp_path, caplog):

@@ -117,7 +117,7 @@ class Folder:
         """The table of keys; an empty one if it cannot be read: everything is then made again."""
         try:
             return pd.read_parquet(self.keys)[KEYS.names]
-        except (OSError, ValueError, KeyError):
+        except Exception:  # whatever a damaged file makes the reader raise
             return KEYS.frame([])
 
     def _journal(self) -> Iterator[dict[str, Any]]:
