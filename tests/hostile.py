@@ -43,7 +43,6 @@ texts = st.one_of(
 )
 numbers = st.one_of(st.sampled_from(NUMBERS), st.integers(), st.floats())
 scalars = st.one_of(texts, numbers, st.none(), st.booleans())
-SHAPES = ("list", "object", "named")
 
 
 def values(*names):
