@@ -150,6 +150,18 @@ def test_notes_of_pandas_that_are_damaged_name_file_and_stage(tmp_path):
         MANIFEST.read(tmp_path / "x.parquet")
 
 
+def test_an_error_is_one_line_whatever_it_quotes():
+    assert str(StageError("usable is '\na\u2028b'")) == "usable is ' a b'"
+
+
+def test_a_name_that_no_file_can_have_is_a_missing_one(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/evalset.csv").write_text(f"image,label\n{'1' * 5000},a\n")
+    evalset = Evalset(loader="table", root="own", sub_pathology="Renal", classes={"a": "A"}, split="all")
+    with pytest.raises(StageError, match="1 of 1 files that it lists are not there"):
+        read_evalset(tmp_path, "own", evalset)
+
+
 def test_cookies_that_others_can_read_are_told_of(tmp_path, caplog):
     jar = tmp_path / "cookies.txt"
     jar.write_text("x")
