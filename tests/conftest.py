@@ -13,7 +13,7 @@ import pytest
 from loopback import Site
 from recording import noise, record
 
-pytest_plugins = ["exported", "lexicons", "training", "scratch", "videos_run"]
+pytest_plugins = ["exported", "lexicons", "training", "scratch", "videos_run", "fuzzing"]
 ROOT = Path(__file__).resolve().parent.parent
 if "PYTEST_XDIST_WORKER" in os.environ:
     cv2.setNumThreads(1)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from pydantic import BaseModel, Field, ValidationError
+
 from stages.captions.endpoint import Answer, Endpoint, Messages, TooMuch
 from stages.captions.params import LanguageModel
 from stages.captions.replies import read
@@ -102,22 +104,30 @@ class Chat:
 
     def _note(self, key: str, reply: Any, cost: float) -> None:
         """Add a line: a reply that can be used, or null; the cost, also of a reply that cannot, under the key ""."""
-        line = {"key": key, "reply": reply, "cost": cost}
+        line = _Line(key=key, reply=reply, cost=cost)
         self._know(line)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
         whole = text[: text.rfind("\n") + 1]  # without a line that a killed run left incomplete
-        self._path.write_text(whole + json.dumps(line, sort_keys=True) + "\n", encoding="utf-8")
+        self._path.write_text(whole + json.dumps(line.model_dump(), sort_keys=True) + "\n", encoding="utf-8")
 
-    def _know(self, line: dict[str, Any]) -> None:
-        self._spent += line["cost"]
-        if line["key"]:
-            self._known[line["key"]] = line["reply"]
+    def _know(self, line: "_Line") -> None:
+        self._spent += line.cost
+        if line.key:
+            self._known[line.key] = line.reply
 
     def _read(self) -> None:
-        for text in self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else ():
-            with contextlib.suppress(json.JSONDecodeError):  # being written when the process was killed
-                self._know(json.loads(text))
+        for text in self._path.read_bytes().splitlines() if self._path.exists() else ():
+            with contextlib.suppress(ValidationError):  # being written when the process was killed
+                self._know(_Line.model_validate_json(text))
+
+
+class _Line(BaseModel):
+    """A line of the file of replies."""
+
+    key: str
+    reply: Any
+    cost: float = Field(ge=0, allow_inf_nan=False)
 
 
 def _corrected(reply: str, wrong: str) -> Messages:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from stages.captions.params import LanguageModel
 from stages.common.errors import Failed, StageError
@@ -86,8 +86,8 @@ class _Lenient(BaseModel):
 
 
 class _Usage(_Lenient):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: FiniteFloat | None = None
+    completion_tokens: FiniteFloat | None = None
 
 
 class _Part(_Lenient):
@@ -192,7 +192,7 @@ class Endpoint:
             message = f"{self.params.url}: answers with no chat completion: {self._line(body)}"
             raise Failed("llm_unavailable", message) from None
         used, choice = found.usage or _Usage(), found.choices[0]
-        tokens = (used.prompt_tokens or 0, used.completion_tokens or 0)
+        tokens = (max(used.prompt_tokens or 0, 0), max(used.completion_tokens or 0, 0))  # nothing makes a budget grow
         cost = sum(count * each / MILLION for count, each in zip(tokens, self.price, strict=True))
         missing = choice.message.refusal or f"nothing (finish_reason {choice.finish_reason})"
         return Answer(choice.message.text(), cost, choice.finish_reason == "length", self._line(missing))

@@ -71,15 +71,17 @@ def _values(text: str) -> Iterator[Any]:
         try:
             value, place = JSON.raw_decode(text, place)
             yield value
-        except (ValueError, RecursionError):
+        except ValueError:
             place += 1
+        except RecursionError:  # no answer is so deep, and to look at each level of it would take minutes
+            return
 
 
 def _python(text: str) -> list[Any]:
     """The object in `text` in Python's spelling, with single quotes and None, as a list; [] without one."""
-    found = re.search(r"\{.*\}", text, re.DOTALL)
+    found = text[text.find("{") : text.rfind("}") + 1] if "{" in text else ""
     try:
-        return [json.loads(json.dumps(ast.literal_eval(found[0])))] if found else []
+        return [json.loads(json.dumps(ast.literal_eval(found)))] if found else []
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return []
 

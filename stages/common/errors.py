@@ -2,7 +2,10 @@
 
 
 class StageError(Exception):
-    """The stage cannot go on; the message says what, where and what to do."""
+    """The stage cannot go on; the message says what, where and what to do, on one line whatever it quotes."""
+
+    def __str__(self) -> str:
+        return " ".join(super().__str__().splitlines())
 
 
 class Failed(Exception):

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from stages.common.data.arrays import Picture
-from stages.common.errors import StageError
+from stages.common.data.pictures import read_picture
+from stages.common.errors import Rejected, StageError
 from stages.common.frame_filter.prediction import FLAGS
 
 LABELS = ("histology", "other")
@@ -53,10 +53,10 @@ def read_labels(
         for flag in flags:
             if row.get(flag, "") not in ("", "0", "1"):
                 raise StageError(f"{where}: {flag} is '{row[flag]}', expected 1, 0 or nothing")
-        frame = cv2.imread(str(folder / row["file"]), cv2.IMREAD_COLOR_RGB)
-        if frame is None:
-            raise StageError(f"{where}: {row['file']} is missing or not an image")
-        frames.append(frame)
+        try:
+            frames.append(read_picture(folder / row["file"]))
+        except Rejected:
+            raise StageError(f"{where}: {row['file']} is missing or not an image") from None
     for flag in flags:
         table[flag] = pd.to_numeric(table[flag]) if flag in table else np.nan
     return table, frames

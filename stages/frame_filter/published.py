@@ -40,8 +40,9 @@ def _read(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # whatever a broken or a hostile file makes the reader raise
         reason = " ".join(str(error).split())[:160]
         raise StageError(f"{path} is not a checkpoint of tensors alone; it was not loaded: {reason}") from None
-    stored = stored.get("state_dict", stored)
-    tensors = {_plain(key): value for key, value in stored.items()}
+    stored = stored.get("state_dict", stored) if isinstance(stored, dict) else {}
+    items = stored.items() if isinstance(stored, dict) else ()
+    tensors = {_plain(str(key)): value for key, value in items if isinstance(value, torch.Tensor)}
     for key, tensor in wanted.items():
         # The published linear head is called `linear` in its checkpoint.
         found = tensors.get(key, tensors.get(f"linear.{key}"))

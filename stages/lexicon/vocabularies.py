@@ -147,13 +147,24 @@ def _aliases(row: dict[str, str]) -> list[str]:
 
 
 def umls(folder: Path) -> Iterator[Term]:
-    """English, non-suppressed strings of a licensed UMLS release: MRCONSO.RRF with types from MRSTY.RRF."""
+    """English, non-suppressed strings of a licensed UMLS release: MRCONSO.RRF with types from MRSTY.RRF.
+
+    Raises StageError where a file is missing or damaged.
+    """
     for name in ("MRCONSO.RRF", "MRSTY.RRF"):
         if not (folder / name).exists():
             raise StageError(f"lexicon.umls: {folder / name} not found: point it at the META folder of a UMLS release")
-    with (folder / "MRSTY.RRF").open(encoding="utf-8") as lines:
-        kinds = {fields[0]: fields[3] for fields in (line.split("|") for line in lines)}
-    with (folder / "MRCONSO.RRF").open(encoding="utf-8") as lines:
-        for fields in (line.split("|") for line in lines):
-            if fields[1] == "ENG" and fields[16] == "N":
-                yield Term(fields[14], f"UMLS:{fields[0]}", kinds.get(fields[0], ""), "umls")
+    kinds = {fields[0]: fields[3] for fields in _fields(folder / "MRSTY.RRF", 4)}
+    for fields in _fields(folder / "MRCONSO.RRF", 17):
+        if fields[1] == "ENG" and fields[16] == "N":
+            yield Term(fields[14], f"UMLS:{fields[0]}", kinds.get(fields[0], ""), "umls")
+
+
+def _fields(path: Path, least: int) -> Iterator[list[str]]:
+    """The fields of each line, `least` at least. Raises StageError for a line with fewer."""
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            fields = line.split("|")
+            if len(fields) < least:
+                raise StageError(f"{path} line {number} has {len(fields)} fields of {least}: unpack the release again")
+            yield fields

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import pandas as pd
 
 from stages.common.data.arrays import Picture
-from stages.common.errors import StageError
+from stages.common.data.pictures import read_picture
+from stages.common.errors import Rejected, StageError
 
 COLUMNS = ("file", "source", "um_per_pixel")
 
@@ -39,8 +39,9 @@ def read_tissue(folder: Path) -> list[Tissue]:
         scale = pd.to_numeric(row["um_per_pixel"], errors="coerce")
         if not 0.01 <= scale <= 100:
             raise StageError(f"{where}: um_per_pixel is '{row['um_per_pixel']}', expected micrometres, 0.01 to 100")
-        image = cv2.imread(str(folder / row["file"]), cv2.IMREAD_COLOR_RGB)
-        if image is None:
-            raise StageError(f"{where}: {row['file']} is missing or not an image")
+        try:
+            image = read_picture(folder / row["file"])
+        except Rejected:
+            raise StageError(f"{where}: {row['file']} is missing or not an image") from None
         found.append(Tissue(image, row["source"], float(scale)))
     return found

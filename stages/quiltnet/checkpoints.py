@@ -47,7 +47,10 @@ class Checkpoints:
         self._write(LATEST, {"state": asdict(state), "model": model.state_dict(), "optimizer": optimizer.state_dict()})
 
     def load(self, model: Any, optimizer: Any, device: str) -> TrainingState:
-        """Return the latest state of this key, with `model` and `optimizer` set to it, or a new state."""
+        """Return the latest state of this key, with `model` and `optimizer` set to it, or a new state.
+
+        Raises StageError for a damaged file.
+        """
         saved = self._read(LATEST, device)
         if saved is None:
             for path in self._epochs():  # of a run of another key
@@ -103,14 +106,14 @@ class Checkpoints:
         if not path.exists():
             return None
         try:
-            found: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-            return found if found["key"] == self.key else None
+            found: Any = torch.load(path, map_location=device, weights_only=True)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # torch and pickle have many types for what is no checkpoint
             raise StageError(
                 f"{path} is damaged ({type(error).__name__}): remove {self.folder} to train from the beginning"
             ) from error
+        return found if isinstance(found, dict) and found.get("key") == self.key else None
 
 
 def data_digest(folder: Path) -> str:

@@ -79,7 +79,7 @@ def _answered_rows(answer: dict[str, Any], folder: Path, session: Any, params: P
     more = answer.get("includes", {})
     media = {one["media_key"]: one for one in more.get("media", [])}
     users = {one["id"]: one["username"] for one in more.get("users", [])}
-    for tweet in answer.get("data", []):
+    for tweet in (one for one in answer.get("data", []) if tweet_id(one["id"])):  # it names files
         keys = tweet.get("attachments", {}).get("media_keys", [])
         urls = [media[key]["url"] for key in keys if media.get(key, {}).get("type") == "photo" and "url" in media[key]]
         yield {

@@ -25,6 +25,7 @@ from stages.common.incremental.runner import Item
 from stages.common.tables.videos import ListedVideo, Listings
 from stages.videos.lines import read_lines, readings, without_comment
 from stages.videos.local import local_item, videos_in
+from stages.videos.metadata import known
 from stages.videos.names import forms, names_of, video_id, with_hash
 from stages.videos.params import Params
 from stages.videos.site import attempt, downloader
@@ -162,26 +163,29 @@ def _listed(address: str, params: Params, depth: int) -> list[ListedVideo]:
         found: Any = attempt(lambda: site.extract_info(address, download=False), params)
     entries: list[ListedVideo] = []
     # An address that is not a list is a single video, which is fetched from its own page.
-    for entry in found["entries"] if "entries" in found else [found | {"url": found.get("webpage_url") or address}]:
-        link = str(entry.get("webpage_url") or entry.get("url"))
-        if depth and str(entry.get("ie_key", "")).endswith(LISTS):
+    listed = found["entries"] if "entries" in found else [found | {"url": found.get("webpage_url") or address}]
+    for facts in (known(entry) for entry in listed or () if isinstance(entry, dict)):
+        link = facts.get("webpage_url") or facts.get("url")
+        if not link:
+            log.warning(f"{address}: an entry without an address is left out: {facts}")
+        elif depth and facts.get("ie_key", "").endswith(LISTS):
             entries += _listed(link, params, depth - 1)
         else:
-            entries.append(_entry(entry, link))
+            entries.append(_entry(facts, link))
     return entries
 
 
-def _entry(entry: Any, link: str) -> ListedVideo:
+def _entry(facts: dict[str, Any], link: str) -> ListedVideo:
     """What is kept of an entry of yt-dlp's."""
-    name = str(entry.get("id") or "")
+    name = facts.get("id", "")
     return {
         "id": video_id(name) if name else hashlib.sha256(link.encode()).hexdigest()[:16],
         "url": link,
-        "channel_id": entry.get("channel_id"),
-        "duration": entry.get("duration"),
-        "site": str(entry.get("ie_key") or entry.get("extractor_key") or ""),
+        "channel_id": facts.get("channel_id"),
+        "duration": facts.get("duration"),
+        "site": facts.get("ie_key") or facts.get("extractor_key") or "",
         "site_id": name,
-        "uploader_id": entry.get("uploader_id"),
-        "channel_url": entry.get("channel_url"),
-        "uploader_url": entry.get("uploader_url"),
+        "uploader_id": facts.get("uploader_id"),
+        "channel_url": facts.get("channel_url"),
+        "uploader_url": facts.get("uploader_url"),
     }

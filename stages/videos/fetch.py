@@ -10,6 +10,7 @@ from stages.common.errors import Failed, Rejected
 from stages.common.incremental.runner import Item
 from stages.common.tables.videos import VIDEO
 from stages.videos.local import SUFFIXES
+from stages.videos.metadata import known
 from stages.videos.params import Params
 from stages.videos.rules import check_file, check_metadata, check_size, probe
 from stages.videos.site import attempt, downloader, look_up
@@ -39,7 +40,8 @@ def fetch(item: Item, scratch: Path, params: Params, withdrawn: Withdrawn, parti
     file = _in_place(source, scratch / "media", item.id, keep=local)
     shutil.rmtree(folder, ignore_errors=True)
     record: Any = {"video_id": item.id, "url": item.data["place"], "field": item.data.get("field", "")}
-    record |= {name: info.get(name) for name in FIELDS}
+    facts = known(info)
+    record |= {name: facts.get(name) for name in FIELDS}
     record |= probe(file)
     check_file(record, file.stat().st_size, params)
     record |= {"yt_dlp": yt_dlp.version.__version__, "digest": sha256(file)}

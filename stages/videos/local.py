@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from stages.common.data.files import sha256
 from stages.common.errors import Failed, Rejected
 from stages.common.incremental.runner import Item
+from stages.videos.metadata import Metadata
 from stages.videos.names import names_in, names_of, video_id
 
 # Files of these names are videos whatever is in them, so that a damaged one is reported; others are looked into.
@@ -24,28 +25,6 @@ STILL = {"tty", "gif"}  # containers by which PyAV makes moving pictures of text
 MIN_S = 1.0  # seconds; what lasts less is a picture
 
 log = logging.getLogger(__name__)
-
-
-class Sidecar(BaseModel):
-    """What is used of NAME.info.json, in yt-dlp's field names."""
-
-    model_config = ConfigDict(coerce_numbers_to_str=True)
-
-    id: str | None = None
-    title: str | None = None
-    channel: str | None = None
-    channel_id: str | None = None
-    channel_url: str | None = None
-    channel_follower_count: int | None = None
-    uploader_id: str | None = None
-    uploader_url: str | None = None
-    webpage_url: str | None = None
-    original_url: str | None = None
-    language: str | None = None
-    license: str | None = None
-    upload_date: str | None = None
-    duration: float | None = None
-    format_id: str | None = None
 
 
 def videos_in(folder: Path) -> Iterator[Path]:
@@ -74,7 +53,7 @@ def local_item(file: Path, catalog: Path, entry: str) -> Item:
             problem = Rejected("empty", f"{place} is an empty file")
         if os.access(sidecar, os.F_OK):  # no error where the name is too long, as Path.exists has
             hashes.append(sha256(sidecar))
-            info = Sidecar.model_validate_json(sidecar.read_bytes()).model_dump(exclude_none=True)
+            info = Metadata.model_validate_json(sidecar.read_bytes()).model_dump(exclude_none=True)
     except OSError as error:
         problem = Failed("unreadable", f"{place} cannot be read: {error.strerror}")
     except ValidationError as error:

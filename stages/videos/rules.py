@@ -7,6 +7,7 @@ from typing import Any
 
 from stages.common.data.media import decoded, packets
 from stages.common.errors import Failed, Rejected
+from stages.videos.metadata import known
 from stages.videos.names import names_of
 from stages.videos.params import Params
 from stages.videos.withdrawn import Withdrawn
@@ -18,6 +19,7 @@ MB = 1e6  # bytes
 
 def check_metadata(info: Mapping[str, Any], params: Params, withdrawn: Withdrawn) -> None:
     """Apply the rules that need no download (paper section 3); a value that the site lacks passes. Raises Rejected."""
+    info = known(info)
     withdrawn.check(names_of(info))
     if (info.get("channel_follower_count") or 0) >= params.max_subscribers:
         raise Rejected("channel_too_big")

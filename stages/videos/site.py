@@ -1,9 +1,11 @@
 """yt-dlp with this project's limits, and its errors as reasons for the manifest."""
 
 import errno
+import functools
 import io
 import logging
 import re
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +32,8 @@ ERROR_MESSAGES = (
     (r"unsupported url|no video formats|requested format is not available|drm protected", "unsupported", True),
     (r"timed out|timeout", "timeout", False),
 )
+log = logging.getLogger(__name__)
+
 STATUSES = {401: ("login_required", True), 403: ("forbidden", False), 404: ("removed", True), 408: ("timeout", False)}
 STATUSES |= {410: ("removed", True), 429: ("rate_limited", False), 451: ("geo_blocked", True)}
 
@@ -80,7 +84,15 @@ def _cookies(path: str) -> io.StringIO | None:
         return None
     if not Path(path).is_file():
         raise StageError(f"videos.cookies: {path} not found: export cookies.txt from a browser, or leave it empty")
-    return io.StringIO(Path(path).read_text(encoding="utf-8"))
+    _warn_of_readers(path)
+    return io.StringIO(Path(path).read_text(encoding="utf-8", errors="replace"))
+
+
+@functools.cache
+def _warn_of_readers(path: str) -> None:
+    """Log, once in a process, that a login lies open to other users of this machine."""
+    if Path(path).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        log.warning(f"videos.cookies: other users of this machine can read {path}: chmod 600 {path}")
 
 
 def look_up(site: Any, address: str, params: Params) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from stages.common.errors import StageError
 
 SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}")
 SHORT_WORD = re.compile(r"[a-z][a-z0-9_]*")  # what a reason is made of
+MOST_VALUES, DEEPEST = 100_000, 100  # of a YAML file
+LONGEST = 500  # letters of what a parser says
 SURROGATE = re.compile(r"[\ud800-\udfff]")  # half a character, which UTF-8 cannot hold
 
 
@@ -49,21 +51,57 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Return the JSON value in `path`."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Return the JSON value in `path`. Raises as `parse_json` does."""
+    return parse_json(path.read_bytes())
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the JSON value in `text`. Raises ValueError where it is not JSON, or nested too deep for the parser."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def read_yaml(path: Path) -> Any:
     """Return what the YAML 1.2 file `path` holds, read as DVC reads params.yaml: 1e-5 is a number, no and on are words.
 
-    Raises StageError where it is not valid; a file that is not there is the caller's FileNotFoundError.
+    Raises StageError where it is not valid, too deep, or swells by its aliases; a file that is not there is the
+    caller's FileNotFoundError.
     """
-    from ruamel.yaml import YAML, YAMLError
+    from ruamel.yaml import YAML
 
+    data = path.read_bytes()
     try:
-        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        _check_depth(data.decode())
+        found = YAML(typ="safe").load(data.decode())
+    except Exception as error:  # a date of month 99 is a ValueError of datetime's, say
+        raise StageError(f"{path} is not valid YAML: {' '.join(str(error).split())[:LONGEST]}") from None
+    if _swells(found):
+        raise StageError(f"{path} has more than {MOST_VALUES} values, aliases written out: take them out")
+    return found
+
+
+def _check_depth(text: str) -> None:
+    """Raise ValueError for YAML that is nested more than DEEPEST times, on which a parser's time is spent squared."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+
+    depth = 0
+    for event in YAML(typ="safe").parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError("it is nested too deep")
+
+
+def _swells(value: Any) -> bool:
+    """Whether there are more than MOST_VALUES in a value, those that are there twice counted twice."""
+    queue, count = [value], 0
+    while queue and count <= MOST_VALUES:
+        one = queue.pop()
+        count += 1
+        queue += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+    return count > MOST_VALUES
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

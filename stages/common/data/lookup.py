@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from stages.common.data.reading import JUNK, is_kept, said
 from stages.common.data.references import BROKEN, TAR, ZIP
+from stages.common.data.tars import Header
 from stages.common.errors import Rejected
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".avif", ".jp2", ".jpe", ".j2k")
@@ -91,7 +92,7 @@ class ImageFinder:
                 with zipfile.ZipFile(path) as archive:
                     names = sorted(archive.namelist())
             else:
-                with tarfile.open(path, "r:") as tar:
+                with tarfile.open(path, "r:", tarinfo=Header) as tar:
                     names = sorted(info.name for info in tar if info.isfile())
         except (OSError, ValueError, *BROKEN) as error:
             self.damaged.append((path, said(error, path)))

@@ -5,6 +5,7 @@ import io
 import lzma
 import os
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -17,9 +18,11 @@ import numpy as np
 from PIL import Image
 
 from stages.common.data.reading import said
+from stages.common.data.tars import Header
 from stages.common.errors import Rejected, StageError
 
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)  # what archives end with
+# What readers of archives end with, besides OSError and ValueError.
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError)
 TAR, ZIP, HDF5 = ".tar#", ".zip#", ".h5#"
 
 
@@ -65,7 +68,7 @@ class ImageReader:
             return self.read(reference)
         except Rejected:
             raise
-        except (OSError, KeyError, ValueError, RuntimeError, StageError, *BROKEN) as error:
+        except (OSError, KeyError, ValueError, StageError, *BROKEN) as error:
             raise Rejected("unreadable_image", said(error, Path(image_file(reference)))) from None
 
     def _zip(self, path: str) -> zipfile.ZipFile:
@@ -85,7 +88,8 @@ class ImageReader:
         """Where a member's bytes begin in its tar, and how many there are."""
         if path not in self._places:
             places: dict[str, tuple[int, int]] = {}
-            with tarfile.open(path) as tar, suppress(tarfile.ReadError):  # one that was cut short is good up to there
+            # One that was cut short is good up to there.
+            with tarfile.open(path, tarinfo=Header) as tar, suppress(tarfile.ReadError):
                 places.update((info.name, (info.offset_data, info.size)) for info in tar if info.isfile())
             self._places[path] = places  # when it is whole: other threads read here
         if member not in self._places[path]:

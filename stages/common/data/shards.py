@@ -10,6 +10,7 @@ from stages.common.data.delimited import BLOCK, COMPRESSED, Row, open_bytes
 from stages.common.data.lookup import ENDINGS
 from stages.common.data.reading import Damage
 from stages.common.data.references import BROKEN
+from stages.common.data.tars import Header
 
 IMAGE = "image"  # column of a sample's image
 TEXTS = (".txt", ".text", ".caption", ".captions")
@@ -30,7 +31,7 @@ def shard_rows(path: Path) -> Iterator[Row | Damage]:
     compressed = path.suffix.lower() in COMPRESSED
     lost = {IMAGE: None} if _holds_images(path) else {}  # not to be looked for by its key: other shards have the same
     with open_bytes(path) as file:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
+        with tarfile.open(fileobj=file, mode="r:", tarinfo=Header) as tar:
             sample = _Sample("", "")
             for info in tar:
                 place = PurePosixPath(info.name)
@@ -62,7 +63,7 @@ def shard_rows(path: Path) -> Iterator[Row | Damage]:
 
 def _holds_images(path: Path) -> bool:
     """Whether there are images in a shard, and not texts alone, whose images are in another tar."""
-    with open_bytes(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
+    with open_bytes(path) as file, tarfile.open(fileobj=file, mode="r:", tarinfo=Header) as tar:
         try:
             return any(info.name.lower().endswith(ENDINGS) for info in tar)
         except (OSError, *BROKEN):  # what is read of it says so

@@ -5,9 +5,29 @@ import tarfile
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from stages.common.errors import StageError
+
+# Types of headers whose data, in extended forms, are names and notes of the member after them.
+BEFORE_ANOTHER = (
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+)
+MOST_NOTES = 1 << 20  # bytes
+
+
+class Header(tarfile.TarInfo):
+    """A header of a tar from outside, for `tarfile.open(tarinfo=...)`: of names and notes that are longer than any
+    real ones, which tarfile would read into memory whatever their length, comes a tarfile.ReadError."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """The header in a block."""
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in BEFORE_ANOTHER and found.size > MOST_NOTES:
+            raise tarfile.ReadError(f"a header of {found.size} bytes")
+        return found
 
 
 class Member(NamedTuple):
@@ -64,7 +84,7 @@ def shard_samples(path: Path, read: Container[str], remedy: str) -> Iterator[tup
     found: dict[str, dict[str, Member]] = {}
     last = "its beginning"
     try:
-        with tarfile.open(path) as tar:
+        with tarfile.open(path, tarinfo=Header) as tar:
             for info in tar:
                 key, _, suffix = info.name.partition(".")
                 file = tar.extractfile(info) if suffix in read else None

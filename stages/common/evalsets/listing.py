@@ -1,5 +1,6 @@
 """The files of a downloaded evalset: its images, its folders and the tables that list them."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 from stages.common.data.references import image_file
 from stages.common.errors import StageError
 
+LONGEST = 300  # letters of a path that are shown
 SUFFIXES = {".tif", ".tiff", ".jpg", ".jpeg", ".png", ".bmp"}
 OF_MACOS = (
     "__MACOSX"  # folder of an archive that macOS packed; its files, like those called ._NAME, only look like images
@@ -92,12 +94,23 @@ def read_listing(path: Path, reader: Callable[[Path], pd.DataFrame], columns: tu
 def check_files(references: pd.Series, name: str) -> None:
     """Raise StageError where a file that the tables of the set `name` list is not there."""
     files = references.map(image_file).drop_duplicates()
-    missing = sorted(file for file in files if not Path(file).is_file())
+    missing = sorted(file for file in files if not os.path.isfile(file))  # noqa: PTH113 - of a name too long, too
     if missing:
         raise StageError(
             f"evalset {name}: {len(missing)} of {len(files)} files that it lists are not there, the first is "
-            f"{missing[0]}: fetch the set again"
+            f"{missing[0][:LONGEST]}: fetch the set again"
         )
+
+
+def check_inside(references: pd.Series, folder: Path, name: str) -> None:
+    """Raise StageError where a table of the set `name` lists a file that is not below `folder`; links may lead
+    anywhere, the paths themselves may not."""
+    home = os.path.normpath(folder)
+    for file in references.map(image_file).drop_duplicates():
+        if not Path(os.path.normpath(file)).is_relative_to(home):
+            raise StageError(
+                f"evalset {name}: {file} leads out of {folder}: correct the table, or link the folder there"
+            )
 
 
 def each_once(rows: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """Evalsets as their makers publish them: which images there are, with which labels and in which split."""
 
 import functools
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from stages.common.data.files import parse_json
 from stages.common.errors import StageError
 from stages.common.evalsets.listing import (
     SUFFIXES,
@@ -163,7 +163,7 @@ def arch(root: Path) -> Iterator[Row]:
 
 def _captions(path: Path) -> Sequence[dict[str, Any]]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        found = parse_json(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise StageError(f"{path} is no JSON: {error}: fetch it again") from None
     entries = list(found.values()) if isinstance(found, dict) else []

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from stages.common.data.files import SAFE_ID, SURROGATE, read_yaml
 from stages.common.data.references import image_file
 from stages.common.errors import StageError
-from stages.common.evalsets.listing import check_files, each_once, measured_side, set_folder
+from stages.common.evalsets.listing import check_files, check_inside, each_once, measured_side, set_folder
 from stages.common.evalsets.loaders import find_loader
 from stages.common.evalsets.wording import check_names, check_templates
 from stages.common.stage.extensions import is_extension, iterate
@@ -228,6 +228,8 @@ def read_evalset(folder: Path, name: str, evalset: Evalset, whole: bool = True) 
     rows = rows.astype({"path": str, "code": str})
     if rows.empty:
         raise StageError(f"evalset {name}: no image below {root}")
+    if not is_extension(evalset.loader):
+        check_inside(rows.path, folder, name)
     check_files(rows.path, name)
     if evalset.group:
         found = rows.path.str.removeprefix(f"{root.as_posix()}/").str.extract(evalset.group)[0].fillna("")

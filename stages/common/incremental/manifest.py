@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.data.files import digest, read_json, write_json
+from stages.common.data.files import digest, parse_json, read_json, write_json
 from stages.common.errors import StageError
 from stages.common.incremental.process import LOST_REASONS
 from stages.common.tables.items import KEYS, MANIFEST, MANIFEST_FILE
@@ -107,7 +107,9 @@ class Folder:
                 continue
             if entry["key"] is None:
                 rows.pop(entry["id"], None)
-            else:
+            elif entry.keys() == Row.__dataclass_fields__.keys() and all(
+                isinstance(one, str) for one in entry.values()
+            ):
                 rows[entry["id"]] = Row(**entry)
         return rows
 
@@ -122,7 +124,7 @@ class Folder:
         """The table of keys; an empty one if it cannot be read: everything is then made again."""
         try:
             return pd.read_parquet(self.keys)[KEYS.names]
-        except (OSError, ValueError, KeyError):
+        except Exception:  # whatever a damaged file makes the reader raise
             return KEYS.frame([])
 
     def _journal(self) -> Iterator[dict[str, Any]]:
@@ -131,8 +133,8 @@ class Folder:
             return
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:
+                entry = parse_json(line)
+            except ValueError:
                 continue  # empty, or being written when the process was killed
             if isinstance(entry, dict) and isinstance(entry.get("id"), str):
                 yield entry

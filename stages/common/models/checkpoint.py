@@ -96,10 +96,22 @@ def check_merged(folder: Path) -> None:
 def learned_activation(path: Path) -> str | None:
     """The activation that weights in transformers' form have learned with, as their config.json says."""
     file = (path if path.is_dir() else path.parent) / "config.json"
-    if not file.exists() or (config := read_json(file)).get("model_type") != "clip":
+    if not file.exists() or (config := read_config(file)).get("model_type") != "clip":
         return None
     # A CLIPModel's default is quick_gelu; its config.json leaves out what is the default.
-    return str(config.get("vision_config", {}).get("hidden_act", "quick_gelu"))
+    vision = config.get("vision_config")
+    return str(vision.get("hidden_act", "quick_gelu") if isinstance(vision, dict) else "quick_gelu")
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """What a model's configuration says. Raises StageError for a file that holds no JSON object."""
+    try:
+        found = read_json(file)
+    except ValueError as error:
+        found = error
+    if not isinstance(found, dict):
+        raise StageError(f"{file} is no configuration of a model, a JSON object: fetch it again")
+    return found
 
 
 def _stored(path: Path) -> Any:
@@ -124,7 +136,7 @@ def _is_torchscript(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
+    except Exception:  # whatever a damaged file makes the reader raise
         return False
 
 

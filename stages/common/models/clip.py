@@ -9,10 +9,10 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-from stages.common.data.files import read_json, write_json
+from stages.common.data.files import write_json
 from stages.common.errors import StageError
 from stages.common.models.backbone import load_matching
-from stages.common.models.checkpoint import UNSAFE, check_merged, learned_activation, load_weights
+from stages.common.models.checkpoint import UNSAFE, check_merged, learned_activation, load_weights, read_config
 from stages.common.models.transformers_clip import SCHEME, load_transformers, save_transformers
 from stages.common.models.weights import PACKAGE, is_local, locate, why_missing
 
@@ -131,7 +131,7 @@ def _from_file(name: str, start: str, patch_dropout: float, siglip: bool) -> Cli
     path = Path(name)
     if not path.exists():
         raise StageError(f"quiltnet.model: {path} not found: see stages/quiltnet/configs for those there are")
-    config = read_json(path)
+    config = read_config(path)
     preprocess, image_weights = config.pop("preprocess_cfg"), config.pop("image_tower_weights", "")
     config.pop("custom_text", None)  # both classes below always have a separate text tower
     config |= _logit_bias(config, siglip)
@@ -216,7 +216,7 @@ def _own_text_tower(name: str, config: dict[str, Any]) -> dict[str, Any]:
     text = config.get("text_cfg", {})
     if not name.startswith(FOLDER) or "hf_model_name" not in text or not (folder / "config.json").exists():
         return {}
-    if read_json(folder / "config.json").get("model_type") not in arch_dict:
+    if read_config(folder / "config.json").get("model_type") not in arch_dict:
         return {}
     return {"text_cfg": text | {"hf_model_name": str(folder), "hf_model_pretrained": False}}
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import pandas as pd
 
-from stages.common.data.files import write_bytes, write_json
+from stages.common.data.files import parse_json, write_bytes, write_json
 from stages.common.errors import StageError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Table:
 
         try:
             present = pq.read_schema(source)
-        except (pa.ArrowException, OSError):
+        except Exception:  # pyarrow has errors of its own, and passes others on
             raise StageError(f"{where} is not a parquet file: {_remedy(self.stage)}") from None
         for name in columns if columns is not None else self.names:
             if name not in present.names:
@@ -139,7 +139,7 @@ class Table:
             source.seek(0)
         try:
             return pd.read_parquet(source, columns=None if columns is None else list(columns))
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except Exception as error:  # what pandas finds in the file's notes on it may be anything
             raise StageError(f"{where} is damaged ({' '.join(str(error).split())}): {_remedy(self.stage)}") from None
 
     def _type_of(self, name: str) -> Type | None:
@@ -191,7 +191,7 @@ class Record(Generic[T]):
         from pydantic import ValidationError
 
         try:
-            value: T = json.loads(data)
+            value: T = parse_json(data)
             self._adapter.validate_json(data, strict=True)
         except ValidationError as error:
             problem = _problem(error)

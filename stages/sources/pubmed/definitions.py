@@ -17,7 +17,8 @@ POINTING = re.compile(  # what stands before a mark that points at a panel
 )
 PREPOSITION = re.compile(r"\b(?:in|of|from|to|with|by|and)\s*$", re.I)  # what may, where another mark is of the same
 GENERAL = re.compile(  # how sentences begin that speak of all panels
-    r"\W*(?:all\b|(?:scale |error |size )?bars?\b|(?:original )?magnifications?\b|original mag\b|abbreviations?\b"
+    r"[^\w*]{0,40}+"  # no more and only once, since a caption may be of nothing but signs
+    r"(?:all\b|(?:scale |error |size )?bars?\b|(?:original )?magnifications?\b|original mag\b|abbreviations?\b"
     r"|(?:data|values|results) (?:are|were|represent)\b|(?:in|for) (?:all|both|each)\b|\*"
     r"|(?!H\s?&)(?-i:[A-Za-z](?:\s?(?:,|and|&|[-\u2013])\s?[A-Za-z])+\b)"  # "A and B, PAS"
     r"|(?-i:[A-Z]{1,6}\s?[:=]\s|[A-Z]{2,6},\s|[A-Z]\s(?:is|was)\s))",  # "DSS, dextran sulfate sodium"

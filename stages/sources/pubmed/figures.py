@@ -146,12 +146,13 @@ def _license(root: Any) -> str:
 
 def _figures(root: Any) -> Iterator[Figure]:
     """The figures of an article, those inside others too."""
+    pictures = _graphics(root)
     for number, fig in enumerate(root.iter("fig", "fig-group"), start=1):
-        graphics = _graphics(fig)
+        graphics = pictures.get(fig, [])
         if not graphics and (fig.tag == "fig-group" or fig.find(".//fig") is not None):
             continue  # only holds others
         label = " ".join(" ".join(fig.xpath("./label//text()")).split())
-        around = [one for one in fig.iterancestors("fig", "fig-group") if not _graphics(one)]
+        around = [one for one in fig.iterancestors("fig", "fig-group") if one not in pictures]
         caption = " ".join(filter(None, map(_caption, (*reversed(around), fig))))
         yield Figure(fig.get("id") or f"F{number}", label, caption, graphics)
 
@@ -163,18 +164,22 @@ def _caption(fig: Any) -> str:
     return re.sub(r"\s+", " ", unescaped("".join(parts))).strip()
 
 
-def _graphics(fig: Any) -> list[list[str]]:
-    """The files of each picture of `fig` itself, not of the figures in it, nor of its caption; thumbnails last."""
-    pictures: defaultdict[Any, list[tuple[bool, str]]] = defaultdict(list)
-    for graphic in fig.iter("graphic", "media"):
-        if next(graphic.iterancestors("fig", "fig-group", "caption")) is not fig:
+def _graphics(root: Any) -> dict[Any, list[list[str]]]:
+    """The files of each picture of each figure itself, not of those in it, nor of its caption; thumbnails last."""
+    figures: defaultdict[Any, defaultdict[Any, list[tuple[bool, str]]]] = defaultdict(lambda: defaultdict(list))
+    for graphic in root.iter("graphic", "media"):
+        fig = next(graphic.iterancestors("fig", "fig-group", "caption"), None)
+        if fig is None or fig.tag == "caption":
             continue
         href = str(next(iter(graphic.xpath("./@*[local-name()='href' or local-name()='xlink:href']")), "")).strip()
         if href and (graphic.tag == "graphic" or _is_picture(graphic, href)):
             parent = graphic.getparent()
             picture = parent if parent.tag == "alternatives" else without_ending(href)
-            pictures[picture].append(("thumb" in " ".join(graphic.attrib.values()).lower(), href))
-    return [[href for _, href in sorted(files, key=lambda file: file[0])] for files in pictures.values()]
+            figures[fig][picture].append(("thumb" in " ".join(graphic.attrib.values()).lower(), href))
+    return {
+        fig: [[href for _, href in sorted(files, key=lambda file: file[0])] for files in pictures.values()]
+        for fig, pictures in figures.items()
+    }
 
 
 def _is_picture(media: Any, href: str) -> bool:

@@ -15,6 +15,8 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any
 from urllib.parse import unquote
 
+from stages.common.data.tars import Header
+
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 ZIPPED = (b"PK\x03\x04", b"PK\x05\x06")  # first bytes of a zip, whatever its name
 UNREAD = (".7z", ".rar", ".gz", ".bz2", ".xz", ".zst")  # where they are no TARS
@@ -122,7 +124,7 @@ def open_archive(file: IO[bytes]) -> Iterator[Package]:
             yield Package(members, lambda info: _bounded(archive.open(info)))
     else:
         with _readable():
-            tar = tarfile.open(fileobj=file)  # noqa: SIM115 - closed below, where what goes wrong is the caller's
+            tar = tarfile.open(fileobj=file, tarinfo=Header)  # noqa: SIM115 - closed below, where what goes wrong is the caller's
         with tar:
             with _readable():
                 tarred = {info.name: info for info in tar.getmembers() if info.isfile()}

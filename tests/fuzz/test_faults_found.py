@@ -1,0 +1,173 @@
+"""What fuzzing and reading for threats have found, each with a small input that shows it."""
+
+import io
+import tarfile
+import time
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hostile import written
+from PIL import Image
+
+from stages.captions import replies
+from stages.common.data.files import parse_json, read_yaml
+from stages.common.data.pictures import read_picture
+from stages.common.data.references import ImageReader
+from stages.common.data.rows import read_rows
+from stages.common.data.tars import MOST_NOTES
+from stages.common.errors import Rejected, StageError
+from stages.common.evalsets.protocol import Evalset, read_evalset
+from stages.common.tables.items import MANIFEST
+from stages.sources.hydrate import _answered_rows
+from stages.sources.pubmed.packages import PackageError, open_package
+from stages.sources.pubmed.panels import split_caption
+from stages.videos.catalog import _entry
+from stages.videos.metadata import known
+from stages.videos.site import _warn_of_readers
+
+CPU_S = 5.0  # some of these took minutes
+
+
+@pytest.fixture
+def quickly():
+    began = time.process_time()
+    yield
+    assert time.process_time() - began < CPU_S
+
+
+def test_offsets_of_an_arrow_file_that_lead_out_of_it_end_no_process(tmp_path):
+    """pyarrow follows them, and the process was ended by a signal."""
+    batch = pa.record_batch([["x" * 12345]], names=["text"])
+    whole = written(lambda buffer: pa.ipc.new_stream(buffer, batch.schema).write_batch(batch))
+    end, far = ((0).to_bytes(4, "little") + place.to_bytes(4, "little") for place in (12345, 1 << 30))
+    path = tmp_path / "x.arrow"
+    path.write_bytes(far.join(whole.rsplit(end, 1)))
+    (damage,) = read_rows(path, lambda names: True)
+    assert damage.reason == "broken_table"
+
+
+@pytest.mark.parametrize("reply", ["[" * 50_000, "{" * 50_000, '{"a":' * 10_000])
+def test_a_reply_of_nothing_but_brackets_is_no_answer(quickly, reply):
+    with pytest.raises(ValueError, match="no JSON object"):
+        replies.read(reply, replies.replacements)
+
+
+@pytest.mark.parametrize("unit", ["; ", ". ", "(A) "])
+def test_a_caption_of_nothing_but_signs_takes_no_minutes(quickly, unit):
+    split_caption(("(A) x. " + unit * 5000)[:9990])
+
+
+def test_json_that_is_too_deep_is_an_error_of_its_own():
+    with pytest.raises(ValueError, match="nested too deep"):
+        parse_json("[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 2001-99-99", "is not valid YAML: month must be"),
+        ("[" * 100_000, "nested too deep"),
+        ("- " * 100_000, "nested too deep"),
+        ("\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}' if n else '0'] * 9)}]" for n in range(9)), "has more than"),
+    ],
+)
+def test_yaml_that_swells_or_means_nothing_is_one_line(quickly, tmp_path, text, message):
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(StageError, match=message):
+        read_yaml(tmp_path / "x.yaml")
+
+
+def test_notes_in_a_tar_are_not_read_whatever_their_length(tmp_path):
+    """tarfile reads the notes of a member (PAX) into memory, of gigabytes that are kilobytes when compressed."""
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        info = tarfile.TarInfo("notes")
+        info.type, info.size = tarfile.XHDTYPE, MOST_NOTES + 1
+        tar.addfile(info, io.BytesIO(bytes(info.size)))
+    with pytest.raises(PackageError, match=f"a header of {MOST_NOTES + 1} bytes"), open_package(path):
+        pass
+
+
+def test_a_zip_whose_member_is_not_where_it_says_costs_one_image(tmp_path):
+    """A struct.error, which nobody expected."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.jpg", b"x" * 100)
+    data = path.read_bytes()
+    begin = data.index(b"PK\x01\x02")
+    path.write_bytes(data[: begin + 42] + (len(data) - 4).to_bytes(4, "little") + data[begin + 46 :])
+    with pytest.raises(Rejected, match="unreadable_image"):
+        ImageReader().bounded(f"{path}#a.jpg", 1000)
+
+
+def test_a_labelled_frame_is_refused_by_its_header(tmp_path):
+    """OpenCV decodes what a table names, or raises an error of its own."""
+    from stages.common.data import pictures
+
+    Image.new("1", (9000, 9000)).save(tmp_path / "a.png")
+    assert pictures.MAX_PIXELS < 9000 * 9000
+    for name in ("a.png", "none.png", "\0"):
+        with pytest.raises(Rejected, match="unreadable_image"):
+            read_picture(tmp_path / name)
+
+
+def test_a_test_set_leads_to_no_file_outside(tmp_path):
+    (tmp_path / "secret.png").write_bytes(b"x")
+    (tmp_path / "sets/own").mkdir(parents=True)
+    (tmp_path / "sets/own/evalset.csv").write_text("image,label\n../../secret.png,a\n")
+    evalset = Evalset(loader="table", root="own", sub_pathology="Renal", classes={"a": "A"}, split="all")
+    with pytest.raises(StageError, match=r"secret.png leads out of .*: correct the table"):
+        read_evalset(tmp_path / "sets", "own", evalset)
+
+
+def test_an_id_that_the_api_of_tweets_makes_up_names_no_file(tmp_path, stage_params):
+    answer = {"data": [{"id": "../../../x", "text": "a"}, {"id": "12", "text": "b"}]}
+    rows = list(_answered_rows(answer, tmp_path, None, stage_params("sources")))
+    assert [row["tweet_id"] for row in rows] == ["12"]
+
+
+def test_what_a_site_says_in_another_form_counts_as_lacking():
+    said = {
+        "id": 7,
+        "duration": "long",
+        "channel_id": ["x"],
+        "channel_follower_count": "many",
+        "title": "\ud800",
+        "view": 1,
+    }
+    assert known(said) == {"id": "7", "title": "\ufffd"}
+    assert _entry(known(said), "http://x/")["duration"] is None
+
+
+def test_notes_of_pandas_that_are_damaged_name_file_and_stage(tmp_path):
+    """A KeyError of pandas."""
+    table = pa.Table.from_pandas(MANIFEST.frame([dict.fromkeys(MANIFEST.names, "a")]), preserve_index=False)
+    notes = table.schema.metadata[b"pandas"].replace(b"pandas_type", b"Xandas_type")
+    pq.write_table(table.replace_schema_metadata({b"pandas": notes}), tmp_path / "x.parquet")
+    with pytest.raises(StageError, match=r"x.parquet is damaged \('pandas_type'\): run the stage"):
+        MANIFEST.read(tmp_path / "x.parquet")
+
+
+def test_an_error_is_one_line_whatever_it_quotes():
+    assert str(StageError("usable is '\na\u2028b'")) == "usable is ' a b'"
+
+
+def test_a_name_that_no_file_can_have_is_a_missing_one(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/evalset.csv").write_text(f"image,label\n{'1' * 5000},a\n")
+    evalset = Evalset(loader="table", root="own", sub_pathology="Renal", classes={"a": "A"}, split="all")
+    with pytest.raises(StageError, match="1 of 1 files that it lists are not there"):
+        read_evalset(tmp_path, "own", evalset)
+
+
+def test_cookies_that_others_can_read_are_told_of(tmp_path, caplog):
+    jar = tmp_path / "cookies.txt"
+    jar.write_text("x")
+    for mode, told in ((0o644, True), (0o600, False)):
+        caplog.clear()
+        jar.chmod(mode)
+        _warn_of_readers.cache_clear()
+        _warn_of_readers(str(jar))
+        assert ("chmod 600" in caplog.text) == told
