@@ -15,6 +15,7 @@ from stages.common.stage.params import Base
 from stages.search.params import Params
 
 KINDS = ("image", "text")
+TITLE = "Search of the dataset"
 
 
 def run(params: Params, base: Base, question: str | None, by: str, count: int, html: Path | None) -> dict[str, Any]:
@@ -34,7 +35,6 @@ def _page_of_sample(params: Params, base: Base, clip: Any, device: str) -> dict[
     from stages.common.data.references import ImageReader
     from stages.common.models.embed import embed_images, embed_texts
     from stages.common.stage.notes import NOTE
-    from stages.common.stage.params import load_params
     from stages.search.page import ranked, write_page
     from stages.search.samples import first_samples
 
@@ -44,9 +44,9 @@ def _page_of_sample(params: Params, base: Base, clip: Any, device: str) -> dict[
     texts = embed_texts(clip, params.phrases, params.batch_size, device) if params.phrases else images[:0]
     questions = ranked(params.phrases, texts, images, params.nearest)
     alike = ranked(references, images, images, params.nearest)
-    title, note = load_params("report")[0].title, DATASET_DIR / NOTE
+    note = DATASET_DIR / NOTE
     words = note.read_text(encoding="utf-8") if note.exists() else ""
-    write_page(SEARCH_PAGE_FILE, title, words, samples, questions, alike)
+    write_page(SEARCH_PAGE_FILE, TITLE, words, samples, questions, alike)
     return {"items": len(samples), "phrases": len(questions)}
 
 

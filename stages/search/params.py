@@ -1,7 +1,5 @@
 """Parameters of the stage `search`."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from stages.common.stage.params import Operational, ParamsModel
@@ -9,8 +7,6 @@ from stages.common.stage.params import Operational, ParamsModel
 
 class Params(ParamsModel):
     """What the page of answers asks, and how much it shows."""
-
-    uses: ClassVar = ("report.title",)
 
     phrases: list[str]
     sample: int = Field(ge=1)

@@ -4,7 +4,6 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from training import DEVICE
 
 from stages.common.data.references import ImageReader
@@ -12,8 +11,8 @@ from stages.common.errors import StageError
 from stages.common.models.clip import build, load, save
 from stages.common.models.embed import embed_images, embed_texts
 from stages.search.__main__ import run
-from stages.search.index import nearest_rows, read_vectors, write_vectors
-from stages.search.samples import first_samples, samples_of, shards_of
+from stages.search.index import Match, nearest_rows, read_vectors, write_vectors
+from stages.search.samples import Sample, first_samples, samples_of, shards_of
 from stages.search.terminal import lines
 
 
@@ -22,7 +21,6 @@ def place(tmp_path, monkeypatch, shards, tiny, stage_params, base):
     """A finished dataset and model in the working directory; ask it."""
     shutil.copytree(shards, tmp_path / "data/dataset")
     save(build(str(tiny), "none", 0), tmp_path / "models/quiltnet")
-    shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
 
     def ask(question, by="image", count=5, html=None):
@@ -123,12 +121,7 @@ def test_nearest_rows_over_files_are_those_of_all_vectors_at_once(tmp_path, coun
 
 def test_a_text_from_outside_cannot_write_to_the_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    index = Index(
-        load(place.folder / "models/quiltnet"), place.folder / "data/dataset", place.folder / "i", "text", 8, DEVICE, 1
-    )
-    index.complete()
-    match = index.nearest(np.eye(1, 32, dtype=np.float32), 1)[0]
-    evil = match._replace(sample=match.sample._replace(texts=["\x1b[31mred\nnext " + "long " * 50] * 2))
-    rows = lines([evil])
+    evil = "\x1b[31mred\nnext " + "long " * 50
+    rows = lines([Match(0.5, Sample("x.tar#y.jpg", "table", "train", [evil], ["y"]), 0)])
     assert len(rows) == 2
     assert all(row.isprintable() and len(row) <= 60 for row in rows)
