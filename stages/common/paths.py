@@ -39,6 +39,7 @@ LIVE_DIR = REPORTS_DIR / "live" / "quiltnet"
 PAGE_FILE = REPORTS_DIR / "index.html"
 SUMMARY_FILE = REPORTS_DIR / "summary.json"
 ALL_METRICS_FILE = REPORTS_DIR / "metrics.json"  # those of METRICS_DIR in one file, for Git
+STEPS_PICTURE_FILE = REPORTS_DIR / "steps.webp"  # in the README
 SEARCH_PAGE_FILE = REPORTS_DIR / "search.html"
 TABLES_DIR = REPORTS_DIR / "tables"
 

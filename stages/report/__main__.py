@@ -7,6 +7,7 @@ from stages.common.paths import (
     CHARTS_DIR,
     METRICS_DIR,
     PAGE_FILE,
+    STEPS_PICTURE_FILE,
     TABLES_DIR,
     TRAINING_CURVE_FILE,
     VEGA_FILE,
@@ -25,6 +26,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.report.page import build
     from stages.report.plots import draw_all
     from stages.report.published import read_published
+    from stages.report.steps import draw_steps, example_of
     from stages.report.tables import write_tables
     from stages.report.vega import write_vega
 
@@ -34,6 +36,8 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     names = draw_all(metrics, TRAINING_CURVE_FILE, CHARTS_DIR)
     pages = [CHARTS_DIR / name for name in names]
     all_params: dict[str, Any] = load_all_params()
+    example = example_of(DATASET_TABLE.at()) if is_of_the_demo(all_params["videos"].catalog) else None
+    draw_steps(metrics, example, STEPS_PICTURE_FILE)
     note, drawn = note_on_run(all_params), is_of_the_demo(all_params["evaluation"].evalsets)
     tables = write_tables(metrics, read_published(), note, drawn, TABLES_DIR)
     return build(params, note, metrics, DATASET_TABLE.at(), pages, PAGE_FILE, base.seed) | {"tables": tables}

@@ -1,8 +1,8 @@
 """Search the dataset with the tuned model: the pairs nearest to words or to an image.
 
-`python -m stages.search "keratin pearls"` or `python -m stages.search image.png` prints them, and with --html writes a
-page with their pictures. The first time it embeds the whole dataset, and keeps that in .cache/vectors. Without a
-question it makes reports/search.html, which answers the phrases of search.phrases from a sample of the dataset.
+`python -m stages.search "keratin pearls"` prints them; so does `python -m stages.search image.png`, and with
+`--html answers.html` they are on a page with pictures. The first question embeds the whole dataset, which is kept in
+.cache/vectors. Without one it makes reports/search.html, which answers search.phrases from a sample of the dataset.
 """
 
 import argparse

@@ -166,7 +166,8 @@ def test_the_page_of_errors_shows_the_surest_first_and_escapes(tmp_path):
     sure = sorted(one.probability["tuned"].max(1)[one.predicted["tuned"] != one.truth])
     assert f"({sure[-1]:.2f})" in page
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", page, re.S)
-    first = int(np.flatnonzero(one.probability["tuned"].max(1) == sure[-1])[0])
+    mistaken = one.predicted["tuned"] != one.truth
+    first = int(np.flatnonzero(mistaken & (one.probability["tuned"].max(1) == sure[-1]))[0])
     assert one.paths[first] in captions[0]
     assert f"({one.probability['tuned'][first, one.truth[first]]:.2f})" in captions[0], "of the right class"
     assert f"start: <b>{html.escape(one.classes[one.predicted['start'][first]])}</b>" in captions[0]
