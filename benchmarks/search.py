@@ -23,6 +23,7 @@ def peak() -> float:
 
 
 def main() -> None:
+    """Search files of vectors, and all of them at once."""
     rng = np.random.default_rng(0)
     question = rng.normal(size=DIMENSIONS).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:

@@ -45,9 +45,9 @@ class Example(NamedTuple):
 def draw_steps(metrics: Mapping[str, Any], example: Example | None, path: Path) -> None:
     """Draw the steps with what `metrics` counted at each, and with `example` if there is one."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained", facecolor="white")
-    figure.get_layout_engine().set(wspace=0.04, hspace=0.05)
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout=ConstrainedLayoutEngine(wspace=0.04, hspace=0.05))
     axes = figure.subplots(2, 3).ravel()
     for number, (place, (title, below)) in enumerate(zip(axes, _titles(metrics), strict=True), 1):
         place.set_title(f"{number}  {title}", loc="left", fontweight="bold", color=DONE)

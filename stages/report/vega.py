@@ -8,7 +8,8 @@ VEGA_LITE = "5.20"  # of the version that DVC's charts are written in
 
 
 def write_vega(path: Path) -> None:
-    """Write Vega, Vega-Lite and Vega-Embed as one script, 0.9 MB, which sets `vegaEmbed`."""
+    """Write Vega, Vega-Lite and Vega-Embed as one script, 0.9 MB, which gives pages `vegaEmbed`."""
     import vl_convert
 
-    write_bytes(path, vl_convert.javascript_bundle(vl_version=VEGA_LITE).encode())
+    script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", vl_version=VEGA_LITE)
+    write_bytes(path, script.encode())

@@ -24,7 +24,7 @@ TAR, ZIP, HDF5 = ".tar#", ".zip#", ".h5#"
 
 
 class ImageReader:
-    """Reads encoded images by reference, in any order; the index of each tar is read once."""
+    """Reads encoded images by reference, in any order and from any thread; the index of each tar is kept."""
 
     def __init__(self) -> None:
         self._places: dict[str, dict[str, tuple[int, int]]] = {}
@@ -84,9 +84,10 @@ class ImageReader:
     def _place(self, path: str, member: str) -> tuple[int, int]:
         """Where a member's bytes begin in its tar, and how many there are."""
         if path not in self._places:
-            places = self._places[path] = dict[str, tuple[int, int]]()
+            places = dict[str, tuple[int, int]]()
             with tarfile.open(path) as tar, suppress(tarfile.ReadError):  # one that was cut short is good up to there
                 places.update((info.name, (info.offset_data, info.size)) for info in tar if info.isfile())
+            self._places[path] = places  # only now: other threads read, too
         if member not in self._places[path]:
             raise StageError(f"{path} lacks {member}: run `dvc repro` so that images and tables agree")
         return self._places[path][member]

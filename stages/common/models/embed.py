@@ -61,7 +61,7 @@ def embed_images(
 
     with ThreadPoolExecutor(cores() if jobs < 0 else max(1, jobs)) as pool, torch.inference_mode():
         batches = _ahead(parts, lambda part: [pool.submit(pixels, one) for one in part])
-        for batch in tqdm(batches, total=len(parts), desc=title, unit="batch", leave=False):
+        for batch in tqdm(batches, total=len(parts), desc=title, unit="batch", leave=False, disable=len(parts) < 2):
             rows.append(tower(torch.stack([one.result() for one in batch])))
     return np.concatenate(rows)
 
