@@ -72,5 +72,4 @@ def test_plots_of_dvc_have_titles_and_named_axes_and_show_nothing_twice():
         assert options["x_label"] and options["y_label"], name
     files = [json.dumps(options["y"] if isinstance(options["y"], dict) else name) for name, options in shown]
     assert len(set(files)) == len(files)
-    of_stages = [next(iter(plot)) for stage in pipeline["stages"].values() for plot in stage.get("plots", [])]
-    assert set(of_stages) <= {name for name, _ in shown}
+    assert not any("plots" in stage for stage in pipeline["stages"].values()), "DVC shows these beside the ones above"
