@@ -16,11 +16,19 @@ from stages.search.samples import Sample, first_samples, samples_of, shards_of
 from stages.search.terminal import lines
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, shards, tiny):
+    """A finished dataset and model."""
+    folder = tmp_path_factory.mktemp("made")
+    shutil.copytree(shards, folder / "data/dataset")
+    save(build(str(tiny), "none", 0), folder / "models/quiltnet")
+    return folder
+
+
 @pytest.fixture
-def place(tmp_path, monkeypatch, shards, tiny, stage_params, base):
-    """A finished dataset and model in the working directory; ask it."""
-    shutil.copytree(shards, tmp_path / "data/dataset")
-    save(build(str(tiny), "none", 0), tmp_path / "models/quiltnet")
+def place(tmp_path, monkeypatch, made, stage_params, base):
+    """These in the working directory; ask it."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
 
     def ask(question, by="image", count=5, html=None):
