@@ -100,10 +100,13 @@ def read_vectors(path: Path) -> Vectors:
 def nearest_rows(files: Iterator[Vectors], question: Vectors, count: int) -> list[tuple[int, int, float]]:
     """(file, row, score) of the `count` rows of all files with the highest product with `question` (d,), highest first;
     of equal ones the first."""
+    from threadpoolctl import threadpool_limits
+
     best: list[tuple[int, int, float]] = []
-    for number, vectors in enumerate(files):
-        scores = vectors @ question
-        rows = np.argsort(-scores, kind="stable")[:count]
-        best += [(number, int(row), float(scores[row])) for row in rows]
-        best = sorted(best, key=lambda found: -found[2])[:count]
+    with threadpool_limits(1):  # a product is too small to share: threads would wait for each other
+        for number, vectors in enumerate(files):
+            scores = vectors @ question
+            rows = np.argsort(-scores, kind="stable")[:count]
+            best += [(number, int(row), float(scores[row])) for row in rows]
+            best = sorted(best, key=lambda found: -found[2])[:count]
     return best
