@@ -34,7 +34,6 @@ def run(params: Params, base: Base, question: str | None, by: str, count: int, h
 def _page_of_sample(params: Params, base: Base, clip: Any, device: str) -> dict[str, Any]:
     from stages.common.data.references import ImageReader
     from stages.common.models.embed import embed_images, embed_texts
-    from stages.common.stage.notes import NOTE
     from stages.search.page import ranked, write_page
     from stages.search.samples import first_samples
 
@@ -44,9 +43,7 @@ def _page_of_sample(params: Params, base: Base, clip: Any, device: str) -> dict[
     texts = embed_texts(clip, params.phrases, params.batch_size, device) if params.phrases else images[:0]
     questions = ranked(params.phrases, texts, images, params.nearest)
     alike = ranked(references, images, images, params.nearest)
-    note = DATASET_DIR / NOTE
-    words = note.read_text(encoding="utf-8") if note.exists() else ""
-    write_page(SEARCH_PAGE_FILE, TITLE, words, samples, questions, alike)
+    write_page(SEARCH_PAGE_FILE, TITLE, _note(), samples, questions, alike)
     return {"items": len(samples), "phrases": len(questions)}
 
 
@@ -66,8 +63,16 @@ def _answer(
     if html:
         answers = [(number, match.score) for number, match in enumerate(matches)]
         samples = [match.sample for match in matches]
-        write_page(html, f"Nearest to {question}", "", samples, [Question(question, answers)])
+        write_page(html, f"Nearest to {question}", _note(), samples, [Question(question, answers)])
     return {"answers": len(matches), "shards embedded": embedded}
+
+
+def _note() -> str:
+    """What the dataset says of itself: which of it is drawn."""
+    from stages.common.stage.notes import NOTE
+
+    note = DATASET_DIR / NOTE
+    return note.read_text(encoding="utf-8") if note.exists() else ""
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
