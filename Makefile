@@ -58,7 +58,7 @@ mine: install repair ## run the pipeline on your own videos: make mine CATALOG=c
 summary: ## print the headline numbers of the last run
 	@echo; echo "== Summary"; cat reports/summary.txt
 	@echo; echo "Open reports/index.html for the whole run, reports/review.html to judge 100 pairs, reports/search.html to look for"
-	@echo "pairs; dvc metrics show and dvc plots show give the rest."
+	@echo "pairs; reports/metrics.json has every number, dvc plots show the curves."
 
 tiny: install repair ## the same pipeline at its smallest size, as an experiment
 	@echo "== Pipeline at its smallest size"

@@ -113,7 +113,7 @@ def finished(tmp_path_factory):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             ran, _ = Scratch.clone(folder).ran("dvc", "repro")
-            assert len(ran) == 29, ran
+            assert len(ran) == 30, ran
             made.touch()
     return folder
 

@@ -28,6 +28,7 @@ QUILTNET_DIR = MODELS_DIR / "quiltnet"
 METRICS_DIR = REPORTS_DIR / "metrics"
 PLOTS_DIR = REPORTS_DIR / "plots"
 CHARTS_DIR = PLOTS_DIR / "charts"
+VEGA_FILE = PLOTS_DIR / "vega.js"  # what draws the charts of `dvc plots`
 TRAINING_CURVE_FILE = PLOTS_DIR / "quiltnet.csv"
 SHEETS_DIR = REPORTS_DIR / "keyframes"
 EVALUATION_DIR = REPORTS_DIR / "evaluation"
@@ -37,6 +38,9 @@ REVIEW_KEY_FILE = DATA_DIR / "audit" / "key.csv"
 LIVE_DIR = REPORTS_DIR / "live" / "quiltnet"
 PAGE_FILE = REPORTS_DIR / "index.html"
 SUMMARY_FILE = REPORTS_DIR / "summary.json"
+ALL_METRICS_FILE = REPORTS_DIR / "metrics.json"  # those of METRICS_DIR in one file, for Git
+STEPS_PICTURE_FILE = REPORTS_DIR / "steps.webp"  # in the README
+SEARCH_PAGE_FILE = REPORTS_DIR / "search.html"
 TABLES_DIR = REPORTS_DIR / "tables"
 
 # Not outputs of dvc.yaml: the demo world has a dvc.yaml of its own, Git tracks NAMED_DIR and REVIEWS_DIR, and nothing

@@ -91,9 +91,9 @@ def _embed(
     tower = functools.cache(lambda: image_tower(clip, batch_size, device))
     for (evalset, squash), paths in all_images(asked).items():
 
-        def vectors(paths: list[str] = paths, squash: bool = squash) -> Vectors:
-            read = ImageReader().read
-            return embed_images(clip, paths, read, batch_size, device, jobs, squash=squash, tower=tower())
+        def vectors(evalset: str = evalset, paths: list[str] = paths, squash: bool = squash) -> Vectors:
+            read, title = ImageReader().read, f"images of {evalset}, {name}"
+            return embed_images(clip, paths, read, batch_size, device, jobs, squash=squash, tower=tower(), title=title)
 
         file = f"{name}/{evalset}.{'squash' if squash else 'model'}.safetensors"
         try:

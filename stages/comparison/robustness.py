@@ -58,7 +58,9 @@ def _vectors(
     readers = {UNCHANGED: read, **{name: changed(read, change) for name, change in CHANGES.items()}}
     squash = protocol.transform == "squash"
     return {
-        name: embed_images(clip, paths, one, batch_size, device, jobs, squash=squash, tower=tower)
+        name: embed_images(
+            clip, paths, one, batch_size, device, jobs, squash=squash, tower=tower, title=f"images, {name}"
+        )
         for name, one in readers.items()
     }
 

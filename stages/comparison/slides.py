@@ -46,7 +46,9 @@ def compare_slides(params: Params, base: Base) -> dict[str, Any]:
         for name, side in sides.items():
             classes = embed_classes(clip, protocol.prompts_of(name), embeddings.batch_size, device)
             tiles = [tile for slide in cut[name] for tile in slide]
-            vectors = embed_images(clip, tiles, read_tile, embeddings.batch_size, device, base.jobs, tower=tower)
+            vectors = embed_images(
+                clip, tiles, read_tile, embeddings.batch_size, device, base.jobs, tower=tower, title="tiles"
+            )
             parts = np.split(vectors, np.cumsum([len(slide) for slide in cut[name]])[:-1])
             truth = side.label.to_numpy(np.int64)
             group, rounds = codes_of(side.group), evaluation.bootstrap

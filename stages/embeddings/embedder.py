@@ -38,10 +38,10 @@ class Embedder:
         classes, or of the sorted unique texts.
         """
         name = f"{self.name}/{evalset}"
-        stay = [self._keep_images(name, table, contents), self._keep_texts(name, table, evalset)]
+        stay = [self._keep_images(name, table, evalset, contents), self._keep_texts(name, table, evalset)]
         return sum(stay)
 
-    def _keep_images(self, name: str, table: pd.DataFrame, contents: str) -> bool:
+    def _keep_images(self, name: str, table: pd.DataFrame, evalset: str, contents: str) -> bool:
         images = table.path.unique().tolist()
         squash = self.protocol.transform == "squash"
         return self.cache.keep(
@@ -56,6 +56,7 @@ class Embedder:
                 self.jobs,
                 squash=squash,
                 tower=self._tower,
+                title=f"images of {evalset}, {self.name}",
             ),
         )
 

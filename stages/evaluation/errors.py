@@ -15,7 +15,8 @@ THUMBNAIL = (160, 160)  # pixels, at most
 
 
 def write_errors(path: Path, sets: Mapping[str, Predictions], model: str, count: int, title: str) -> None:
-    """Write an HTML page with up to `count` images per set that `model` was most sure about and wrong."""
+    """Write an HTML page with up to `count` images per set that `model` was most sure about and wrong, and what the
+    other models say of them."""
     import jinja2
 
     template = Path(__file__).with_name("errors.html.j2").read_text(encoding="utf-8")
@@ -42,9 +43,12 @@ def _surest_errors(predictions: Predictions, model: str, count: int) -> list[dic
         {
             "picture": data_uri(thumbnail(ImageReader().read(predictions.paths[n]), THUMBNAIL), "jpeg"),
             "actual": predictions.classes[predictions.truth[n]],
-            "predicted": predictions.classes[predicted[n]],
-            "probability": float(probability[n, predicted[n]]),
             "path": predictions.paths[n],
+            "right": float(probability[n, predictions.truth[n]]),
+            "answers": [
+                (name, predictions.classes[found[n]], float(predictions.probability[name][n, found[n]]))
+                for name, found in sorted(predictions.predicted.items(), key=lambda one: one[0] != model)
+            ],
         }
         for n in chosen
     ]

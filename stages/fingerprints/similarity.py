@@ -18,7 +18,7 @@ def similarities(pairs: pd.DataFrame, model: str, device: str, jobs: int) -> pd.
         return pairs[["pair_id"]].assign(similarity=float("nan"))
     clip = named(model)
     (rows, images), (columns, texts) = (pd.factorize(pairs[name], sort=True) for name in ("image", "text"))
-    image_vectors = embed_images(clip, list(images), ImageReader().read, BATCH, device, jobs)
+    image_vectors = embed_images(clip, list(images), ImageReader().read, BATCH, device, jobs, title="images of pairs")
     text_vectors = embed_texts(clip, list(texts), BATCH, device)
     cosine = (image_vectors[rows] * text_vectors[columns]).sum(1)
     return pairs[["pair_id"]].assign(similarity=cosine.astype(float))

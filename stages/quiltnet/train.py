@@ -153,7 +153,7 @@ class Run:
                 bar.update(len(batch[0]) * context.world)
                 saving = state.step % params.save_steps == 0
                 if saving or state.step % params.log_steps == 0 or state.batch == len(every):
-                    self._log(title, len(every), bar)  # also checks that the loss is finite, before it is saved
+                    self._log(title, len(every), bar, began)  # also checks that the loss is finite, before it is saved
                 if saving:
                     self._save()
                 self.seconds += time.perf_counter() - began
@@ -168,7 +168,7 @@ class Run:
         shown = {"val/loss": row["val"]} if row["val"] else {}
         if self.zero_shot and (state.epoch + 1) % self.params.zero_shot_epochs == 0:
             shown |= self.zero_shot.scores(f"epoch {state.epoch + 1}")
-        self._note({"step": state.step, "epoch": row["epoch"]} | shown)
+        self._note({"step": state.step} | shown)
         state.epoch, state.batch, state.loss_sum, state.loss_count = state.epoch + 1, 0, 0.0, 0
         better = row["val"] is None or state.best_val is None or row["val"] < state.best_val
         if self.params.keep == "last" or better:
@@ -244,8 +244,8 @@ class Run:
         losses = [self.alone.measure(batch) for batch in self.loader.batches(VAL, 0, batches)]
         return float(np.average(losses, weights=[len(batch) for batch in batches])) if losses else None
 
-    def _log(self, title: str, batches: int, bar: Any) -> None:
-        """Check the loss, and say where the run is."""
+    def _log(self, title: str, batches: int, bar: Any, began: float) -> None:
+        """Check the loss, and say where the run is; `began` is when the last step did."""
         from tqdm import tqdm
 
         state = self.state
@@ -260,11 +260,12 @@ class Run:
         if not self.context.first:
             return
         self._note({"step": state.step, "train/loss": mean, "train/lr": rate, "train/logit_scale": scale})
+        elapsed = self.seconds + time.perf_counter() - began
         speed = float(bar.format_dict["rate"] or 0)
         tqdm.write(
             f"{title}, step {state.batch}/{batches}: loss {mean:.4f}, lr {rate:.2e}, scale {scale:.1f}, "
             f"{speed:.1f} samples/s, {speed / self.context.world:.1f} samples/s/process, "
-            f"{self.waited / max(self.seconds, self.waited, 1e-9):.0%} waiting for data"
+            f"{self.waited / elapsed:.0%} waiting for data"
         )
 
     def _mean_loss(self) -> float:

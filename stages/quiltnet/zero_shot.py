@@ -62,8 +62,9 @@ class ZeroShot:
             return module.encode_image(pixels.to(self.device), normalize=True).float().cpu().numpy()
 
         squash, images = self.protocol.transform == "squash", rows.path.tolist()
+        read, title = ImageReader().read, f"images of {name}"
         image = embed_images(
-            self.clip, images, ImageReader().read, BATCH, self.device, self.jobs, squash=squash, tower=tower
+            self.clip, images, read, BATCH, self.device, self.jobs, squash=squash, tower=tower, title=title
         )
         text = embed_classes(self.clip, prompts, BATCH, self.device)
         confusion = np.zeros((len(prompts), len(prompts)))

@@ -25,7 +25,7 @@ NUMBERS = (
     Number("", "zero_shot.start.mean.balanced_accuracy", "zero-shot balanced accuracy before"),
     Number("zero_shot", "zero_shot.tuned.mean.balanced_accuracy", "zero-shot balanced accuracy after"),
     Number("linear_probe", "linear_probe.tuned.mean.1.mean"),
-    Number("recall_at_1", "retrieval.tuned.held_out.image_to_text.r1"),
+    Number("r1", "retrieval.tuned.held_out.image_to_text.r1"),
     Number("hold_f1", "audit.holds.f1", "hold F1"),
     Number("wer", "audit.asr.wer_clean", "word error rate, corrected"),
     Number("pair_precision", "audit.pairs.precision", "pair precision"),

@@ -1,5 +1,8 @@
 """Measures against references that are computed another way."""
 
+import html
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -149,7 +152,8 @@ def test_decisions_have_a_row_per_measured_image():
 
 
 def test_the_page_of_errors_shows_the_surest_first_and_escapes(tmp_path):
-    one = classify({"tuned": world(noise=0.8)}, evalset().model_copy(update={"classes": CLASSES | {"A": "<b>one</b>"}}))
+    worlds = {"start": world(noise=0.9), "tuned": world(noise=0.8)}
+    one = classify(worlds, evalset().model_copy(update={"classes": CLASSES | {"A": "<b>one</b>"}}))
     for path in one.paths:
         Image.new("RGB", (20, 20), "pink").save(tmp_path / path)
     moved = type(one)(**vars(one) | {"paths": np.array([f"{tmp_path}/{path}" for path in one.paths], object)})
@@ -161,6 +165,12 @@ def test_the_page_of_errors_shows_the_surest_first_and_escapes(tmp_path):
     assert "<b>one" not in page
     sure = sorted(one.probability["tuned"].max(1)[one.predicted["tuned"] != one.truth])
     assert f"({sure[-1]:.2f})" in page
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", page, re.S)
+    mistaken = one.predicted["tuned"] != one.truth
+    first = int(np.flatnonzero(mistaken & (one.probability["tuned"].max(1) == sure[-1]))[0])
+    assert one.paths[first] in captions[0]
+    assert f"({one.probability['tuned'][first, one.truth[first]]:.2f})" in captions[0], "of the right class"
+    assert f"start: <b>{html.escape(one.classes[one.predicted['start'][first]])}</b>" in captions[0]
 
 
 # --- readers

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -217,6 +218,8 @@ def test_a_killed_process_is_gone_on_from(shards, tiny, tmp_path):
         out = again.communicate()[0].decode()
         assert again.returncode == 0, out
     assert "samples/s/process" in out
+    shares = [int(share) for share in re.findall(r"(\d+)% waiting for data", out)]
+    assert shares and max(shares) < 100, "a step that computes does not only wait"
     for name in ("models/quiltnet/open_clip_model.safetensors", "reports/live/quiltnet/plots/metrics/train/loss.tsv"):
         assert sha256(tmp_path / "broken" / name) == sha256(tmp_path / "whole" / name)
     assert int(read_json(tmp_path / "broken/reports/timings/quiltnet.json")["items"]) < 5 * 24

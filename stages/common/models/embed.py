@@ -33,6 +33,7 @@ def embed_images(
     *,
     squash: bool = False,
     tower: Tower | None = None,
+    title: str = "images",
 ) -> Vectors:
     """Return one unit vector per row for images, under the model's evaluation transform.
 
@@ -40,6 +41,7 @@ def embed_images(
         read: gives the encoded image of a reference; it is called from several threads.
         squash: resize the whole picture to a square, its aspect not kept, however the model was trained.
         tower: what `image_tower` gives for this model, batch size and device, where several sets are embedded.
+        title: of the progress bar: whose images they are.
 
     Raises UnreadableImageError that names an image which cannot be decoded. Memory holds a few batches, not the set.
     """
@@ -59,7 +61,7 @@ def embed_images(
 
     with ThreadPoolExecutor(cores() if jobs < 0 else max(1, jobs)) as pool, torch.inference_mode():
         batches = _ahead(parts, lambda part: [pool.submit(pixels, one) for one in part])
-        for batch in tqdm(batches, total=len(parts), desc="images", unit="batch", leave=False):
+        for batch in tqdm(batches, total=len(parts), desc=title, unit="batch", leave=False, disable=len(parts) < 2):
             rows.append(tower(torch.stack([one.result() for one in batch])))
     return np.concatenate(rows)
 

@@ -1,24 +1,27 @@
-"""Images by reference."""
+"""Images are read by reference from many threads at once."""
 
 import tarfile
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from stages.common.data.references import ImageReader
 from stages.common.data.tars import write_tar
 
 
-def test_threads_that_share_a_reader_find_what_is_there(tmp_path, monkeypatch):
-    """One reads the index of a tar while others already ask for members."""
-    opened = tarfile.open
+def test_threads_that_come_while_a_tar_is_indexed_read_it_too(tmp_path, monkeypatch):
+    write_tar(tar := tmp_path / "a.tar", {f"{number}.jpg": str(number).encode() for number in range(20)})
+    waiting, opened = threading.Event(), tarfile.open
 
-    def slowly(path):
-        time.sleep(0.05)
-        return opened(path)
+    def slow(*args, **named):
+        waiting.set()
+        found = opened(*args, **named)
+        threading.Event().wait(0.05)
+        return found
 
-    members = {f"{number}.jpg": str(number).encode() for number in range(8)}
-    write_tar(tmp_path / "a.tar", members)
-    monkeypatch.setattr(tarfile, "open", slowly)
-    with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(ImageReader().read, [f"{tmp_path}/a.tar#{name}" for name in members]))
-    assert found == list(members.values())
+    monkeypatch.setattr(tarfile, "open", slow)
+    reader = ImageReader()
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(reader.read, f"{tar}#0.jpg")
+        waiting.wait()
+        others = list(pool.map(lambda number: reader.read(f"{tar}#{number}.jpg"), range(1, 20)))
+    assert [first.result(), *others] == [str(number).encode() for number in range(20)]
