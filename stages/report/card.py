@@ -11,7 +11,7 @@ import pandas as pd
 from stages.common.paths import AUDIT_DIR
 from stages.common.stats import wilson
 from stages.report.census import BINS, Census
-from stages.report.charts import Chart, bars, histogram
+from stages.report.charts import KEPT, Chart, bars, histogram, stacks
 from stages.report.pairs import MAGNIFICATIONS
 from stages.report.summary import value_at
 
@@ -81,13 +81,13 @@ def readers(path: Path = RATES_FILE) -> pd.DataFrame:
 
 
 def _by_source(census: Census) -> Chart:
-    rows = [[source, "kept", count] for source, count in sorted(census.counts["source"].items())]
+    rows = [[source, KEPT, count] for source, count in sorted(census.counts["source"].items())]
     dropped: Counter[str] = Counter()
     for (source, _), count in census.dropped.items():
         dropped[source] += count
     rows += [[source, "dropped", count] for source, count in sorted(dropped.items())]
     table = pd.DataFrame(rows, columns=["source", "became", "pairs"])
-    return bars(table, "pairs", "source", "Candidates by source", "Purple was kept, orange dropped.", kept="became")
+    return stacks(table, "pairs", "source", "Candidates by source")
 
 
 def _magnifications(census: Census) -> Counter[str]:

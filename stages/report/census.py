@@ -17,6 +17,7 @@ from stages.common.tables.dataset import DATASET_TABLE
 BATCH = 20_000  # rows that are in memory at once
 COUNTED = ("source", "sub_pathology", "magnification", "magnification_how", "license", "kind", "reason", "split")
 BINS = {"words": 5, "side": 100, "confidence": 0.05, "similarity": 0.05, "blur": 0.05}  # how wide a bin is
+SHARES = ("confidence", "similarity", "blur")  # of which the last bin holds 1, too
 EXAMPLES = 3  # of what was dropped for one reason
 CERTAIN = 1.0  # confidence of a pair that nobody doubts
 SHOWN = [
@@ -78,7 +79,9 @@ class Census:
             self.counts[name].update(kept[name].astype(object).where(kept[name].notna(), None))
         numbers = kept.assign(words=kept.text.str.split().str.len(), side=kept[["width", "height"]].max(axis=1))
         for name, width in BINS.items():
-            bins = np.floor(numbers[name].dropna() / width + 1e-9) * width
+            values = numbers[name].dropna()
+            values = values.clip(upper=1 - width) if name in SHARES else values
+            bins = np.floor(values / width + 1e-9) * width
             self.bins[name].update(bins.round(6).tolist())
         for entity in (one for text in kept.entities for one in json.loads(text or "[]")):
             self.types[entity["semantic_type"]] += 1

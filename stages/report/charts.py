@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-SCORE = "score"
+SCORE, KEPT = "score", "kept"
+LABEL = 170  # pixels of the name of a bar, at most
+ROOM = 40  # pixels beside the bars, for the number of the longest
 BAR = 18  # pixels of a bar and the gap below it
 # Each is 3 to 1 or more against a white page and a dark one; grey is for the model that training began with.
 PALETTE = ["#80868f", "#9d4edd", "#0f8b8d", "#d1620a", "#3d7bd9", "#d43d5e"]
@@ -21,26 +23,41 @@ class Chart:
     note: str = ""
 
 
-def bars(table: pd.DataFrame, value: str, of: str, title: str, note: str = "", kept: str = "") -> Chart:
-    """A horizontal bar for each row, with its number; `kept` names a column that says what
-    became of each part of a bar."""
+def bars(table: pd.DataFrame, value: str, of: str, title: str, note: str = "") -> Chart:
+    """A horizontal bar for each row, with its number."""
     import altair as alt
 
-    y = alt.Y(of, type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=170))
-    x = alt.X(value, type="quantitative", title=value, axis=alt.Axis(tickMinStep=alt.Undefined if kept else 1))
+    y = alt.Y(of, type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=LABEL))
+    x = alt.X(value, type="quantitative", axis=alt.Axis(tickMinStep=1))
     base = alt.Chart(_data(table)).encode(y=y, x=x, tooltip=_tooltips(table))
-    if kept:
-        colour = alt.condition(f"datum['{kept}'] == 'kept'", alt.value(PALETTE[1]), alt.value(PALETTE[3]))
-        parts = base.mark_bar(stroke="white", strokeWidth=0.5).encode(
-            color=colour, detail=alt.Detail(kept, type="nominal")
+    labels = base.mark_text(align="left", dx=3).encode(text=alt.Text(value, type="quantitative", format=",.4~r"))
+    spec = _spec(base.mark_bar(color=PALETTE[1]) + labels, len(table))
+    return Chart(title, spec | {"padding": {"left": 5, "top": 5, "bottom": 5, "right": ROOM}}, table, note)
+
+
+def stacks(table: pd.DataFrame, value: str, of: str, title: str, shares: bool = False) -> Chart:
+    """A horizontal bar for each of the column `of`, in parts by the column `became`: what was KEPT, then the others."""
+    import altair as alt
+
+    scale, form = (alt.Scale(domain=[0, 1]), "%") if shares else (alt.Undefined, alt.Undefined)
+    ranked = table.assign(rank=(table.became != KEPT).astype(int))
+    chart = (
+        alt.Chart(_data(ranked))
+        .mark_bar(stroke="white", strokeWidth=0.5)
+        .encode(
+            x=alt.X(value, type="quantitative", scale=scale, axis=alt.Axis(format=form)),
+            y=alt.Y(of, type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=LABEL)),
+            color=alt.condition("datum.rank", alt.value(PALETTE[3]), alt.value(PALETTE[1])),
+            detail=alt.Detail("became", type="nominal"),
+            order=alt.Order("rank", type="quantitative"),
+            tooltip=_tooltips(table),
         )
-        return Chart(title, _spec(parts, table[of].nunique()), table, note)
-    labels = base.mark_text(align="left", dx=3).encode(text=alt.Text(value, type="quantitative", format=","))
-    return Chart(title, _spec(base.mark_bar(color=PALETTE[1]) + labels, len(table)), table, note)
+    )
+    return Chart(title, _spec(chart, table[of].nunique()), table, "Purple was kept, orange dropped.")
 
 
 def histogram(table: pd.DataFrame, value: str, of: str, title: str, note: str = "") -> Chart:
-    """A bar for each bin; `of` is where it begins, and `END` of it where it ends."""
+    """A bar for each row, which has the bin `from` .. `to` of what `of` says."""
     import altair as alt
 
     chart = (
@@ -49,7 +66,7 @@ def histogram(table: pd.DataFrame, value: str, of: str, title: str, note: str = 
         .encode(
             x=alt.X("from", type="quantitative", title=of, bin="binned"),
             x2="to",
-            y=alt.Y(value, type="quantitative", title=value),
+            y=alt.Y(value, type="quantitative"),
             tooltip=_tooltips(table),
         )
     )
@@ -61,16 +78,21 @@ def scores(table: pd.DataFrame, of: str, title: str, note: str = "") -> Chart:
     import altair as alt
 
     models = list(table.model.unique())
-    y = alt.Y(of, type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=170, grid=True))
-    shift = alt.YOffset("model", type="nominal", scale=alt.Scale(domain=models))
-    colour = alt.Color("model", type="nominal", scale=alt.Scale(domain=models, range=PALETTE), title=None)
-    base = alt.Chart(_data(table)).encode(y=y, yOffset=shift, color=colour, tooltip=_tooltips(table))
+    domain = alt.Scale(domain=models, range=PALETTE)
+    y = alt.Y(of, type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=LABEL, grid=True))
+    base = alt.Chart(_data(table)).encode(y=y, tooltip=_tooltips(table))
+    own = base.encode(
+        yOffset=alt.YOffset("model", type="nominal", scale=alt.Scale(domain=models)),
+        color=alt.Color("model", type="nominal", scale=domain, title=None),
+    )
+    shape = alt.Shape("model", type="nominal", scale=alt.Scale(domain=models), title=None)
     x = alt.X(SCORE, type="quantitative", scale=alt.Scale(domain=[0, 1]), title=note.partition(";")[0] or SCORE)
-    layers = base.mark_rule(strokeWidth=2).encode(x=alt.X("low", type="quantitative"), x2="high")
-    layers += base.mark_point(filled=True, size=70, opacity=1).encode(x=x, shape=alt.Shape("model", type="nominal"))
+    layers = own.mark_rule(strokeWidth=2).encode(x=alt.X("low", type="quantitative"), x2="high")
+    layers += own.mark_point(filled=True, size=70, opacity=1).encode(x=x, shape=shape)
     if "chance" in table:
-        layers += base.mark_tick(thickness=2, strokeDash=[2, 2]).encode(x=alt.X("chance", type="quantitative"))
-    return Chart(title, _spec(layers, table[of].nunique() * max(1, len(models)), BAR), table, note)
+        layers += base.mark_tick(color=PALETTE[0], thickness=2).encode(x=alt.X("chance", type="quantitative"))
+        note += "; the grey tick is chance"
+    return Chart(title, _spec(layers, table[of].nunique() * max(1, len(models))), table, note)
 
 
 def lines(table: pd.DataFrame, x: str, y: str, of: str, title: str, note: str = "") -> Chart:
@@ -79,13 +101,14 @@ def lines(table: pd.DataFrame, x: str, y: str, of: str, title: str, note: str = 
 
     names = list(table[of].unique())
     colour = alt.Color(of, type="nominal", scale=alt.Scale(domain=names, range=PALETTE), title=None)
+    colour.legend = alt.Legend(symbolOpacity=1, symbolType="circle")
     base = alt.Chart(_data(table)).encode(
         x=alt.X(x, type="ordinal", sort=None, axis=alt.Axis(labelAngle=0)), color=colour, tooltip=_tooltips(table)
     )
     across = alt.Y(y, type="quantitative", scale=alt.Scale(zero=False))
     layers = base.mark_line(point=True).encode(y=across)
     if "low" in table:
-        layers = base.mark_area(opacity=0.2).encode(y=alt.Y("low", type="quantitative"), y2="high") + layers
+        layers = base.mark_area(opacity=0.2).encode(y=alt.Y("low", type="quantitative", title=y), y2="high") + layers
     return Chart(title, _spec(layers, 0, height=240), table, note)
 
 

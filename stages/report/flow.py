@@ -116,11 +116,11 @@ def flow(census: Census, reader: PairReader, sources: list[str]) -> list[Step]:
 def _videos() -> Iterator[Step]:
     titles = VIDEO_TABLE.read(VIDEO_TABLE.at(), ["video_id", "title"]).set_index("video_id").title.to_dict()
     listed = STATUS_TABLE.read(STATUS_TABLE.at())
-    yield _items("videos that the catalog lists, fetched", "videos", listed, titles)
-    yield _items("videos with histology that stays on screen", "keyframes", read_manifest(KEYFRAMES_DIR), titles)
-    yield _items("videos whose cursor was traced", "rois", read_manifest(ROIS_DIR), titles)
-    yield _items("videos with English speech", "transcripts", read_manifest(TRANSCRIPTS_DIR), titles)
-    yield _items("videos with captions", "captions", read_manifest(CAPTIONS_DIR), titles)
+    yield _items("videos fetched", "videos", listed, titles)
+    yield _items("videos with histology", "keyframes", read_manifest(KEYFRAMES_DIR), titles)
+    yield _items("videos traced", "rois", read_manifest(ROIS_DIR), titles)
+    yield _items("videos with speech", "transcripts", read_manifest(TRANSCRIPTS_DIR), titles)
+    yield _items("videos captioned", "captions", read_manifest(CAPTIONS_DIR), titles)
 
 
 def _items(name: str, stage: str, manifest: pd.DataFrame, titles: Mapping[str, str]) -> Step:
@@ -142,7 +142,7 @@ def _segments() -> Step:
         tally.came += len(transcript["segments"]) + len(transcript["dropped"])
         for number, segment in enumerate(transcript["dropped"]):
             tally.drop(segment["reason"], f"{video} {number}", (video, segment))
-    return tally.step("stretches of speech, recognised", "transcripts", "stretches", _spoken)
+    return tally.step("speech recognised", "transcripts", "stretches", _spoken)
 
 
 def _alignment(reader: PairReader) -> Iterator[Step]:
@@ -168,9 +168,9 @@ def _alignment(reader: PairReader) -> Iterator[Step]:
             if row.hold_id not in paired:
                 holds.drop("no_text", row.hold_id, (video, row))
         reader.forget(video)
-    yield sorted_out.step("sentences, sorted by what they speak of", "captions", "sentences", _spoken)
-    yield aligned.step("medical and region sentences, aligned with a hold", "pairs", "sentences", _spoken)
-    yield holds.step("holds of captioned videos, with text", "pairs", "holds", lambda one: _hold(reader, *one))
+    yield sorted_out.step("sentences of use", "captions", "sentences", _spoken)
+    yield aligned.step("sentences aligned", "pairs", "sentences", _spoken)
+    yield holds.step("holds with text", "pairs", "holds", lambda one: _hold(reader, *one))
 
 
 def _begins_in(starts: Any, sentence: CaptionSentence) -> bool:
@@ -204,9 +204,7 @@ def _source(name: str) -> Step:
             for row in batch.to_pandas().itertuples():
                 tally.came += 1
                 tally.drop(row.reason, row.key, row)
-    return tally.step(
-        f"images of {name} with a caption", "sources", "candidates", lambda row: Example(row.provenance, row.detail)
-    )
+    return tally.step(f"images of {name}", "sources", "candidates", lambda row: Example(row.provenance, row.detail))
 
 
 def _merge(census: Census, reader: PairReader) -> Step:
@@ -225,4 +223,4 @@ def _merge(census: Census, reader: PairReader) -> Step:
         return Example(row.text, f"{row.pair_id}, copy of {other.pair_id}" if other is not None else row.pair_id, shown)
 
     drops = [Drop(reason, count, [example(row) for row in rows[reason]]) for reason, count in counts.most_common()]
-    return Step("candidates of all sources, merged and split", "dataset", "pairs", census.candidates, drops)
+    return Step("pairs merged", "dataset", "pairs", census.candidates, drops)

@@ -29,6 +29,7 @@ def build(title: str, timings: Path = TIMINGS_DIR, comparison: Path = COMPARISON
     return render(
         "machine.html.j2",
         title=title,
+        note="",
         facts=[*_commit(), *_machine()],
         minutes=times.seconds.sum() / 60,
         times=bars(times, "seconds", "stage", "Time of each stage's last run here"),

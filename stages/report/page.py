@@ -13,16 +13,16 @@ from typing import Any
 
 import pandas as pd
 
+from stages.common.tables.dataset import SPLITS
 from stages.report.card import distributions, judged
 from stages.report.census import Census
-from stages.report.charts import Chart, bars
+from stages.report.charts import KEPT, Chart, stacks
 from stages.report.flow import Step
 from stages.report.models import human_readers, part_charts, task_charts
 from stages.report.pairs import GROUPS, OTHER, SMALL, PairReader, ShownPair
 from stages.report.run import PAGES, digests
 from stages.report.summary import headline
 
-FUNNEL = "What became of what came to each step"
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -53,6 +53,7 @@ def build(
         steps=steps,
         funnel=funnel(steps),
         census=census,
+        splits=SPLITS,
         distributions=distributions(census),
         judged=judged(metrics.get("audit", {})),
         readers=nothing if readers is None else readers,
@@ -136,7 +137,7 @@ def funnel(steps: Iterable[Step]) -> Chart:
     """Of each step the share that was kept and the share that was dropped for each reason."""
     rows = []
     for number, step in enumerate(steps, 1):
-        parts = [("kept", step.kept), *((drop.label, drop.count) for drop in step.drops)]
+        parts = [(KEPT, step.kept), *((drop.label, drop.count) for drop in step.drops)]
         rows += [[f"{number}. {step.name}", what, count, count / step.came] for what, count in parts if step.came]
     table = pd.DataFrame(rows, columns=["step", "became", "count", "share"])
-    return bars(table, "share", "step", FUNNEL, "Purple was kept, orange dropped.", kept="became")
+    return stacks(table, "share", "step", "What became of what came to each step", shares=True)
