@@ -15,7 +15,7 @@ PALETTE = ["#80868f", "#9d4edd", "#0f8b8d", "#d1620a", "#3d7bd9", "#d43d5e"]
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: its title, the Vega-Lite specification without colours of text, its numbers as a table, and a note."""
+    """A chart: its title, the Vega-Lite specification, its numbers as a table, and a note."""
 
     title: str
     spec: dict[str, Any]
