@@ -38,7 +38,7 @@ def task_charts(metrics: Mapping[str, Any]) -> list[Chart]:
         places = rows[parts].apply(lambda own: ", ".join(filter(None, own)).replace("_", " "), axis=1)
         shown = rows.assign(set=places)[_columns(rows)]
         charts.append(scores(shown, "set", TITLES[task], said))
-    return charts
+    return [chart for chart in charts if len(chart.table)]
 
 
 def part_charts(metrics: Mapping[str, Any]) -> list[Chart]:
