@@ -100,8 +100,8 @@ def lines(table: pd.DataFrame, x: str, y: str, of: str, title: str, note: str = 
     import altair as alt
 
     names = list(table[of].unique())
-    colour = alt.Color(of, type="nominal", scale=alt.Scale(domain=names, range=PALETTE), title=None)
-    colour.legend = alt.Legend(symbolOpacity=1, symbolType="circle")
+    scale, legend = alt.Scale(domain=names, range=PALETTE), alt.Legend(symbolOpacity=1, symbolType="circle")
+    colour = alt.Color(of, type="nominal", scale=scale, legend=legend, title=None)
     base = alt.Chart(_data(table)).encode(
         x=alt.X(x, type="ordinal", sort=None, axis=alt.Axis(labelAngle=0)), color=colour, tooltip=_tooltips(table)
     )

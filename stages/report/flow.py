@@ -84,12 +84,12 @@ class _Tally:
 
     came: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    _heaps: dict[str, list[tuple[int, str, Any]]] = field(default_factory=dict)
+    _heaps: dict[str, list[tuple[int, str, int, Any]]] = field(default_factory=dict)
 
     def drop(self, reason: str, name: str, item: Any) -> None:
         self.counts[reason] += 1
         heap = self._heaps.setdefault(reason, [])
-        entry = (-zlib.crc32(name.encode()), name, item)
+        entry = (-zlib.crc32(name.encode()), name, self.counts.total(), item)  # the number tells equal names apart
         if len(heap) < EXAMPLES:
             heapq.heappush(heap, entry)
         else:
@@ -97,7 +97,7 @@ class _Tally:
 
     def step(self, name: str, stage: str, unit: str, show: Callable[[Any], Example]) -> Step:
         drops = [
-            Drop(reason, count, [show(item) for _, _, item in sorted(self._heaps[reason], key=lambda one: one[1])])
+            Drop(reason, count, [show(item) for *_, item in sorted(self._heaps[reason], key=lambda one: one[1:3])])
             for reason, count in self.counts.most_common()
         ]
         return Step(name, stage, unit, self.came, drops)
@@ -220,7 +220,7 @@ def _merge(census: Census, reader: PairReader) -> Step:
         pictures = [(f"dropped: {row.pair_id}", row.image)]
         pictures += [(f"stays: {other.pair_id}", other.image)] if other is not None else []
         shown = tuple((alt, reader.picture(image)) for alt, image in pictures)
-        return Example(row.text, f"{row.pair_id}, copy of {other.pair_id}" if other is not None else row.pair_id, shown)
+        return Example(row.text, pictures=shown)
 
     drops = [Drop(reason, count, [example(row) for row in rows[reason]]) for reason, count in counts.most_common()]
     return Step("pairs merged", "dataset", "pairs", census.candidates, drops)

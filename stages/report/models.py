@@ -35,21 +35,24 @@ def task_charts(metrics: Mapping[str, Any]) -> list[Chart]:
             continue
         said = f"recall; protocol {protocol['name']}" if task == "retrieval" else said
         parts = ["set", "setting", *(["metric"] if task == "retrieval" else [])]
-        places = rows[parts].apply(lambda own: ", ".join(filter(None, own)).replace("_", " "), axis=1)
-        shown = rows.assign(set=places)[_columns(rows)]
+        shown = rows.assign(set=_joined(rows, parts))[_columns(rows)]
         charts.append(scores(shown, "set", TITLES[task], said))
     return [chart for chart in charts if len(chart.table)]
 
 
 def part_charts(metrics: Mapping[str, Any]) -> list[Chart]:
-    """Zero-shot scores by sub-pathology, and by institution."""
+    """Zero-shot scores and the first recall of retrieval, by sub-pathology and by institution."""
     charts = []
     for part in PARTS:
-        rows = part_rows(metrics, part)
-        rows = rows[rows.task == "zero_shot"]
-        if len(rows):
-            shown, title = rows[[part, "model", "score", "low", "high"]], f"Zero-shot, by {part.replace('_', '-')}"
-            charts.append(scores(shown, part, title, "score"))
+        table = part_rows(metrics, part)
+        for task in ("zero_shot", "retrieval"):
+            if not len(rows := table[table.task == task]):
+                continue
+            rows = rows[rows.metric == rows.metric.iloc[0]].replace({"set": {MEAN: ""}})
+            places = _joined(rows, [part, "set", "setting"])
+            shown, metric = rows.assign(**{part: places})[[part, "model", "score", "low", "high"]], rows.metric.iloc[0]
+            title = f"{TITLES[task]}, by {part.replace('_', '-')}"
+            charts.append(scores(shown, part, title, metric.replace("_", " ")))
     return charts
 
 
@@ -90,6 +93,11 @@ def human_readers(metrics: Mapping[str, Any]) -> pd.DataFrame:
                 if isinstance(own, Mapping):
                     rows.append({"set": name, "reader": reader, "images": facts["images"], "who": model} | _plain(own))
     return pd.DataFrame(rows)
+
+
+def _joined(rows: pd.DataFrame, names: list[str]) -> pd.Series:
+    """What a row is of, in words: what it has in these columns."""
+    return rows[names].apply(lambda own: ", ".join(filter(None, own)).replace("_", " "), axis=1)
 
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from stages.report.published import read_published
 from stages.report.run import OF_THE_PAPER, PAPER_FILE, differences, read_overrides
 
 NOTE = "Demo world: never how good, <b>you</b> know."
-REPEATED = ("#metrics ~ details", ".plot svg", ".gallery article:nth-child(n + 5)")
+REPEATED = ("#metrics ~ details", ".plot svg", *(f".{name} > :nth-child(n + 5)" for name in ("gallery", "charts")))
 SCHEMES = ("light", "dark")
 
 
