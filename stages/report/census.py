@@ -60,12 +60,10 @@ class Census:
 
     def rows_of(self, pair_ids: Iterable[str]) -> dict[str, Any]:
         """The rows of SHOWN of some pairs, by pair_id."""
-        import pyarrow.parquet as pq
-
-        if not (wanted := sorted({*pair_ids} - {""})):
-            return {}
-        found = pq.read_table(self.path, columns=SHOWN, filters=[("pair_id", "in", wanted)])
-        return {row.pair_id: row for row in found.to_pandas().itertuples()}
+        wanted = {*pair_ids} - {""}
+        batches = read_batches(self.path, SHOWN) if wanted else ()
+        found = (row for rows in batches for row in rows[rows.pair_id.isin(wanted)].itertuples())
+        return {row.pair_id: row for row in found}
 
     def _add(self, rows: pd.DataFrame) -> None:
         hashes = pd.util.hash_array(rows.pair_id.to_numpy(object), hash_key=self._key, categorize=False)
