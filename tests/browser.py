@@ -1,6 +1,7 @@
 """A headless Chromium for pages that a stage makes, driven over its DevTools pipe; no test driver is needed."""
 
 import fcntl
+import importlib.resources
 import json
 import os
 import shutil
@@ -10,6 +11,11 @@ import time
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome")
+AXE = """var found;
+axe.run({exclude: OUT}, {resultTypes: ["violations"]}).then(({violations}) => {
+  const bad = violations.filter(({impact}) => ["serious", "critical"].includes(impact));
+  found = JSON.stringify(bad.map(({id, nodes}) => [id, nodes[0].html.slice(0, 200)]));
+})"""
 CODES = {"Enter": 13, "Tab": 9, "Escape": 27}
 
 
@@ -94,6 +100,21 @@ class Browser:
 
     def resize(self, width, height=800):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def in_colours(self, scheme):
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def overflows(self):
+        """By how many pixels the page is wider than the window."""
+        return self.value("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+    def violations(self, *without):
+        """What axe-core finds serious or critical: (rule, the first element). `without` are selectors of what is left
+        out, since more of the same takes long."""
+        script = importlib.resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+        self.call("Runtime.evaluate", expression=script)
+        self.call("Runtime.evaluate", expression=AXE.replace("OUT", json.dumps(without)), awaitPromise=True)
+        return [tuple(one) for one in json.loads(self.value("found"))]
 
     def downloaded(self, name):
         end = time.monotonic() + 10

@@ -35,7 +35,7 @@ NUMBERS = (
 
 def summarise(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Name and value of each of NUMBERS that was measured; `metrics` holds those of every stage by its name."""
-    values = {number.name: _at(metrics, number.path) for number in NUMBERS if number.name}
+    values = {number.name: value_at(metrics, number.path) for number in NUMBERS if number.name}
     return {
         name: value if isinstance(value, int) else float(f"{value:.{DIGITS}g}")
         for name, value in values.items()
@@ -45,11 +45,18 @@ def summarise(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def headline(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Label and text of those that a person is shown."""
-    values = [(number, _at(metrics, number.path)) for number in NUMBERS if number.label]
+    values = [(number, value_at(metrics, number.path)) for number in NUMBERS if number.label]
     return [(number.label, number.form.format(value)) for number, value in values if value is not None]
 
 
-def _at(metrics: Any, path: str) -> Any:
+def summary_text(title: str, note: str, metrics: Mapping[str, Any]) -> str:
+    """What a person is shown, as lines of a text file under the title and the note."""
+    lines = [title, *filter(None, [note]), "", *(f"{label:36}{value:>8}" for label, value in headline(metrics))]
+    return "\n".join(lines) + "\n"
+
+
+def value_at(metrics: Any, path: str) -> Any:
+    """The value at a dotted path, or None."""
     for key in path.split("."):
         metrics = metrics.get(key) if isinstance(metrics, Mapping) else None
     return metrics

@@ -48,11 +48,11 @@ def test_every_parameter_has_a_row_with_its_meaning(all_params):
 @pytest.mark.parametrize(
     ("parameter", "kind", "marks"),
     [
-        ("quiltnet.lr", "number, above 0", ""),
+        ("quiltnet.lr", "number, above 0", "read by report"),
         ("quiltnet.workers", "whole number, at least 0", "operational"),
-        ("pairs.rule", "`words` | `paper`", ""),
+        ("pairs.rule", "`words` | `paper`", "read by report"),
         ("evaluation.probe_fractions", "list of (number, above 0, at most 1), 1 or more entries", ""),
-        ("evaluation.protocol", "text", "place; read by fingerprints, embeddings, comparison"),
+        ("evaluation.protocol", "text", "place; read by fingerprints, embeddings, comparison, report"),
         ("keyframes.prescreening.fps", "number, above 0", "read by videos"),
         ("sources.pubmed.search.last_year", "whole number, at least 1900", "operational"),
         ("videos.catalog", "text", "lists; read by dataset, report"),

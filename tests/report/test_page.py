@@ -1,44 +1,153 @@
-"""The page escapes what came from outside and shows what was measured."""
+"""The page shows what was measured to everybody: in a headless Chromium, without a request, escaped, at any width."""
 
-import numpy as np
-from PIL import Image
+import json
 
-from stages.common.data.files import jpeg, write_table
-from stages.common.data.tars import write_tar
-from stages.common.tables.pairs import pairs_table
-from stages.report.page import build
+import pytest
+from browser import Browser
+from conftest import ROOT
+from run_of_two_videos import ATTACK, make
+
+from stages.common.tables.dataset import DATASET_TABLE
+from stages.report import page
+from stages.report.census import Census
+from stages.report.flow import flow
+from stages.report.models import confusions, published_table, training
+from stages.report.pairs import PairReader
+from stages.report.published import read_published
+from stages.report.run import OF_THE_PAPER, PAPER_FILE, differences, read_overrides
+
+NOTE = "Demo world: never how good, <b>you</b> know."
+REPEATED = ("#metrics ~ details", ".plot svg", *(f".{name} > :nth-child(n + 5)" for name in ("gallery", "charts")))
+SCHEMES = ("light", "dark")
 
 
-def test_text_from_outside_is_escaped_and_the_page_repeats(tmp_path, stage_params):
-    write_tar(tmp_path / "v.tar", {"0.jpg": jpeg(Image.fromarray(np.zeros((90, 160, 3), np.uint8)))})
-    row = {
-        "pair_id": "p",
-        "source": "openpath",
-        "image": f"{tmp_path}/v.tar#0.jpg",
-        "text": "<script>alert(1)</script>",
-        "box": "[0.1, 0.1, 0.5, 0.5]",
-        "kind": "roi",
-    }
-    table = pairs_table([row])
-    table["split"] = "train"
-    write_table(tmp_path / "pairs.parquet", table)
-    pages = []
-    for name in ("one", "two"):
-        build(
-            stage_params("report"),
-            "Demo world: never how good, <b>you</b> know.",
-            {"dataset": {"pairs": 1234, "images": 7}},
-            tmp_path / "pairs.parquet",
-            [],
-            tmp_path / name / "index.html",
-            seed=0,
-        )
-        pages.append((tmp_path / name / "index.html").read_text())
-    assert pages[0] == pages[1]
-    assert "<script>" not in pages[0]
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in pages[0]
-    assert "<b>1,234</b>pairs" in pages[0]
-    assert "Demo world: never how good, &lt;b&gt;you" in pages[0]
-    summary = (tmp_path / "one" / "summary.txt").read_text()
-    assert "1,234" in summary
-    assert "never how good" in summary
+def page_of(metrics, folder):
+    census, reader = Census(DATASET_TABLE.at(), 0, 4), PairReader()
+    return page.build(
+        ATTACK,
+        NOTE,
+        metrics,
+        census,
+        reader,
+        steps=flow(census, reader, ["quilt", "pubmed"]),
+        differences=[("pairs.rule", "words", "paper")],
+        training=training(ROOT / "reports/plots/quiltnet.csv"),
+        confusions=confusions(folder),
+        published=published_table(metrics, read_published(), True),
+    )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The folder of a page of a small run, with the metrics of the committed one."""
+    folder = tmp_path_factory.mktemp("page")
+    metrics = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "reports/metrics").glob("*.json"))}
+    (folder / "nct_crc.csv").write_text(f'image,actual,predicted\n1,a,a\n2,a,"{ATTACK}"\n')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        metrics |= make()
+        first, second = (page_of(metrics, folder) for _ in range(2))
+        bare = page.build("Bare", "", {}, Census(DATASET_TABLE.at(), 0, 0), PairReader())
+    assert first == second, "the same run gives the same bytes"
+    (folder / "index.html").write_text(first)
+    (folder / "bare.html").write_text(bare)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.close()
+
+
+def opened(tab, path):
+    tab.open(path)
+    tab.wait("document.documentElement.dataset.drawn")
+
+
+def test_text_from_outside_is_text(made, tab):
+    html = (made / "index.html").read_text()
+    assert "<script>alert" not in html
+    assert "<img src=x" not in html
+    opened(tab, made / "index.html")
+    assert tab.value("document.querySelector('h1').innerText") == ATTACK
+    assert NOTE in tab.value("document.body.innerText")
+    assert ATTACK in tab.value("document.querySelector('.steps').textContent")
+    assert tab.noise == []
+    assert tab.requests == []
+
+
+def test_it_shows_what_the_run_is_and_what_was_measured(made, tab):
+    opened(tab, made / "index.html")
+    said = tab.value("document.body.innerText")
+    for words in ("hold F1", "One of each reason and sub-pathology", "8 candidates came, 3 stay", "quilt"):
+        assert words in said
+    plots = tab.value("document.querySelectorAll('.plot').length")
+    assert plots > 15
+    assert tab.value("document.querySelectorAll('.plot svg').length") == plots
+    assert tab.value("document.querySelectorAll('figure.chart table').length") == plots, "each has a table beside it"
+    drawn = tab.value("document.querySelectorAll('.pair svg.overlay polyline').length")
+    assert drawn > 0
+    assert tab.value("document.querySelectorAll('.pair .absent').length") > 0
+    assert tab.value("document.querySelector('.heard ins').innerText") == "keratin"
+
+
+@pytest.mark.parametrize("width", [1280, 360, 320])  # the last is 1280 at 400 %
+def test_nothing_is_wider_than_the_window(made, tab, width):
+    tab.resize(width)
+    opened(tab, made / "index.html")
+    tab.value("document.querySelectorAll('details').forEach((one) => one.open = true)")
+    assert tab.overflows() <= 0
+    assert tab.value("document.querySelector('.plot svg').getBoundingClientRect().width") <= width
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_serious(made, tab, scheme):
+    tab.resize(1280)
+    tab.in_colours(scheme)
+    opened(tab, made / "index.html")
+    tab.value("document.querySelectorAll('details.drop, #card ~ details').forEach((one) => one.open = true)")
+    assert tab.violations(*REPEATED) == []
+
+
+def test_a_run_without_anything_measured_has_a_page_too(made, tab):
+    opened(tab, made / "bare.html")
+    said = tab.value("document.body.innerText")
+    assert "No model was measured" in said
+    assert tab.noise == []
+
+
+def test_parameters_are_compared_with_the_paper(stage_params):
+    wanted = read_overrides(ROOT / PAPER_FILE)
+    assert set(OF_THE_PAPER) <= set(wanted)
+    stages = {name.partition(".")[0] for name in OF_THE_PAPER}
+    ours = {name: stage_params(name) for name in stages}
+    found = {name: (here, theirs) for name, here, theirs in differences(ours, ROOT / PAPER_FILE)}
+    assert found["pairs.rule"] == ("words", "paper")
+    theirs = {name: {} for name in stages}
+    for name, value in wanted.items():
+        stage, _, key = name.partition(".")
+        theirs.get(stage, {})[key] = value
+    paper = {name: ours[name].model_copy(update=theirs[name]) for name in stages}
+    assert differences(paper, ROOT / PAPER_FILE) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_all_pages_of_a_whole_run_are_for_everybody(finished, tab, scheme):
+    pages = sorted(path for path in (finished / "reports").rglob("*.html") if "dvc_plots" not in path.parts)
+    assert {"index.html", "review.html", "errors.html"} <= {path.name for path in pages}
+    assert (finished / "reports/index.html").stat().st_size < 5_000_000
+    tab.in_colours(scheme)
+    tab.noise.clear()
+    found = {}
+    for path in pages:
+        tab.resize(1280)
+        tab.open(path)
+        found[path.name, "axe"] = tab.violations(*REPEATED)
+        tab.resize(320)
+        found[path.name, "too wide by"] = max(0, tab.overflows())
+    assert not any(found.values()), found
+    assert tab.noise == []
+    assert tab.requests == []

@@ -1,0 +1,226 @@
+"""The flow from the catalog to the training set: of each step what came, what was kept, what was dropped and why."""
+
+import heapq
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from stages.common.incremental.manifest import finished, read_manifest
+from stages.common.paths import CAPTIONS_DIR, KEYFRAMES_DIR, MORE_SOURCES_DIR, ROIS_DIR, SOURCES_DIR, TRANSCRIPTS_DIR
+from stages.common.tables.captions import CaptionSentence
+from stages.common.tables.keyframes import tar_of
+from stages.common.tables.pairs import PAIR_TABLE
+from stages.common.tables.sources import DROPPED, SOURCE_PAIRS, SOURCES
+from stages.common.tables.transcripts import TRANSCRIPT
+from stages.common.tables.videos import STATUS_TABLE, VIDEO_TABLE
+from stages.report.census import EXAMPLES, Census
+from stages.report.pairs import PairReader, clock
+
+# What a reason means, where its words do not say it.
+MEANINGS = {
+    "other": "neither medical nor about a region of interest",
+    "no_hold": "no hold on screen while it was said, and none that its words mean",
+    "no_text": "no medical sentence was said of it",
+    "personal_data": "it names or could name a person",
+    "not_narrative": "its histology does not stay on screen as in a narrated video",
+    "exact_duplicate": "the same file as another pair's image",
+    "near_duplicate": "the picture of another pair, changed a little",
+    "crop_duplicate": "a part of another pair's image",
+}
+
+
+class Example(NamedTuple):
+    """One of those that were dropped: `text` says what it is, `detail` why; pictures are (what it shows, data URI)."""
+
+    text: str
+    detail: str = ""
+    pictures: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Drop:
+    """How many were dropped for one reason, and some of them."""
+
+    reason: str
+    count: int
+    examples: list[Example]
+
+    @property
+    def label(self) -> str:
+        """The reason in words."""
+        if self.reason.startswith("leak_"):
+            return f"leak of the test set {self.reason.removeprefix('leak_')}"
+        return self.reason.replace("_", " ")
+
+    @property
+    def meaning(self) -> str:
+        """What there is to add to the label."""
+        return "its image is in the test set" if self.reason.startswith("leak_") else MEANINGS.get(self.reason, "")
+
+
+class Step(NamedTuple):
+    """A step of stage `stage`: how many `unit` came, and what was dropped of them."""
+
+    name: str
+    stage: str
+    unit: str
+    came: int
+    drops: list[Drop]
+
+    @property
+    def kept(self) -> int:
+        """How many were kept."""
+        return self.came - sum(drop.count for drop in self.drops)
+
+
+@dataclass
+class _Tally:
+    """Counts by reason, with the EXAMPLES items whose names have the smallest hash."""
+
+    came: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    _heaps: dict[str, list[tuple[int, str, int, Any]]] = field(default_factory=dict)
+
+    def drop(self, reason: str, name: str, item: Any) -> None:
+        self.counts[reason] += 1
+        heap = self._heaps.setdefault(reason, [])
+        entry = (-zlib.crc32(name.encode()), name, self.counts.total(), item)  # the number tells equal names apart
+        if len(heap) < EXAMPLES:
+            heapq.heappush(heap, entry)
+        else:
+            heapq.heappushpop(heap, entry)
+
+    def step(self, name: str, stage: str, unit: str, show: Callable[[Any], Example]) -> Step:
+        drops = [
+            Drop(reason, count, [show(item) for *_, item in sorted(self._heaps[reason], key=lambda one: one[1:3])])
+            for reason, count in self.counts.most_common()
+        ]
+        return Step(name, stage, unit, self.came, drops)
+
+
+def flow(census: Census, reader: PairReader, sources: list[str]) -> list[Step]:
+    """Every step of the run, in order; `sources` are those of the dataset. Raises StageError where a stage has not
+    run."""
+    steps: list[Step] = []
+    if "quilt" in sources:
+        steps += [*_videos(), _segments(), *_alignment(reader)]
+    steps += [_source(name) for name in sources if name != "quilt"]
+    return [*steps, _merge(census, reader)]
+
+
+def _videos() -> Iterator[Step]:
+    titles = VIDEO_TABLE.read(VIDEO_TABLE.at(), ["video_id", "title"]).set_index("video_id").title.to_dict()
+    listed = STATUS_TABLE.read(STATUS_TABLE.at())
+    yield _items("videos fetched", "videos", listed, titles)
+    yield _items("videos with histology", "keyframes", read_manifest(KEYFRAMES_DIR), titles)
+    yield _items("videos traced", "rois", read_manifest(ROIS_DIR), titles)
+    yield _items("videos with speech", "transcripts", read_manifest(TRANSCRIPTS_DIR), titles)
+    yield _items("videos captioned", "captions", read_manifest(CAPTIONS_DIR), titles)
+
+
+def _items(name: str, stage: str, manifest: pd.DataFrame, titles: Mapping[str, str]) -> Step:
+    tally = _Tally(came=len(manifest))
+    for row in manifest[manifest.status != "ok"].itertuples():
+        tally.drop(row.reason or row.status, row.id, row)
+
+    def example(row: Any) -> Example:
+        return Example(titles.get(row.id) or row.id, " ".join(filter(None, [row.status, row.error])))
+
+    return tally.step(name, stage, "videos", example)
+
+
+def _segments() -> Step:
+    """Stretches of speech, of which transcripts leave out what nobody said, and other languages."""
+    tally = _Tally()
+    for video in finished(TRANSCRIPTS_DIR).id:
+        transcript = TRANSCRIPT.read(TRANSCRIPT.at(id=video))
+        tally.came += len(transcript["segments"]) + len(transcript["dropped"])
+        for number, segment in enumerate(transcript["dropped"]):
+            tally.drop(segment["reason"], f"{video} {number}", (video, segment))
+    return tally.step("speech recognised", "transcripts", "stretches", _spoken)
+
+
+def _alignment(reader: PairReader) -> Iterator[Step]:
+    """Sentences by kind, those of the right kind by whether a hold was found, and holds by whether text was."""
+    sorted_out, aligned, holds = _Tally(), _Tally(), _Tally()
+    pairs = PAIR_TABLE.read(PAIR_TABLE.at(), ["video_id", "hold_id", "start_s"])
+    starts = {name: np.sort(own.to_numpy()) for name, own in pairs.groupby("video_id").start_s}
+    paired = set(pairs.hold_id)
+    for video in finished(CAPTIONS_DIR).id:
+        for number, sentence in enumerate(reader.captions(video)):
+            name, said = f"{video} {number}", (video, sentence)
+            sorted_out.came += 1
+            if sentence["personal_data"]:
+                sorted_out.drop("personal_data", name, said)
+            elif sentence["kind"] == "other":
+                sorted_out.drop("other", name, said)
+            else:
+                aligned.came += 1
+                if not _begins_in(starts.get(video, np.empty(0)), sentence):
+                    aligned.drop("no_hold", name, said)
+        for row in reader.holds(video).drop_duplicates("hold_id").itertuples():
+            holds.came += 1
+            if row.hold_id not in paired:
+                holds.drop("no_text", row.hold_id, (video, row))
+        reader.forget(video)
+    yield sorted_out.step("sentences of use", "captions", "sentences", _spoken)
+    yield aligned.step("sentences aligned", "pairs", "sentences", _spoken)
+    yield holds.step("holds with text", "pairs", "holds", lambda one: _hold(reader, *one))
+
+
+def _begins_in(starts: Any, sentence: CaptionSentence) -> bool:
+    """Whether one of the sorted `starts` lies in the sentence."""
+    place = int(np.searchsorted(starts, sentence["start"] - 1e-6))
+    return place < len(starts) and bool(starts[place] <= sentence["end"])
+
+
+def _spoken(said: tuple[str, Any]) -> Example:
+    """A sentence or a stretch of speech of a video."""
+    video, what = said
+    when = f"{video}, {clock(what['start'])} to {clock(what['end'])}"
+    return Example(what["text"] or "(its words are not kept)", when)
+
+
+def _hold(reader: PairReader, video: str, row: Any) -> Example:
+    picture = reader.picture(f"{tar_of(video).as_posix()}#{row.image}")
+    return Example(f"{video}, {clock(row.start_s)} to {clock(row.end_s)}", "", ((f"hold {row.hold_id}", picture),))
+
+
+def _source(name: str) -> Step:
+    """Candidates of one source other than video."""
+    import pyarrow.parquet as pq
+
+    folder = (SOURCES_DIR if name in SOURCES else MORE_SOURCES_DIR) / name
+    path = folder / DROPPED.path.name
+    DROPPED.read(path, [])  # says in one line what is wrong with it
+    tally = _Tally(came=pq.read_metadata(folder / SOURCE_PAIRS.path.name).num_rows)
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=["key", "reason", "detail", "provenance"]):
+            for row in batch.to_pandas().itertuples():
+                tally.came += 1
+                tally.drop(row.reason, row.key, row)
+    return tally.step(f"images of {name}", "sources", "candidates", lambda row: Example(row.provenance, row.detail))
+
+
+def _merge(census: Census, reader: PairReader) -> Step:
+    """Candidates of all sources, those dropped with the picture of the pair that stays."""
+    counts: Counter[str] = Counter()
+    for (_, reason), count in census.dropped.items():
+        counts[reason] += count
+    rows = {reason: census.examples("drop", reason) for reason in counts}
+    stay = census.rows_of(row.duplicate_of for own in rows.values() for row in own)
+
+    def example(row: Any) -> Example:
+        other = stay.get(row.duplicate_of)
+        pictures = [(f"dropped: {row.pair_id}", row.image)]
+        pictures += [(f"stays: {other.pair_id}", other.image)] if other is not None else []
+        shown = tuple((alt, reader.picture(image)) for alt, image in pictures)
+        return Example(row.text, pictures=shown)
+
+    drops = [Drop(reason, count, [example(row) for row in rows[reason]]) for reason, count in counts.most_common()]
+    return Step("pairs merged", "dataset", "pairs", census.candidates, drops)

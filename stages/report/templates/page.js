@@ -1,0 +1,23 @@
+"use strict";
+// Charts are drawn one after another, in colours of the page that follow its scheme, in print too.
+{
+  const specs = JSON.parse(document.getElementById("charts").textContent);
+  const plots = [...document.querySelectorAll("[data-chart]")];
+  const pause = () => new Promise((go) => setTimeout(go, 0));
+  const ink = "var(--ink)", soft = "var(--soft)", line = "var(--line)";
+  const config = {
+    background: null, aria: false, font: "system-ui, sans-serif", view: { stroke: null }, text: { color: ink },
+    axis: { labelColor: ink, titleColor: soft, titleFontWeight: "normal", gridColor: line, gridOpacity: 0.3, domainColor: line, tickColor: line },
+    legend: { labelColor: ink, titleColor: soft, orient: "top", columns: 3 },
+  };
+
+  const drawAll = async () => {
+    for (const plot of plots) {
+      await vegaEmbed(plot, specs[plot.dataset.chart], { actions: false, renderer: "svg", config });
+      await pause();
+    }
+    document.documentElement.dataset.drawn = plots.length;
+  };
+
+  requestAnimationFrame(() => setTimeout(drawAll, 0));
+}
