@@ -1,15 +1,18 @@
 """What was made goes from clone to clone through remotes of every kind, and each output only to who may have it."""
 
 import contextlib
-import hashlib
 import os
+import re
+import shutil
 import subprocess
 import sys
 
 import dvc.api
 import pytest
 from conftest import ROOT
+from dvc.cli import main
 from dvc.repo import Repo
+from dvc.repo.artifacts import Artifacts
 from stores import BUCKET, KEYS, WebStore, s3
 
 from stages.common.data.files import read_yaml
@@ -46,7 +49,7 @@ def environment():
 
 
 def git(folder, *command):
-    subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
+    return subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @contextlib.contextmanager
@@ -157,20 +160,19 @@ def test_a_clone_gets_the_same_bytes_and_has_nothing_to_run(sender, clone, store
     assert made(receiver) == made(sender)
 
 
-def test_a_push_that_was_killed_goes_on_and_nothing_half_is_taken_for_whole(sender, clone, tmp_path):
-    server = WebStore(tmp_path / "store", writable=True, most=4)
+def test_a_push_that_was_killed_goes_on_and_nothing_half_is_taken_for_whole(origin, sender, clone, tmp_path):
+    cache, store, receiver = origin / ".dvc/cache", tmp_path / "store", clone("receiver")
+    server = WebStore(store, writable=True, most=4)
     use(sender, {"url": server.url, "method": "PUT"})
     push = subprocess.Popen([sys.executable, "-m", "dvc", "push", "-q", "-j", "1"], cwd=sender)
     assert server.full.wait(60)
     push.kill()
-    assert push.wait() < 0
+    push.wait()
     server.close()
-    there = objects(tmp_path / "store")
-    assert 0 < len(there) < len(objects(sender / ".dvc/cache") or there | {"more"})
-    assert not any(name.endswith(".dir") for name in there), "a folder is listed when all its files are there"
-    receiver = clone("receiver")
+    assert 0 < len(objects(store)) < len(objects(cache))
+    assert not any(name.endswith(".dir") for name in objects(store)), "a folder is listed when all its files are there"
     for folder in (sender, receiver):
-        use(folder, {"url": str(tmp_path / "store")})
+        use(folder, {"url": str(store)})
     with repository(sender) as repo:
         repo.push()
     with repository(receiver) as repo:
@@ -182,7 +184,6 @@ def test_a_push_that_was_killed_goes_on_and_nothing_half_is_taken_for_whole(send
 def test_another_repository_gets_imports_and_opens_an_output(sender, clone, tmp_path):
     with repository(sender) as repo:
         repo.push()
-    git(tmp_path, "clone", "-q", "--bare", str(sender), "hub/origin.git")
     assert dvc.api.read("dataset/all", repo=str(sender)) == (sender / "dataset/all").read_text()
     other = tmp_path / "other"
     other.mkdir()
@@ -191,5 +192,95 @@ def test_another_repository_gets_imports_and_opens_an_output(sender, clone, tmp_
     with Repo.init(other, no_scm=True) as repo:
         repo.imp(str(sender), "dataset", out=str(other / "dataset"))
     assert (other / "dataset/all").read_bytes() == (sender / "dataset/all").read_bytes()
-    recorded = read_yaml(other / "dataset.dvc")["deps"][0]["repo"]
-    assert recorded["rev_lock"] == subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=sender, text=True).strip()
+    commit = read_yaml(other / "dataset.dvc")["deps"][0]["repo"]["rev_lock"]
+    assert commit == git(sender, "rev-parse", "HEAD")
+
+
+def test_an_artifact_is_found_by_the_tag_of_its_version(sender, tmp_path, monkeypatch):
+    git(sender, "tag", "-a", "model@v1.0.0", "-m", "first")
+    with repository(sender) as repo:
+        repo.push("model")
+    monkeypatch.chdir(tmp_path)
+    Artifacts.get(str(sender), "model", version="v1.0.0", out="model")
+    assert (tmp_path / "model").read_bytes() == (sender / "model").read_bytes()
+
+
+def objects_of(folder, name):
+    """The digests of the objects that an output consists of."""
+    with repository(folder) as repo:
+        used = repo.used_objs(targets=[name])
+    return {entry.value for entries in used.values() for entry in entries}
+
+
+def test_each_output_goes_to_the_remote_that_its_line_names(sender, clone, tmp_path):
+    """Ours, folders beside the clone. A push to a public remote takes along nothing else, not even when it is named."""
+    expected = {level: objects_of(sender, name) for name, level in zip(OUTPUTS, reversed(LEVELS), strict=True)}
+    place = tmp_path / "quilt1m-remote"
+    with repository(sender) as repo:
+        repo.push(targets=["videos", "dataset"], remote="public")
+        assert objects(place) == set()
+        repo.push()
+    assert {level: objects(place / level) for level in LEVELS} == expected
+    other = tmp_path / "hub"
+    configure(sender, lambda config: config["remote"].update(hub={"url": str(other)}))
+    with repository(sender) as repo:
+        repo.push(remote="hub")
+    assert objects(other) == expected["public"]
+
+
+def test_who_has_the_public_remote_alone_gets_what_is_public(sender, clone, tmp_path):
+    with repository(sender) as repo:
+        repo.push()
+    receiver = clone("receiver")
+    shutil.rmtree(tmp_path / "quilt1m-remote/gated")
+    shutil.rmtree(tmp_path / "quilt1m-remote/private")
+    with repository(receiver) as repo:
+        repo.pull(remote="public", allow_missing=True)
+    assert [name for name in OUTPUTS if (receiver / name).exists()] == ["model"]
+
+
+def test_only_what_is_listed_here_is_public_in_our_pipeline():
+    """An output that is new fails this test until somebody has thought about who may have it."""
+    with repository(ROOT) as repo:
+        outputs = {out.def_path: out.remote for stage in repo.index.stages for out in stage.outs if out.use_cache}
+    ours = {path: level for path, level in outputs.items() if not path.startswith("data/demo/")}
+    assert set(ours.values()) == {None, "gated", "private"}
+    assert {path for path, level in ours.items() if level is None} == {
+        *("data/preflight", "models/frame_filter", "models/magnification", "models/quiltnet"),
+        *("reports/plots/charts", "reports/tables"),
+    }
+    per_video = {f"data/{name}" for name in ("videos", "keyframes", "transcripts", "rois", "captions")}
+    sources = {f"data/sources/{name}" for name in ("pubmed", "openpath", "laion", "table")}
+    assert {ours[path] for path in (*per_video, *sources, "reports/keyframes", "reports/review.html")} == {"private"}
+
+
+@pytest.fixture
+def documented():
+    """The commands of docs/sharing.md that begin with some words."""
+    text = (ROOT / "docs/sharing.md").read_text()
+
+    def find(start):
+        lines = [line for block in re.findall(r"```console\n(.*?)```", text, re.S) for line in block.splitlines()]
+        return [line.removeprefix("$ ").split("  #")[0].strip() for line in lines if line.startswith(f"$ {start}")]
+
+    return find
+
+
+def test_collecting_garbage_keeps_what_commits_and_experiments_need(clone, documented):
+    folder = clone("worked")
+    with repository(folder) as repo:
+        repo.reproduce()
+        kept = objects(folder / ".dvc/cache")
+        repo.experiments.run(params=["seed=2"], name="kept")
+        kept = objects(folder / ".dvc/cache")
+        repo.experiments.run(params=["seed=3"], name="gone")
+        repo.experiments.remove(["gone"])
+    git(folder, "checkout", "-q", ".")
+    with repository(folder) as repo:
+        repo.checkout(force=True)
+    everything = objects(folder / ".dvc/cache")
+    (command,) = documented("dvc gc --all")
+    assert kept < everything
+    with contextlib.chdir(folder):
+        assert main([*command.split()[1:], "--force"]) == 0
+    assert objects(folder / ".dvc/cache") == kept
