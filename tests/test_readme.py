@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from conftest import ROOT
+from dvc.cli.parser import get_main_parser
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = list(
@@ -33,7 +34,6 @@ def test_the_readme_has_commands_of_every_kind():
     assert "dvc exp run $(cat profiles/mine)" in EXPERIMENTS
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", EXPERIMENTS)
 def test_every_experiment_passes_the_check_of_parameters(repository, command):
     repository.run(command.split("dvc exp run ")[1])
@@ -46,7 +46,7 @@ def test_every_other_command_exists(command):
         if program == "make":
             assert run("make", "--dry-run", *words)
         elif program == "dvc":
-            assert run(sys.executable, "-m", "dvc", *words, "--help")
+            get_main_parser().parse_args(words)  # raises for an option that there is not
         elif program == "ray":  # an extra, which the lock files leave out
             if not shutil.which("ray"):
                 pytest.skip("ray is not installed: pip install 'ray>=2.30'")
