@@ -89,7 +89,8 @@ def test_a_list_can_be_emptied_and_filled_again(tmp_path):
     shutil.copy(ROOT / "params.yaml", path := tmp_path / "params.yaml")
     found = dict(lists(read_yaml(path)))
     assert len(found) > 10
-    for step in (dict.fromkeys(found, []), dict.fromkeys(found, ["x", "y"]), dict.fromkeys(found, []), found):
+    emptied, others = {key: [] for key in found}, {key: ["x", "y"] for key in found}
+    for step in (emptied, others, emptied, found):
         written = {key: ",".join(f"'{one}'" if isinstance(one, str) else str(one) for one in step[key]) for key in step}
         apply_overrides(path, [f"{key}=[{texts}]" for key, texts in written.items()])
         assert dict(lists(read_yaml(path))) == step
