@@ -1,6 +1,5 @@
 """Clones of the working tree at tiny size, one of them run by DVC once for all the tests that look at it."""
 
-import functools
 import hashlib
 import json
 import os
@@ -13,15 +12,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from filelock import FileLock
-from warm import Warm
+from warm import warm
 
 from stages.common.data.files import read_yaml
-
-
-@functools.cache
-def warm():
-    """The warm Python of this process of tests."""
-    return Warm()
 
 
 class Scratch:
