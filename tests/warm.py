@@ -87,7 +87,7 @@ def serve(address: str) -> None:
         for pid, call in list(running.items()):
             if os.waitpid(pid, os.WNOHANG)[0]:
                 running.pop(pid).close()
-            elif call in ready and not call.recv(1, socket.MSG_PEEK):  # the caller was killed
+            elif call in ready and hung_up(call):
                 os.kill(pid, signal.SIGKILL)
         if listener in ready:
             call, _ = listener.accept()
@@ -95,6 +95,14 @@ def serve(address: str) -> None:
                 listener.close()
                 run(call)
             running[pid] = call
+
+
+def hung_up(call: socket.socket) -> bool:
+    """Whether the caller was killed. What there is to read may be its request, which the fork takes meanwhile."""
+    try:
+        return not call.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
 
 
 def run(call: socket.socket) -> None:
