@@ -23,7 +23,7 @@ export GIT_COMMITTER_NAME := $(GIT_AUTHOR_NAME)
 export GIT_COMMITTER_EMAIL := $(GIT_AUTHOR_EMAIL)
 endif
 
-.PHONY: help install repair demo mine tiny ablations test test-fast coverage fuzz lint deps bench lock summary
+.PHONY: help install repair demo mine tiny ablations push test test-fast coverage fuzz lint deps bench lock summary
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,10 @@ tiny: install repair ## the same pipeline at its smallest size, as an experiment
 ablations: install repair ## run the experiments of profiles/ablations that have not run on this commit, and compare them
 	@echo "== Ablations"
 	@python -m stages.comparison ablations
+
+push: install ## dvc push, unless something was withdrawn since: make push, or make push REMOTE=public
+	@python -m stages.preflight withdrawals
+	@dvc push $(if $(REMOTE),--remote "$(REMOTE)")
 
 test: install ## run all tests
 	@echo "== Tests"

@@ -1,4 +1,4 @@
-"""A repository in which DVC writes params.yaml for one stage, which does nothing."""
+"""A repository of one stage, which does nothing, in which DVC reads `-S` and writes params.yaml."""
 
 import difflib
 import os
@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 from conftest import ROOT
+from dvc.cli.parser import get_main_parser
+from dvc.utils.cli_parse import to_path_overrides
+from dvc.utils.hydra import apply_overrides, get_hydra_sweeps
 
 from stages.common.stage.params import load_all_params
 
@@ -35,14 +38,17 @@ class Repository:
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         return done.stdout
 
-    def run(self, overrides: str):
-        """Parameters of all stages after a real `dvc exp run` with the overrides, as a shell expands them.
+    def run(self, words: str):
+        """Parameters of all stages as `dvc exp run` with these words, which a shell expands, would write them first.
 
         Raises StageError, as every stage would, for values that no stage can use.
         """
-        self.call("git reset -q --hard && git clean -qfd")
-        shutil.copy(ROOT / "params.yaml", self.folder)  # a failed run leaves it changed in a way that Git overlooks
-        self.call(f"set -f; dvc exp run {overrides}")
+        expanded = self.call(f"set -f; printf '%s\\0' {words}").split("\0")[:-1]
+        asked = get_main_parser().parse_args(["exp", "run", *expanded])
+        shutil.copy(ROOT / "params.yaml", self.folder)
+        for sweep in get_hydra_sweeps(to_path_overrides(asked.set_param or [])):
+            for path, overrides in sweep.items():
+                apply_overrides(self.folder / path, overrides)
         return load_all_params(self.folder / "params.yaml")
 
     def changed_lines(self) -> list[str]:

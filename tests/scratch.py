@@ -1,6 +1,6 @@
 """Clones of the working tree at tiny size, one of them run by DVC once for all the tests that look at it."""
 
-import functools
+import hashlib
 import json
 import os
 import re
@@ -12,15 +12,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from filelock import FileLock
-from warm import Warm
+from warm import warm
 
 from stages.common.data.files import read_yaml
-
-
-@functools.cache
-def warm():
-    """The warm Python of this process of tests."""
-    return Warm()
 
 
 class Scratch:
@@ -53,6 +47,7 @@ class Scratch:
         self.edit("gallery: 24 ", "gallery: 4 ")
         self.edit("min_duration_s: 30.0 ", "min_duration_s: 20.0 ")
         self.edit("jobs: -1 ", "jobs: 1 ")  # other tests use the other cores
+        self.edit("backend: loky ", "backend: sequential ")  # a process of its own would import all libraries again
         self.call("git", "init", "-q")
         self.call("git", "add", "-A")
         self.call("git", "commit", "-qm", "scratch")
@@ -93,6 +88,18 @@ class Scratch:
 
     def metrics(self, name):
         return json.loads((self.folder / "reports" / "metrics" / f"{name}.json").read_text())
+
+    def link(self, kind):
+        """Make all outputs links to the cache, `hardlink` or `symlink`."""
+        self.call("dvc", "config", "--local", "cache.type", kind)
+        self.call("dvc", "checkout", "--relink")
+
+    def damaged_objects(self):
+        """The objects of the cache whose bytes are not those that they are named after."""
+        cache = self.folder / ".dvc/cache/files/md5"
+        objects = {path: path.parent.name + path.stem for path in cache.rglob("*") if path.is_file()}
+        assert len(objects) > 100
+        return [path for path, digest in objects.items() if hashlib.md5(path.read_bytes()).hexdigest() != digest]
 
     def lock(self):
         return {

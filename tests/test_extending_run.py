@@ -43,7 +43,8 @@ def draw(path, tissue, seed):
 
 @pytest.fixture(scope="module")
 def extended(scratch):
-    """The clone with every part that the page adds, run once."""
+    """The clone with every part that the page adds, run once. Its outputs are symbolic links to DVC's cache."""
+    scratch.link("symlink")
     write_examples(scratch.folder)
     for number, (tissue, legend) in enumerate(zip(TISSUES, LEGENDS, strict=True)):
         image = scratch.folder / f"data/exports/atlas/chapter{number}/{number}.png"
@@ -127,3 +128,8 @@ def test_a_source_that_leaves_takes_its_outputs_with_it(extended):
     assert not (extended.folder / "data/sources/more/atlas").exists()
     assert not (extended.folder / "reports/metrics/sources_atlas.json").exists()
     assert "atlas" not in extended.metrics("dataset")["per_source"]
+
+
+def test_no_stage_has_written_into_the_cache(extended):
+    assert extended.damaged_objects() == []
+    assert (extended.folder / "models/quiltnet/README.md").is_symlink()

@@ -8,8 +8,9 @@ import shutil
 import pandas as pd
 import pytest
 from conftest import ROOT
+from scratch import Scratch
 
-from stages.common.data.files import read_yaml
+from stages.common.data.files import read_yaml, sha256
 
 KEPT = ("embeddings", "preflight")  # what was embedded is kept by key
 PER_VIDEO = ("videos", "keyframes", "transcripts", "rois", "captions")
@@ -105,13 +106,37 @@ def test_stage_names_are_packages_blocks_and_outputs_of_incremental_stages_persi
         assert bool(persisted) == (name in (*PER_VIDEO, *KEPT))
 
 
+def files(folder, outputs):
+    """The digest of every file of outputs, by its path."""
+    found = (path for out in outputs for path in (folder / out, *(folder / out).rglob("*")) if path.is_file())
+    return {path.relative_to(folder): sha256(path) for path in found}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 class TestRun:
-    """A run at tiny size, and what happens after it."""
+    """A run at tiny size, and what happens after it. Outputs are hard links to DVC's cache."""
+
+    @pytest.fixture(autouse=True, scope="class")
+    def links(self, scratch):
+        scratch.link("hardlink")
 
     def test_a_second_run_runs_nothing(self, scratch):
         assert scratch.ran("dvc", "repro")[0] == []
+
+    def test_another_clone_pulls_all_of_it_and_runs_nothing(self, scratch, tmp_path):
+        scratch.call("git", "add", "-A")
+        scratch.call("git", "commit", "-qm", "made")
+        scratch.call("git", "clone", "-q", str(scratch.folder), str(tmp_path / "clone"))
+        scratch.call("dvc", "push", "-q")
+        (tmp_path / "quilt1m-remote").symlink_to(scratch.folder.parent / "quilt1m-remote")  # ours, beside the clone
+        other = Scratch(tmp_path / "clone")
+        other.call("dvc", "config", "--local", "cache.type", "hardlink")
+        other.call("dvc", "pull", "-q")
+        assert other.ran("dvc", "repro")[0] == []
+        assert other.lock() == scratch.lock()
+        outputs = [out["path"] for stage in scratch.lock().values() for out in stage.get("outs", [])]
+        assert files(scratch.folder, outputs) == files(other.folder, outputs)
 
     def test_every_decoy_is_dropped_for_its_reason(self, scratch):
         assert scratch.metrics("videos")["reasons"] == {"too_short": 1, "truncated": 1}
@@ -130,8 +155,6 @@ class TestRun:
         assert audit["flagged"] == audit["found"], "nothing but what was planted comes near a test image"
         table = pd.read_parquet(scratch.folder / "data/dataset/pairs.parquet")
         assert table[table.split != ""].groupby("group").split.nunique().max() == 1
-        from stages.common.data.files import sha256
-
         tiles = {
             sha256(p)
             for p in (scratch.folder / "data/demo/evalsets").rglob("*")
@@ -175,7 +198,7 @@ class TestRun:
 
     def test_one_more_video_is_one_item_in_each_per_video_stage(self, scratch):
         mine = scratch.folder / "catalogs" / "mine"
-        shutil.copytree(scratch.folder / "data/demo/catalog", mine)
+        shutil.copytree(scratch.folder / "data/demo/catalog", mine, copy_function=shutil.copyfile)
         source = sorted((mine / "media").glob("demo00*.mp4"))[0]
         empty_box = b"\0\0\0\x08free"  # another file of the same film: equal files are duplicates
         (mine / "media" / "zz_new.mp4").write_bytes(source.read_bytes() + empty_box)
@@ -210,9 +233,7 @@ class TestRun:
         assert list(json.loads(scratch.call("dvc", "status", "--json", *names))) == stale
         file.write_text(before)
 
-    def test_push_and_pull_share_what_was_made(self, scratch):
-        scratch.call("dvc", "push", "-q", "lexicon", "frame_filter")
-        shutil.rmtree(scratch.folder / "models" / "lexicon")
-        shutil.rmtree(scratch.folder / ".dvc" / "cache")
-        scratch.call("dvc", "pull", "-q", "lexicon")
-        assert (scratch.folder / "models" / "lexicon" / "terms.parquet").exists()
+    def test_no_stage_has_written_into_the_cache(self, scratch):
+        """Outputs are hard links to it, in which a stage that wrote into a file that is there would change it."""
+        assert scratch.damaged_objects() == []
+        assert (scratch.folder / "models/quiltnet/README.md").stat().st_nlink > 1

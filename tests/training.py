@@ -3,12 +3,12 @@
 import json
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
+from warm import warm
 
 from stages.common.data.files import jpeg, read_yaml
 from stages.common.data.tars import write_tar
@@ -127,14 +127,16 @@ def in_scratch(folder, shards, tiny, **changes):
     (folder / "data/dataset").symlink_to(shards)
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    python = warm().folder / "python"
 
     def start(*launcher):
-        return subprocess.Popen([sys.executable, *launcher, "-m", "stages.quiltnet"], cwd=folder, env=env, **pipes)
+        command = [python, *launcher, *([python] if launcher else []), "-m", "stages.quiltnet"]
+        return subprocess.Popen(command, cwd=folder, env=env, **pipes)
 
     return start
 
 
 def nodes(per_node, count):
     """Arguments that start each node's part of a run, as torchrun takes them."""
-    module = ("-m", "torch.distributed.run", "--nproc-per-node", str(per_node), "--master-port", "29631")
+    module = ("-m", "torch.distributed.run", "--no-python", "--nproc-per-node", str(per_node), "--master-port", "29631")
     return [(*module, "--nnodes", str(count), "--node-rank", str(n)) for n in range(count)]

@@ -2,11 +2,12 @@
 
 To import PyTorch, timm, open_clip and transformers takes 5 s of CPU, more than most stages need for the work of a tiny
 run, and the tests of the pipeline start stages again and again. `Warm.folder`, first on the PATH, has a `python` that
-hands stages to the server, with its own working directory, environment and streams, and gives everything else to the
-real interpreter. A stage's own code is imported in the fork, from the clone in which it runs.
+hands stages, and torchrun, to the server, with its own working directory, environment and streams, and gives everything
+else to the real interpreter. A stage's own code is imported in the fork, from the clone in which it runs.
 """
 
 import atexit
+import functools
 import importlib
 import json
 import os
@@ -34,7 +35,7 @@ LIBRARIES += (
 )
 PYTHON = f"""#!{sys.executable} -SE
 import json, os, socket, sys
-if sys.argv[1:2] != ["-m"] or not sys.argv[2].startswith("stages."):
+if sys.argv[1:2] != ["-m"] or not sys.argv[2].startswith(("stages.", "torch.distributed.run")):
     os.execv({sys.executable!r}, [{sys.executable!r}, *sys.argv[1:]])
 server = socket.socket(socket.AF_UNIX)
 server.connect({{address!r}})
@@ -43,6 +44,12 @@ socket.send_fds(server, [len(call).to_bytes(4, "big")], [0, 1, 2])
 server.sendall(call)
 sys.exit(int(server.recv(8) or 1))
 """
+
+
+@functools.cache
+def warm() -> "Warm":
+    """The warm Python of this process of tests."""
+    return Warm()
 
 
 class Warm:
@@ -80,7 +87,7 @@ def serve(address: str) -> None:
         for pid, call in list(running.items()):
             if os.waitpid(pid, os.WNOHANG)[0]:
                 running.pop(pid).close()
-            elif call in ready and not call.recv(1, socket.MSG_PEEK):  # the caller was killed
+            elif call in ready and hung_up(call):
                 os.kill(pid, signal.SIGKILL)
         if listener in ready:
             call, _ = listener.accept()
@@ -88,6 +95,14 @@ def serve(address: str) -> None:
                 listener.close()
                 run(call)
             running[pid] = call
+
+
+def hung_up(call: socket.socket) -> bool:
+    """Whether the caller was killed. What there is to read may be its request, which the fork takes meanwhile."""
+    try:
+        return not call.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
 
 
 def run(call: socket.socket) -> None:
@@ -102,7 +117,8 @@ def run(call: socket.socket) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.path[0], sys.argv = folder, [module, *arguments]
+    sys.path[:1] = [folder, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+    sys.argv = [module, *arguments]
     code = 0
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -23,8 +23,9 @@ ENTITY = {"term": "string", "id": "string", "semantic_type": "string", "negated"
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 
 
-def write_repository(to: Path, pairs: pd.DataFrame, title: str, note: str) -> dict[str, int]:
-    """Write data/SPLIT-NNNNN-of-NNNNN.parquet, a row for each pair, and README.md below `to`; return counts."""
+def write_repository(to: Path, pairs: pd.DataFrame, title: str, note: str, run: str = "") -> dict[str, int]:
+    """Write data/SPLIT-NNNNN-of-NNNNN.parquet, a row for each pair, and README.md below `to`; return counts. The card
+    says the lines `note` and `run`, where there are any."""
     import pyarrow.parquet as pq
     from tqdm import tqdm
 
@@ -37,7 +38,7 @@ def write_repository(to: Path, pairs: pd.DataFrame, title: str, note: str) -> di
             for first in range(0, len(rows), ROW_GROUP):
                 writer.write_table(_table(rows[first : first + ROW_GROUP]))
         counts[SPLITS[shard.split]] += len(rows)
-    write_bytes(to / "README.md", _card(pairs, counts, title, note).encode())
+    write_bytes(to / "README.md", _card(pairs, counts, title, note, run).encode())
     return {"items": counts.total(), "splits": len(counts)}
 
 
@@ -86,7 +87,7 @@ def _table(rows: list[dict[str, Any]]) -> "pa.Table":
     return pa.Table.from_arrays(columns, schema=schema())
 
 
-def _card(pairs: pd.DataFrame, counts: Counter[str], title: str, note: str) -> str:
+def _card(pairs: pd.DataFrame, counts: Counter[str], title: str, note: str, run: str) -> str:
     import jinja2
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
@@ -96,6 +97,7 @@ def _card(pairs: pd.DataFrame, counts: Counter[str], title: str, note: str) -> s
         name=json.dumps(title, ensure_ascii=False),
         title=title,
         note=note,
+        run=run,
         size=next((name for most, name in SIZES if counts.total() < most), "n>10M"),
         counts=counts,
         licenses=sorted(licenses.items(), key=lambda pair: (-pair[1], pair[0])),

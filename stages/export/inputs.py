@@ -1,6 +1,6 @@
 """What an export is made from: the pairs of the dataset that have a split, and the images of its shards."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,11 +8,10 @@ import pandas as pd
 
 from stages.common.data.tars import shard_samples
 from stages.common.errors import StageError
-from stages.common.paths import CHECKED_FILE, DATASET_DIR, NAMED_DIR
+from stages.common.paths import DATASET_DIR
 from stages.common.tables.dataset import DATASET_TABLE, SAMPLE, SPLITS
 
 REMEDY = "run `dvc repro dataset`"
-NOT_DATA = ("stages/", "params.yaml", f"{NAMED_DIR.as_posix()}/", CHECKED_FILE.parent.as_posix())  # code and the like
 SHOWN = 5  # licenses that a message names
 
 
@@ -29,34 +28,6 @@ class ImageOfPairs(NamedTuple):
     key: str
     jpeg: bytes
     pairs: list[dict[str, Any]]
-
-
-def check_up_to_date() -> None:
-    """Raise StageError where what the dataset was made from has changed since: somebody may have been withdrawn.
-
-    Inputs that are not on this machine cannot have changed, and outside a DVC repository nothing is known of any.
-    """
-    from dvc.exceptions import NotDvcRepoError
-    from dvc.repo import Repo
-
-    try:
-        with Repo() as repo:
-            status = repo.status(targets=["dataset"], with_deps=True)
-    except NotDvcRepoError:
-        return
-    for stage, path in _modified(status):
-        if not path.startswith(NOT_DATA):
-            raise StageError(
-                f"{path} has changed since {stage} ran: {REMEDY} first, so that nothing withdrawn goes out"
-            )
-
-
-def _modified(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(stage, path) of each dependency that DVC finds changed."""
-    for stage, changes in status.items():
-        for change in changes:
-            dependencies = change.get("changed deps", {}) if isinstance(change, dict) else {}
-            yield from ((stage, path) for path, how in dependencies.items() if how == "modified")
 
 
 def kept_pairs(licenses: Sequence[str]) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 Every stage depends on this one: DVC removes a stage's outputs before it runs, so a mistake has to be found earlier.
 `deps` writes the lines of dvc.yaml that say which code and parameters each stage depends on; `docs` writes the pages of
-docs/ that are made from the code.
+docs/ that are made from the code. `withdrawals` looks, before a push, whether outputs were made from data that has
+changed since.
 """
 
 import shutil
@@ -17,14 +18,18 @@ PIPELINES = (Path("dvc.yaml"), DEMO_DIR / "dvc.yaml")
 
 
 def run(base: Base, what: str) -> dict[str, Any]:
-    """Check, or write the dependency lines or the pages of docs/."""
+    """Check parameters or withdrawals, or write the dependency lines or the pages of docs/."""
     from stages.common.data.files import write_json
     from stages.common.incremental.named import link_named_files
     from stages.common.stage.params import load_all_params
+    from stages.common.withdrawals import check_up_to_date
     from stages.preflight.check import check
     from stages.preflight.lines import write_lines
     from stages.preflight.pages import write_pages
 
+    if what == "withdrawals":
+        check_up_to_date()
+        return {}
     all_params = load_all_params()
     if what == "deps":
         return {"stages": sum(write_lines(path, all_params) for path in PIPELINES)}
@@ -41,4 +46,4 @@ def run(base: Base, what: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_stage("preflight", run, __doc__, choices=("check", "deps", "docs"), default="check")
+    run_stage("preflight", run, __doc__, choices=("check", "deps", "docs", "withdrawals"), default="check")

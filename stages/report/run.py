@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from stages.common.data.files import sha256
-from stages.common.paths import REPORTS_DIR, REVIEW_PAGE_FILE, TIMINGS_DIR
+from stages.common.paths import REPORTS_DIR, REVIEW_PAGE_FILE, SEARCH_PAGE_FILE, TIMINGS_DIR
 from stages.common.tables.pairs import PAIR_TABLE
 from stages.report.params import OF_THE_PAPER
 
 PAPER_FILE = Path("profiles/quilt1m")  # overrides that make the paper's run of the committed params.yaml
 PAGES = {  # beside the page, and what they are
     REVIEW_PAGE_FILE.name: "Pairs for a pathologist to judge",
+    SEARCH_PAGE_FILE.name: "Pairs by words, or near to a picture",
     "evaluation/zero_shot/errors.html": "What the tuned model was surest about and wrong",
     "tables/": "Scores as tables for a paper",
     "plots/charts/": "Charts as pictures for a paper",

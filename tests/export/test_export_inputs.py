@@ -11,19 +11,7 @@ from conftest import ROOT
 from stages.common.errors import StageError
 from stages.common.paths import DATASET_DIR
 from stages.export.folder import new_folder
-from stages.export.inputs import check_up_to_date, images, kept_pairs, shards
-
-PIPELINE = """
-stages:
-  videos:
-    cmd: cp catalog/videos.txt videos.txt
-    deps: [catalog, code/a.py, stages/b.py]
-    outs: [videos.txt]
-  dataset:
-    cmd: cp videos.txt dataset.txt
-    deps: [videos.txt]
-    outs: [dataset.txt]
-"""
+from stages.export.inputs import images, kept_pairs, shards
 
 
 def test_pairs_that_were_dropped_are_left_out(exported):
@@ -66,39 +54,6 @@ def test_nothing_is_written_over_something_else(tmp_path, there):
     (tmp_path / "out/inner").mkdir(parents=True) if there == "folder" else (tmp_path / "out").touch()
     with pytest.raises(StageError, match="out: something is there already"), new_folder(tmp_path / "out"):
         pass
-
-
-@pytest.fixture
-def pipeline(tmp_path, monkeypatch):
-    """A small DVC repository that has run."""
-    from dvc.repo import Repo
-
-    monkeypatch.chdir(tmp_path)
-    for name in ("catalog/videos.txt", "catalog/withdrawn.txt", "code/a.py", "stages/b.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(name)
-    (tmp_path / "dvc.yaml").write_text(PIPELINE)
-    with Repo.init(no_scm=True) as repo:
-        repo.reproduce()
-    return tmp_path
-
-
-def test_a_withdrawal_after_the_dataset_was_made_stops_the_export(pipeline):
-    check_up_to_date()
-    (pipeline / "stages/b.py").write_text("an edit of code changes no rights")
-    check_up_to_date()
-    (pipeline / "catalog/withdrawn.txt").write_text("https://videos.example/lecture")
-    with pytest.raises(StageError, match="catalog has changed since videos ran: run `dvc repro dataset`"):
-        check_up_to_date()
-
-
-def test_who_has_only_the_dataset_may_export_it(pipeline):
-    shutil.rmtree(pipeline / "catalog")
-    check_up_to_date()
-
-
-def test_outside_of_a_dvc_repository_nothing_is_asked(exported):
-    check_up_to_date()
 
 
 def export(*arguments):

@@ -86,13 +86,12 @@ def lists(node, path=()):
 def test_a_list_can_be_emptied_and_filled_again(tmp_path):
     from dvc.utils.hydra import apply_overrides  # what `dvc exp run -S` calls
 
-    path = tmp_path / "params.yaml"
-    found = dict(lists(read_yaml(ROOT / "params.yaml")))
+    shutil.copy(ROOT / "params.yaml", path := tmp_path / "params.yaml")
+    found = dict(lists(read_yaml(path)))
     assert len(found) > 10
-    for key, value in found.items():
-        shutil.copy(ROOT / "params.yaml", path)
-        for texts in ([], ["x", "y"], [], value):
-            written = ",".join(f"'{one}'" if isinstance(one, str) else str(one) for one in texts)
-            apply_overrides(path, [f"{key}=[{written}]"])
-            assert dict(lists(read_yaml(path)))[key] == texts, key
-        assert path.read_text() == (ROOT / "params.yaml").read_text(), key
+    emptied, others = {key: [] for key in found}, {key: ["x", "y"] for key in found}
+    for step in (emptied, others, emptied, found):
+        written = {key: ",".join(f"'{one}'" if isinstance(one, str) else str(one) for one in step[key]) for key in step}
+        apply_overrides(path, [f"{key}=[{texts}]" for key, texts in written.items()])
+        assert dict(lists(read_yaml(path))) == step
+    assert path.read_text() == (ROOT / "params.yaml").read_text()
