@@ -38,7 +38,7 @@ PARAMS: dict[str, Any] = {
 
 
 def make(folder: Path, videos: int) -> None:
-    """Copy the repository, without what Git ignores, to `folder`, and write the inputs of a run of so many videos there."""
+    """Copy the repository, without what Git ignores, to `folder`; write inputs of a run of so many videos there."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in listed.splitlines():
@@ -94,7 +94,9 @@ def _models(folder: Path) -> None:
     FILTER_SPEC.write(folder / FILTER_SPEC.path, spec)
     write_bytes(folder / FRAME_FILTER_DIR / "heads.safetensors", b"none")
     write_json(folder / MAGNIFICATION_DIR / "estimator.json", {})
-    TERMS.write(folder / LEXICON_DIR / TERMS.path.name, TERMS.frame([("gland", "C1", "Anatomy", "glossary", False, "")]))
+    TERMS.write(
+        folder / LEXICON_DIR / TERMS.path.name, TERMS.frame([("gland", "C1", "Anatomy", "glossary", False, "")])
+    )
     WORDS.write(folder / LEXICON_DIR / WORDS.path.name, WORDS.frame([("gland", 1)]))
 
 

@@ -133,28 +133,33 @@ def _shares(holds: pd.DataFrame, sentence: CaptionSentence) -> NDArray[np.float6
     return shares
 
 
-def _overlapping(spans: pd.DataFrame, sentence: CaptionSentence) -> "pd.Series[bool]":
+def _overlapping(spans: pd.DataFrame, sentence: CaptionSentence) -> NDArray[np.bool_]:
     """Which spans overlap the sentence."""
-    return (spans.start_s < sentence["end"]) & (spans.end_s > sentence["start"])
+    found: NDArray[np.bool_] = spans.start_s.to_numpy() < sentence["end"]
+    return found & (spans.end_s.to_numpy() > sentence["start"])
 
 
-def _said_during(spans: pd.DataFrame, sentence: CaptionSentence) -> "pd.Series[float]":
+def _said_during(spans: pd.DataFrame, sentence: CaptionSentence) -> NDArray[np.float64]:
     """How many of the sentence's words are said during each span, and, below one, the share of its time."""
-    overlap = spans.end_s.clip(upper=sentence["end"]) - spans.start_s.clip(lower=sentence["start"])
+    starts, ends = spans.start_s.to_numpy(), spans.end_s.to_numpy()
+    overlap = np.minimum(ends, sentence["end"]) - np.maximum(starts, sentence["start"])
     shares = overlap / max(sentence["end"] - sentence["start"], 1e-6)
     middles = np.asarray(sentence["times"], float).reshape(-1, 2).mean(axis=1)
-    said = (middles >= spans.start_s.to_numpy()[:, None]) & (middles < spans.end_s.to_numpy()[:, None])
-    return shares.clip(upper=0.999) + said.sum(axis=1)
+    said = (middles >= starts[:, None]) & (middles < ends[:, None])
+    found: NDArray[np.float64] = np.minimum(shares, 0.999) + said.sum(axis=1)
+    return found
 
 
 def box_for(boxes: pd.DataFrame, hold_id: str, sentence: CaptionSentence) -> tuple[int | None, list[float]]:
     """The region of the hold, and the box (x0, y0, x1, y1) in it, of the gesture during which most of the sentence is
     said, or (None, []) where there is none."""
-    own = boxes[boxes.hold_id == hold_id]
-    overlap = _said_during(own, sentence)
-    if not len(overlap) or overlap.max() <= 0:
+    own = boxes[(boxes.hold_id == hold_id).to_numpy()]
+    if own.empty:
         return None, []
-    row = own.loc[overlap.idxmax()]
+    overlap = _said_during(own, sentence)
+    if overlap.max() <= 0:
+        return None, []
+    row = own.iloc[int(overlap.argmax())]
     return int(row.region), [round(float(row[side]), 4) for side in ("x0", "y0", "x1", "y1")]
 
 

@@ -22,19 +22,16 @@ COLUMNS = (
 )
 
 
-def quilt_table(pairs: pd.DataFrame, images: pd.DataFrame, sentences: dict[str, list[CaptionSentence]]) -> pd.DataFrame:
-    """Return one row per pair, in the order of `pairs`, with COLUMNS.
+def quilt_table(pairs: pd.DataFrame, images: pd.DataFrame, sentences: list[CaptionSentence]) -> pd.DataFrame:
+    """Return one row per pair of one video, in the order of `pairs`, with COLUMNS.
 
-    `images` are all videos' keyframes by hold_id and member of the tar, `sentences` the captions of each video.
+    `images` are the video's keyframes by hold_id and member of the tar, `sentences` its captions.
     roi_text, noisy_text and corrected_text are those of all sentences said during the hold. The split is empty: the
     stage dataset decides it, for all sources alike. single_wsi is 0 where the frame filter sees several panels
     (unknown: 1).
     """
     own = images.loc[list(zip(pairs.hold_id, pairs.image.str.split("#").str[1], strict=True))]
-    spoken = [
-        [line for line in sentences[row.video_id] if hold.start_s <= line["start"] < hold.end_s]
-        for row, hold in zip(pairs.itertuples(), own.itertuples(), strict=True)
-    ]
+    spoken = [[line for line in sentences if hold.start_s <= line["start"] < hold.end_s] for hold in own.itertuples()]
     return pd.DataFrame(
         {
             "caption": pairs.text.to_numpy(),

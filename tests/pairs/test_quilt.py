@@ -25,7 +25,7 @@ def test_every_column_of_the_released_table_is_there_and_says_what_was_said():
     shown = {"hold_id": "v_0000", "image": ["0000.jpg", "0000_1.jpg"], "start_s": 0.0, "end_s": 9.0}
     images = pd.DataFrame(shown | {"flag_panels": [0.9, 0.1]}).set_index(["hold_id", "image"])
     said = [line(1, "necrosus", "necrosis", "medical"), line(3, "here", "here", "roi"), line(20, "bye", "bye", "other")]
-    table = quilt_table(pairs_table([row | more]), images, {"v": said})
+    table = quilt_table(pairs_table([row | more]), images, said)
     assert tuple(table.columns) == COLUMNS
     (found,) = table.to_dict("records")
     assert (found["caption"], found["image_path"], found["subset"]) == ("necrosis", "v.tar#0000.jpg", "quilt")
@@ -39,5 +39,5 @@ def test_a_magnification_that_nobody_knows_is_an_empty_cell():
     row = {"pair_id": "v_0000_000", "video_id": "v", "hold_id": "v_0000", "image": "v.tar#0000.jpg"}
     shown = {"hold_id": ["v_0000"], "image": "0000.jpg", "start_s": 0.0, "end_s": 9.0, "flag_panels": 0.1}
     images = pd.DataFrame(shown).set_index(["hold_id", "image"])
-    text = quilt_table(pairs_table([row | {"magnification": float("nan")}]), images, {"v": []}).to_csv(index=False)
+    text = quilt_table(pairs_table([row | {"magnification": float("nan")}]), images, []).to_csv(index=False)
     assert list(pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False).magnification) == [""]
