@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from benchmarks.scale.results import EVALSET_IMAGES, OTHERS, VIDEOS, picture, texts
 from stages.common.data.files import write_bytes, write_json, write_table
 from stages.common.incremental.code import ROOT
-from stages.common.paths import FRAME_FILTER_DIR, LEXICON_DIR, MAGNIFICATION_DIR
+from stages.common.paths import FRAME_FILTER_DIR, MAGNIFICATION_DIR
 from stages.common.tables.frame_filter import FILTER_SPEC
 from stages.common.tables.lexicon import TERMS, WORDS
 
@@ -94,10 +94,9 @@ def _models(folder: Path) -> None:
     FILTER_SPEC.write(folder / FILTER_SPEC.path, spec)
     write_bytes(folder / FRAME_FILTER_DIR / "heads.safetensors", b"none")
     write_json(folder / MAGNIFICATION_DIR / "estimator.json", {})
-    TERMS.write(
-        folder / LEXICON_DIR / TERMS.path.name, TERMS.frame([("gland", "C1", "Anatomy", "glossary", False, "")])
-    )
-    WORDS.write(folder / LEXICON_DIR / WORDS.path.name, WORDS.frame([("gland", 1)]))
+    term = ("gland", "C1", "Anatomy", "glossary", False, "")
+    TERMS.write(folder / TERMS.path, TERMS.frame([term]))
+    WORDS.write(folder / WORDS.path, WORDS.frame([("gland", 1)]))
 
 
 def _pubmed(out: Path, articles: int) -> None:

@@ -72,17 +72,18 @@ def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
     sentences = [part for whole in captions["sentences"] for part in split_sentence(whole, count, params.max_tokens)]
     rows = []
     matches = align(holds, sentences, params, boxes)
-    found = [(match, *image) for match in matches for image in images_of(match, regions, sentences, boxes)]
-    for number, (match, hold, box, confidence) in enumerate(found):
+    images = regions.to_dict("records")
+    found = [(match, *one) for match in matches for one in images_of(match, images, sentences, boxes)]
+    for number, (match, image, box, confidence) in enumerate(found):
         sentence = sentences[match.sentence]
         rows.append(
             {
-                "pair_id": f"{hold.hold_id}_{number:03d}",
+                "pair_id": f"{image['hold_id']}_{number:03d}",
                 "source": "quilt",
                 "group": name,
                 "video_id": name,
-                "hold_id": hold.hold_id,
-                "image": f"{tar_of(name).as_posix()}#{hold.image}",
+                "hold_id": image["hold_id"],
+                "image": f"{tar_of(name).as_posix()}#{image['image']}",
                 "start_s": sentence["start"],
                 "end_s": sentence["end"],
                 "text": sentence["text"],
@@ -90,10 +91,10 @@ def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
                 "box": json.dumps(box),
                 "entities": json.dumps(sentence["entities"]),
                 "sub_pathology": next((guess["field"] for guess in captions["sub_pathology"]), ""),
-                "magnification": hold.magnification,
-                "magnification_how": hold.magnification_how,
-                "width": hold.width,
-                "height": hold.height,
+                "magnification": image["magnification"],
+                "magnification_how": image["magnification_how"],
+                "width": image["width"],
+                "height": image["height"],
                 "confidence": confidence,
                 "reason": match.reason,
                 "provenance": video.url,

@@ -1,6 +1,8 @@
 """Alignment of image and text: which sentence speaks of which hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,7 +88,10 @@ def _on_screen(
     come it is at least COMING_UP.
     """
     shares = _shares(holds, sentence)
-    pointed = holds.hold_id.isin(gestures.hold_id[_overlapping(gestures, sentence)]).to_numpy() & (shares > 0)
+    pointing = _overlapping(gestures, sentence)
+    pointed = np.zeros(len(holds), bool)
+    if pointing.any():
+        pointed = holds.hold_id.isin(gestures.hold_id[pointing]).to_numpy() & (shares > 0)
     best = int(np.argmax(shares + pointed))
     share = float(shares[best])
     if pointed[best]:
@@ -153,9 +158,10 @@ def _said_during(spans: pd.DataFrame, sentence: CaptionSentence) -> NDArray[np.f
 def box_for(boxes: pd.DataFrame, hold_id: str, sentence: CaptionSentence) -> tuple[int | None, list[float]]:
     """The region of the hold, and the box (x0, y0, x1, y1) in it, of the gesture during which most of the sentence is
     said, or (None, []) where there is none."""
-    own = boxes[(boxes.hold_id == hold_id).to_numpy()]
-    if own.empty:
+    mine = boxes.hold_id.to_numpy(object) == hold_id
+    if not mine.any():
         return None, []
+    own = boxes[mine]
     overlap = _said_during(own, sentence)
     if overlap.max() <= 0:
         return None, []
@@ -164,16 +170,16 @@ def box_for(boxes: pd.DataFrame, hold_id: str, sentence: CaptionSentence) -> tup
 
 
 def images_of(
-    match: Match, regions: pd.DataFrame, sentences: list[CaptionSentence], boxes: pd.DataFrame
-) -> list[tuple[pd.Series, list[float], float]]:
+    match: Match, regions: Sequence[dict[str, Any]], sentences: Sequence[CaptionSentence], boxes: pd.DataFrame
+) -> list[tuple[dict[str, Any], list[float], float]]:
     """The images that a match stands for, rows of `regions` (all of every hold), each with a box and a confidence.
 
     Where the hold shows several, the sentence goes with the one that the cursor points into meanwhile; without a
     gesture it may be about any of them, and each has its share of the confidence.
     """
-    hold_id = regions.hold_id[match.hold]
-    own = regions[regions.hold_id == hold_id]
+    hold_id = regions[match.hold]["hold_id"]
+    own = [row for row in regions if row["hold_id"] == hold_id]
     pointed, box = box_for(boxes, hold_id, sentences[match.sentence])
     if pointed is not None:
-        own = own[own.region == pointed]
-    return [(row, box, round(match.confidence / len(own), 3)) for _, row in own.iterrows()]
+        own = [row for row in own if row["region"] == pointed]
+    return [(row, box, round(match.confidence / len(own), 3)) for row in own]

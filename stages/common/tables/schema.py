@@ -95,8 +95,8 @@ class Table:
         self.write_parts(path, [frame])
 
     def write_parts(self, path: Path, frames: Iterable[pd.DataFrame]) -> None:
-        """Write `frames`, which have the same columns, under each other to `path`, whole or not at all. Only as many are
-        in memory at a time as have PART rows. Raises as `to_bytes` does."""
+        """Write `frames`, which have the same columns, under each other to `path`, whole or not at all. No more are in
+        memory at a time than have PART rows. Raises as `to_bytes` does."""
         import pyarrow.parquet as pq
 
         parts = _gathered(frames)
