@@ -1,7 +1,6 @@
 """Align text and image in time: keyframes, rois and captions in, data/pairs out. This is QUILT."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from stages.common.paths import CAPTIONS_DIR, metrics_file
@@ -18,6 +17,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.incremental.manifest import finished
     from stages.common.tables.pairs import PAIR_TABLE, QUILT_EXPORT, pairs_table
     from stages.common.tables.videos import VIDEO_TABLE
+    from stages.pairs.quilt import export
 
     videos = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id")
     names = finished(CAPTIONS_DIR).id
@@ -25,7 +25,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     table = pd.concat(tables).sort_values("pair_id", ignore_index=True)
     PAIR_TABLE.write(PAIR_TABLE.at(), table)
     if len(table):
-        _export(table, QUILT_EXPORT)
+        export(table, QUILT_EXPORT)
     metrics = {
         "pairs": len(table),
         "images": int(table.image.nunique()),
@@ -38,22 +38,6 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     }
     write_json(metrics_file("pairs"), metrics)
     return {"items": len(names), "pairs": len(table), "images": metrics["images"]}
-
-
-def _export(table: Any, out: Path) -> None:
-    """Write the pairs as QUILT's users know them, video by video: what was said in thousands is gigabytes."""
-    from stages.common.data.files import writing
-    from stages.common.tables.captions import CAPTIONS
-    from stages.common.tables.keyframes import HOLDS
-    from stages.pairs.quilt import quilt_table
-
-    stretch = (table.video_id != table.video_id.shift()).cumsum()  # rows of one video that follow each other
-    with writing(out) as part, part.open("w", encoding="utf-8", newline="") as file:
-        for number, pairs in table.groupby(stretch):
-            name = pairs.video_id.iloc[0]
-            images = HOLDS.read(HOLDS.at(id=name)).set_index(["hold_id", "image"])
-            sentences = CAPTIONS.read(CAPTIONS.at(id=name))["sentences"]
-            quilt_table(pairs, images, sentences).to_csv(file, index=False, header=number == 1)
 
 
 def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:

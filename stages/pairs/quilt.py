@@ -1,8 +1,13 @@
 """The pairs under the column names of the released QUILT table, for users of that release."""
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 
-from stages.common.tables.captions import CaptionSentence
+from stages.common.data.files import writing
+from stages.common.tables.captions import CAPTIONS, CaptionSentence
+from stages.common.tables.keyframes import HOLDS
 
 COLUMNS = (
     "caption",
@@ -20,6 +25,18 @@ COLUMNS = (
     "single_wsi",
     "not_histology",
 )
+
+
+def export(pairs: pd.DataFrame, out: Path) -> None:
+    """Write `quilt_table` of all `pairs` to the CSV `out`, video by video: what was said in thousands is gigabytes."""
+    videos = pairs.video_id.to_numpy(object)
+    stretch = np.cumsum(np.append(True, videos[1:] != videos[:-1]))  # rows of one video that follow each other
+    with writing(out) as part, part.open("w", encoding="utf-8", newline="") as file:
+        for number, rows in pairs.groupby(stretch):
+            name = rows.video_id.iloc[0]
+            images = HOLDS.read(HOLDS.at(id=name)).set_index(["hold_id", "image"])
+            sentences = CAPTIONS.read(CAPTIONS.at(id=name))["sentences"]
+            quilt_table(rows, images, sentences).to_csv(file, index=False, header=number == 1)
 
 
 def quilt_table(pairs: pd.DataFrame, images: pd.DataFrame, sentences: list[CaptionSentence]) -> pd.DataFrame:

@@ -5,8 +5,10 @@ import io
 
 import pandas as pd
 
+from stages.common.tables.captions import CAPTIONS
+from stages.common.tables.keyframes import HOLDS
 from stages.common.tables.pairs import pairs_table
-from stages.pairs.quilt import COLUMNS, quilt_table
+from stages.pairs.quilt import COLUMNS, export, quilt_table
 
 
 def line(start, raw, text, kind):
@@ -41,3 +43,31 @@ def test_a_magnification_that_nobody_knows_is_an_empty_cell():
     images = pd.DataFrame(shown).set_index(["hold_id", "image"])
     text = quilt_table(pairs_table([row | {"magnification": float("nan")}]), images, []).to_csv(index=False)
     assert list(pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False).magnification) == [""]
+
+
+def test_every_pair_is_exported_once_with_what_was_said_in_its_own_video(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ["v", "v-1"]  # whose pairs are sorted the other way round
+    for name in names:
+        hold = {"hold_id": f"{name}_0000", "region": 0, "start_s": 0.0, "end_s": 9.0, "image": "0000.jpg"}
+        rows = HOLDS.frame(
+            [hold | {"width": 9, "height": 9}, hold | {"hold_id": f"{name}_0001", "width": 9, "height": 9}]
+        )
+        HOLDS.write(HOLDS.at(id=name), rows)
+        said = line(1, f"heard in {name}", "text", "medical") | {"times": [], "corrections": [], "entities": []}
+        found = {"sentences": [said | {"personal_data": []}], "refused": {}}
+        CAPTIONS.write(CAPTIONS.at(id=name), found | {"sub_pathology": [{"field": "Renal", "probability": 0.5}]})
+    rows = [
+        {
+            "pair_id": f"{name}_{n:04d}_000",
+            "video_id": name,
+            "hold_id": f"{name}_{n:04d}",
+            "image": f"{name}.tar#0000.jpg",
+        }
+        for name in names
+        for n in range(2)
+    ]
+    export(pairs_table(rows), tmp_path / "quilt.csv")
+    table = pd.read_csv(tmp_path / "quilt.csv")
+    assert table.noisy_text.tolist() == ["heard in v-1", "heard in v-1", "heard in v", "heard in v"]
+    assert table.image_path.tolist() == ["v-1.tar#0000.jpg"] * 2 + ["v.tar#0000.jpg"] * 2
