@@ -8,9 +8,21 @@ from pathlib import Path
 from benchmarks.scale.measured import Cost, measure
 from benchmarks.scale.world import edit, grow
 
-TARGETS = ("preflight", "frame_filter", "magnification", "videos", "keyframes", "transcripts", "rois", "lexicon")
-TARGETS += ("captions", "pairs", "sources@pubmed", "sources@openpath", "sources@laion", "sources@table")
-TARGETS += ("fingerprints", "dataset", "audit")
+TARGETS = [
+    *(
+        "preflight",
+        "frame_filter",
+        "magnification",
+        "videos",
+        "keyframes",
+        "transcripts",
+        "rois",
+        "lexicon",
+        "captions",
+    ),
+    *("pairs", "sources@pubmed", "sources@openpath", "sources@laion", "sources@table"),
+    *("fingerprints", "dataset", "audit"),
+]
 DVC = (sys.executable, "-m", "dvc")
 REMOTE = "made-up-remote"  # folder beside the run's own
 # Seconds of CPU time that each may take; only that of a repro with nothing to do is bounded.

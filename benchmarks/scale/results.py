@@ -8,6 +8,7 @@ an item's name, so that any number of videos has its share of Quilt-1M's images 
 import functools
 import io
 import json
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -39,6 +40,7 @@ WORDS = 10  # of a sentence, so that a video has 140 words a minute
 UNPAIRED = 20  # sentences of a video that are neither medical nor of a region
 TRACE_POINTS, OVERLAY_ROWS, GESTURES = 2_000, 2_000, 20  # of a video
 TEXTS = 2_000  # different sentences, before the number of the case
+CASE = b"CASE"  # where that number goes
 FEATURES = 256  # of a kind and image: the most that fingerprints keeps
 
 
@@ -64,15 +66,18 @@ def texts() -> list[str]:
     return [" ".join((one.rstrip(".").split() + ["tissue"] * WORDS)[:WORDS]) for one in sentences(TEXTS, seed=3)]
 
 
-def spans(name: str) -> tuple[list[tuple[float, float]], list[tuple[float, float, int]]]:
-    """Start and end of each hold of a video, and of each sentence that belongs to one, with the number of that hold."""
-    holds, lines = share(IMAGES_OF_VIDEOS, number_of(name)), share(PAIRS_OF_VIDEOS, number_of(name))
+def shape(name: str) -> tuple[int, int]:
+    """How many holds, and how many sentences that belong to one, a video has."""
+    return share(IMAGES_OF_VIDEOS, number_of(name)), share(PAIRS_OF_VIDEOS, number_of(name))
+
+
+def spans(holds: int, lines: int) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Start and end of each hold of a video, and of each sentence that belongs to one."""
     step, owner = VIDEO_S / holds, [n * holds // lines for n in range(lines)]
     spoken = []
     for hold in range(holds):
-        count = owner.count(hold)
-        width = (step - 1.0) / max(count, 1)
-        spoken += [(hold * step + n * width, hold * step + (n + 0.9) * width, hold) for n in range(count)]
+        width = (step - 1.0) / max(owner.count(hold), 1)
+        spoken += [(hold * step + n * width, hold * step + (n + 0.9) * width) for n in range(owner.count(hold))]
     return [(n * step, (n + 1) * step - 1.0) for n in range(holds)], spoken
 
 
@@ -132,10 +137,16 @@ def fetch(item: Item, scratch: Path, **_: Any) -> None:
 
 def keyframes(item: Item, scratch: Path, **_: Any) -> None:
     """A region for each hold of the video, with an image of its own."""
-    holds = spans(item.id)[0]
+    table, tar = _keyframes(*shape(item.id))
+    write_bytes(scratch / f"{item.id}.tar", tar)
+    HOLDS.write(scratch / f"{item.id}.parquet", table.assign(hold_id=item.id + table.hold_id))
+
+
+@functools.cache
+def _keyframes(holds: int, lines: int) -> tuple[pd.DataFrame, bytes]:
     rows = [
         {
-            "hold_id": f"{item.id}_{n:04d}",
+            "hold_id": f"_{n:04d}",
             "region": 0,
             "start_s": start,
             "end_s": end,
@@ -151,12 +162,13 @@ def keyframes(item: Item, scratch: Path, **_: Any) -> None:
             "background": 0.1,
             **dict.fromkeys([f"flag_{flag}" for flag in FLAGS], 0.1),
         }
-        for n, (start, end) in enumerate(holds)
+        for n, (start, end) in enumerate(spans(holds, lines)[0])
     ]
-    members = {f"{n:04d}.jpg": picture() for n in range(len(holds))}
+    members = {f"{n:04d}.jpg": picture() for n in range(holds)}
     members |= {CUTS_MEMBER: b"[]\n", OVERLAYS_MEMBER: _overlays()}
-    write_tar(scratch / f"{item.id}.tar", members)
-    HOLDS.write(scratch / f"{item.id}.parquet", pd.DataFrame(rows))
+    with tempfile.TemporaryDirectory() as folder:
+        write_tar(path := Path(folder) / "one.tar", members)
+        return pd.DataFrame(rows), path.read_bytes()
 
 
 @functools.cache
@@ -181,7 +193,12 @@ def _sheet() -> bytes:
 
 def transcript(item: Item, scratch: Path, **_: Any) -> None:
     """What was said: a segment for each sentence."""
-    lines = _spoken(item.id)
+    data = _transcript(*shape(item.id)).replace(CASE, f"{number_of(item.id)}".encode())
+    write_bytes(scratch / TRANSCRIPT.at(id=item.id).name, data)
+
+
+@functools.cache
+def _transcript(holds: int, lines: int) -> bytes:
     segments = [
         {
             "start": start,
@@ -192,14 +209,19 @@ def transcript(item: Item, scratch: Path, **_: Any) -> None:
                 for word, (a, b) in zip(text.split(), _times(start, end, text), strict=True)
             ],
         }
-        for start, end, text, _ in lines
+        for start, end, text, _ in _spoken(holds, lines)
     ]
-    found = {"language": "en", "audio_s": VIDEO_S, "segments": segments, "dropped": []}
-    write_bytes(scratch / TRANSCRIPT.at(id=item.id).name, _json(found))
+    return _json({"language": "en", "audio_s": VIDEO_S, "segments": segments, "dropped": []})
 
 
 def captions(item: Item, scratch: Path, **_: Any) -> None:
     """The same, with two entities and, in every fifth sentence, a correction."""
+    data = _captions(*shape(item.id)).replace(CASE, f"{number_of(item.id)}".encode())
+    write_bytes(scratch / CAPTIONS.at(id=item.id).name, data)
+
+
+@functools.cache
+def _captions(holds: int, lines: int) -> bytes:
     terms = ("nuclear pleomorphism", "inflammatory infiltrate")
     entities = [
         {"term": term, "id": f"UMLS:C{n:07d}", "semantic_type": "Finding", "negated": False}
@@ -218,24 +240,21 @@ def captions(item: Item, scratch: Path, **_: Any) -> None:
             "entities": entities if kind != "other" else [],
             "personal_data": [],
         }
-        for n, (start, end, text, kind) in enumerate(_spoken(item.id))
+        for n, (start, end, text, kind) in enumerate(_spoken(holds, lines))
     ]
     field = [{"field": "Dermatopathology", "probability": 0.5}]
-    found = {"sentences": records, "sub_pathology": field, "refused": {"lexicon": 3}}
-    write_bytes(scratch / CAPTIONS.at(id=item.id).name, _json(found))
+    return _json({"sentences": records, "sub_pathology": field, "refused": {"lexicon": 3}})
 
 
-def _spoken(name: str) -> list[tuple[float, float, str, str]]:
+def _spoken(holds: int, lines: int) -> list[tuple[float, float, str, str]]:
     """Start, end, text and kind of every sentence of a video, in order of time."""
-    number, said = number_of(name), spans(name)[1]
-    known = texts()
-    lines = [
-        (start, end, f"{known[(number * 7 + n) % TEXTS]} case {number} field {n}.", "roi" if n % 10 == 0 else "medical")
-        for n, (start, end, _) in enumerate(said)
+    known, said = texts(), spans(holds, lines)[1]
+    spoken = [
+        (start, end, f"{known[n]} case {CASE.decode()} field {n}.", "medical" if n % 10 else "roi")
+        for n, (start, end) in enumerate(said)
     ]
     quiet = VIDEO_S / UNPAIRED
-    lines += [(n * quiet, n * quiet + 1.0, f"{known[n]}.", "other") for n in range(UNPAIRED)]
-    return sorted(lines)
+    return sorted(spoken + [(n * quiet, n * quiet + 1.0, f"{known[n]}.", "other") for n in range(UNPAIRED)])
 
 
 def _times(start: float, end: float, text: str) -> list[tuple[float, float]]:
@@ -294,7 +313,7 @@ def filter_batch(*arguments: Any, **named: Any) -> None:
     """The real one, with that frame filter, and without decoding, in the worker."""
     from stages.sources import batches, filters
 
-    batches.load_filter = lambda model, device: Histology()
+    batches.load_filter = lambda model, device: Histology()  # type: ignore[assignment]
     filters._image = decoded
     batches.filter_batch(*arguments, **named)
 

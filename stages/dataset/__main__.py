@@ -47,8 +47,8 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     packed = write_shards(
         table, DATASET_DIR, params.max_side, params.shard_size, params.min_shards, base.seed, base.jobs
     )
-    spots = (one.read(one.at(), ["image", "spots", "error"]) for one in (IMAGES, EVALSET_IMAGES))
-    second = second_look(table, *spots, base.seed, verify, jobs)
+    spots, others = (one.read(one.at(), ["image", "spots", "error"]) for one in (IMAGES, EVALSET_IMAGES))
+    second = second_look(table, spots, others, base.seed, verify, jobs)
     metrics = _metrics(table, packed) | {"leaks_left": left | {"second_look": second}}
     all_params = load_all_params()
     note = note_on_dataset(all_params)

@@ -1,6 +1,7 @@
 """Align text and image in time: keyframes, rois and captions in, data/pairs out. This is QUILT."""
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stages.common.paths import CAPTIONS_DIR, metrics_file
@@ -11,8 +12,6 @@ from stages.pairs.params import Params
 
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Pair every captioned video."""
-    import pandas as pd
-
     from stages.common.data.files import write_json
     from stages.common.incremental.manifest import finished
     from stages.common.tables.pairs import PAIR_TABLE, QUILT_EXPORT, pairs_table
@@ -21,11 +20,14 @@ def run(params: Params, base: Base) -> dict[str, Any]:
 
     videos = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id")
     names = finished(CAPTIONS_DIR).id
-    tables = [pairs_table([]), *(pairs_table(video_rows(name, videos.loc[name], params)) for name in names)]
-    table = pd.concat(tables).sort_values("pair_id", ignore_index=True)
-    PAIR_TABLE.write(PAIR_TABLE.at(), table)
+    tables = (
+        pairs_table([row for name in group for row in video_rows(name, videos.loc[name], params)])
+        for group in groups_in_order(names)
+    )
+    PAIR_TABLE.write_parts(PAIR_TABLE.at(), tables)
+    table = PAIR_TABLE.read(PAIR_TABLE.at(), ["image", "text", "box", "kind", "reason"])
     if len(table):
-        export(table, QUILT_EXPORT)
+        export(PAIR_TABLE.read_parts(PAIR_TABLE.at()), QUILT_EXPORT)
     metrics = {
         "pairs": len(table),
         "images": int(table.image.nunique()),
@@ -38,6 +40,19 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     }
     write_json(metrics_file("pairs"), metrics)
     return {"items": len(names), "pairs": len(table), "images": metrics["images"]}
+
+
+def groups_in_order(names: Iterable[str]) -> Iterator[list[str]]:
+    """Videos in groups, so that all pair_ids of a group, which begin with "NAME_", come before those of the next. A
+    group has one video, and others only where their names begin with "NAME_" as well."""
+    group: list[str] = []
+    for name in sorted(names, key=lambda name: f"{name}_"):
+        if group and not name.startswith(f"{group[0]}_"):
+            yield group
+            group = []
+        group.append(name)
+    if group:
+        yield group
 
 
 def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The pairs under the column names of the released QUILT table, for users of that release."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -27,16 +28,20 @@ COLUMNS = (
 )
 
 
-def export(pairs: pd.DataFrame, out: Path) -> None:
-    """Write `quilt_table` of all `pairs` to the CSV `out`, video by video: what was said in thousands is gigabytes."""
-    videos = pairs.video_id.to_numpy(object)
-    stretch = np.cumsum(np.append(True, videos[1:] != videos[:-1]))  # rows of one video that follow each other
+def export(tables: Iterable[pd.DataFrame], out: Path) -> None:
+    """Write `quilt_table` of all pairs in `tables` to the CSV `out`, video by video: what was said in thousands is
+    gigabytes."""
+    header = True
     with writing(out) as part, part.open("w", encoding="utf-8", newline="") as file:
-        for number, rows in pairs.groupby(stretch):
-            name = rows.video_id.iloc[0]
-            images = HOLDS.read(HOLDS.at(id=name)).set_index(["hold_id", "image"])
-            sentences = CAPTIONS.read(CAPTIONS.at(id=name))["sentences"]
-            quilt_table(rows, images, sentences).to_csv(file, index=False, header=number == 1)
+        for table in tables:
+            videos = table.video_id.to_numpy(object)
+            stretch = np.cumsum(np.append(True, videos[1:] != videos[:-1]))  # rows of one video that follow each other
+            for _, pairs in table.groupby(stretch):
+                name = pairs.video_id.iloc[0]
+                images = HOLDS.read(HOLDS.at(id=name)).set_index(["hold_id", "image"])
+                sentences = CAPTIONS.read(CAPTIONS.at(id=name))["sentences"]
+                quilt_table(pairs, images, sentences).to_csv(file, index=False, header=header)
+                header = False
 
 
 def quilt_table(pairs: pd.DataFrame, images: pd.DataFrame, sentences: list[CaptionSentence]) -> pd.DataFrame:

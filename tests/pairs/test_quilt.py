@@ -8,6 +8,7 @@ import pandas as pd
 from stages.common.tables.captions import CAPTIONS
 from stages.common.tables.keyframes import HOLDS
 from stages.common.tables.pairs import pairs_table
+from stages.pairs.__main__ import groups_in_order
 from stages.pairs.quilt import COLUMNS, export, quilt_table
 
 
@@ -67,7 +68,16 @@ def test_every_pair_is_exported_once_with_what_was_said_in_its_own_video(tmp_pat
         for name in names
         for n in range(2)
     ]
-    export(pairs_table(rows), tmp_path / "quilt.csv")
+    table = pairs_table(rows)
+    export([table[:1], table[1:]], tmp_path / "quilt.csv")
     table = pd.read_csv(tmp_path / "quilt.csv")
     assert table.noisy_text.tolist() == ["heard in v-1", "heard in v-1", "heard in v", "heard in v"]
     assert table.image_path.tolist() == ["v-1.tar#0000.jpg"] * 2 + ["v.tar#0000.jpg"] * 2
+
+
+def test_pair_ids_are_in_order_where_one_name_begins_another():
+    names = ["v", "v-1", "v_0000", "v_0000_1", "v_1", "w"]
+    groups = [*groups_in_order(reversed(names))]
+    assert groups == [["v-1"], ["v", "v_0000", "v_0000_1", "v_1"], ["w"]]
+    ids = [one for group in groups for one in sorted(f"{name}_{hold:04d}_000" for name in group for hold in range(3))]
+    assert ids == sorted(ids)

@@ -130,6 +130,16 @@ class Table:
             raise StageError(f"{path} not found: {_remedy(self.stage)}")
         return self._checked(path, path, columns, without)
 
+    def read_parts(self, path: Path) -> Iterator[pd.DataFrame]:
+        """Yield the table at `path`, PART rows at a time. Raises StageError like `read`."""
+        import pyarrow.parquet as pq
+
+        if not path.exists():
+            raise StageError(f"{path} not found: {_remedy(self.stage)}")
+        self._check(path, path, None)
+        with pq.ParquetFile(path) as file:
+            yield from (batch.to_pandas() for batch in file.iter_batches(PART))
+
     def read_bytes(self, data: bytes, where: str) -> pd.DataFrame:
         """Return the table in `data`, parquet bytes that come from `where`. Raises StageError like `read`."""
         return self._checked(io.BytesIO(data), where, None)
@@ -137,6 +147,18 @@ class Table:
     def _checked(
         self, source: Any, where: object, columns: Sequence[str] | None, without: Sequence[str] = ()
     ) -> pd.DataFrame:
+        import pyarrow as pa
+
+        wanted = self._check(source, where, columns)
+        if isinstance(source, io.BytesIO):
+            source.seek(0)
+        try:
+            return pd.read_parquet(source, columns=[name for name in wanted if name not in without])
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise StageError(f"{where} is damaged ({' '.join(str(error).split())}): {_remedy(self.stage)}") from None
+
+    def _check(self, source: Any, where: object, columns: Sequence[str] | None) -> list[str]:
+        """Return `columns`, or all that there are. Raises StageError where one is missing or not of this table."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -154,13 +176,7 @@ class Table:
             kind = self._type_of(name)
             if kind and found != pa.type_for_alias(kind):
                 raise StageError(f"{where}: column '{name}' is {found}, should be {kind}: {_origin(self.stage)}")
-        if isinstance(source, io.BytesIO):
-            source.seek(0)
-        wanted = present.names if columns is None else columns
-        try:
-            return pd.read_parquet(source, columns=[name for name in wanted if name not in without])
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise StageError(f"{where} is damaged ({' '.join(str(error).split())}): {_remedy(self.stage)}") from None
+        return list(present.names if columns is None else columns)
 
     def _type_of(self, name: str) -> Type | None:
         """The type of the column `name`; None for one that is not of this table."""

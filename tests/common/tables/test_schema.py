@@ -120,6 +120,8 @@ def test_parts_make_the_table_that_one_frame_would(tmp_path, monkeypatch):
     TOYS.write_parts(tmp_path / "b.parquet", iter(parts))
     assert pq.ParquetFile(tmp_path / "b.parquet").num_row_groups == 2
     assert TOYS.read(tmp_path / "b.parquet").equals(frame)
+    assert [len(part) for part in TOYS.read_parts(tmp_path / "b.parquet")] == [2, 2, 1]
+    assert pd.concat(TOYS.read_parts(tmp_path / "b.parquet"), ignore_index=True).equals(frame)
     TOYS.write_parts(tmp_path / "c.parquet", [])
     assert TOYS.read(tmp_path / "c.parquet").empty
     assert list(TOYS.read(tmp_path / "b.parquet", without=["name"]).columns) == ["weight"]
