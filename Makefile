@@ -89,6 +89,6 @@ lock: ## compile the lock files anew, without index addresses
 		p.write_text(re.sub(r' ; python_full_version < .3.12.', '', re.sub(r'.*python_full_version >= .3.*\n', '', p.read_text())))"
 
 bench: install ## measure speed against peers and limits, one JSON object a line
-	@for file in $(filter-out %/mishearings.py %/ablations.py %/llm.py,$(wildcard benchmarks/[a-z]*.py)); do \
+	@for file in $(filter-out %/mishearings.py %/ablations.py %/llm.py %/costs.py,$(wildcard benchmarks/[a-z]*.py)); do \
 		python -m benchmarks.$$(basename $$file .py); done
 
