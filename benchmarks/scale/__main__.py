@@ -3,8 +3,9 @@
     python -m benchmarks.scale --videos 500 --stages captions,pairs
 
 What is expensive is replaced (`seams.py`); the runner, manifests, tables, metrics and DVC are not. Each line says what
-one stage takes an item, or how much memory, at one number of videos; the last ones how costs grow with it. A run that
-is broken off goes on with the same `--folder` and the stages that are left.
+CPU time one stage takes an item, or how much memory, at one number of videos; the last ones how CPU time grows with it
+(seconds in which libraries are imported do not). A run that is broken off goes on with the same `--folder` and the
+stages that are left.
 """
 
 import argparse
@@ -94,8 +95,8 @@ def _report(stage: str, videos: int, cost: Cost) -> None:
         report(f"{stage} at {videos} videos", cost.cpu_s, None, OPERATIONS[stage], note, unit="s of CPU")
         return
     items = max(1, scaled(ITEMS[stage], videos))
-    ms = cost.wall_s * 1000 / items
-    report(f"{stage} at {videos} videos", ms, None, MOST_MS, f"{note}; {items} items", unit="ms an item")
+    ms = cost.cpu_s * 1000 / items
+    report(f"{stage} at {videos} videos", ms, None, MOST_MS, f"{note}; {items} items", unit="ms of CPU an item")
     most = MOST_GIB_OF_DATASET if stage == "dataset" else MOST_GIB
     report(f"{stage} at {videos} videos, memory", cost.peak_gib, None, most, "all processes together", unit="GiB")
 
