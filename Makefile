@@ -107,6 +107,6 @@ lock: ## compile the lock files anew, without index addresses, and the list of l
 	@"$(BIN)/python" .ci/licenses.py > docs/licenses.md
 
 bench: install ## measure speed against peers and limits, one JSON object a line
-	@for file in $(filter-out %/mishearings.py %/ablations.py %/llm.py %/soak.py %/faults.py,$(wildcard benchmarks/[a-z]*.py)); do \
+	@for file in $(filter-out %/mishearings.py %/ablations.py %/llm.py %/soak.py %/faults.py %/costs.py,$(wildcard benchmarks/[a-z]*.py)); do \
 		python -m benchmarks.$$(basename $$file .py); done
 

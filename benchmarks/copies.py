@@ -72,7 +72,8 @@ def prints(pictures: list[Picture], folder: Path, name: str) -> pd.DataFrame:
         Image.fromarray(picture).save(path, compress_level=1)
     params, base = load_params("fingerprints")
     references = [str(path) for path in paths]
-    return fingerprints(references, FRAME_FILTER_DIR, params.dims, base, "cpu", folder / ".state", flags=False)
+    rows = fingerprints(references, FRAME_FILTER_DIR, params.dims, base, "cpu", folder / ".state", flags=False)
+    return rows.table(references)
 
 
 def changed(pictures: list[Picture], folder: Path) -> dict[str, pd.DataFrame]:

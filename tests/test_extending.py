@@ -182,7 +182,8 @@ def test_a_flag_is_taught_scored_and_noted(home, frames, stage_params, base, mon
     load_filter.cache_clear()
     (home / "dark.jpg").write_bytes(jpeg(Image.new("RGB", (300, 300), (40, 60, 120))))
     (home / "pale.jpg").write_bytes(jpeg(Image.new("RGB", (300, 300), (100, 120, 180))))
-    table = fingerprints(["dark.jpg", "pale.jpg"], home / "model", 8, base, "cpu", home / "state")
+    images = ["dark.jpg", "pale.jpg"]
+    table = fingerprints(images, home / "model", 8, base, "cpu", home / "state").table(images)
     assert list(table.columns[-3:]) == ["flag_panels", "error", "flag_ruler"]
     assert table.flag_ruler[0] > table.flag_ruler[1]
 

@@ -2,13 +2,14 @@
 
 import functools
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from stages.captions.params import Params
 from stages.common.paths import CAPTIONS_DIR, KEYS_DIR, LEXICON_DIR, TRANSCRIPTS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
-from stages.common.tables.captions import Captions, CaptionSentence
+from stages.common.tables.captions import Captions
 
 REPLIES = CAPTIONS_DIR / "replies"
 
@@ -58,32 +59,43 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         media_s=videos.duration_s.to_dict(),
         force=forced(),
     )
-    made = [CAPTIONS.read(CAPTIONS.at(id=name)) for name in manifest[manifest.status == "ok"].id]
-    rows = [row for one in made for row in one["sentences"]]
-    words = sum(len(row["raw"].split()) for row in rows)
-    replaced = sum(len(fix["from"].split()) for row in rows for fix in row["corrections"])
-    metrics = counts(manifest) | {
-        "sentences": len(rows),
-        "by_kind": dict(sorted(Counter(row["kind"] for row in rows).items())),
-        "words": words,
-        "words_replaced_share": replaced / words if words else 0.0,
-        "corrections": _corrections(rows, made),
-        "personal_data": dict(sorted(Counter(kind for row in rows for kind in row["personal_data"]).items())),
-        "entities": sum(len(row["entities"]) for row in rows),
-        "concepts": len({entity["id"] for row in rows for entity in row["entities"]}),
-        "sub_pathology": dict(sorted(Counter(one["sub_pathology"][0]["field"] for one in made).items())),
-    }
+    made = (CAPTIONS.read(CAPTIONS.at(id=name)) for name in manifest[manifest.status == "ok"].id)
+    metrics = counts(manifest) | _metrics(made)
     write_json(metrics_file("captions"), metrics)
-    return {"items": done, "videos": len(items), "sentences": len(rows)}
+    return {"items": done, "videos": len(items), "sentences": metrics["sentences"]}
 
 
-def _corrections(rows: list[CaptionSentence], made: list[Captions]) -> dict[str, dict[str, int]]:
-    """For each way of finding errors, how many corrections were proposed and how many the lexicon confirmed."""
-    kept = Counter(fix["by"] for row in rows for fix in row["corrections"])
-    proposed = kept.copy()
+def _metrics(made: Iterable[Captions]) -> dict[str, Any]:
+    """Counts over the captions of all videos, which are read one at a time: those of thousands are gigabytes."""
+    total: Counter[str] = Counter()
+    kinds, confirmed, refused, private, fields = (Counter[str]() for _ in range(5))
+    concepts: set[str] = set()
     for one in made:
-        proposed.update(one["refused"])
-    return {by: {"proposed": proposed[by], "confirmed": kept[by]} for by in sorted(proposed)}
+        refused.update(one["refused"])
+        fields[one["sub_pathology"][0]["field"]] += 1
+        for row in one["sentences"]:
+            kinds[row["kind"]] += 1
+            confirmed.update(fix["by"] for fix in row["corrections"])
+            private.update(row["personal_data"])
+            concepts.update(entity["id"] for entity in row["entities"])
+            total["entities"] += len(row["entities"])
+            total["words"] += len(row["raw"].split())
+            total["replaced"] += sum(len(fix["from"].split()) for fix in row["corrections"])
+    return {
+        "sentences": kinds.total(),
+        "by_kind": dict(sorted(kinds.items())),
+        "words": total["words"],
+        "words_replaced_share": total["replaced"] / total["words"] if total["words"] else 0.0,
+        # Of each way of finding errors, how many corrections were proposed and how many the lexicon confirmed.
+        "corrections": {
+            by: {"proposed": confirmed[by] + refused[by], "confirmed": confirmed[by]}
+            for by in sorted(confirmed.keys() | refused.keys())
+        },
+        "personal_data": dict(sorted(private.items())),
+        "entities": total["entities"],
+        "concepts": len(concepts),
+        "sub_pathology": dict(sorted(fields.items())),
+    }
 
 
 if __name__ == "__main__":

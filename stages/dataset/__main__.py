@@ -35,17 +35,20 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
         return check(DATASET_DIR, metrics_file("dataset"))
     tables = [_pairs_of(name) for name in params.sources]
     pairs = pd.concat(tables, ignore_index=True)
-    images, tests, fit = (table.read(table.at()) for table in (IMAGES, EVALSET_IMAGES, SIMILARITIES))
-    pairs = pairs.merge(fit, on="pair_id", how="left")
+    pairs = pairs.merge(SIMILARITIES.read(SIMILARITIES.at()), on="pair_id", how="left")
+    # Local features of a million images are gigabytes: those that only the second look needs are read when it is done.
+    images, tests = (table.read(table.at(), without=["spots"]) for table in (IMAGES, EVALSET_IMAGES))
     verify, jobs = verifier(base.jobs), cores() if base.jobs < 0 else base.jobs
     gone = marked(read_reviews(REVIEWS_DIR), pairs)
     table = merge(pairs, images, tests, params, base.seed, verify, jobs, gone)
+    left = leaks_left(table, images, tests, params.phash_distance)
+    del pairs, images, tests
     DATASET_TABLE.write(DATASET_TABLE.at(), table)
     packed = write_shards(
         table, DATASET_DIR, params.max_side, params.shard_size, params.min_shards, base.seed, base.jobs
     )
-    left = leaks_left(table, images, tests, params.phash_distance)
-    second = second_look(table, images, tests, base.seed, verify, jobs)
+    spots, others = (one.read(one.at(), ["image", "spots", "error"]) for one in (IMAGES, EVALSET_IMAGES))
+    second = second_look(table, spots, others, base.seed, verify, jobs)
     metrics = _metrics(table, packed) | {"leaks_left": left | {"second_look": second}}
     all_params = load_all_params()
     note = note_on_dataset(all_params)

@@ -20,6 +20,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.common.models.device import pick_device
     from stages.common.stage.params import load_params
     from stages.common.tables.fingerprints import EVALSET_IMAGES, IMAGES, SIMILARITIES
+    from stages.common.tables.keyframes import FLAG
     from stages.common.tables.pairs import PAIR_TABLE
     from stages.common.tables.sources import MORE_PAIRS, SOURCE_PAIRS
     from stages.fingerprints.similarity import similarities
@@ -32,32 +33,35 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         raise StageError(f"no pairs: none of {', '.join(places)} is there: run `dvc repro fingerprints`")
     pairs = pd.concat(table.read(path, ["pair_id", "image", "text"]) for table, path in found)
     how = FRAME_FILTER_DIR, params.dims, base, device
-    images = fingerprints(sorted(pairs.image.unique()), *how, FINGERPRINTS_STATE_DIR / "images")
-    IMAGES.write(IMAGES.at(), images)
+    references = sorted(pairs.image.unique())
+    rows = fingerprints(references, *how, FINGERPRINTS_STATE_DIR / "images")
+    IMAGES.write_parts(IMAGES.at(), rows.of(references))
     evaluation, _ = load_params("evaluation")
     # Training images of an evalset too: a linear probe learns from them, and they share slides with the others.
     paths = {
         name: rows.path.unique() for name, rows in read_protocol(evaluation.protocol, evaluation.evalsets)[1].items()
     }
     every = sorted({path for own in paths.values() for path in own})
-    table = fingerprints(every, *how, FINGERPRINTS_STATE_DIR / "evalsets", flags=False).set_index("image")
-    tests = [table.loc[own].reset_index().assign(evalset=name) for name, own in paths.items()]
-    evalsets = pd.concat(tests, ignore_index=True) if tests else images.head(0).assign(evalset="")
-    EVALSET_IMAGES.write(EVALSET_IMAGES.at(), evalsets)
+    tests = fingerprints(every, *how, FINGERPRINTS_STATE_DIR / "evalsets", flags=False)
+    parts = (part.assign(evalset=name) for name, own in paths.items() for part in tests.of(own))
+    EVALSET_IMAGES.write_parts(EVALSET_IMAGES.at(), parts)
     fit = similarities(pairs, params.clip, device, base.jobs)
     SIMILARITIES.write(SIMILARITIES.at(), fit)
+    flags = [name for name in rows.columns if name.startswith(FLAG.name)]
+    images = IMAGES.read(IMAGES.at(), ["blur", "background", "error", *flags])
+    errors = EVALSET_IMAGES.read(EVALSET_IMAGES.at(), ["error"]).error
     metrics = {
         "images": len(images),
         "unreadable": int((images.error != "").sum()),
-        "evalset_images": len(evalsets),
-        "evalset_unreadable": int((evalsets.error != "").sum()),
+        "evalset_images": len(errors),
+        "evalset_unreadable": int((errors != "").sum()),
         "blur": float(images.blur.mean()),
         "background": float(images.background.mean()),
         "similarity": float(fit.similarity.mean()) if fit.similarity.notna().any() else None,
-        "impure": float((images.filter(like="flag_") >= 0.5).any(axis=1).mean()),
+        "impure": float((images[flags] >= 0.5).any(axis=1).mean()),
     }
     write_json(metrics_file("fingerprints"), metrics)
-    return {"items": len(images) + len(evalsets), "images": len(images)}
+    return {"items": len(images) + len(errors), "images": len(images)}
 
 
 if __name__ == "__main__":

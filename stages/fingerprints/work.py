@@ -2,8 +2,9 @@
 
 import functools
 import hashlib
+import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from stages.common.tables.fingerprints import IMAGES
 from stages.fingerprints.features import blobs, spots
 
 CHUNK = 64  # images of an item
+PARTS = 64  # files of items that are kept in memory
 HASH_SIDE = 16  # 16 x 16 = 256 bits
 HASH_PIXELS = 4 * HASH_SIDE  # side of the image that is transformed
 SEED = 17  # of the projection: the same in every run, so that embeddings of two runs can be compared
@@ -35,8 +37,8 @@ SEED = 17  # of the projection: the same in every run, so that embeddings of two
 
 def fingerprints(
     references: Sequence[str], model: Path, dims: int, base: Base, device: str, state: Path, flags: bool = True
-) -> pd.DataFrame:
-    """Return one row per image, in the order of `references` (`path/to.tar#member`, or an evalset's paths).
+) -> "Rows":
+    """Return the rows of images by their references (`path/to.tar#member`, or an evalset's paths).
 
     Columns: image, sha256, hash and mirrored (32 bytes each), blobs and spots (local features), embedding (`dims`
     float16 as bytes, of unit length), width, height, blur, background, histology, flag_NAME for each of FLAGS (NaN
@@ -45,8 +47,9 @@ def fingerprints(
 
     The folder `state` keeps the rows of every CHUNK images, from which a run that was broken off goes on.
     """
+    items = _items(references)
     manifest, _ = run_items(
-        _items(references),
+        items,
         functools.partial(_write_rows, model=model, dims=dims, device=device, flags=flags),
         name="fingerprints",
         out=state / "rows",
@@ -66,9 +69,36 @@ def fingerprints(
     if len(failed):
         first = failed.iloc[0]
         raise StageError(f"fingerprints of {len(failed)} parts failed; first: {first.reason}: {first.error}")
-    parts = [IMAGES.read(state / "rows" / f"{name}.parquet") for name in manifest.id]
-    rows = pd.concat(parts, ignore_index=True) if parts else IMAGES.frame([])
-    return rows.set_index("image").loc[list(references)].reset_index()
+    return Rows(state / "rows", items)
+
+
+class Rows:
+    """Rows of IMAGES in the files of items: those of a million images are gigabytes, so only a few are in memory."""
+
+    def __init__(self, folder: Path, items: Sequence[Item]) -> None:
+        self._folder = folder
+        self._part_of = {image: item.id for item in items for image in item.data["images"]}
+        self._read = functools.lru_cache(PARTS)(self._indexed)
+
+    @functools.cached_property
+    def columns(self) -> list[str]:
+        """Names of the columns, of which the last may be in some files only: an unreadable image has no such flag."""
+        import pyarrow.parquet as pq
+
+        schemas = (pq.read_schema(self._folder / f"{part}.parquet") for part in sorted(set(self._part_of.values())))
+        return list(dict.fromkeys([*IMAGES.names, *(name for schema in schemas for name in schema.names)]))
+
+    def of(self, references: Iterable[str]) -> Iterator[pd.DataFrame]:
+        """Rows of images in the order of `references`, a frame for each stretch of them that is in one file."""
+        for part, images in itertools.groupby(references, self._part_of.__getitem__):
+            yield self._read(part).loc[list(images)].reset_index()
+
+    def table(self, references: Iterable[str]) -> pd.DataFrame:
+        """The same in one frame."""
+        return pd.concat([*self.of(references)] or [IMAGES.frame([])], ignore_index=True)
+
+    def _indexed(self, part: str) -> pd.DataFrame:
+        return IMAGES.read(self._folder / f"{part}.parquet").reindex(columns=self.columns).set_index("image")
 
 
 def _items(references: Sequence[str]) -> list[Item]:

@@ -1,6 +1,7 @@
 """Align text and image in time: keyframes, rois and captions in, data/pairs out. This is QUILT."""
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stages.common.paths import CAPTIONS_DIR, metrics_file
@@ -11,17 +12,22 @@ from stages.pairs.params import Params
 
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Pair every captioned video."""
-    from stages.common.data.files import write_bytes, write_json
+    from stages.common.data.files import write_json
     from stages.common.incremental.manifest import finished
     from stages.common.tables.pairs import PAIR_TABLE, QUILT_EXPORT, pairs_table
     from stages.common.tables.videos import VIDEO_TABLE
+    from stages.pairs.quilt import export
 
     videos = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id")
     names = finished(CAPTIONS_DIR).id
-    table = pairs_table([row for name in names for row in video_rows(name, videos.loc[name], params)])
-    PAIR_TABLE.write(PAIR_TABLE.at(), table)
+    tables = (
+        pairs_table([row for name in group for row in video_rows(name, videos.loc[name], params)])
+        for group in groups_in_order(names)
+    )
+    PAIR_TABLE.write_parts(PAIR_TABLE.at(), tables)
+    table = PAIR_TABLE.read(PAIR_TABLE.at(), ["image", "text", "box", "kind", "reason"])
     if len(table):
-        write_bytes(QUILT_EXPORT, _export(table).to_csv(index=False).encode())
+        export(PAIR_TABLE.read_parts(PAIR_TABLE.at()), QUILT_EXPORT)
     metrics = {
         "pairs": len(table),
         "images": int(table.image.nunique()),
@@ -36,17 +42,17 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     return {"items": len(names), "pairs": len(table), "images": metrics["images"]}
 
 
-def _export(table: Any) -> Any:
-    """The pairs as QUILT's users know them."""
-    import pandas as pd
-
-    from stages.common.tables.captions import CAPTIONS
-    from stages.common.tables.keyframes import HOLDS
-    from stages.pairs.quilt import quilt_table
-
-    names = sorted(table.video_id.unique())
-    images = pd.concat([HOLDS.read(HOLDS.at(id=name)) for name in names]).set_index(["hold_id", "image"])
-    return quilt_table(table, images, {name: CAPTIONS.read(CAPTIONS.at(id=name))["sentences"] for name in names})
+def groups_in_order(names: Iterable[str]) -> Iterator[list[str]]:
+    """Videos in groups, so that all pair_ids of a group, which begin with "NAME_", come before those of the next. A
+    group has one video, and others only where their names begin with "NAME_" as well."""
+    group: list[str] = []
+    for name in sorted(names, key=lambda name: f"{name}_"):
+        if group and not name.startswith(f"{group[0]}_"):
+            yield group
+            group = []
+        group.append(name)
+    if group:
+        yield group
 
 
 def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
@@ -65,17 +71,18 @@ def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
     sentences = [part for whole in captions["sentences"] for part in split_sentence(whole, count, params.max_tokens)]
     rows = []
     matches = align(holds, sentences, params, boxes)
-    found = [(match, *image) for match in matches for image in images_of(match, regions, sentences, boxes)]
-    for number, (match, hold, box, confidence) in enumerate(found):
+    images = regions.to_dict("records")
+    found = [(match, *one) for match in matches for one in images_of(match, images, sentences, boxes)]
+    for number, (match, image, box, confidence) in enumerate(found):
         sentence = sentences[match.sentence]
         rows.append(
             {
-                "pair_id": f"{hold.hold_id}_{number:03d}",
+                "pair_id": f"{image['hold_id']}_{number:03d}",
                 "source": "quilt",
                 "group": name,
                 "video_id": name,
-                "hold_id": hold.hold_id,
-                "image": f"{tar_of(name).as_posix()}#{hold.image}",
+                "hold_id": image["hold_id"],
+                "image": f"{tar_of(name).as_posix()}#{image['image']}",
                 "start_s": sentence["start"],
                 "end_s": sentence["end"],
                 "text": sentence["text"],
@@ -83,10 +90,10 @@ def video_rows(name: str, video: Any, params: Params) -> list[dict[str, Any]]:
                 "box": json.dumps(box),
                 "entities": json.dumps(sentence["entities"]),
                 "sub_pathology": next((guess["field"] for guess in captions["sub_pathology"]), ""),
-                "magnification": hold.magnification,
-                "magnification_how": hold.magnification_how,
-                "width": hold.width,
-                "height": hold.height,
+                "magnification": image["magnification"],
+                "magnification_how": image["magnification_how"],
+                "width": image["width"],
+                "height": image["height"],
                 "confidence": confidence,
                 "reason": match.reason,
                 "provenance": video.url,

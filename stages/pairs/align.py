@@ -1,6 +1,8 @@
 """Alignment of image and text: which sentence speaks of which hold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,7 +88,10 @@ def _on_screen(
     come it is at least COMING_UP.
     """
     shares = _shares(holds, sentence)
-    pointed = holds.hold_id.isin(gestures.hold_id[_overlapping(gestures, sentence)]).to_numpy() & (shares > 0)
+    pointing = _overlapping(gestures, sentence)
+    pointed = np.zeros(len(holds), bool)
+    if pointing.any():
+        pointed = holds.hold_id.isin(gestures.hold_id[pointing]).to_numpy() & (shares > 0)
     best = int(np.argmax(shares + pointed))
     share = float(shares[best])
     if pointed[best]:
@@ -133,42 +138,48 @@ def _shares(holds: pd.DataFrame, sentence: CaptionSentence) -> NDArray[np.float6
     return shares
 
 
-def _overlapping(spans: pd.DataFrame, sentence: CaptionSentence) -> "pd.Series[bool]":
+def _overlapping(spans: pd.DataFrame, sentence: CaptionSentence) -> NDArray[np.bool_]:
     """Which spans overlap the sentence."""
-    return (spans.start_s < sentence["end"]) & (spans.end_s > sentence["start"])
+    found: NDArray[np.bool_] = spans.start_s.to_numpy() < sentence["end"]
+    return found & (spans.end_s.to_numpy() > sentence["start"])
 
 
-def _said_during(spans: pd.DataFrame, sentence: CaptionSentence) -> "pd.Series[float]":
+def _said_during(spans: pd.DataFrame, sentence: CaptionSentence) -> NDArray[np.float64]:
     """How many of the sentence's words are said during each span, and, below one, the share of its time."""
-    overlap = spans.end_s.clip(upper=sentence["end"]) - spans.start_s.clip(lower=sentence["start"])
+    starts, ends = spans.start_s.to_numpy(), spans.end_s.to_numpy()
+    overlap = np.minimum(ends, sentence["end"]) - np.maximum(starts, sentence["start"])
     shares = overlap / max(sentence["end"] - sentence["start"], 1e-6)
     middles = np.asarray(sentence["times"], float).reshape(-1, 2).mean(axis=1)
-    said = (middles >= spans.start_s.to_numpy()[:, None]) & (middles < spans.end_s.to_numpy()[:, None])
-    return shares.clip(upper=0.999) + said.sum(axis=1)
+    said = (middles >= starts[:, None]) & (middles < ends[:, None])
+    found: NDArray[np.float64] = np.minimum(shares, 0.999) + said.sum(axis=1)
+    return found
 
 
 def box_for(boxes: pd.DataFrame, hold_id: str, sentence: CaptionSentence) -> tuple[int | None, list[float]]:
     """The region of the hold, and the box (x0, y0, x1, y1) in it, of the gesture during which most of the sentence is
     said, or (None, []) where there is none."""
-    own = boxes[boxes.hold_id == hold_id]
-    overlap = _said_during(own, sentence)
-    if not len(overlap) or overlap.max() <= 0:
+    mine = boxes.hold_id.to_numpy(object) == hold_id
+    if not mine.any():
         return None, []
-    row = own.loc[overlap.idxmax()]
+    own = boxes[mine]
+    overlap = _said_during(own, sentence)
+    if overlap.max() <= 0:
+        return None, []
+    row = own.iloc[int(overlap.argmax())]
     return int(row.region), [round(float(row[side]), 4) for side in ("x0", "y0", "x1", "y1")]
 
 
 def images_of(
-    match: Match, regions: pd.DataFrame, sentences: list[CaptionSentence], boxes: pd.DataFrame
-) -> list[tuple[pd.Series, list[float], float]]:
+    match: Match, regions: Sequence[dict[str, Any]], sentences: Sequence[CaptionSentence], boxes: pd.DataFrame
+) -> list[tuple[dict[str, Any], list[float], float]]:
     """The images that a match stands for, rows of `regions` (all of every hold), each with a box and a confidence.
 
     Where the hold shows several, the sentence goes with the one that the cursor points into meanwhile; without a
     gesture it may be about any of them, and each has its share of the confidence.
     """
-    hold_id = regions.hold_id[match.hold]
-    own = regions[regions.hold_id == hold_id]
+    hold_id = regions[match.hold]["hold_id"]
+    own = [row for row in regions if row["hold_id"] == hold_id]
     pointed, box = box_for(boxes, hold_id, sentences[match.sentence])
     if pointed is not None:
-        own = own[own.region == pointed]
-    return [(row, box, round(match.confidence / len(own), 3)) for _, row in own.iterrows()]
+        own = [row for row in own if row["region"] == pointed]
+    return [(row, box, round(match.confidence / len(own), 3)) for row in own]

@@ -3,11 +3,13 @@
 import functools
 import time
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from stages.common.paths import KEYFRAMES_DIR, KEYS_DIR, TRANSCRIPTS_DIR, VIDEOS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
+from stages.common.tables.transcripts import Transcript
 from stages.transcripts.params import Params
 
 
@@ -45,20 +47,34 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         force=forced(),
     )
     took = time.perf_counter() - began
-    transcripts = [TRANSCRIPT.read(TRANSCRIPT.at(id=name)) for name in manifest[manifest.status == "ok"].id]
-    segments = [segment for one in transcripts for segment in one["segments"]]
-    metrics = counts(manifest) | {
-        "words": sum(len(segment["words"]) for segment in segments),
-        "speech_s": float(sum(segment["end"] - segment["start"] for segment in segments)),
-        "audio_s": float(sum(one["audio_s"] for one in transcripts)),
-        "interpolated": sum(bool(word.get("interpolated")) for segment in segments for word in segment["words"]),
-        "dropped": dict(sorted(Counter(part["reason"] for one in transcripts for part in one["dropped"]).items())),
-    }
+    transcripts = (TRANSCRIPT.read(TRANSCRIPT.at(id=name)) for name in manifest[manifest.status == "ok"].id)
+    metrics = counts(manifest) | _metrics(transcripts)
     write_json(metrics_file("transcripts"), metrics)
     summary = {"items": done, "videos": len(items), "words": metrics["words"]}
     if done == len(items) and metrics["audio_s"]:
         summary["real_time_factor"] = round(took / metrics["audio_s"], 4)  # of a whole run only
     return summary
+
+
+def _metrics(transcripts: Iterable[Transcript]) -> dict[str, Any]:
+    """Sums over all transcripts, which are read one at a time: those of thousands of videos are gigabytes."""
+    words = interpolated = 0
+    speech_s = audio_s = 0.0
+    dropped: Counter[str] = Counter()
+    for one in transcripts:
+        audio_s += one["audio_s"]
+        dropped.update(part["reason"] for part in one["dropped"])
+        for segment in one["segments"]:
+            words += len(segment["words"])
+            speech_s += segment["end"] - segment["start"]
+            interpolated += sum(bool(word.get("interpolated")) for word in segment["words"])
+    return {
+        "words": words,
+        "speech_s": speech_s,
+        "audio_s": audio_s,
+        "interpolated": interpolated,
+        "dropped": dict(sorted(dropped.items())),
+    }
 
 
 if __name__ == "__main__":

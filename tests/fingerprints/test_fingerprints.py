@@ -48,7 +48,8 @@ def table(tmp_path, monkeypatch, base):
     write_tar(tmp_path / "t.tar", images)
     (tmp_path / "c.jpg").write_bytes(images["a.jpg"])
     references = [f"{tmp_path}/t.tar#a.jpg", f"{tmp_path}/t.tar#b.jpg", f"{tmp_path}/c.jpg"]
-    return references, work.fingerprints(references, tmp_path, 8, base, "a GPU", tmp_path / "state")
+    rows = work.fingerprints(references, tmp_path, 8, base, "a GPU", tmp_path / "state")
+    return references, rows.table(references)
 
 
 def test_every_image_is_a_row_in_its_place(table):

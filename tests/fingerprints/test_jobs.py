@@ -33,7 +33,8 @@ from stages.fingerprints.work import fingerprints
 folder, references = Path(sys.argv[1]), json.loads(sys.stdin.read())
 base = load_params("base")[1]
 bases = [base.model_copy(update={{"jobs": jobs}}) for jobs in (1, 3)]
-tables = [fingerprints(references, folder, {DIMS}, base, "cpu", folder / str(base.jobs)) for base in bases]
+rows = [fingerprints(references, folder, {DIMS}, base, "cpu", folder / str(base.jobs)) for base in bases]
+tables = [one.table(references) for one in rows]
 assert tables[0].embedding.nunique() == len(references)
 assert all(tables[0].equals(other) for other in tables)
 """

@@ -33,7 +33,9 @@ def world(tmp_path, monkeypatch, base):
 
     def run():
         seen.clear()
-        return work.fingerprints(references, tmp_path, 8, base, "cpu", tmp_path / "state"), sorted(seen)
+        return work.fingerprints(references, tmp_path, 8, base, "cpu", tmp_path / "state").table(references), sorted(
+            seen
+        )
 
     return tmp_path, references, run
 

@@ -172,7 +172,9 @@ def test_a_sentence_goes_with_the_region_pointed_at_or_with_all():
     match, sentence = Match(1, 0, 0.8, "said_over_hold"), said(10, 12)
     boxes = pd.DataFrame({"hold_id": ["b"], "region": 1, "start_s": 10.5, "end_s": 11.0})
     boxes = boxes.assign(x0=0.1, y0=0.2, x1=0.3, y1=0.4)
-    ((row, box, confidence),) = images_of(match, regions, [sentence], boxes)
-    assert (row.image, box, confidence) == ("1_1.jpg", [0.1, 0.2, 0.3, 0.4], 0.8)
-    both = images_of(match, regions, [sentence], boxes.iloc[:0])
-    assert [(row.image, box, confidence) for row, box, confidence in both] == [("1.jpg", [], 0.4), ("1_1.jpg", [], 0.4)]
+    rows = regions.to_dict("records")
+    ((row, box, confidence),) = images_of(match, rows, [sentence], boxes)
+    assert (row["image"], box, confidence) == ("1_1.jpg", [0.1, 0.2, 0.3, 0.4], 0.8)
+    both = images_of(match, rows, [sentence], boxes.iloc[:0])
+    found = [(row["image"], box, confidence) for row, box, confidence in both]
+    assert found == [("1.jpg", [], 0.4), ("1_1.jpg", [], 0.4)]

@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +39,20 @@ def digest(*paths: Path) -> str:
     return hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest()
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` under a temporary name, then rename."""
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Give the temporary name under which `path` is to be written; it gets its own when the block ends without an
+    error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
+    yield part
     part.replace(path)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` under a temporary name, then rename."""
+    with writing(path) as part:
+        part.write_bytes(data)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -8,14 +8,14 @@ import functools
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import pandas as pd
 
-from stages.common.data.files import parse_json, write_bytes, write_json
+from stages.common.data.files import parse_json, write_json, writing
 from stages.common.errors import StageError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Type = Literal["string", "float", "double", "int64", "bool", "binary"]
 T = TypeVar("T")
+PART = 1 << 14  # rows that are written together
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,31 @@ class Table:
 
         Raises ValueError, for the author of the stage, where a column is missing or unknown or cannot be cast.
         """
-        import pyarrow as pa
         import pyarrow.parquet as pq
+
+        buffer = io.BytesIO()
+        pq.write_table(self._arrow(frame), buffer)
+        return buffer.getvalue()
+
+    def write(self, path: Path, frame: pd.DataFrame) -> None:
+        """Write `frame` to `path`, whole or not at all. Raises as `to_bytes` does."""
+        self.write_parts(path, [frame])
+
+    def write_parts(self, path: Path, frames: Iterable[pd.DataFrame]) -> None:
+        """Write `frames`, which have the same columns, under each other to `path`, whole or not at all. No more are in
+        memory at a time than have PART rows. Raises as `to_bytes` does."""
+        import pyarrow.parquet as pq
+
+        parts = _gathered(frames)
+        first = self._arrow(next(parts, self.frame([])))
+        with writing(path) as unfinished, pq.ParquetWriter(unfinished, first.schema) as writer:
+            writer.write_table(first)
+            for part in parts:
+                writer.write_table(self._arrow(part))
+
+    def _arrow(self, frame: pd.DataFrame) -> "pa.Table":
+        """`frame` as an Arrow table, cast to the schema."""
+        import pyarrow as pa
 
         types = {column.name: column.type for column in self.columns}
         more = [name for name in frame.columns if self.more and name not in types and name.startswith(self.more.name)]
@@ -93,31 +117,46 @@ class Table:
             raise ValueError(f"{self.path}: columns {', '.join(wrong)} are missing or not in the schema")
         plain = pa.schema([pa.field(name, pa.type_for_alias(kind)) for name, kind in types.items()])
         try:
-            table = pa.Table.from_pandas(frame[list(types)], schema=plain, preserve_index=False)
+            return pa.Table.from_pandas(frame[list(types)], schema=plain, preserve_index=False)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise ValueError(f"{self.path}: {' '.join(str(error).split())}") from None
-        buffer = io.BytesIO()
-        pq.write_table(table, buffer)
-        return buffer.getvalue()
 
-    def write(self, path: Path, frame: pd.DataFrame) -> None:
-        """Write `frame` to `path`, whole or not at all. Raises as `to_bytes` does."""
-        write_bytes(path, self.to_bytes(frame))
-
-    def read(self, path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return the table at `path`, or some of its columns.
+    def read(self, path: Path, columns: Sequence[str] | None = None, without: Sequence[str] = ()) -> pd.DataFrame:
+        """Return the table at `path`, or some of its columns: those in `columns`, or all but those in `without`.
 
         Raises StageError naming the file, the column and the stage where one of them is not there or of another type.
         """
         if not path.exists():
             raise StageError(f"{path} not found: {_remedy(self.stage)}")
-        return self._checked(path, path, columns)
+        return self._checked(path, path, columns, without)
+
+    def read_parts(self, path: Path) -> Iterator[pd.DataFrame]:
+        """Yield the table at `path`, PART rows at a time. Raises StageError like `read`."""
+        import pyarrow.parquet as pq
+
+        if not path.exists():
+            raise StageError(f"{path} not found: {_remedy(self.stage)}")
+        self._check(path, path, None)
+        with pq.ParquetFile(path) as file:
+            yield from (batch.to_pandas() for batch in file.iter_batches(PART))
 
     def read_bytes(self, data: bytes, where: str) -> pd.DataFrame:
         """Return the table in `data`, parquet bytes that come from `where`. Raises StageError like `read`."""
         return self._checked(io.BytesIO(data), where, None)
 
-    def _checked(self, source: Any, where: object, columns: Sequence[str] | None) -> pd.DataFrame:
+    def _checked(
+        self, source: Any, where: object, columns: Sequence[str] | None, without: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        wanted = self._check(source, where, columns)
+        if isinstance(source, io.BytesIO):
+            source.seek(0)
+        try:
+            return pd.read_parquet(source, columns=[name for name in wanted if name not in without])
+        except Exception as error:  # what pandas finds in the file's notes on it may be anything
+            raise StageError(f"{where} is damaged ({' '.join(str(error).split())}): {_remedy(self.stage)}") from None
+
+    def _check(self, source: Any, where: object, columns: Sequence[str] | None) -> list[str]:
+        """Return `columns`, or all that there are. Raises StageError where one is missing or not of this table."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -135,12 +174,7 @@ class Table:
             kind = self._type_of(name)
             if kind and found != pa.type_for_alias(kind):
                 raise StageError(f"{where}: column '{name}' is {found}, should be {kind}: {_origin(self.stage)}")
-        if isinstance(source, io.BytesIO):
-            source.seek(0)
-        try:
-            return pd.read_parquet(source, columns=None if columns is None else list(columns))
-        except Exception as error:  # what pandas finds in the file's notes on it may be anything
-            raise StageError(f"{where} is damaged ({' '.join(str(error).split())}): {_remedy(self.stage)}") from None
+        return list(present.names if columns is None else columns)
 
     def _type_of(self, name: str) -> Type | None:
         """The type of the column `name`; None for one that is not of this table."""
@@ -207,6 +241,18 @@ class Record(Generic[T]):
         from pydantic import TypeAdapter
 
         return TypeAdapter(self.kind)
+
+
+def _gathered(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Frames in order, joined until they have PART rows."""
+    held: list[pd.DataFrame] = []
+    for frame in frames:
+        held.append(frame)
+        if sum(map(len, held)) >= PART:
+            yield pd.concat(held, copy=False)
+            held = []
+    if held:
+        yield pd.concat(held, copy=False)
 
 
 def _problem(error: "ValidationError") -> str:

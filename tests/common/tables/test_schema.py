@@ -13,6 +13,7 @@ import pytest
 from typing_extensions import TypedDict
 
 from stages.common.errors import StageError
+from stages.common.tables import schema
 from stages.common.tables.schema import Column, Record, Table
 
 TOYS = Table(
@@ -108,6 +109,22 @@ def test_bytes_are_those_that_pandas_writes_for_the_same_types():
     frame = pd.DataFrame({"name": ["a", "b"], "weight": [0.5, np.nan]})
     frame.to_parquet(buffer := io.BytesIO(), index=False)
     assert TOYS.to_bytes(frame) == buffer.getvalue()
+
+
+def test_parts_make_the_table_that_one_frame_would(tmp_path, monkeypatch):
+    frame = pd.DataFrame({"name": list("abcde"), "weight": [0.5, np.nan, 1, 2, 3]})
+    parts = [frame[:1], frame[1:3], frame[3:]]
+    TOYS.write_parts(tmp_path / "a.parquet", iter(parts))
+    assert (tmp_path / "a.parquet").read_bytes() == TOYS.to_bytes(frame)
+    monkeypatch.setattr(schema, "PART", 2)
+    TOYS.write_parts(tmp_path / "b.parquet", iter(parts))
+    assert pq.ParquetFile(tmp_path / "b.parquet").num_row_groups == 2
+    assert TOYS.read(tmp_path / "b.parquet").equals(frame)
+    assert [len(part) for part in TOYS.read_parts(tmp_path / "b.parquet")] == [2, 2, 1]
+    assert pd.concat(TOYS.read_parts(tmp_path / "b.parquet"), ignore_index=True).equals(frame)
+    TOYS.write_parts(tmp_path / "c.parquet", [])
+    assert TOYS.read(tmp_path / "c.parquet").empty
+    assert list(TOYS.read(tmp_path / "b.parquet", without=["name"]).columns) == ["weight"]
 
 
 @pytest.mark.parametrize(
