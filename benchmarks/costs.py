@@ -48,7 +48,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Step:
+class Work:
     """What a step takes: seconds of one core, and of a GPU where it can use one; then seconds of a core beside it.
 
     A step uses `most_cores` at most, whatever there are; `one_machine` ones the cores of one machine, and one GPU.
@@ -85,7 +85,7 @@ DISK = 500e6  # bytes a second that are read and hashed: assumed
 PAIR_S = 1e-3  # seconds of a core a pair (`python -m benchmarks.scale`)
 
 
-def steps(size: Size) -> list[Step]:
+def steps(size: Size) -> list[Work]:
     """Every step of a run of this size, with the paper's models on a GPU, and the demo's Whisper without one."""
     words = 8_400 * size.hours  # 140 a minute
     images = size.keyframes + size.others
@@ -104,31 +104,31 @@ def steps(size: Size) -> list[Step]:
     embedded = 2 * size.evalset_images  # by the model before and after
     return [
         # 20 ms of a core, or 1 / 750 s of a GPU, a frame
-        Step("`videos`, small copies", 0.02 * frames, frames / 750, 0.005 * frames, network=copies),
-        Step("`videos`, in full", 30 * size.hours, network=media, disk=media),
+        Work("`videos`, small copies", 0.02 * frames, frames / 750, 0.005 * frames, network=copies),
+        Work("`videos`, in full", 30 * size.hours, network=media, disk=media),
         # 4.1 s a minute of 720p on two cores
-        Step("`keyframes`, `rois`", 2 * 4.1 * 60 * size.hours, disk=stored),
+        Work("`keyframes`, `rois`", 2 * 4.1 * 60 * size.hours, disk=stored),
         # tiny.en: 65 times real time on 8 threads; large-v2: 60 times on a GPU, as WhisperX's authors publish
-        Step("`transcripts`", 8 / 65 * HOUR * size.hours, HOUR / 60 * size.hours, 60 * size.hours, disk=spoken),
-        Step("`captions`", 0.53e-3 * words, disk=spoken),
-        Step("`pairs`", PAIR_S * 802_148 * size.times, disk=1.5e3 * 802_148 * size.times, most_cores=1),
-        Step("`sources`", 0.029 * seen, network=200e3 * seen, disk=kept),
+        Work("`transcripts`", 8 / 65 * HOUR * size.hours, HOUR / 60 * size.hours, 60 * size.hours, disk=spoken),
+        Work("`captions`", 0.53e-3 * words, disk=spoken),
+        Work("`pairs`", PAIR_S * 802_148 * size.times, disk=1.5e3 * 802_148 * size.times, most_cores=1),
+        Work("`sources`", 0.029 * seen, network=200e3 * seen, disk=kept),
         # 191 ms of a core an image, 86 without flags
-        Step("`fingerprints`", 0.191 * images + 0.086 * size.evalset_images, disk=prints),
+        Work("`fingerprints`", 0.191 * images + 0.086 * size.evalset_images, disk=prints),
         # table work and search at a million pairs on two cores
-        Step("`dataset`: search", 2 * 205 * size.times, most_cores=2),
+        Work("`dataset`: search", 2 * 205 * size.times, most_cores=2),
         # a comparison of 22 ms for each image: assumed
-        Step("`dataset`: comparisons, shards", 0.0225 * images, disk=shards, one_machine=True),
+        Work("`dataset`: comparisons, shards", 0.0225 * images, disk=shards, one_machine=True),
         # 1,160 samples a second of 16 cores and a GPU; on cores alone 44 GFLOP a sample at 50 GFLOP/s a core: assumed
-        Step("`quiltnet`, ViT-B/32", 44 / 50 * samples, samples / 1_160, 16 / 1_160 * samples, disk=0.6 * GB),
+        Work("`quiltnet`, ViT-B/32", 44 / 50 * samples, samples / 1_160, 16 / 1_160 * samples, disk=0.6 * GB),
         # 4,400 images a second of a GPU; on cores 4.4 GFLOP an image, at the same 50 GFLOP/s
-        Step("`embeddings`", 4.4 / 50 * embedded, embedded / 4_400, 0.005 * embedded, disk=vectors, one_machine=True),
-        Step("`evaluation`, `audit`, `report`", HOUR, most_cores=2),
-        Step("DVC: hashes of all outputs", data / DISK, most_cores=1),
+        Work("`embeddings`", 4.4 / 50 * embedded, embedded / 4_400, 0.005 * embedded, disk=vectors, one_machine=True),
+        Work("`evaluation`, `audit`, `report`", HOUR, most_cores=2),
+        Work("DVC: hashes of all outputs", data / DISK, most_cores=1),
     ]
 
 
-def wall_s(step: Step, machine: Machine) -> float:
+def wall_s(step: Work, machine: Machine) -> float:
     """Seconds that a step takes on a machine: as long as the slowest of cores, GPUs and the network."""
     cores = min(machine.cores * (1 if step.one_machine else machine.nodes), step.most_cores)
     gpus = min(1, machine.gpus) if step.one_machine else machine.gpus * machine.nodes
@@ -149,7 +149,7 @@ def table(size: Size) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
-def _row(name: str, every: Sequence[Step]) -> list[str]:
+def _row(name: str, every: Sequence[Work]) -> list[str]:
     cores = sum(one.core_s for one in every)
     beside = sum(one.core_s_beside_gpu if one.gpu_s else one.core_s for one in every)
     amounts = [cores / HOUR, beside / HOUR, sum(one.gpu_s for one in every) / HOUR]

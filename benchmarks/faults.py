@@ -24,6 +24,18 @@ import psutil
 
 from benchmarks import report
 from stages.common.data.files import read_yaml
+from stages.common.models.clip import WEIGHTS
+from stages.common.paths import (
+    CAPTIONS_DIR,
+    DATA_DIR,
+    DATASET_DIR,
+    EMBEDDINGS_DIR,
+    KEYFRAMES_DIR,
+    KEYS_DIR,
+    PAIRS_DIR,
+    QUILTNET_DIR,
+    ROIS_DIR,
+)
 
 SIZE = "1g"  # of the file system
 ROOM = 300_000  # bytes left where the disk is full
@@ -31,20 +43,20 @@ FULL = ("keyframes", "fingerprints", "dataset", "quiltnet")
 READ_ONLY = ("keyframes", "dataset", "report")
 BY_ITEM = ("videos", "keyframes", "transcripts", "rois", "captions", "fingerprints")
 DAMAGED = {
-    "manifest": "data/rois/manifest.parquet",
-    "table": "data/pairs/pairs.parquet",
-    "item": "data/captions/*.json",
-    "tar": "data/keyframes/*.tar",
-    "shard": "data/dataset/*.tar",
-    "model": "models/quiltnet/open_clip_model.safetensors",
-    "vectors": "data/embeddings/*/*.safetensors",
-    "keys": "data/keys/rois.parquet",
+    "manifest": f"{ROIS_DIR}/manifest.parquet",
+    "table": f"{PAIRS_DIR}/pairs.parquet",
+    "item": f"{CAPTIONS_DIR}/*.json",
+    "tar": f"{KEYFRAMES_DIR}/*.tar",
+    "shard": f"{DATASET_DIR}/*.tar",
+    "model": f"{QUILTNET_DIR}/{WEIGHTS}",
+    "vectors": f"{EMBEDDINGS_DIR}/*/*.safetensors",
+    "keys": f"{KEYS_DIR}/rois.parquet",
 }
 BEGUN_S = 0.5  # of CPU, after which a worker is at work
 HOUR_S = 3600
 
 
-class Run:
+class FinishedRun:
     """A finished run in `folder`, whose stages are run again one by one."""
 
     def __init__(self, folder: Path) -> None:
@@ -66,7 +78,7 @@ class Run:
 
     def remove(self, stage: str) -> None:
         """Remove what a stage has made, and what it goes on from."""
-        for out in (*self._outs[stage], f"data/.{stage}", "data/keys/.written"):
+        for out in (*self._outs[stage], f"{DATA_DIR}/.{stage}", f"{KEYS_DIR}/.written"):
             path = self.folder / out
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
@@ -86,13 +98,13 @@ class Run:
 
 
 @contextmanager
-def in_memory(finished: Path) -> Iterator[Run]:
+def in_memory(finished: Path) -> Iterator[FinishedRun]:
     """A copy of a finished run on a file system of SIZE, without DVC's cache."""
     with tempfile.TemporaryDirectory() as mounted:
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", mounted], check=True)
         try:
             shutil.copytree(finished, Path(mounted, "run"), symlinks=True, ignore=shutil.ignore_patterns("cache"))
-            yield Run(Path(mounted, "run"))
+            yield FinishedRun(Path(mounted, "run"))
         finally:
             subprocess.run(["umount", mounted], check=True)
 
@@ -103,7 +115,7 @@ def count(name: str, cases: Sequence[str], wrong: Callable[[str], str]) -> None:
     report(f"faults/{name}", len(found), None, 0, f"of {list(cases)}: {found}", unit="wrong")
 
 
-def again(run: Run, stage: str, before: dict[str, str], first: tuple[int, str], says: str) -> str:
+def again(run: FinishedRun, stage: str, before: dict[str, str], first: tuple[int, str], says: str) -> str:
     """Run a stage that has failed again; return what was wrong with either run."""
     code, said = first
     if code != 1 or says not in said or "\n" in said:
@@ -117,7 +129,7 @@ def differences(before: dict[str, str], after: dict[str, str]) -> str:
     return " ".join(sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)))
 
 
-def full(run: Run, stage: str) -> str:
+def full(run: FinishedRun, stage: str) -> str:
     """Leave ROOM on the disk, then all of it."""
     before = run.digests(stage)
     run.remove(stage)
@@ -129,7 +141,7 @@ def full(run: Run, stage: str) -> str:
     return again(run, stage, before, first, "the disk is full at")
 
 
-def read_only(run: Run, stage: str) -> str:
+def read_only(run: FinishedRun, stage: str) -> str:
     """Take away the right to write, then give it back."""
 
     def remount(how: str) -> None:
@@ -142,7 +154,7 @@ def read_only(run: Run, stage: str) -> str:
     return again(run, stage, before, first, "nothing can be written at")
 
 
-def killed(run: Run, stage: str) -> str:
+def killed(run: FinishedRun, stage: str) -> str:
     """Kill a worker that is at work; the stage ends well without a second run."""
     before = run.digests(stage)
     run.remove(stage)
@@ -170,7 +182,7 @@ def busy_worker(parent: psutil.Process) -> psutil.Process | None:
     return None
 
 
-def clock(run: Run, stage: str) -> str:
+def clock(run: FinishedRun, stage: str) -> str:
     """Let everything have been written an hour from now."""
     before = run.digests(stage)
     for name in before:
@@ -179,7 +191,7 @@ def clock(run: Run, stage: str) -> str:
     return said if code else differences(before, run.digests(stage))
 
 
-def damaged(run: Run, kind: str) -> str:
+def damaged(run: FinishedRun, kind: str) -> str:
     """Cut a file in half; `dvc repro` makes it again."""
     path = sorted(run.folder.glob(DAMAGED[kind]))[0]
     before = {stage: run.digests(stage) for stage in run._outs}

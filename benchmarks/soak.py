@@ -26,13 +26,14 @@ from dvc.utils.hydra import apply_overrides
 
 from benchmarks import report
 from stages.common.data.files import read_json, read_yaml, write_json
+from stages.common.paths import DEMO_DIR
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 0
 SIGNALS = {"SIGKILL": 50, "SIGTERM": 4, "SIGINT": 4}
 LONGEST_S = 60.0  # into a stage: so one that begins anew each time does not take all the time
 SMALL = ("frame_filter.variations=1", "magnification.views=6")  # besides profiles/tiny
-LOCKS = ("dvc.lock", "data/demo/dvc.lock")
+LOCKS = ("dvc.lock", f"{DEMO_DIR}/dvc.lock")
 START = "start of dvc"  # before the first stage, named like one
 unlock = runpy.run_path(str(ROOT / ".ci/unlock.py"))["unlock"]
 
@@ -109,7 +110,7 @@ def clone(folder: Path) -> Path:
 def share_demo(whole: Path, killed: Path) -> None:
     """Give the demo world that one run has made to the other."""
     if not (killed / LOCKS[1]).exists():
-        shutil.copytree(whole / "data/demo", killed / "data/demo", dirs_exist_ok=True)
+        shutil.copytree(whole / DEMO_DIR, killed / DEMO_DIR, dirs_exist_ok=True)
 
 
 def finish(folder: Path) -> dict[str, float]:
@@ -184,7 +185,7 @@ def main(folder: Path, minutes: float) -> None:
     if not times.exists():
         write_json(times, finish(whole))
     share_demo(whole, killed)
-    seconds = {stage: took for stage, took in read_json(times).items() if not stage.startswith("data/demo/")}
+    seconds = {stage: took for stage, took in read_json(times).items() if not stage.startswith(f"{DEMO_DIR}/")}
     journal.touch()
     for stage, name, part in moments(list(seconds))[len(journal.read_text().splitlines()) :]:
         if time.monotonic() - started > 60 * minutes:

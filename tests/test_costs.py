@@ -3,7 +3,7 @@
 import pytest
 from conftest import ROOT
 
-from benchmarks.costs import LINE, Machine, Size, Step, steps, table, wall_s
+from benchmarks.costs import LINE, Machine, Size, Work, steps, table, wall_s
 
 PAGE = (ROOT / "docs/costs.md").read_text()
 
@@ -15,11 +15,11 @@ def test_the_tables_are_those_that_are_printed(times):
 
 def test_a_step_takes_as_long_as_the_slowest_of_what_it_needs():
     two, node, nodes = Machine("", 2, 0), Machine("", 32, 1), Machine("", 32, 1, 4)
-    step = Step("", core_s=640, gpu_s=100, core_s_beside_gpu=64, network=50 * LINE)
+    step = Work("", core_s=640, gpu_s=100, core_s_beside_gpu=64, network=50 * LINE)
     assert [wall_s(step, machine) for machine in (two, node, nodes)] == [320, 100, 50]
-    assert wall_s(Step("", core_s=640), nodes) == 5
-    assert wall_s(Step("", core_s=640, one_machine=True), nodes) == 20
-    assert wall_s(Step("", core_s=640, most_cores=1), nodes) == 640
+    assert wall_s(Work("", core_s=640), nodes) == 5
+    assert wall_s(Work("", core_s=640, one_machine=True), nodes) == 20
+    assert wall_s(Work("", core_s=640, most_cores=1), nodes) == 640
 
 
 def test_ten_times_as_much_takes_ten_times_as_long_but_for_the_test_sets():

@@ -89,7 +89,13 @@ def test_an_edit_of_a_worker_makes_its_items_anew_and_equal_files_nothing_else(s
 
 
 def test_an_edit_of_main_runs_its_stage_and_makes_no_item_anew(scratch, edited):
-    with edited(("stages/captions/__main__.py", '"words": words,', '"words": words, "videos": len(made),')):
+    with edited(
+        (
+            "stages/captions/__main__.py",
+            '"words": total["words"],',
+            '"words": total["words"], "videos": fields.total(),',
+        )
+    ):
         ran, out = scratch.ran("dvc", "repro", "pairs")
         assert (ran, scratch.items(out)) == (["captions"], {"captions": 0})
         assert "videos" in scratch.metrics("captions")

@@ -18,7 +18,7 @@ from stages.common.paths import FRAME_FILTER_DIR, MAGNIFICATION_DIR
 from stages.common.tables.frame_filter import FILTER_SPEC
 from stages.common.tables.lexicon import TERMS, WORDS
 
-HOME = Path("data/scale")  # of the inputs
+HOME = Path("scale")  # of the inputs
 CATALOG = HOME / "catalog"
 PER_CHANNEL = 50  # videos
 FIGURES = 2  # of an article

@@ -33,7 +33,7 @@ class Part(NamedTuple):
     mark: Mapping[str, Any] | None = None
 
 
-class Span(NamedTuple):
+class Stretch(NamedTuple):
     """A stretch of a time bar, in hundredths of its length."""
 
     start: float
@@ -46,11 +46,11 @@ class TimeBar(NamedTuple):
 
     begins: str
     ends: str
-    holds: list[Span]
-    hold: list[Span]
-    sentences: list[Span]
-    sentence: list[Span]
-    words: list[Span]
+    holds: list[Stretch]
+    hold: list[Stretch]
+    sentences: list[Stretch]
+    sentence: list[Stretch]
+    words: list[Stretch]
 
 
 class ShownPair(NamedTuple):
@@ -140,10 +140,10 @@ class PairReader:
         begin = min(max(0.0, (row.start_s + row.end_s - WINDOW_S) / 2), max(0.0, last - WINDOW_S))
         end = min(last, begin + WINDOW_S)
 
-        def spans(times: Iterable[tuple[float, float]]) -> list[Span]:
+        def spans(times: Iterable[tuple[float, float]]) -> list[Stretch]:
             cut = [(max(start, begin), min(stop, end)) for start, stop in times if start < end and stop > begin]
             scale = 100 / (end - begin)
-            return [Span(round((a - begin) * scale, 2), round(max(b - a, 0.05) * scale, 2)) for a, b in cut]
+            return [Stretch(round((a - begin) * scale, 2), round(max(b - a, 0.05) * scale, 2)) for a, b in cut]
 
         own = holds.hold_id == row.hold_id
         others = [one for one in sentences if one not in said]

@@ -9,14 +9,12 @@ from stages.common.stage.params import ParamsModel
 
 # Those of profiles/quilt1m that shape results, but for folders: the page says where a run differs.
 OF_THE_PAPER = (
-    *(f"frame_filter.{name}" for name in ("backbone", "size")),
-    *(f"videos.{name}" for name in ("search", "min_duration_s", "max_duration_s", "max_size_mb")),
-    *(f"transcripts.{name}" for name in ("model", "compute_type")),
-    "pairs.rule",
-    *(f"dataset.{name}" for name in ("val_share", "test_share")),
-    *(f"quiltnet.{name}" for name in ("model", "start")),
-    *(f"quiltnet.{name}" for name in ("epochs", "epoch_of", "keep", "batch_size", "lr", "warmup", "lock_text")),
-    *(f"quiltnet.{name}" for name in ("mask_false_negatives", "clip_norm", "crop_scale", "color_jitter", "precision")),
+    *("frame_filter.backbone", "frame_filter.size"),
+    *("videos.search", "videos.min_duration_s", "videos.max_duration_s", "videos.max_size_mb"),
+    *("transcripts.model", "transcripts.compute_type", "pairs.rule", "dataset.val_share", "dataset.test_share"),
+    *("quiltnet.model", "quiltnet.start", "quiltnet.epochs", "quiltnet.epoch_of", "quiltnet.keep"),
+    *("quiltnet.batch_size", "quiltnet.lr", "quiltnet.warmup", "quiltnet.lock_text", "quiltnet.precision"),
+    *("quiltnet.mask_false_negatives", "quiltnet.clip_norm", "quiltnet.crop_scale", "quiltnet.color_jitter"),
     "evaluation.protocol",
 )
 

@@ -30,7 +30,7 @@ SAID, DONE, BOX = "#5b6670", "#4b1d5a", "#d98e04"
 LINE = 46  # letters of a line of text
 
 
-class Example(NamedTuple):
+class PairExample(NamedTuple):
     """A pair on its way: the frame of the video, the image of the hold, the cursor's path and box in it (shares of its
     width and height), the sentence, and an image of each source."""
 
@@ -42,7 +42,7 @@ class Example(NamedTuple):
     sources: dict[str, Image.Image]
 
 
-def draw_steps(metrics: Mapping[str, Any], example: Example | None, path: Path) -> None:
+def draw_steps(metrics: Mapping[str, Any], example: PairExample | None, path: Path) -> None:
     """Draw the steps with what `metrics` counted at each, and with `example` if there is one."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -95,7 +95,7 @@ def _titles(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _draw_cursor(axes: Any, example: Example) -> None:
+def _draw_cursor(axes: Any, example: PairExample) -> None:
     width, height = example.image.size
     axes.plot(example.trace.x * width, example.trace.y * height, color="white", linewidth=3)
     axes.plot(example.trace.x * width, example.trace.y * height, color=DONE, linewidth=1.4)
@@ -128,7 +128,7 @@ def _draw_sentence(axes: Any, sentence: CaptionSentence) -> None:
         text.set_in_layout(False)
 
 
-def _draw_pair(axes: Any, example: Example) -> None:
+def _draw_pair(axes: Any, example: PairExample) -> None:
     width, height = example.image.size
     x0, y0, x1, y1 = (part * side for part, side in zip(example.box, (width, height) * 2, strict=True))
     middle, side = ((x0 + x1) / 2, (y0 + y1) / 2), min(1.6 * max(x1 - x0, y1 - y0), width, height) / 2
@@ -166,7 +166,7 @@ def _draw_scores(axes: Any, scores: Mapping[str, Any]) -> None:
         axes.legend(frameon=False, loc="lower right")
 
 
-def example_of(pairs_file: Path) -> Example | None:
+def example_of(pairs_file: Path) -> PairExample | None:
     """A pair of a video with a box, if possible with a correction and of a part of the frame; None without any."""
     pairs = DATASET_TABLE.read(pairs_file).query("split != ''")
     pointed = pairs[(pairs.source == "quilt") & (pairs.box != "[]")].sort_values("pair_id")
@@ -182,7 +182,7 @@ def example_of(pairs_file: Path) -> Example | None:
     trace = TRACE.read(TRACE.at(id=pair.video_id)).query("hold_id == @pair.hold_id").sort_values("t_s")
     path = {"x": (trace.x - hold.x0) / (hold.x1 - hold.x0), "y": (trace.y - hold.y0) / (hold.y1 - hold.y0)}
     sources = [(name, own) for name, own in pairs.sort_values("pair_id").groupby("source")]
-    return Example(
+    return PairExample(
         frame=_frame(pair.video_id, (pair.start_s + pair.end_s) / 2),
         image=opened(pair.image),
         trace=pd.DataFrame(path),

@@ -51,7 +51,7 @@ def _answer(
     params: Params, base: Base, clip: Any, device: str, question: str, by: str, count: int, html: Path | None
 ) -> dict[str, Any]:
     from stages.search.index import Index
-    from stages.search.page import Question, write_page
+    from stages.search.page import Ranking, write_page
     from stages.search.question import vector_of
     from stages.search.terminal import lines
 
@@ -63,7 +63,7 @@ def _answer(
     if html:
         answers = [(number, match.score) for number, match in enumerate(matches)]
         samples = [match.sample for match in matches]
-        write_page(html, f"Nearest to {question}", _note(), samples, [Question(question, answers)])
+        write_page(html, f"Nearest to {question}", _note(), samples, [Ranking(question, answers)])
     return {"answers": len(matches), "shards embedded": embedded}
 
 

@@ -19,16 +19,16 @@ from stages.common.models.compared import vectors_made_by
 from stages.common.models.embed import embed_images, embed_texts, image_tower
 from stages.common.models.vectors import key_of
 from stages.common.tables.dataset import DATASET_TABLE
-from stages.search.samples import Sample, samples_of, shards_of
+from stages.search.samples import ImageSample, samples_of, shards_of
 
 Kind = Literal["image", "text"]
 
 
-class Match(NamedTuple):
+class Hit(NamedTuple):
     """An answer: the cosine, the sample, and which of its texts."""
 
     score: float
-    sample: Sample
+    sample: ImageSample
     text: int
 
 
@@ -57,19 +57,19 @@ class Index:
             shutil.rmtree(old)
         return len(missing)
 
-    def nearest(self, question: Vectors, count: int) -> list[Match]:
+    def nearest(self, question: Vectors, count: int) -> list[Hit]:
         """The `count` samples (or texts) nearest to `question`, a unit vector (1, d), nearest first."""
         best = nearest_rows((read_vectors(self._file(shard)) for shard in self._shards), question[0], count)
         return [self._match(self._shards[file], row, score) for file, row, score in best]
 
-    def _match(self, shard: Path, row: int, score: float) -> Match:
+    def _match(self, shard: Path, row: int, score: float) -> Hit:
         samples = samples_of(shard)
         if self._kind == "image":
-            return Match(score, samples[row], 0)
+            return Hit(score, samples[row], 0)
         texts = [(sample, number) for sample in samples for number in range(len(sample.texts))]
-        return Match(score, *texts[row])
+        return Hit(score, *texts[row])
 
-    def _embed(self, samples: list[Sample], tower: Callable[..., Vectors] | None) -> Vectors:
+    def _embed(self, samples: list[ImageSample], tower: Callable[..., Vectors] | None) -> Vectors:
         if self._kind == "text":
             texts = [text for sample in samples for text in sample.texts]
             return embed_texts(self._clip, texts, self._batch_size, self._device)

@@ -10,14 +10,14 @@ from stages.common.data.arrays import Vectors
 from stages.common.data.files import write_bytes
 from stages.common.data.pictures import data_uri, thumbnail
 from stages.common.data.references import ImageReader
-from stages.search.samples import Sample
+from stages.search.samples import ImageSample
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 THUMBNAIL = (224, 224)  # pixels, at most
 DIGITS = 3  # of a cosine
 
 
-class Question(NamedTuple):
+class Ranking(NamedTuple):
     """What was asked, and (number of the sample, cosine), nearest first."""
 
     name: str
@@ -28,9 +28,9 @@ def write_page(
     path: Path,
     title: str,
     note: str,
-    samples: Sequence[Sample],
-    questions: Iterable[Question],
-    alike: Sequence[Question] = (),
+    samples: Sequence[ImageSample],
+    questions: Iterable[Ranking],
+    alike: Sequence[Ranking] = (),
 ) -> None:
     """Write one file that needs no network. `alike` has what is like each of `samples`, if that can be asked."""
     import jinja2
@@ -54,11 +54,11 @@ def write_page(
     write_bytes(path, page.encode())
 
 
-def ranked(names: Sequence[str], asked: Vectors, images: Vectors, count: int) -> list[Question]:
+def ranked(names: Sequence[str], asked: Vectors, images: Vectors, count: int) -> list[Ranking]:
     """The `count` nearest of `images` (n, d) to each row of `asked` (m, d), whose names are `names`."""
     scores = asked @ images.T
     order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
     return [
-        Question(name, [(int(n), round(float(row[n]), DIGITS)) for n in nearest])
+        Ranking(name, [(int(n), round(float(row[n]), DIGITS)) for n in nearest])
         for name, nearest, row in zip(names, order, scores, strict=True)
     ]

@@ -13,7 +13,7 @@ REMEDY = "run `dvc repro dataset`"
 SPLITS = ("test", "val", "train")  # what the model has not learned from comes first
 
 
-class Sample(NamedTuple):
+class ImageSample(NamedTuple):
     """An image, by reference, with its texts and the pair of each, in one order."""
 
     image: str
@@ -30,21 +30,21 @@ def shards_of(dataset: Path) -> list[Path]:
     raise StageError(f"{dataset} has no shards: {REMEDY}")
 
 
-def samples_of(shard: Path) -> list[Sample]:
+def samples_of(shard: Path) -> list[ImageSample]:
     """The samples of one shard, in its order. Raises StageError for one that is damaged."""
     found = []
     for key, members in shard_samples(shard, {"json"}, REMEDY):
         if "jpg" in members and "json" in members:
             record = SAMPLE.read_bytes(members["json"].data, f"{shard}#{key}.json")
             image, split = f"{shard.as_posix()}#{key}.jpg", shard.name.partition("-")[0]
-            found.append(Sample(image, record["source"], split, record["texts"], record["pair_ids"]))
+            found.append(ImageSample(image, record["source"], split, record["texts"], record["pair_ids"]))
     return found
 
 
-def first_samples(dataset: Path, count: int) -> list[Sample]:
+def first_samples(dataset: Path, count: int) -> list[ImageSample]:
     """Up to `count` samples, held-out ones first; shards are shuffled, so the first are as good as any."""
 
-    def every() -> Iterator[Sample]:
+    def every() -> Iterator[ImageSample]:
         for shard in shards_of(dataset):
             yield from samples_of(shard)
 

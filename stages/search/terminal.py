@@ -3,12 +3,12 @@
 import shutil
 from collections.abc import Sequence
 
-from stages.search.index import Match
+from stages.search.index import Hit
 
 COLUMNS = ("rank", "score", "pair_id", "source", "text")
 
 
-def lines(matches: Sequence[Match]) -> list[str]:
+def lines(matches: Sequence[Hit]) -> list[str]:
     """A header and a line for each answer, texts cut to the terminal's width; unprintable characters are left out."""
     rows = [
         (str(rank), f"{score:.3f}", sample.pair_ids[text], sample.source, sample.texts[text])

@@ -92,7 +92,8 @@ def reads(code):
         if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("load_params(") and node.value.args:
             sections[ast.unparse(node.targets[0].elts[0])] = ast.literal_eval(node.value.args[0])
         elif isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("all_params"):
-            sections[ast.unparse(node)] = ast.literal_eval(node.slice)
+            # What is no constant comes from a list of names, which is in `uses` itself.
+            sections |= {ast.unparse(node): node.slice.value} if isinstance(node.slice, ast.Constant) else {}
     inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree):
         if id(node) not in inner and isinstance(node, ast.Attribute):

@@ -31,7 +31,7 @@ def page_of(metrics, folder):
         reader,
         steps=flow(census, reader, ["quilt", "pubmed"]),
         differences=[("pairs.rule", "words", "paper")],
-        training=training(ROOT / "reports/plots/quiltnet.csv"),
+        training=training(folder / "plots/curve.csv"),
         confusions=confusions(folder),
         published=published_table(metrics, read_published(), True),
     )
@@ -41,7 +41,9 @@ def page_of(metrics, folder):
 def made(tmp_path_factory):
     """The folder of a page of a small run, with the metrics of the committed one."""
     folder = tmp_path_factory.mktemp("page")
-    metrics = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "reports/metrics").glob("*.json"))}
+    metrics = json.loads((ROOT / "reports/metrics.json").read_text())
+    (folder / "plots").mkdir()
+    (folder / "plots/curve.csv").write_text("epoch,train,val\n1,2.5,2.6\n2,1.5,2.0\n")
     (folder / "nct_crc.csv").write_text(f'image,actual,predicted\n1,a,a\n2,a,"{ATTACK}"\n')
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

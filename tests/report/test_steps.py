@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from stages.common.data.files import read_json
-from stages.report.steps import Example, draw_steps
+from stages.report.steps import PairExample, draw_steps
 
 METRICS = read_json(ROOT / "reports/metrics.json")
 SENTENCE = {
@@ -44,7 +44,7 @@ def test_it_shows_the_pair_and_what_was_counted(drawn):
     rng = np.random.default_rng(0)
     frame = Image.fromarray(rng.integers(0, 255, (90, 160, 3), np.uint8))
     trace = pd.DataFrame({"x": [0.1, 0.2], "y": [0.1, 0.2]})
-    example = Example(frame, frame, trace, [0.1, 0.1, 0.4, 0.5], SENTENCE, {"quilt": frame, "pubmed": frame})
+    example = PairExample(frame, frame, trace, [0.1, 0.1, 0.4, 0.5], SENTENCE, {"quilt": frame, "pubmed": frame})
     file, said = drawn(example)
     assert "laminopropria" in said
     assert "“laminopropria” → “lamina propria”" in said

@@ -9,7 +9,7 @@ from PIL import Image
 
 from stages.common.data.files import jpeg
 from stages.search.page import ranked, write_page
-from stages.search.samples import Sample
+from stages.search.samples import ImageSample
 
 EVIL = "<script>window.evil = 1</script>"
 NAMES = ["glands", EVIL]
@@ -24,7 +24,9 @@ def page(tmp_path_factory):
     samples = []
     for number in range(12):
         (folder / f"{number}.jpg").write_bytes(jpeg(Image.fromarray(rng.integers(0, 255, (90, 120, 3), np.uint8))))
-        samples.append(Sample(f"{folder}/{number}.jpg", "quilt", "test", [f"{EVIL} text {number}"], [f"p{number}"]))
+        samples.append(
+            ImageSample(f"{folder}/{number}.jpg", "quilt", "test", [f"{EVIL} text {number}"], [f"p{number}"])
+        )
     vectors = rng.normal(size=(14, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     questions = ranked(NAMES, vectors[12:], vectors[:12], COUNT)

@@ -11,8 +11,8 @@ from stages.common.errors import StageError
 from stages.common.models.clip import build, load, save
 from stages.common.models.embed import embed_images, embed_texts
 from stages.search.__main__ import run
-from stages.search.index import Match, nearest_rows, read_vectors, write_vectors
-from stages.search.samples import Sample, first_samples, samples_of, shards_of
+from stages.search.index import Hit, nearest_rows, read_vectors, write_vectors
+from stages.search.samples import ImageSample, first_samples, samples_of, shards_of
 from stages.search.terminal import lines
 
 
@@ -130,6 +130,6 @@ def test_nearest_rows_over_files_are_those_of_all_vectors_at_once(tmp_path, coun
 def test_a_text_from_outside_cannot_write_to_the_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     evil = "\x1b[31mred\nnext " + "long " * 50
-    rows = lines([Match(0.5, Sample("x.tar#y.jpg", "table", "train", [evil], ["y"]), 0)])
+    rows = lines([Hit(0.5, ImageSample("x.tar#y.jpg", "table", "train", [evil], ["y"]), 0)])
     assert len(rows) == 2
     assert all(row.isprintable() and len(row) <= 60 for row in rows)
