@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 import termios
@@ -60,6 +61,7 @@ def _read(terminal: int, progress: Progress) -> bytes:
     while said := os.read(terminal, 1 << 16):
         if shown := progress(said):
             return shown
+        select.select([terminal], [], [])  # `pty` does not block, and takes nothing for the end
     return b""
 
 
