@@ -16,6 +16,7 @@ from test_workers import LIMITS, NAMES, check, work
 from stages.common.errors import StageError
 from stages.common.incremental.cluster import cluster_workers
 
+AGAIN = ["exit", "hang", "good0", "new"]  # with one worker: each start of a process in Ray takes seconds
 # A process of its own, whose workers get `stages` from Ray: it is not on their path.
 SCRIPT = """
 import ctypes, functools, json, os, shutil, signal, sys, threading, time
@@ -28,7 +29,7 @@ from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.runner import Item, run_items
 from stages.common.stage.params import load_params
 
-bad, limits = json.loads(sys.argv[2])
+bad, again, limits = json.loads(sys.argv[2])
 good = [f"i{number:02d}" for number in range(16)]
 
 
@@ -68,7 +69,7 @@ go("ray", ray.model_copy(update={"jobs": -1}))
 go("gpu", ray.model_copy(update={"ray_cpus": 0.5, "jobs": -1}), device="cuda")
 go("bad", ray.model_copy(update=limits), bad, work)
 shutil.copytree("bad", "bad2")
-go("bad", ray.model_copy(update=limits | {"jobs": 1}), [*bad, "new"], work)
+go("bad", ray.model_copy(update=limits | {"jobs": 1}), again, work)
 threading.Thread(target=lose, args=(second,), daemon=True).start()
 go("lost", ray)
 """
@@ -86,8 +87,8 @@ def session():
 def test_two_machines_give_the_bytes_of_one_also_when_one_is_lost(tmp_path, session):
     (tmp_path / "script.py").write_text(SCRIPT.replace("\n\ndef go", f"\n\n{inspect.getsource(work)}\n\ndef go", 1))
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | session
-    command = [sys.executable, "script.py", str(ROOT), json.dumps([NAMES, LIMITS])]
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+    command = [sys.executable, "script.py", str(ROOT), json.dumps([NAMES, AGAIN, LIMITS])]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=540)
     assert done.returncode == 0, done.stderr[-3000:]
 
     def files(name):
@@ -102,7 +103,7 @@ def test_two_machines_give_the_bytes_of_one_also_when_one_is_lost(tmp_path, sess
     assert {(gpu, len({actor for _, actor, *_ in seen("gpu")})) for _, _, gpu, _ in seen("gpu")} == {("0", 2)}
     assert all("py_modules" in path for *_, path in seen("ray")), "code comes from Ray"
     check(pd.read_parquet(tmp_path / "bad2/manifest.parquet").set_index("id"))
-    check(pd.read_parquet(tmp_path / "bad/manifest.parquet").set_index("id"), [*NAMES, "new"])
+    check(pd.read_parquet(tmp_path / "bad/manifest.parquet").set_index("id"), AGAIN)
     assert "py_modules" in seen("lost")[0][-1]
 
 
