@@ -83,7 +83,8 @@ def _listed(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*.txt")):
         for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
             place = folder / line.strip()
-            if not line.strip() or len(line) > 255 or place.resolve().is_relative_to(folder.resolve()):
+            # Links are not followed: those of an output lead to DVC's cache.
+            if not line.strip() or len(line) > 255 or _from_here(place).is_relative_to(_from_here(folder)):
                 continue
             found = sorted(place.iterdir()) if place.is_dir() else [place] if place.is_file() else []
             beside = [other for one in found for other in one.parent.glob(f"{escape(one.stem)}.*")]

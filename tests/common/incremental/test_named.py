@@ -115,9 +115,11 @@ class Catalog(ParamsModel):
 
 
 def test_files_that_lists_name_elsewhere_are_linked_with_what_is_beside_them(links, tmp_path):
-    for name in ("films/b.mp4", "films/b.info.json", "films/other.mp4", "Vorlesung 1/c.mp4", "catalog/a.mp4"):
+    for name in ("films/b.mp4", "films/b.info.json", "films/other.mp4", "Vorlesung 1/c.mp4", "cache/a.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
+    (tmp_path / "catalog").mkdir()
+    (tmp_path / "catalog/a.mp4").symlink_to(tmp_path / "cache/a.mp4")  # as `cache.type` symlink leaves an output
     lines = ["# mine", "", "a.mp4", "../films/b.mp4", f"{tmp_path}/Vorlesung 1", "https://example.org/v", "../gone.mp4"]
     (tmp_path / "catalog/videos.txt").write_text("\n".join(lines))
     link_named_files({"toy": Catalog(catalog="catalog")})
