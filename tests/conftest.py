@@ -10,6 +10,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a worker for each core: threads of nu
 
 import cv2
 import pytest
+from browser import Browser
 from loopback import Site
 from recording import noise, record
 
@@ -67,6 +68,14 @@ def site(tmp_path):
     yield site
     site.server.shutdown()
     site.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory):
+    """A tab of a headless Chromium for the tests of a file."""
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""Runs one stage of the pipeline with its expensive work replaced by `results.py`: `python -m benchmarks.scale.seams
-keyframes`, in the folder of a made-up run. All else is the stage's own: its command, its parameters, the runner with
-its worker processes, manifests, tables, metrics."""
+"""Runs one stage of the pipeline with its expensive work replaced by `results.py` and `images.py`:
+`python -m benchmarks.scale.seams keyframes`, in the folder of a made-up run. All else is the stage's own: its command,
+its parameters, the runner with its worker processes, manifests, tables, metrics."""
 
 import importlib
 import runpy
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.scale import results
+from benchmarks.scale import images, results
 
 # By stage: the module in which a function is looked up, its name there, and what takes its place.
 SEAMS: dict[str, list[tuple[str, str, Callable[..., Any]]]] = {
@@ -25,10 +25,10 @@ SEAMS: dict[str, list[tuple[str, str, Callable[..., Any]]]] = {
     "rois": [("stages.rois.work", "rois", results.rois)],
     "captions": [("stages.captions.work", "captions", results.captions)],
     "sources": [
-        ("stages.sources.collect", "filter_batch", results.filter_batch),
-        ("stages.sources.laion", "download_all", results.download_all),
+        ("stages.sources.collect", "filter_batch", images.filter_batch),
+        ("stages.sources.laion", "download_all", images.download_all),
     ],
-    "fingerprints": [("stages.fingerprints.work", "_write_rows", results.write_rows)],
+    "fingerprints": [("stages.fingerprints.work", "_write_rows", images.write_rows)],
 }
 
 

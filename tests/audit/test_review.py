@@ -7,7 +7,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from browser import Browser
 from PIL import Image
 from reviewed import ATTACK, FIELDS, dataset
 
@@ -144,13 +143,6 @@ def test_images_stay_as_they_are_while_they_fit_and_get_smaller_until_they_do():
     smallest, quality, scale = fitted(images, whole * 0.1)
     assert scale < 1
     assert sum(map(len, smallest)) <= whole * 0.1
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    browser = Browser(tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.close()
 
 
 def test_a_page_without_pairs_says_so(tmp_path, tab):

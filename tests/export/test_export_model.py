@@ -59,7 +59,8 @@ def test_the_card_says_how_to_load_it_and_of_which_run_it_is(tiny, tmp_path, mon
     put(tmp_path, tiny)
     write_model(tmp_path / "hub", NAME, "Made by that run.")
     card = ModelCard.load(tmp_path / "hub/README.md")
-    assert (card.data.library_name, card.data.license) == ("open_clip", "other")
+    fields = card.data.to_dict()
+    assert (fields["library_name"], fields["license"]) == ("open_clip", "other")
     assert card.text.index(f'"hf-hub:{NAME}"') < card.text.index("## Loading")
     assert card.text.endswith("So.\n\nMade by that run.\n")
     assert (QUILTNET_DIR / "README.md").read_text() == CARD

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from browser import Browser
 from conftest import ROOT
 from run_of_two_videos import ATTACK, make
 
@@ -54,13 +53,6 @@ def made(tmp_path_factory):
     (folder / "index.html").write_text(first)
     (folder / "bare.html").write_text(bare)
     return folder
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory):
-    browser = Browser(tmp_path_factory.mktemp("browser"))
-    yield browser
-    browser.close()
 
 
 def opened(tab, path):
