@@ -22,6 +22,7 @@ class Cost:
     cpu_s: float
     peak_gib: float
     code: int
+    making_s: float = 0.0  # CPU time that made results, not in `cpu_s`
 
 
 def measure(command: Sequence[str], folder: Path, environment: dict[str, str], log: Path) -> Cost:

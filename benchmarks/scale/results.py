@@ -32,6 +32,7 @@ from stages.common.tables.videos import SHARES, VIDEO
 
 VIDEOS, IMAGES_OF_VIDEOS, PAIRS_OF_VIDEOS = 4_504, 437_878, 802_148  # Quilt's
 OTHERS = {"pubmed": 59_371, "openpath": 133_511, "laion": 22_682}  # pairs of the other sources of Quilt-1M
+OWN = 10_000  # rows of a table of a user's own
 EVALSET_IMAGES = 100_000
 VIDEO_S = 869.0  # seconds: 1,087 hours over all videos
 WORDS = 10  # of a sentence, so that a video has 140 words a minute

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
-from benchmarks.scale.results import EVALSET_IMAGES, OTHERS, VIDEOS, picture, texts
+from benchmarks.scale.results import EVALSET_IMAGES, OTHERS, OWN, VIDEOS, picture, texts
 from stages.common.data.files import write_bytes, write_json, write_table
 from stages.common.incremental.code import ROOT
 from stages.common.paths import FRAME_FILTER_DIR, MAGNIFICATION_DIR
@@ -46,7 +46,7 @@ def make(folder: Path, videos: int) -> None:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
     edit(folder, PARAMS)
-    for name in ("frames", "tissue", "table", "gold"):
+    for name in ("frames", "tissue", "gold"):
         write_bytes(folder / HOME / name / "README.md", b"nothing\n")
     write_bytes(folder / "data" / "preflight" / "checked.json", b"{}\n")
     _models(folder)
@@ -54,6 +54,7 @@ def make(folder: Path, videos: int) -> None:
     _pubmed(folder / HOME / "pubmed", scaled(OTHERS["pubmed"], videos) // FIGURES)
     _openpath(folder / HOME / "openpath", scaled(OTHERS["openpath"], videos))
     _laion(folder / HOME / "laion", scaled(OTHERS["laion"], videos))
+    _table(folder / HOME / "table", scaled(OWN, videos))
     _evalset(folder, scaled(EVALSET_IMAGES, videos))
 
 
@@ -149,6 +150,14 @@ def _laion(out: Path, wanted: int) -> None:
         }
     )
     write_table(out / "laion.parquet", table)
+
+
+def _table(out: Path, rows: int) -> None:
+    """A table of texts, which show one image."""
+    known = texts()
+    write_bytes(out / "one.jpg", picture())
+    table = pd.DataFrame({"image": "one.jpg", "text": [f"{known[n % len(known)]} row {n}." for n in range(rows)]})
+    table.to_csv(out / "pairs.csv", index=False)
 
 
 def _evalset(folder: Path, images: int) -> None:

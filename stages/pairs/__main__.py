@@ -1,13 +1,17 @@
 """Align text and image in time: keyframes, rois and captions in, data/pairs out. This is QUILT."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stages.common.paths import CAPTIONS_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.pairs.params import Params
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
@@ -20,26 +24,33 @@ def run(params: Params, base: Base) -> dict[str, Any]:
 
     videos = VIDEO_TABLE.read(VIDEO_TABLE.at()).set_index("video_id")
     names = finished(CAPTIONS_DIR).id
-    tables = (
-        pairs_table([row for name in group for row in video_rows(name, videos.loc[name], params)])
-        for group in groups_in_order(names)
-    )
-    PAIR_TABLE.write_parts(PAIR_TABLE.at(), tables)
-    table = PAIR_TABLE.read(PAIR_TABLE.at(), ["image", "text", "box", "kind", "reason"])
-    if len(table):
+    total, kinds, reasons = Counter[str](), Counter[str](), Counter[str]()
+
+    def tables() -> "Iterator[pd.DataFrame]":
+        for group in groups_in_order(names):
+            table = pairs_table([row for name in group for row in video_rows(name, videos.loc[name], params)])
+            words = int(table.text.str.split().str.len().sum())
+            with_box = int((table.box != "[]").sum())
+            total.update(pairs=len(table), images=table.image.nunique(), words=words, with_box=with_box)
+            kinds.update(table.kind)
+            reasons.update(table.reason)
+            yield table
+
+    PAIR_TABLE.write_parts(PAIR_TABLE.at(), tables())
+    if total["pairs"]:
         export(PAIR_TABLE.read_parts(PAIR_TABLE.at()), QUILT_EXPORT)
     metrics = {
-        "pairs": len(table),
-        "images": int(table.image.nunique()),
+        "pairs": total["pairs"],
+        "images": total["images"],  # those of a video are in its own file
         "videos": len(names),
-        "texts_per_image": len(table) / max(1, table.image.nunique()),
-        "words_per_text": float(table.text.str.split().str.len().mean()) if len(table) else 0.0,
-        "with_box": int((table.box != "[]").sum()),
-        "by_kind": {str(k): int(v) for k, v in table.groupby("kind").size().items()},
-        "by_reason": {str(k): int(v) for k, v in table.groupby("reason").size().items()},
+        "texts_per_image": total["pairs"] / max(1, total["images"]),
+        "words_per_text": total["words"] / max(1, total["pairs"]),
+        "with_box": total["with_box"],
+        "by_kind": dict(sorted(kinds.items())),
+        "by_reason": dict(sorted(reasons.items())),
     }
     write_json(metrics_file("pairs"), metrics)
-    return {"items": len(names), "pairs": len(table), "images": metrics["images"]}
+    return {"items": len(names), "pairs": total["pairs"], "images": total["images"]}
 
 
 def groups_in_order(names: Iterable[str]) -> Iterator[list[str]]:
