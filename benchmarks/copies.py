@@ -30,7 +30,8 @@ from stages.common.paths import FRAME_FILTER_DIR
 from stages.common.stage.params import load_params
 from stages.common.tables.fingerprints import SIDE, WORD_BITS
 from stages.dataset.crops import verifier
-from stages.dataset.duplicates import Fingerprints, copies
+from stages.dataset.duplicates import copies
+from stages.dataset.fingerprints import Fingerprints
 from stages.dataset.second_look import candidates
 from stages.dataset.words import Features, pictures_with_common_words
 from stages.demo.real import HISTOLOGY, photograph

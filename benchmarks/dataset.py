@@ -105,13 +105,19 @@ def table_work(count: int) -> tuple[float, float, dict[str, int], int]:
     """Seconds and peak GiB of merge and the second leak check; what was dropped and what leaks were left."""
     import resource
 
+    from stages.dataset.fingerprints import Fingerprints
     from stages.dataset.merge import leaks_left, merge
 
     pairs, images, tests = world(count)
     pairs = pairs.assign(similarity=np.nan)
     params, base = load_params("dataset")
     began = time.perf_counter()
-    table = merge(pairs, images, tests, params, base.seed, lambda asked: [True] * len(asked))
+    by_name = images.set_index("image", drop=False)
+
+    def fingerprints(names: pd.Series) -> Fingerprints:
+        return Fingerprints.of(by_name.loc[names])
+
+    table = merge(pairs, images, tests, fingerprints, params, base.seed, lambda asked: [True] * len(asked))
     left = leaks_left(table, images, tests, params.phash_distance)
     took = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -3,6 +3,7 @@
 `check` reads the finished dataset and says what is wrong with it.
 """
 
+import functools
 from typing import Any
 
 from stages.common.errors import StageError
@@ -26,6 +27,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     from stages.dataset.card import write_card, write_croissant
     from stages.dataset.check import check
     from stages.dataset.crops import verifier
+    from stages.dataset.fingerprints import Fingerprints
     from stages.dataset.merge import leaks_left, merge
     from stages.dataset.reviewed import marked
     from stages.dataset.second_look import second_look
@@ -36,11 +38,13 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     tables = [_pairs_of(name) for name in params.sources]
     pairs = pd.concat(tables, ignore_index=True)
     pairs = pairs.merge(SIMILARITIES.read(SIMILARITIES.at()), on="pair_id", how="left")
-    # Local features of a million images are gigabytes: those that only the second look needs are read when it is done.
-    images, tests = (table.read(table.at(), without=["spots"]) for table in (IMAGES, EVALSET_IMAGES))
+    # Local features of a million images are gigabytes: they are read where they are looked at.
+    images = IMAGES.read(IMAGES.at(), without=["spots", "blobs", "embedding", "mirrored"])
+    tests = EVALSET_IMAGES.read(EVALSET_IMAGES.at(), without=["spots"])
+    fingerprints = functools.partial(Fingerprints.read, IMAGES)
     verify, jobs = verifier(base.jobs), cores() if base.jobs < 0 else base.jobs
     gone = marked(read_reviews(REVIEWS_DIR), pairs)
-    table = merge(pairs, images, tests, params, base.seed, verify, jobs, gone)
+    table = merge(pairs, images, tests, fingerprints, params, base.seed, verify, jobs, gone)
     left = leaks_left(table, images, tests, params.phash_distance)
     del pairs, images, tests
     DATASET_TABLE.write(DATASET_TABLE.at(), table)

@@ -1,45 +1,17 @@
 """Which images are duplicates of each other, and of test images: data leakage."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.dataset.fingerprints import Fingerprints
 from stages.dataset.neighbours import IndexPairs, hamming_pairs, nearest_neighbours
-from stages.dataset.words import Features, pictures_with_common_words
+from stages.dataset.words import pictures_with_common_words
 
 NEIGHBOURS = 20  # nearest neighbours of an image, among which its crops are looked for
-HASH_BYTES = 32
 Verify = Callable[[Sequence[tuple[str, str]]], Sequence[bool]]  # do the images of these references show the same place?
-
-
-@dataclass(frozen=True)
-class Fingerprints:
-    """Of n images: references, digests of their bytes, perceptual hashes (n, 32), those of their mirror images, unit
-    embeddings (n, d), and local features."""
-
-    images: NDArray[np.object_]
-    sha256: NDArray[np.object_]
-    hashes: NDArray[np.uint8]
-    mirrored: NDArray[np.uint8]
-    embeddings: NDArray[np.float32]
-    blobs: Features
-
-    @classmethod
-    def of(cls, table: pd.DataFrame) -> "Fingerprints":
-        """The rows of a table of stages.fingerprints, none of which may have an error."""
-        hashes, mirrored = hash_rows(table.hash), hash_rows(table.mirrored)
-        vectors = np.frombuffer(b"".join(table.embedding), np.float16).astype(np.float32)
-        vectors = vectors.reshape(len(table), -1 if len(table) else 1)
-        names = table.image.to_numpy(object), table.sha256.to_numpy(object)
-        return cls(*names, hashes, mirrored, vectors, Features.of(table.blobs))
-
-
-def hash_rows(column: pd.Series) -> NDArray[np.uint8]:
-    """(n, 32) bytes of a column of hashes."""
-    return np.frombuffer(b"".join(column), np.uint8).reshape(-1, HASH_BYTES)
 
 
 def copies(

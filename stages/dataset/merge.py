@@ -1,7 +1,7 @@
 """Merge the sources into one table: filters with their reasons, deduplication, and the split."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from stages.common.tables.dataset import DATASET_TABLE
 from stages.common.text.characters import count_words
-from stages.dataset.duplicates import Fingerprints, Verify, copies, hash_rows, leaks
+from stages.dataset.duplicates import Verify, copies, leaks
 from stages.dataset.filters import filter_reasons
+from stages.dataset.fingerprints import Fingerprints, hash_rows
 from stages.dataset.neighbours import hamming_pairs
 from stages.dataset.params import Params
 from stages.dataset.reviewed import Marked, withdrawn_rows
@@ -25,6 +26,7 @@ def merge(
     pairs: pd.DataFrame,
     images: pd.DataFrame,
     tests: pd.DataFrame,
+    fingerprints: Callable[[pd.Series], Fingerprints],
     params: Params,
     seed: int,
     verify: Verify,
@@ -35,7 +37,9 @@ def merge(
 
     Args:
         pairs: rows of stages.common.tables.pairs, with similarity (NaN where no model compared a pair).
-        images, tests: rows of stages.fingerprints, of the pairs' images and of the evalsets' (column evalset).
+        images: rows of stages.fingerprints, of the pairs' images.
+        tests: rows of stages.fingerprints, of the evalsets' images (column evalset).
+        fingerprints: returns what is compared of images of `images`, in the order of their references.
         verify: tells which of two images' references show the same place.
         jobs: threads of the search for shared visual words.
         marked: what readers of the review page say must go.
@@ -58,7 +62,7 @@ def merge(
         left = table[table["drop"] == ""]
         table.loc[left.index, "drop"] = filter_reasons(left, extension, faults)
     alive = table[table["drop"] == ""].drop_duplicates("image")
-    own = Fingerprints.of(alive)
+    own = fingerprints(alive.image)
     usable = tests[tests.error == ""].reset_index(drop=True)
     leaked = leaks(own, Fingerprints.of(usable), params.phash_distance, params.crop_cosine, verify, jobs)
     for evalset, rows in leaked.groupby(usable.evalset[leaked.j].to_numpy()):

@@ -1,6 +1,7 @@
 """Pictures that share visual words, at a million pictures: an inverted file, and votes for one common move (a Hough
 transform)."""
 
+import functools
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,13 +37,24 @@ class Features:
     @classmethod
     def of(cls, column: pd.Series) -> "Features":
         """Of a column of stages.fingerprints."""
-        counts = column.str.len().to_numpy() // FEATURE.itemsize
-        table = np.frombuffer(b"".join(column), FEATURE)
-        return cls(table, np.repeat(np.arange(len(column), dtype=np.int32), counts))
+        counts = column.str.len().to_numpy(np.int64) // FEATURE.itemsize
+        return cls.counted(np.frombuffer(b"".join(column), FEATURE), counts)
+
+    @classmethod
+    def counted(cls, table: NDArray[np.void], counts: Ints) -> "Features":
+        """Of a table in which `counts` follow each other, so many of each picture."""
+        return cls(table, np.repeat(np.arange(len(counts), dtype=np.int32), counts))
 
     def take(self, rows: Ints | NDArray[np.uint32]) -> "Features":
         """Some of them."""
         return Features(self.table[rows], self.picture[rows])
+
+    def parts(self) -> Iterator["Features"]:
+        """In parts of about PART features, each picture's in one of them."""
+        ends = np.flatnonzero(np.diff(self.picture, append=-1)) + 1
+        last = ends[np.flatnonzero(np.diff((ends - 1) // PART, append=-1))].tolist()
+        for begin, end in itertools.pairwise([0, *last]):
+            yield Features(self.table[begin:end], self.picture[begin:end])
 
     @property
     def words(self) -> NDArray[np.uint32]:
@@ -70,25 +82,37 @@ def pictures_with_common_words(
     self_join = left is right
     file = _InvertedFile.of(right, right_groups, 2 if self_join else 1, common)
     if self_join:
-        left, file = file.asked()
-        first, size = file.later()
+        asked, file = file.asked()
+        sides = iter([(asked, *file.later())])
     else:
-        first, size = file.runs(left.words)
-
-    def look(part: slice) -> IndexPairs:
-        a, b = _expanded(first[part].astype(np.int64), size[part].astype(np.int64))
-        a += part.start
-        i, j = left.picture[a], file.features.picture[b]
-        across = left_groups[i] != right_groups[j]
-        pictures = i[across].astype(np.int64), j[across].astype(np.int64)
-        return _voted(left, file.features, a[across], b[across], *pictures, least)
-
-    parts = _parts(left.picture, size)
+        sides = ((part, *file.runs(part.words)) for part in left.parts())
+    found = [np.zeros((0, 3), np.int64)]
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        found = np.concatenate([np.zeros((0, 3), np.int64), *pool.map(look, parts)])
-    table = pd.DataFrame(found, columns=["i", "j", "votes"])
+        for asking, first, size in sides:
+            look = functools.partial(_look, file.features, left_groups, right_groups, least, asking, first, size)
+            found += pool.map(look, _parts(asking.picture, size))
+    table = pd.DataFrame(np.concatenate(found), columns=["i", "j", "votes"])
     table = table.sort_values(["i", "votes", "j"], ascending=[True, False, True])
     return np.unique(table.groupby("i").head(count)[["i", "j"]].to_numpy(np.int64), axis=0)
+
+
+def _look(
+    right: Features,
+    left_groups: Ints,
+    right_groups: Ints,
+    least: int,
+    left: Features,
+    first: NDArray[np.uint32],
+    size: NDArray[np.uint32],
+    part: slice,
+) -> IndexPairs:
+    """What `_voted` finds for a part of `left`; `first` and `size` are the runs of its features in `right`."""
+    a, b = _expanded(first[part].astype(np.int64), size[part].astype(np.int64))
+    a += part.start
+    i, j = left.picture[a], right.picture[b]
+    across = left_groups[i] != right_groups[j]
+    pictures = i[across].astype(np.int64), j[across].astype(np.int64)
+    return _voted(left, right, a[across], b[across], *pictures, least)
 
 
 @dataclass(frozen=True)

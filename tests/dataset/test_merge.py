@@ -7,6 +7,7 @@ import pytest
 from stages.common.frame_filter.prediction import FLAGS
 from stages.common.reviews import COLUMNS, image_of, item_of
 from stages.common.tables.pairs import pairs_table
+from stages.dataset.fingerprints import Fingerprints
 from stages.dataset.merge import leaks_left, merge
 from stages.dataset.reviewed import marked
 
@@ -65,7 +66,21 @@ def merged(
     images = prints(dict.fromkeys(table.image), **(special or {}))
     tests = tests if tests is not None else prints(["nowhere.jpg"]).assign(evalset="far")
     params = stage_params("dataset", **changes)
-    found = merge(table, images, tests, params, 0, verify, marked=marked(reviews(marks), table))
+    by_name = images.set_index("image", drop=False)
+
+    def fingerprints(names):
+        return Fingerprints.of(by_name.loc[names])
+
+    found = merge(
+        table,
+        images,
+        tests,
+        fingerprints,
+        params,
+        0,
+        verify,
+        marked=marked(reviews(marks), table),
+    )
     assert leaks_left(found, images, tests, params.phash_distance)["groups"] == 0
     return found.set_index("pair_id")
 

@@ -130,15 +130,15 @@ class Table:
             raise StageError(f"{path} not found: {_remedy(self.stage)}")
         return self._checked(path, path, columns, without)
 
-    def read_parts(self, path: Path) -> Iterator[pd.DataFrame]:
-        """Yield the table at `path`, PART rows at a time. Raises StageError like `read`."""
+    def read_parts(self, path: Path, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        """Yield the table at `path`, or some of its columns, PART rows at a time. Raises StageError like `read`."""
         import pyarrow.parquet as pq
 
         if not path.exists():
             raise StageError(f"{path} not found: {_remedy(self.stage)}")
-        self._check(path, path, None)
+        wanted = self._check(path, path, columns)
         with pq.ParquetFile(path) as file:
-            yield from (batch.to_pandas() for batch in file.iter_batches(PART))
+            yield from (batch.to_pandas() for batch in file.iter_batches(PART, columns=wanted))
 
     def read_bytes(self, data: bytes, where: str) -> pd.DataFrame:
         """Return the table in `data`, parquet bytes that come from `where`. Raises StageError like `read`."""
