@@ -35,8 +35,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
 
     if what == "check":
         return check(DATASET_DIR, metrics_file("dataset"))
-    tables = [_pairs_of(name) for name in params.sources]
-    pairs = pd.concat(tables, ignore_index=True)
+    pairs = pd.concat([_pairs_of(name) for name in params.sources], ignore_index=True)
     pairs = pairs.merge(SIMILARITIES.read(SIMILARITIES.at()), on="pair_id", how="left")
     # Local features of a million images are gigabytes: they are read where they are looked at.
     images = IMAGES.read(IMAGES.at(), without=["spots", "blobs", "embedding", "mirrored"])

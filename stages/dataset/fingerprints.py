@@ -36,6 +36,8 @@ class Fingerprints:
     @classmethod
     def read(cls, source: Table, images: pd.Series) -> "Fingerprints":
         """Those of `images`, in this order, from the file of a table of stages.fingerprints, a part at a time."""
+        import pyarrow as pa
+
         rows = source.read(source.at(), COLUMNS).set_index("image").loc[images].reset_index()
         place = pd.Series(np.arange(len(images)), index=images.to_numpy())
         counts = np.zeros(len(images), np.int64)
@@ -45,6 +47,7 @@ class Fingerprints:
         table = np.empty(counts.sum(), FEATURE)
         for at, blob in _blobs(source, place):
             table[ends[at] - counts[at] : ends[at]] = np.frombuffer(blob, FEATURE)
+        pa.default_memory_pool().release_unused()  # what Arrow keeps of the file for later
         return cls._of(rows, Features.counted(table, counts))
 
     @classmethod
