@@ -108,9 +108,12 @@ def clone(folder: Path) -> Path:
 
 
 def share_demo(whole: Path, killed: Path) -> None:
-    """Give the demo world that one run has made to the other."""
+    """Give the demo world that one run has made to the other, and to its cache."""
     if not (killed / LOCKS[1]).exists():
         shutil.copytree(whole / DEMO_DIR, killed / DEMO_DIR, dirs_exist_ok=True)
+        stages = [f"{DEMO_DIR}/dvc.yaml:{name}" for name in read_yaml(killed / LOCKS[1])["stages"]]
+        command = [sys.executable, "-m", "dvc", "commit", "--quiet", "--force", *stages]
+        subprocess.run(command, cwd=killed, check=True)
 
 
 def finish(folder: Path) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from stages.common.text.characters import UNSPACED, plain_signs
 
 PERMUTATIONS, BANDS = 64, 16  # texts of Jaccard similarity 0.8 share one of 16 bands of 4 with probability 0.9998
 SEED = 1
+PART = 1 << 14  # texts whose words are in memory at a time
 MIX = 0x9E3779B97F4A7C15  # any large odd number
 SIGN = r"(?:[+-]+(?![\p{L}\p{N}]))?"  # behind a word
 NOT_SPACED = "ではない|ではありません|ありません|ません|ない|なし|なく|ไม่|[不无無未没非]"  # "not", "without"
@@ -51,32 +52,33 @@ def text_groups(texts: Sequence[str], min_jaccard: float) -> NDArray[np.int64]:
     A text is compared only with the first text of each band that it shares, so that no chain of slightly different
     texts grows into one group.
     """
-    from rensa import RMinHash
-
     if not len(texts):
         return np.zeros(0, np.int64)
     codes, unique = pd.factorize(pd.Series([" ".join(_words(text)) for text in texts], dtype="string"))
-    words = [text.split() for text in unique]
-    digests = np.asarray(
-        RMinHash.digest_matrix_from_token_sets(
-            [sorted(set(one)) for one in words], num_perm=PERMUTATIONS, seed=SEED
-        ).to_rows(),
-        np.uint32,
-    )
-    leader = np.arange(len(words))
+    digests = np.concatenate([_digests(unique[begin : begin + PART]) for begin in range(0, len(unique), PART)])
+    leader = np.arange(len(unique))
     for band in np.split(digests, BANDS, axis=1):
         # The four numbers of a band are hashed into one; two bands with the same hash by chance cost one comparison.
         halves = np.ascontiguousarray(band).view(np.uint64)
         keys, _ = pd.factorize(halves[:, 0] * np.uint64(MIX) ^ halves[:, 1])
         first = pd.DataFrame({"key": keys}).groupby("key").cumcount().to_numpy()
         owner = np.flatnonzero(first == 0)[keys]
-        for row in np.flatnonzero((first > 0) & (leader == np.arange(len(words)))):
+        for row in np.flatnonzero((first > 0) & (leader == np.arange(len(unique)))):
             other = leader[owner[row]]
-            if other < row and _nearly_same(words[row], words[other], min_jaccard):
+            if other < row and _nearly_same(unique[row].split(), unique[other].split(), min_jaccard):
                 leader[row] = other
     first_row = np.full(len(unique), -1)
     first_row[codes[::-1]] = np.arange(len(codes))[::-1]
     return np.asarray(first_row[leader[codes]], np.int64)
+
+
+def _digests(texts: Iterable[str]) -> NDArray[np.uint32]:
+    """(n, PERMUTATIONS) MinHash digests of the words of texts."""
+    from rensa import RMinHash
+
+    words = [sorted(set(text.split())) for text in texts]
+    matrix = RMinHash.digest_matrix_from_token_sets(words, num_perm=PERMUTATIONS, seed=SEED)
+    return np.asarray(matrix.to_rows(), np.uint32)
 
 
 def _words(text: str) -> list[str]:
