@@ -30,7 +30,7 @@ class PassedOver:
     def add(self, reason: str, start: float, end: float, picture: Picture, probability: float = np.nan) -> None:
         """Count a rest from `start` to `end`, in seconds; `probability` is that its picture is histology, if known."""
         row = {"start_s": round(start, 3), "end_s": round(end, 3), "reason": reason, "histology_prob": probability}
-        place = -zlib.crc32(f"{self.video} {row['start_s']}".encode())  # the first to go has the largest hash
+        place = -zlib.crc32(f"{self.video} {start:.3f}".encode())  # the first to go has the largest hash
         drawn = self._shown[reason]
         heapq.heappush(drawn, (place, len(self._rows), shrink(picture, DETAIL)))
         self._rows.append(row | {"image": ""})

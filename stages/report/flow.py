@@ -155,7 +155,7 @@ def _rests(reader: PairReader) -> Step:
         passed = PASSED.read_bytes(read_tar(tar, [PASSED_MEMBER])[PASSED_MEMBER], f"{tar}#{PASSED_MEMBER}")
         tally.came += HOLDS.read(HOLDS.at(id=video), ["hold_id"]).hold_id.nunique() + len(passed)
         for row in passed.itertuples():
-            tally.drop(row.reason, f"{video} {row.start_s}", (video, row) if row.image else None)
+            tally.drop(row.reason, f"{video} {row.start_s:.3f}", (video, row) if row.image else None)
 
     def example(found: tuple[str, Any]) -> Example:
         video, row = found
