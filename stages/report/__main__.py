@@ -32,7 +32,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     from stages.report.card import readers
     from stages.report.census import Census
     from stages.report.flow import flow
-    from stages.report.models import confusions, published_table, training
+    from stages.report.models import confusions, published_table, sure_errors, training
     from stages.report.pairs import PairReader
     from stages.report.plots import draw_all
     from stages.report.published import read_published
@@ -63,6 +63,7 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         readers=readers(),
         training=training(TRAINING_CURVE_FILE),
         confusions=confusions(EVALUATION_DIR / "zero_shot"),
+        errors=sure_errors(),
         published=published_table(metrics, published, drawn),
     )
     write_bytes(PAGE_FILE, html.encode())

@@ -60,8 +60,8 @@ def write_videos():
 
 
 def write_video(video, rng):
-    """Three holds of 9 s each, the last with no sentence, and two rests that are none, one with a picture; the sentences
-    of SENTENCES; a cursor that circles."""
+    """Three holds of 9 s each, the last with no sentence, and two rests that are none, one of them with a picture;
+    the sentences of SENTENCES; a cursor that circles."""
     holds = []
     for number in range(3):
         named = {"hold_id": f"{video}_{number:04d}", "image": f"{number:04d}.jpg", "magnification": 1.0}
