@@ -24,7 +24,15 @@ from stages.report.pairs import PairReader, clock
 
 # What a reason means, where its words do not say it.
 MEANINGS = {
-    "too_short": "the camera rested for less than keyframes.min_hold_s; whether it shows histology was not asked",
+    "channel_too_big": "its channel has videos.max_subscribers or more",
+    "language": "not one that is wanted",
+    "no_audio": "it has no sound",
+    "no_histology": "too few of its frames show histology",
+    "no_histology_hold": "the camera never rests on histology for long enough",
+    "no_speech": "next to nothing is said in it",
+    "too_short": "shorter than videos.min_duration_s",
+    "too_long": "longer than videos.max_duration_s",
+    "rest_too_short": "the camera rested for less than keyframes.min_hold_s; whether it shows histology was not asked",
     "no_tissue": "nothing on the screen could be tissue",
     "not_histology": "the frame filter says so",
     "other": "neither medical nor about a region of interest",
@@ -220,7 +228,7 @@ def _hold(reader: PairReader, video: str, row: Any) -> Example:
     """A hold of a video, or a shorter rest, with its picture."""
     when = f"{video}, {clock(row.start_s)} to {clock(row.end_s)}"
     picture = reader.picture(f"{tar_of(video).as_posix()}#{row.image}")
-    return Example(when, "", ((f"On screen: {when}", picture),), reader.address(video, row.start_s))
+    return Example(when, "", (("On screen", picture),), reader.address(video, row.start_s))
 
 
 def _source(name: str) -> Step:

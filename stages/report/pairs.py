@@ -96,7 +96,7 @@ class PairReader:
             picture=self.picture(row.image, size),
             box=[round(100 * share, 2) for share in json.loads(row.box or "[]")],
             trace=self._trace(row) if spoken else "",
-            heard=[part for one in said for part in marked(one["raw"], one["corrections"], lambda made: made["from"])],
+            heard=_heard(said, row.text),
             text=marked(row.text, entities, lambda one: one["term"]),
             facts=list(_facts(row)),
             bar=self._bar(row, said) if spoken else None,
@@ -187,6 +187,13 @@ def marked(text: str, marks: Iterable[Any], words_of: Callable[[Any], str]) -> l
         parts += [Part(text[done:start]), Part(text[start:end], mark)]
         done = end
     return [part for part in [*parts, Part(text[done:])] if part.text]
+
+
+def _heard(said: Sequence[CaptionSentence], text: str) -> list[Part]:
+    """The sentences as they were heard, with their corrections; nothing where that is the pair's text."""
+    if " ".join(one["raw"] for one in said) == text:
+        return []
+    return [part for one in said for part in marked(one["raw"], one["corrections"], lambda made: made["from"])]
 
 
 def group_of(entity: Mapping[str, Any]) -> str:

@@ -106,7 +106,7 @@ def test_rests_that_make_no_key_frame_are_told_with_their_reason(make, tissue):
     table, members = make([tissue(0)] * 30 + [grey] * 30 + [tissue(300)] * 15 + pan + [tissue(0)] * 30, min_hold_s=2.0)
     rests = PASSED.read_bytes(members[PASSED_MEMBER], "v.tar")
     assert len(table) == 2
-    assert list(rests.reason) == ["no_tissue", "too_short"]
+    assert list(rests.reason) == ["no_tissue", "rest_too_short"]
     assert list(rests.start_s) == pytest.approx([3, 6], abs=0.11)
     assert list(rests.end_s) == pytest.approx([6, 7.5], abs=0.11)
     shown = [cv2.imdecode(np.frombuffer(members[name], np.uint8), cv2.IMREAD_COLOR) for name in rests.image]

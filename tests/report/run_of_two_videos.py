@@ -69,8 +69,8 @@ def write_video(video, rng):
         box = {"x0": 0.25, "y0": 0.0, "x1": 0.75, "y1": 1.0}
         holds.append(dict.fromkeys(HOLDS.names, 0.0) | named | place | box | {"magnification_how": "estimated"})
     HOLDS.write(HOLDS.at(id=video), HOLDS.frame(holds))
-    passed = [(29.0, 30.5, "too_short", np.nan, "too_short_0000.jpg"), (31.0, 36.0, "not_histology", 0.25, "")]
-    shown = {name: picture(rng) for name in [*(hold["image"] for hold in holds), "too_short_0000.jpg"]}
+    passed = [(29.0, 30.5, "rest_too_short", np.nan, "short.jpg"), (31.0, 36.0, "not_histology", 0.25, "")]
+    shown = {name: picture(rng) for name in [*(hold["image"] for hold in holds), "short.jpg"]}
     write_tar(tar_of(video), {PASSED_MEMBER: PASSED.to_bytes(PASSED.frame(passed))} | shown)
     TRACE.write(TRACE.at(id=video), TRACE.frame([(f"{video}_0000", 1.0 + n / 5, 0.5, n / 20) for n in range(15)]))
     said = []

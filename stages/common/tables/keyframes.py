@@ -12,7 +12,7 @@ from stages.common.tables.schema import Column, Record, Table
 
 # Of the tar, beside an NNNN.jpg a clean image, and a REASON_NNNN.jpg of some that were passed over.
 CUTS_MEMBER, OVERLAYS_MEMBER, PASSED_MEMBER = "cuts.json", "overlays.parquet", "passed.parquet"
-TOO_SHORT, NO_TISSUE, NOT_HISTOLOGY = "too_short", "no_tissue", "not_histology"  # why a rest is passed over
+TOO_SHORT, NO_TISSUE, NOT_HISTOLOGY = "rest_too_short", "no_tissue", "not_histology"  # why a rest is passed over
 
 HOLD_ID = Column("hold_id", "string", "the hold, a stretch in which the camera rests (the paper: a stable chunk)")
 START = Column("start_s", "double", "when it begins, from the beginning of the video", "s")
@@ -86,8 +86,8 @@ PASSED = Table(
         Column(
             "reason",
             "string",
-            "too_short: shorter than keyframes.min_hold_s; no_tissue: nothing on screen could be; not_histology: the "
-            "frame filter says so",
+            "rest_too_short: shorter than keyframes.min_hold_s; no_tissue: nothing on screen could be; "
+            "not_histology: the frame filter says so",
         ),
         Column("histology_prob", "double", "probability that the screen shows histology; NaN where it was not asked"),
         Column("image", "string", "member of the video's tar with a small picture; empty where none was kept"),
