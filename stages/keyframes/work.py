@@ -75,14 +75,9 @@ def keyframes(
         raise Rejected(reason)
     if not album.rows:
         raise Rejected("no_histology_hold")
-    members = (
-        album.images
-        | passed.members()
-        | {
-            CUTS_MEMBER: (json.dumps(cuts) + "\n").encode(),
-            OVERLAYS_MEMBER: OVERLAYS.to_bytes(pd.concat(album.overlays, ignore_index=True)),
-        }
-    )
+    members = album.images | passed.members()
+    members[CUTS_MEMBER] = (json.dumps(cuts) + "\n").encode()
+    members[OVERLAYS_MEMBER] = OVERLAYS.to_bytes(pd.concat(album.overlays, ignore_index=True))
     write_tar(scratch / f"{item.id}.tar", members)
     HOLDS.write(scratch / f"{item.id}.parquet", pd.DataFrame(album.rows))
 

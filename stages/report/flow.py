@@ -113,14 +113,11 @@ class _Tally:
             heapq.heappushpop(heap, entry)
 
     def step(self, name: str, stage: str, unit: str, show: Callable[[Any], Example]) -> Step:
-        drops = [
-            Drop(
-                reason,
-                count,
-                [show(item) for *_, item in sorted(self._heaps.get(reason, []), key=lambda one: one[1:3])],
-            )
-            for reason, count in self.counts.most_common()
-        ]
+        shown = {
+            reason: [show(item) for *_, item in sorted(heap, key=lambda one: one[1:3])]
+            for reason, heap in self._heaps.items()
+        }
+        drops = [Drop(reason, count, shown.get(reason, [])) for reason, count in self.counts.most_common()]
         return Step(name, stage, unit, self.came, drops)
 
 
