@@ -8,7 +8,7 @@ import numpy as np
 from stages.common.data.files import write_bytes
 from stages.common.data.pictures import data_uri, thumbnail
 from stages.common.data.references import ImageReader
-from stages.common.tables.evaluation import SURE_ERRORS, Answer, SetErrors, SureError
+from stages.common.tables.evaluation import SURE_ERRORS, ModelAnswer, SetErrors, SureError
 from stages.evaluation.zero_shot import Predictions
 
 THUMBNAIL = (160, 160)  # pixels, at most
@@ -46,7 +46,7 @@ def _errors(predictions: Predictions, model: str, count: int) -> SetErrors:
     return {"images": len(predictions.truth), "wrong": len(wrong), "surest": surest}
 
 
-def _answer(predictions: Predictions, model: str, n: int) -> Answer:
+def _answer(predictions: Predictions, model: str, n: int) -> ModelAnswer:
     found = predictions.predicted[model][n]
     probability = float(predictions.probability[model][n, found])
     return {"model": model, "predicted": predictions.classes[found], "probability": probability}

@@ -9,7 +9,7 @@ from stages.common.paths import EVALUATION_DIR
 from stages.common.tables.schema import Record
 
 
-class Answer(TypedDict):
+class ModelAnswer(TypedDict):
     """What one model takes an image for."""
 
     model: Annotated[str, Field(description="start, tuned, or the name of another")]
@@ -24,7 +24,7 @@ class SureError(TypedDict):
     picture: Annotated[str, Field(description="of it, small, as a data URI")]
     actual: Annotated[str, Field(description="its class")]
     right: Annotated[float, Field(description="probability that the model gives its class")]
-    answers: Annotated[list[Answer], Field(description="of every model, the one whose errors these are first")]
+    answers: Annotated[list[ModelAnswer], Field(description="of every model, the one whose errors these are first")]
 
 
 class SetErrors(TypedDict):
@@ -36,5 +36,5 @@ class SetErrors(TypedDict):
 
 
 SURE_ERRORS: Record[dict[str, SetErrors]] = Record(
-    "evaluation@zero_shot", EVALUATION_DIR / "zero_shot/errors.json", dict[str, SetErrors]
+    "evaluation", EVALUATION_DIR / "zero_shot/errors.json", dict[str, SetErrors]
 )
