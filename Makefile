@@ -66,7 +66,8 @@ tiny: install repair ## the same pipeline at its smallest size, as an experiment
 
 ablations: install repair ## run the experiments of profiles/ablations that have not run on this commit, and compare them
 	@echo "== Ablations"
-	@python -m stages.comparison ablations
+	@python -m stages.comparison ablations; failed=$$?; python -m stages.report machine && exit $$failed
+	@echo "Open reports/timings/index.html#ablations."
 
 push: install ## dvc push, unless something was withdrawn since: make push, or make push REMOTE=public
 	@python -m stages.preflight withdrawals

@@ -47,8 +47,8 @@ def shards(tmp_path_factory):
     """24 images of four tissues to learn from in three shards, 8 to validate on, with two texts each."""
     folder = tmp_path_factory.mktemp("dataset")
     rng = np.random.default_rng(0)
-    for split, count, parts in (("train", 6, 3), ("val", 2, 1)):
-        samples = [(f"{tissue}{n}", text, rng, tissue) for n in range(count) for tissue, text in WORDS.items()]
+    for split, numbers, parts in (("train", range(6), 3), ("val", range(6, 8), 1)):
+        samples = [(f"{tissue}{n}", text, rng, tissue) for n in numbers for tissue, text in WORDS.items()]
         for number in range(parts):
             members = {}
             for one in samples[number::parts]:

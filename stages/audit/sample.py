@@ -2,14 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 
 from stages.common.reviews import MISMATCH, PAIR, REPEAT, item_of
+from stages.common.strata import NOT_STATED, draw
 
 STRATA = ("source", "sub_pathology", "confidence")
-NOT_STATED = "not stated"
 BANDS = (0.5, 0.8, 0.95)  # confidences at which the next stratum begins
 TRIED = 200  # texts among which the one is sought that is least like that of a mismatched image
 
@@ -22,10 +22,10 @@ def draw_items(kept: pd.DataFrame, size: int, repeated: int, mismatched: int, se
     little keeps most of its sample.
     """
     pairs = kept.assign(**strata(kept), place=_places(kept.pair_id, seed)).sort_values("place")
-    sample = draw(pairs, size)
+    sample = draw(pairs, size, STRATA)
     others = pairs[~pairs.image.isin(sample.image)]
-    odd = draw(others if len(others) >= mismatched else pairs, mismatched)
-    again = draw(sample, repeated)
+    odd = draw(others if len(others) >= mismatched else pairs, mismatched, STRATA)
+    again = draw(sample, repeated, STRATA)
     items = pd.concat(
         [
             sample.assign(role=PAIR, text_of=sample.pair_id),
@@ -50,25 +50,6 @@ def stratum_sizes(kept: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
     there = pd.DataFrame(strata(kept)).groupby([*STRATA]).size().rename("pairs").to_frame()
     drawn = items[items.role == PAIR].groupby([*STRATA]).size().rename("drawn")
     return there.join(drawn).fillna(0).astype(int).reset_index()
-
-
-def draw(pairs: pd.DataFrame, size: int, levels: Sequence[str] = STRATA) -> pd.DataFrame:
-    """The first `size` of `pairs`, but as many of each source, within it of each sub-pathology, and within that of each
-    band of confidence; what one of them lacks the others make up for."""
-    if not levels or pairs.empty:
-        return pairs.head(size)
-    groups = dict(iter(pairs.groupby(levels[0])))
-    shares = share_out({name: len(rows) for name, rows in groups.items()}, size)
-    return pd.concat([draw(groups[name], share, levels[1:]) for name, share in shares.items()])
-
-
-def share_out(sizes: Mapping[str, int], total: int) -> dict[str, int]:
-    """How many of `total` each gets: equal shares, but none more than it has. The smallest is served first."""
-    shares, left = {}, total
-    for served, (size, name) in enumerate(sorted((size, name) for name, size in sizes.items())):
-        shares[name] = min(size, left // (len(sizes) - served))
-        left -= shares[name]
-    return shares
 
 
 def _places(pair_ids: Iterable[str], seed: int) -> list[str]:

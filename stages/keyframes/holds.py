@@ -4,7 +4,7 @@ from array import array
 from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ STEADY = 0.6  # share of the way that all frames of a run cover: a movement that
 BUSY = 40  # grey levels by which a pixel changes where a cursor comes or goes
 BUSY_SAMPLES = 5  # moments at which something moved that are kept of a hold
 TURN_S = 0.5  # seconds for which a slow movement may go unnoticed, at most
+SHORT_S = 1.0  # seconds: what stays in its place for less is part of a movement, no rest
 
 T = TypeVar("T")
 
@@ -35,6 +36,14 @@ class Hold(Generic[T]):
     end: float
     samples: list[tuple[T, Shift]]
     busy: list[tuple[T, Shift]]
+
+
+class ShortRest(NamedTuple, Generic[T]):
+    """A rest of the camera that is shorter than a hold: its times like a hold's, and a sample of it."""
+
+    start: float
+    end: float
+    sample: T
 
 
 class _Even(Generic[T]):
@@ -148,7 +157,8 @@ class HoldFinder(Generic[T]):
     which most of its frames rest. A pan or zoom, however slow, moves the picture beyond `max_shift` in the end; a run
     that moved one way all the time is not a hold. A view that gets sharp late, as tiles load or the focus is found, is
     one hold from where it stopped; samples are of its sharp frames. Memory is bounded: once a hold has too many
-    samples, every second one is dropped.
+    samples, every second one is dropped. `short` has the rests of SHORT_S or longer that were no holds, for who takes
+    them out.
     """
 
     def __init__(self, min_hold_s: float, max_shift: float, changed_block_fraction: float, keep: int) -> None:
@@ -156,6 +166,7 @@ class HoldFinder(Generic[T]):
         self.max_shift = max_shift
         self.changed_block_fraction = changed_block_fraction
         self.keep = keep
+        self.short: list[ShortRest[T]] = []
         self.renewed = False  # whether the latest frame is what the run's later ones are compared with from now on
         self._run: _Run[T] | None = None
         self._here: Shift | None = None  # where the latest frame lies, in the run or beyond its reach
@@ -191,7 +202,8 @@ class HoldFinder(Generic[T]):
         if shift is None or self._run is None:
             young = self._run and time - self._run.times[0] < self.min_hold_s
             arriving = self._run.arriving(self._here, self.max_shift) if self._run and self._here and young else None
-            yield from self.finish(time)
+            goes_on = arriving[0][0] if arriving and len(arriving[0]) else np.inf
+            yield from self.finish(time, goes_on)
             self._run, shift = _Run(self._anchor(grey), self.keep), AT_ANCHOR
             if arriving:
                 self._run.begin_with(*arriving)
@@ -208,23 +220,27 @@ class HoldFinder(Generic[T]):
         anchor.look_at(self._blocks)
         return anchor
 
-    def finish(self, time: float) -> Iterator[Hold[T]]:
-        """End the current run at `time`, when the next view appears; yields it when it is a hold."""
+    def finish(self, time: float, goes_on: float = np.inf) -> Iterator[Hold[T]]:
+        """End the current run at `time`, when the next view appears; yields it when it is a hold. Its frames from
+        `goes_on` on are the next run's, too: a rest that reaches so far is not over."""
         run, self._run = self._run, None
-        if run is None or time - run.times[0] < self.min_hold_s:
+        if run is None or time - run.times[0] < min(SHORT_S, self.min_hold_s):
             return
         times = np.append(np.frombuffer(run.times), time)
         shifts = np.frombuffer(run.shifts, np.float32).reshape(-1, 4)
-        start, end = _rest(times, shifts, self.min_hold_s)
+        long = time - run.times[0] >= self.min_hold_s
+        start, end = _rest(times, shifts, self.min_hold_s if long else SHORT_S)
+        kept = run.samples.kept
+        inside = run.samples.inside(start, end) or [kept[len(kept) // 2]]
         if end - start >= self.min_hold_s:
-            kept = run.samples.kept
-            inside = run.samples.inside(start, end) or [kept[len(kept) // 2]]
             away = shifts - np.median(shifts[(times[:-1] >= start) & (times[:-1] < end)], axis=0)
             placed = [
                 [(sample, Shift(*away[np.searchsorted(times, time)].tolist())) for time, sample in samples]
                 for samples in (inside, run.busy.inside(start, end))
             ]
             yield Hold(start, end, *placed)
+        elif end - start >= SHORT_S and end <= goes_on:
+            self.short.append(ShortRest(start, end, inside[len(inside) // 2][1]))
 
 
 def _rest(times: NDArray[np.float64], shifts: NDArray[np.float32], min_hold_s: float) -> tuple[float, float]:

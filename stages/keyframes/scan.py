@@ -62,7 +62,19 @@ class StillImage:
     moving: list[Box]
 
 
-def scan(path: Path, params: Params, threads: int, prescreen_side: int) -> Iterator[Cut | SampledFrame | StillImage]:
+@dataclass(frozen=True)
+class ShortStop:
+    """A rest of the camera that is shorter than a hold: its times in seconds, and a small picture of it."""
+
+    start: float
+    end: float
+    picture: Picture
+
+
+Found = Cut | SampledFrame | StillImage | ShortStop
+
+
+def scan(path: Path, params: Params, threads: int, prescreen_side: int) -> Iterator[Found]:
     """Decode `path` once, in order, and yield what is found in it; memory does not grow with its length.
 
     Analyses `params.sample_fps` frames a second, and every frame where the picture moves, so that times are exact to
@@ -91,7 +103,7 @@ class _Scan:
         self.shown: tuple[list[Chosen], Chosen] = [], np.zeros(0, bool)  # blocks of regions, and of tissue
         self.areas: list[Box] = []  # that move whatever the camera does
 
-    def run(self, reader: VideoReader) -> Iterator[Cut | SampledFrame | StillImage]:
+    def run(self, reader: VideoReader) -> Iterator[Found]:
         between: list[Frame] = []
         for frame in prefetch(reader, reader.ahead):
             if frame.time < self.next_sample - 1e-6:
@@ -115,14 +127,12 @@ class _Scan:
         yield from self.catch_up(between)
         yield from self.still_images(self.holds.finish(reader.end))
 
-    def catch_up(self, frames: list[Frame]) -> Iterator[Cut | StillImage]:
+    def catch_up(self, frames: list[Frame]) -> Iterator[Found]:
         for frame in frames:
             grey = frame.grey(SMALL)
             yield from self.step(frame, grey, self.holds.shift(grey))
 
-    def step(
-        self, frame: Frame, grey: Grey, shift: Shift | None, detail: Grey | None = None
-    ) -> Iterator[Cut | StillImage]:
+    def step(self, frame: Frame, grey: Grey, shift: Shift | None, detail: Grey | None = None) -> Iterator[Found]:
         """Show one frame to the finders; only samples have a `detail`."""
         yield from (Cut(time) for time in self.cuts.feed(frame.time, grey))
         keep = frame if detail is not None or shift is None else None
@@ -164,13 +174,15 @@ class _Scan:
         moving = blocks_of(hidden, HIDDEN)
         self.holds.look_at(Blocks(*self.shown, moving & (moving.mean() <= MOST_HIDDEN)))
 
-    def still_images(self, holds: Iterator[Hold[Frame]]) -> Iterator[StillImage]:
+    def still_images(self, holds: Iterator[Hold[Frame]]) -> Iterator[Found]:
         for hold in holds:
             image = self.clean_image(hold)
             overlays = self.overlays.table(hold.start, hold.end)
             stored = hold.samples[0][0].picture
             yield StillImage(hold.start, hold.end, image, overlays, self.moving_areas(stored, image))
             self.moving.end_hold()
+        yield from (ShortStop(start, end, frame.rgb(DETAIL)) for start, end, frame in self.holds.short)
+        self.holds.short.clear()
 
     def moving_areas(self, stored: Any, image: Picture) -> list[Box]:
         """What moved all through the hold, or did so before and rests, in pixels of its clean image; `stored` is one of

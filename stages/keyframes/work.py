@@ -23,11 +23,20 @@ from stages.common.models.device import limit_threads
 from stages.common.regions.boxes import Box
 from stages.common.regions.crops import crop
 from stages.common.regions.finder import tissue_regions
-from stages.common.tables.keyframes import CUTS_MEMBER, HOLDS, OVERLAYS, OVERLAYS_MEMBER
+from stages.common.tables.keyframes import (
+    CUTS_MEMBER,
+    HOLDS,
+    NO_TISSUE,
+    NOT_HISTOLOGY,
+    OVERLAYS,
+    OVERLAYS_MEMBER,
+    TOO_SHORT,
+)
 from stages.keyframes.motion import Anchor
 from stages.keyframes.params import Params
+from stages.keyframes.passed import PassedOver
 from stages.keyframes.reader import SMALL, shrink
-from stages.keyframes.scan import Cut, StillImage, scan
+from stages.keyframes.scan import Cut, ShortStop, StillImage, scan
 
 SAME_VIEW_COSINE = 0.95  # of two clean images' features, below which they are not compared further
 SAME_VIEW_SHIFT = 0.003  # of the long side: views that lie farther apart are two images
@@ -37,7 +46,8 @@ GAP_S = 1.0  # seconds; two holds of one view with no longer gap are one
 def keyframes(
     item: Item, scratch: Path, params: Params, model: Path, jobs: int, device: str, estimator: Path | None = None
 ) -> None:
-    """Write ID.parquet and ID.tar below `scratch`: a row of HOLDS for each region; images, cuts and overlays.
+    """Write ID.parquet and ID.tar below `scratch`: a row of HOLDS for each region; images, cuts, overlays, and the
+    rests of the camera that were passed over.
 
     `estimator` is the folder of the estimate of magnification, which is empty without one.
 
@@ -47,13 +57,16 @@ def keyframes(
     threads = limit_threads(jobs, at_once=2)  # decoding has a thread of its own
     frame_filter = load_filter(model, device)
     prescreening = Prescreening(frame_filter)
-    album = _Album(item.id, params, frame_filter, load_estimator(estimator) if estimator else None)
+    passed = PassedOver(item.id)
+    album = _Album(item.id, params, frame_filter, load_estimator(estimator) if estimator else None, passed)
     cuts = []
     for found in scan(Path(item.data["path"]), params, threads, frame_filter.long_side):
         if isinstance(found, Cut):
             cuts.append(round(found.time, 3))
         elif isinstance(found, StillImage):
             album.add(found)
+        elif isinstance(found, ShortStop):
+            passed.add(TOO_SHORT, found.start, found.end, found.picture)
         elif found.picture is None:
             prescreening.add_again()
         else:
@@ -62,10 +75,9 @@ def keyframes(
         raise Rejected(reason)
     if not album.rows:
         raise Rejected("no_histology_hold")
-    members = album.images | {
-        CUTS_MEMBER: (json.dumps(cuts) + "\n").encode(),
-        OVERLAYS_MEMBER: OVERLAYS.to_bytes(pd.concat(album.overlays, ignore_index=True)),
-    }
+    members = album.images | passed.members()
+    members[CUTS_MEMBER] = (json.dumps(cuts) + "\n").encode()
+    members[OVERLAYS_MEMBER] = OVERLAYS.to_bytes(pd.concat(album.overlays, ignore_index=True))
     write_tar(scratch / f"{item.id}.tar", members)
     HOLDS.write(scratch / f"{item.id}.parquet", pd.DataFrame(album.rows))
 
@@ -81,12 +93,14 @@ class _Shown:
 
 @dataclass
 class _Album:
-    """The histology holds of a video so far, a row for each region that shows it; each view once."""
+    """The histology holds of a video so far, a row for each region that shows it; each view once. Other holds are
+    handed to `passed`."""
 
     video: str
     params: Params
     frame_filter: Any
     estimator: Estimator | None
+    passed: PassedOver
     rows: list[dict[str, Any]] = field(default_factory=list)
     images: dict[str, bytes] = field(default_factory=dict)
     overlays: list[pd.DataFrame] = field(default_factory=list)
@@ -98,11 +112,14 @@ class _Album:
         a hold right after it extends it."""
         regions = tissue_regions(still.image, still.moving)
         if not regions:
+            self.passed.add(NO_TISSUE, still.start, still.end, still.image)
             return
         parts = [crop(still.image, region) for region in regions]
         predicted = self.frame_filter.predict(parts, flags=False)
         kept = [n for n, score in enumerate(predicted.histology) if self.frame_filter.is_histology(float(score))]
         if not kept:
+            probability = float(predicted.histology.max())
+            self.passed.add(NOT_HISTOLOGY, still.start, still.end, still.image, probability)
             return
         seen = [self._seen(predicted.features[n], parts[n]) for n in kept]
         if last := self._goes_on(seen, still.start):

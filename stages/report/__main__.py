@@ -1,6 +1,7 @@
 """Put a whole run on one page, and its scores in tables: reports/index.html and reports/tables out.
 
-What only this machine knows, such as how long stages took, goes to reports/timings/index.html, which nothing tracks.
+What only this machine knows, such as how long stages took, goes to reports/timings/index.html, which nothing tracks;
+`python -m stages.report machine` makes that page alone.
 """
 
 from typing import Any
@@ -21,18 +22,30 @@ from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.report.params import Params
 
+ALL, MACHINE = "all", "machine"
 
-def run(params: Params, base: Base) -> dict[str, Any]:
+
+def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     """Draw the charts and write the pages, the summary and the tables."""
+    from stages.common.data.files import write_bytes
+    from stages.report import machine
+
+    made = _of_the_run(params, base) if what == ALL else {"pages": 1}
+    write_bytes(machine.PAGE_FILE, machine.build(f"{params.title}: this machine").encode())
+    return made
+
+
+def _of_the_run(params: Params, base: Base) -> dict[str, Any]:
+    """What the pipeline tracks, as counts of it."""
     from stages.common.data.files import read_json, write_bytes, write_json
     from stages.common.stage.notes import is_of_the_demo, note_on_run
     from stages.common.stage.params import load_all_params
     from stages.common.tables.dataset import DATASET_TABLE
-    from stages.report import machine, page
+    from stages.report import page
     from stages.report.card import readers
     from stages.report.census import Census
     from stages.report.flow import flow
-    from stages.report.models import confusions, published_table, training
+    from stages.report.models import confusions, published_table, sure_errors, training
     from stages.report.pairs import PairReader
     from stages.report.plots import draw_all
     from stages.report.published import read_published
@@ -63,14 +76,14 @@ def run(params: Params, base: Base) -> dict[str, Any]:
         readers=readers(),
         training=training(TRAINING_CURVE_FILE),
         confusions=confusions(EVALUATION_DIR / "zero_shot"),
+        errors=sure_errors(),
         published=published_table(metrics, published, drawn),
     )
     write_bytes(PAGE_FILE, html.encode())
-    write_bytes(machine.PAGE_FILE, machine.build(f"{params.title}: this machine").encode())
     write_bytes(SUMMARY_FILE.with_suffix(".txt"), summary_text(params.title, note, metrics).encode())
     write_json(SUMMARY_FILE, summarise(metrics))
     return {"items": census.kept, "charts": len(charts), "metrics": len(metrics), "tables": tables}
 
 
 if __name__ == "__main__":
-    run_stage("report", run, __doc__)
+    run_stage("report", run, __doc__, choices=(ALL, MACHINE), default=ALL)

@@ -112,6 +112,17 @@ def lines(table: pd.DataFrame, x: str, y: str, of: str, title: str, note: str = 
     return Chart(title, _spec(layers, 0, height=240), table, note)
 
 
+def against(table: pd.DataFrame, value: str, of: str, title: str, note: str = "") -> Chart:
+    """A point for each row, and a line down from the first, which the others are compared with."""
+    import altair as alt
+
+    y = alt.Y(of, type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=LABEL, grid=True))
+    x = alt.X(value, type="quantitative", scale=alt.Scale(zero=False), title=value.replace("_", " "))
+    points = alt.Chart(_data(table)).mark_point(filled=True, size=70, opacity=1, color=PALETTE[1])
+    line = alt.Chart(_data(table[:1])).mark_rule(color=PALETTE[0], strokeDash=[4, 3]).encode(x=x)
+    return Chart(title, _spec(line + points.encode(x=x, y=y, tooltip=_tooltips(table)), len(table)), table, note)
+
+
 def confusion(table: pd.DataFrame, title: str, note: str = "") -> Chart:
     """Counts of (actual, predicted, images, share) as a matrix; share is of the images of the actual class."""
     import altair as alt

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from stages.common.data.tars import read_tar
 from stages.common.incremental.manifest import finished, read_manifest
 from stages.common.paths import CAPTIONS_DIR, KEYFRAMES_DIR, MORE_SOURCES_DIR, ROIS_DIR, SOURCES_DIR, TRANSCRIPTS_DIR
 from stages.common.tables.captions import CaptionSentence
-from stages.common.tables.keyframes import tar_of
+from stages.common.tables.keyframes import HOLDS, PASSED, PASSED_MEMBER, tar_of
 from stages.common.tables.pairs import PAIR_TABLE
 from stages.common.tables.sources import DROPPED, SOURCE_PAIRS, SOURCES
 from stages.common.tables.transcripts import TRANSCRIPT
@@ -23,6 +24,17 @@ from stages.report.pairs import PairReader, clock
 
 # What a reason means, where its words do not say it.
 MEANINGS = {
+    "channel_too_big": "its channel has videos.max_subscribers or more",
+    "language": "not one that is wanted",
+    "no_audio": "it has no sound",
+    "no_histology": "too few of its frames show histology",
+    "no_histology_hold": "the camera never rests on histology for long enough",
+    "no_speech": "next to nothing is said in it",
+    "too_short": "shorter than videos.min_duration_s",
+    "too_long": "longer than videos.max_duration_s",
+    "rest_too_short": "the camera rested for less than keyframes.min_hold_s; whether it shows histology was not asked",
+    "no_tissue": "nothing on the screen could be tissue",
+    "not_histology": "the frame filter says so",
     "other": "neither medical nor about a region of interest",
     "no_hold": "no hold on screen while it was said, and none that its words mean",
     "no_text": "no medical sentence was said of it",
@@ -35,11 +47,13 @@ MEANINGS = {
 
 
 class Example(NamedTuple):
-    """One of those that were dropped: `text` says what it is, `detail` why; pictures are (what it shows, data URI)."""
+    """One of those that were dropped: `text` says what it is, `detail` why; pictures are (what it shows, data URI);
+    `address` is where the video shows it, if it is on a site."""
 
     text: str
     detail: str = ""
     pictures: tuple[tuple[str, str], ...] = ()
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,8 +100,11 @@ class _Tally:
     counts: Counter[str] = field(default_factory=Counter)
     _heaps: dict[str, list[tuple[int, str, int, Any]]] = field(default_factory=dict)
 
-    def drop(self, reason: str, name: str, item: Any) -> None:
+    def drop(self, reason: str, name: str, item: Any = None) -> None:
+        """Count one, which may be an example if `item` is given."""
         self.counts[reason] += 1
+        if item is None:
+            return
         heap = self._heaps.setdefault(reason, [])
         entry = (-zlib.crc32(name.encode()), name, self.counts.total(), item)  # the number tells equal names apart
         if len(heap) < EXAMPLES:
@@ -96,10 +113,11 @@ class _Tally:
             heapq.heappushpop(heap, entry)
 
     def step(self, name: str, stage: str, unit: str, show: Callable[[Any], Example]) -> Step:
-        drops = [
-            Drop(reason, count, [show(item) for *_, item in sorted(self._heaps[reason], key=lambda one: one[1:3])])
-            for reason, count in self.counts.most_common()
-        ]
+        shown = {
+            reason: [show(item) for *_, item in sorted(heap, key=lambda one: one[1:3])]
+            for reason, heap in self._heaps.items()
+        }
+        drops = [Drop(reason, count, shown.get(reason, [])) for reason, count in self.counts.most_common()]
         return Step(name, stage, unit, self.came, drops)
 
 
@@ -108,7 +126,7 @@ def flow(census: Census, reader: PairReader, sources: list[str]) -> list[Step]:
     run."""
     steps: list[Step] = []
     if "quilt" in sources:
-        steps += [*_videos(), _segments(), *_alignment(reader)]
+        steps += [*_videos(), _rests(reader), _segments(reader), *_alignment(reader)]
     steps += [_source(name) for name in sources if name != "quilt"]
     return [*steps, _merge(census, reader)]
 
@@ -134,7 +152,25 @@ def _items(name: str, stage: str, manifest: pd.DataFrame, titles: Mapping[str, s
     return tally.step(name, stage, "videos", example)
 
 
-def _segments() -> Step:
+def _rests(reader: PairReader) -> Step:
+    """Rests of the camera, of which keyframes keeps those that are long enough and show histology."""
+    tally = _Tally()
+    for video in finished(KEYFRAMES_DIR).id:
+        tar = tar_of(video)
+        passed = PASSED.read_bytes(read_tar(tar, [PASSED_MEMBER])[PASSED_MEMBER], f"{tar}#{PASSED_MEMBER}")
+        tally.came += HOLDS.read(HOLDS.at(id=video), ["hold_id"]).hold_id.nunique() + len(passed)
+        for row in passed.itertuples():
+            tally.drop(row.reason, f"{video} {row.start_s:.3f}", (video, row) if row.image else None)
+
+    def example(found: tuple[str, Any]) -> Example:
+        video, row = found
+        shows = "" if pd.isna(row.histology_prob) else f"probability of histology {row.histology_prob:.2f}"
+        return _hold(reader, video, row)._replace(detail=shows)
+
+    return tally.step("holds with histology", "keyframes", "rests of the camera", example)
+
+
+def _segments(reader: PairReader) -> Step:
     """Stretches of speech, of which transcripts leave out what nobody said, and other languages."""
     tally = _Tally()
     for video in finished(TRANSCRIPTS_DIR).id:
@@ -142,7 +178,7 @@ def _segments() -> Step:
         tally.came += len(transcript["segments"]) + len(transcript["dropped"])
         for number, segment in enumerate(transcript["dropped"]):
             tally.drop(segment["reason"], f"{video} {number}", (video, segment))
-    return tally.step("speech recognised", "transcripts", "stretches", _spoken)
+    return tally.step("speech recognised", "transcripts", "stretches", lambda one: _spoken(reader, *one))
 
 
 def _alignment(reader: PairReader) -> Iterator[Step]:
@@ -168,8 +204,8 @@ def _alignment(reader: PairReader) -> Iterator[Step]:
             if row.hold_id not in paired:
                 holds.drop("no_text", row.hold_id, (video, row))
         reader.forget(video)
-    yield sorted_out.step("sentences of use", "captions", "sentences", _spoken)
-    yield aligned.step("sentences aligned", "pairs", "sentences", _spoken)
+    yield sorted_out.step("sentences of use", "captions", "sentences", lambda one: _spoken(reader, *one))
+    yield aligned.step("sentences aligned", "pairs", "sentences", lambda one: _spoken(reader, *one))
     yield holds.step("holds with text", "pairs", "holds", lambda one: _hold(reader, *one))
 
 
@@ -179,16 +215,17 @@ def _begins_in(starts: Any, sentence: CaptionSentence) -> bool:
     return place < len(starts) and bool(starts[place] <= sentence["end"])
 
 
-def _spoken(said: tuple[str, Any]) -> Example:
+def _spoken(reader: PairReader, video: str, what: Any) -> Example:
     """A sentence or a stretch of speech of a video."""
-    video, what = said
     when = f"{video}, {clock(what['start'])} to {clock(what['end'])}"
-    return Example(what["text"] or "(its words are not kept)", when)
+    return Example(what["text"] or "(its words are not kept)", when, address=reader.address(video, what["start"]))
 
 
 def _hold(reader: PairReader, video: str, row: Any) -> Example:
+    """A hold of a video, or a shorter rest, with its picture."""
+    when = f"{video}, {clock(row.start_s)} to {clock(row.end_s)}"
     picture = reader.picture(f"{tar_of(video).as_posix()}#{row.image}")
-    return Example(f"{video}, {clock(row.start_s)} to {clock(row.end_s)}", "", ((f"hold {row.hold_id}", picture),))
+    return Example(when, "", (("On screen", picture),), reader.address(video, row.start_s))
 
 
 def _source(name: str) -> Step:

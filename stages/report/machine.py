@@ -14,7 +14,7 @@ import pandas as pd
 
 from stages.common.data.files import read_json
 from stages.common.paths import COMPARISON_DIR, TIMINGS_DIR
-from stages.report.charts import bars
+from stages.report.charts import Chart, against, bars
 from stages.report.page import render
 
 PAGE_FILE = TIMINGS_DIR / "index.html"
@@ -25,7 +25,8 @@ GPUS = Path("/proc/driver/nvidia/gpus")
 def build(title: str, timings: Path = TIMINGS_DIR, comparison: Path = COMPARISON_DIR) -> str:
     """Return the page, as HTML."""
     times = read_timings(timings)
-    ablations = comparison / "ablations.csv"
+    path = comparison / "ablations.csv"
+    ablations = pd.read_csv(path, keep_default_na=False, na_values=[""]) if path.exists() else pd.DataFrame()
     return render(
         "machine.html.j2",
         title=title,
@@ -33,8 +34,17 @@ def build(title: str, timings: Path = TIMINGS_DIR, comparison: Path = COMPARISON
         facts=[*_commit(), *_machine()],
         minutes=times.seconds.sum() / 60,
         times=bars(times, "seconds", "stage", "Time of each stage's last run here"),
-        ablations=pd.read_csv(ablations, keep_default_na=False) if ablations.exists() else pd.DataFrame(),
+        ablations=ablations,
+        panels=ablation_charts(ablations),
     )
+
+
+def ablation_charts(table: pd.DataFrame) -> list[Chart]:
+    """A chart of each number that is not the same in all experiments: where each stands beside the commit."""
+    numbers = [name for name in table.select_dtypes("number") if table[name].nunique() > 1]
+    return [
+        against(table[["experiment", name]].dropna(), name, "experiment", name.replace("_", " ")) for name in numbers
+    ]
 
 
 def read_timings(folder: Path) -> pd.DataFrame:

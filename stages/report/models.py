@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from stages.common.tables.evaluation import SURE_ERRORS, SetErrors
 from stages.report.charts import Chart, confusion, lines, scores
 from stages.report.published import beside
 from stages.report.scores import MEAN, PARTS, TASKS, part_rows, score_rows
@@ -16,6 +17,7 @@ TITLES = {
     "retrieval": "Retrieval",
     "few_shot": "Few-shot, mean over sets, by images of each class",
 }
+ERRORS = 6  # images of each set that the page shows
 DRAWS = "simple_shot "  # how settings of nearest class means begin, before the number of images of each class
 
 
@@ -72,6 +74,12 @@ def confusions(folder: Path) -> list[Chart]:
         if len(table):
             charts.append(confusion(table, f"Zero-shot on {path.stem}"))
     return charts
+
+
+def sure_errors(record: Path = SURE_ERRORS.path) -> dict[str, SetErrors]:
+    """The errors that the tuned model is surest about, by set: ERRORS of each."""
+    found = SURE_ERRORS.read(record)
+    return {name: {**errors, "surest": errors["surest"][:ERRORS]} for name, errors in found.items()}
 
 
 def training(curve: Path) -> list[Chart]:

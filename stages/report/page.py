@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from stages.common.tables.dataset import SPLITS
+from stages.common.tables.evaluation import SetErrors
 from stages.report.card import distributions, judged
 from stages.report.census import Census
 from stages.report.charts import KEPT, Chart, stacks
@@ -38,6 +39,7 @@ def build(
     readers: pd.DataFrame | None = None,
     training: Sequence[Chart] = (),
     confusions: Sequence[Chart] = (),
+    errors: Mapping[str, SetErrors] | None = None,
     published: pd.DataFrame | None = None,
 ) -> str:
     """Return the page, as HTML. `metrics` holds those of every stage by its name; what is left out was not made."""
@@ -63,6 +65,7 @@ def build(
         sample=[reader.show(row, size=SMALL) for row in census.examples("sample")],
         scores=[*task_charts(metrics), *part_charts(metrics), *training],
         confusions=confusions,
+        errors=errors or {},
         published=nothing if published is None else published,
         human=human_readers(metrics),
         tables=[(name, flat(values)) for name, values in metrics.items()],

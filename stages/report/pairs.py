@@ -12,6 +12,7 @@ from stages.common.data.references import ImageReader
 from stages.common.tables.captions import CAPTIONS, UNKNOWN, CaptionSentence
 from stages.common.tables.keyframes import HOLDS
 from stages.common.tables.rois import TRACE
+from stages.common.tables.videos import VIDEO_TABLE
 
 LARGE, SMALL = (480, 360), (200, 150)  # pixels of a picture, at most
 WINDOW_S = 120.0  # seconds of the video that a time bar shows
@@ -55,7 +56,7 @@ class TimeBar(NamedTuple):
 
 class ShownPair(NamedTuple):
     """What the page shows of one pair; `why` says what it is an example of. Boxes and traces are in hundredths of the
-    picture's width and height."""
+    picture's width and height; `address` is where the video shows it, if it is on a site."""
 
     row: Any
     why: str
@@ -66,6 +67,7 @@ class ShownPair(NamedTuple):
     text: list[Part]
     facts: list[tuple[str, str]]
     bar: TimeBar | None
+    address: str = ""
 
 
 class PairReader:
@@ -75,6 +77,7 @@ class PairReader:
         self._images = ImageReader()
         self._captions: dict[str, list[CaptionSentence]] = {}
         self._holds: dict[str, pd.DataFrame] = {}
+        self._addresses: dict[str, str] | None = None
 
     def picture(self, reference: str, size: tuple[int, int] = SMALL) -> str:
         """An image by reference, as small as `size`, for a page."""
@@ -93,10 +96,11 @@ class PairReader:
             picture=self.picture(row.image, size),
             box=[round(100 * share, 2) for share in json.loads(row.box or "[]")],
             trace=self._trace(row) if spoken else "",
-            heard=[part for one in said for part in marked(one["raw"], one["corrections"], lambda made: made["from"])],
+            heard=_heard(said, row.text),
             text=marked(row.text, entities, lambda one: one["term"]),
             facts=list(_facts(row)),
             bar=self._bar(row, said) if spoken else None,
+            address=self.address(row.video_id, row.start_s) if spoken else "",
         )
 
     def captions(self, video_id: str) -> list[CaptionSentence]:
@@ -110,6 +114,16 @@ class PairReader:
         if video_id not in self._holds:
             self._holds[video_id] = HOLDS.read(HOLDS.at(id=video_id))
         return self._holds[video_id]
+
+    def address(self, video_id: str, seconds: float) -> str:
+        """Where a browser shows a moment of a video; nothing where the video did not come from a site."""
+        if self._addresses is None:
+            table = VIDEO_TABLE.read(VIDEO_TABLE.at(), ["video_id", "url"])
+            self._addresses = dict(zip(table.video_id, table.url, strict=True))
+        url = self._addresses.get(video_id) or ""
+        if not url.startswith(("https://", "http://")):
+            return ""
+        return f"{url}{'&' if '?' in url else '#'}t={int(seconds)}"
 
     def forget(self, video_id: str) -> None:
         """Let go of a video's captions and holds."""
@@ -173,6 +187,13 @@ def marked(text: str, marks: Iterable[Any], words_of: Callable[[Any], str]) -> l
         parts += [Part(text[done:start]), Part(text[start:end], mark)]
         done = end
     return [part for part in [*parts, Part(text[done:])] if part.text]
+
+
+def _heard(said: Sequence[CaptionSentence], text: str) -> list[Part]:
+    """The sentences as they were heard, with their corrections; nothing where that is the pair's text."""
+    if " ".join(one["raw"] for one in said) == text:
+        return []
+    return [part for one in said for part in marked(one["raw"], one["corrections"], lambda made: made["from"])]
 
 
 def group_of(entity: Mapping[str, Any]) -> str:

@@ -35,15 +35,15 @@ def _page_of_sample(params: Params, base: Base, clip: Any, device: str) -> dict[
     from stages.common.data.references import ImageReader
     from stages.common.models.embed import embed_images, embed_texts
     from stages.search.page import ranked, write_page
-    from stages.search.samples import first_samples
+    from stages.search.samples import drawn_samples
 
-    samples = first_samples(DATASET_DIR, params.sample)
+    samples, strata = drawn_samples(DATASET_DIR, params.sample)
     references = [sample.image for sample in samples]
     images = embed_images(clip, references, ImageReader().read, params.batch_size, device, base.jobs)
     texts = embed_texts(clip, params.phrases, params.batch_size, device) if params.phrases else images[:0]
     questions = ranked(params.phrases, texts, images, params.nearest)
     alike = ranked(references, images, images, params.nearest)
-    write_page(SEARCH_PAGE_FILE, TITLE, _note(), samples, questions, alike)
+    write_page(SEARCH_PAGE_FILE, TITLE, _note(), samples, questions, alike, strata)
     return {"items": len(samples), "phrases": len(questions)}
 
 

@@ -1,6 +1,6 @@
 """A page of answers: pictures with their texts, in the order of what is asked. All text from outside is escaped."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,8 +31,10 @@ def write_page(
     samples: Sequence[ImageSample],
     questions: Iterable[Ranking],
     alike: Sequence[Ranking] = (),
+    strata: Mapping[str, Mapping[str, int]] | None = None,
 ) -> None:
-    """Write one file that needs no network. `alike` has what is like each of `samples`, if that can be asked."""
+    """Write one file that needs no network. `alike` has what is like each of `samples`, if that can be asked;
+    `strata` how many of them are of each source and sub-pathology, if they were drawn so."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -47,6 +49,7 @@ def write_page(
         title=title,
         note=note,
         cards=cards,
+        strata=strata or {},
         questions=[one.name for one in questions],
         answers=[one.answers for one in questions],
         alike=[one.answers for one in alike],

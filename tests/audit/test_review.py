@@ -11,17 +11,10 @@ from PIL import Image
 from reviewed import ATTACK, FIELDS, dataset
 
 from stages.audit.review import build_page, fitted, spoken
-from stages.audit.sample import draw_items, share_out, stratum_sizes
+from stages.audit.sample import draw_items, stratum_sizes
 from stages.common.data.files import jpeg
 from stages.common.data.tars import write_tar
 from stages.common.reviews import COLUMNS, QUESTIONS, image_of, item_of, read_reviews
-
-
-def test_equal_shares_as_far_as_there_are_pairs():
-    assert share_out({"a": 100, "b": 3, "c": 100}, 43) == {"a": 20, "b": 3, "c": 20}
-    assert share_out({"a": 2, "b": 1}, 9) == {"a": 2, "b": 1}
-    assert share_out({"a": 2, "b": 2}, 0) == {"a": 0, "b": 0}
-    assert share_out({}, 5) == {}
 
 
 def test_the_sample_has_the_stated_sizes_and_controls():

@@ -14,11 +14,11 @@ from stages.common.errors import Rejected
 from stages.common.frame_filter.prediction import Prediction
 from stages.common.frame_filter.quality import background, blur
 from stages.common.incremental.runner import Item
-from stages.common.tables.keyframes import HOLDS
+from stages.common.tables.keyframes import HOLDS, PASSED, PASSED_MEMBER
 from stages.demo import render as camera
 from stages.demo import script
 from stages.demo.tissue import paint
-from stages.keyframes import work
+from stages.keyframes import passed, work
 from stages.keyframes.reader import prefetch
 from stages.keyframes.scan import Cut, SampledFrame, StillImage, scan
 from stages.keyframes.sheet import sheet
@@ -67,7 +67,7 @@ def make(tmp_path, monkeypatch, stage_params):
 
     def run(frames, **changes):
         path = record(tmp_path / "v.mp4", frames, fps=10)
-        params = stage_params("keyframes", min_hold_s=1.0, **changes)
+        params = stage_params("keyframes", **{"min_hold_s": 1.0} | changes)
         work.keyframes(Item("v", "d", {"path": str(path)}), tmp_path, params, tmp_path, 1, "cpu", tmp_path)
         return pd.read_parquet(tmp_path / "v.parquet"), read_tar(tmp_path / "v.tar")
 
@@ -99,6 +99,38 @@ def test_a_view_that_comes_back_shares_its_image(make, tissue):
     described = table[["image", "histology_prob", "width", "height", "blur", "background"]]
     assert described.iloc[2].equals(described.iloc[0]), "what is said of the image is said of the one kept"
     assert sorted(name for name in members if name.endswith("jpg")) == ["0000.jpg", "0001.jpg"]
+
+
+def test_rests_that_make_no_key_frame_are_told_with_their_reason(make, tissue):
+    grey, pan = np.full((180, 320, 3), 90, np.uint8), [tissue(300 + 12 * n) for n in range(10)]
+    table, members = make([tissue(0)] * 30 + [grey] * 30 + [tissue(300)] * 15 + pan + [tissue(0)] * 30, min_hold_s=2.0)
+    rests = PASSED.read_bytes(members[PASSED_MEMBER], "v.tar")
+    assert len(table) == 2
+    assert list(rests.reason) == ["no_tissue", "rest_too_short"]
+    assert list(rests.start_s) == pytest.approx([3, 6], abs=0.11)
+    assert list(rests.end_s) == pytest.approx([6, 7.5], abs=0.11)
+    shown = [cv2.imdecode(np.frombuffer(members[name], np.uint8), cv2.IMREAD_COLOR) for name in rests.image]
+    assert [picture.shape for picture in shown] == [(126, 224, 3)] * 2
+    assert [np.ptp(picture.reshape(-1, 3).mean(0)) > 20 for picture in shown] == [False, True]
+
+
+def test_three_pictures_of_what_was_passed_over_are_kept_for_each_reason_and_none_with_a_face(monkeypatch):
+    black, white = np.zeros((90, 160, 3), np.uint8), np.full((90, 160, 3), 255, np.uint8)
+    monkeypatch.setattr(passed, "shows_face", lambda picture: bool(picture.max()))
+
+    def kept(times, picture):
+        over = passed.PassedOver("v")
+        for time in times:
+            over.add("no_tissue", time, time + 1, picture)
+        members = over.members()
+        table = PASSED.read_bytes(members.pop(PASSED_MEMBER), "v.tar")
+        assert set(members) == {*table.image} - {""}
+        return len(table), set(table[table.image != ""].start_s)
+
+    count, shown = kept(range(50), black)
+    assert (count, len(shown)) == (50, 3)
+    assert kept(sorted(shown | {0, 20, 40}), black)[1] == shown, "those that are shown stay so when others go"
+    assert kept(range(5), white) == (5, set())
 
 
 def test_a_view_disturbed_for_a_moment_is_one_hold(make, tissue):

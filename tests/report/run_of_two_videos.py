@@ -10,7 +10,7 @@ from stages.common.data.tars import write_tar
 from stages.common.tables.captions import CAPTIONS
 from stages.common.tables.dataset import DATASET_TABLE
 from stages.common.tables.items import MANIFEST
-from stages.common.tables.keyframes import HOLDS, tar_of
+from stages.common.tables.keyframes import HOLDS, PASSED, PASSED_MEMBER, tar_of
 from stages.common.tables.pairs import PAIR_TABLE, pairs_table
 from stages.common.tables.rois import TRACE
 from stages.common.tables.sources import DROPPED, SOURCE_PAIRS
@@ -33,7 +33,7 @@ TITLES = {"v1": ATTACK, "v2": "Skin", "v3": "Silent", "v4": "Cars"}
 def make(seed=0):
     """Write the run below the current folder; return the metrics that it would have."""
     write_videos()
-    for video in ("v1", "v2"):
+    for video in ("v1", "v2", "v3"):
         write_video(video, np.random.default_rng(seed))
     write_source()
     write_dataset()
@@ -49,6 +49,7 @@ def manifest(folder, **rows):
 def write_videos():
     empty = {column.name: "" if column.type == "string" else 0 for column in VIDEO_TABLE.columns}
     rows = [empty | {"video_id": name, "title": title, "has_audio": True} for name, title in TITLES.items()]
+    rows[0]["url"], rows[1]["url"] = f"https://example.org/watch?v={ATTACK}", f"javascript:{ATTACK}"
     VIDEO_TABLE.write(VIDEO_TABLE.at(), VIDEO_TABLE.frame(rows))
     listed = [(name, "ok", "", "") for name in TITLES] + [("v5", "failed", "truncated", ATTACK)]
     STATUS_TABLE.write(STATUS_TABLE.at(), STATUS_TABLE.frame(listed))
@@ -59,7 +60,8 @@ def write_videos():
 
 
 def write_video(video, rng):
-    """Three holds of 10 s each, the last with no sentence; the sentences of SENTENCES; a cursor that circles."""
+    """Three holds of 9 s each, the last with no sentence, and two rests that are none, one of them with a picture;
+    the sentences of SENTENCES; a cursor that circles."""
     holds = []
     for number in range(3):
         named = {"hold_id": f"{video}_{number:04d}", "image": f"{number:04d}.jpg", "magnification": 1.0}
@@ -67,7 +69,9 @@ def write_video(video, rng):
         box = {"x0": 0.25, "y0": 0.0, "x1": 0.75, "y1": 1.0}
         holds.append(dict.fromkeys(HOLDS.names, 0.0) | named | place | box | {"magnification_how": "estimated"})
     HOLDS.write(HOLDS.at(id=video), HOLDS.frame(holds))
-    write_tar(tar_of(video), {hold["image"]: picture(rng) for hold in holds})
+    passed = [(29.0, 30.5, "rest_too_short", np.nan, "short.jpg"), (31.0, 36.0, "not_histology", 0.25, "")]
+    shown = {name: picture(rng) for name in [*(hold["image"] for hold in holds), "short.jpg"]}
+    write_tar(tar_of(video), {PASSED_MEMBER: PASSED.to_bytes(PASSED.frame(passed))} | shown)
     TRACE.write(TRACE.at(id=video), TRACE.frame([(f"{video}_0000", 1.0 + n / 5, 0.5, n / 20) for n in range(15)]))
     said = []
     for start, raw, text, kind, entities, corrections in SENTENCES:

@@ -27,6 +27,7 @@ def test_each_step_has_what_was_dropped_with_its_reason_and_examples(run):
         ("rois", 3, 3, {}),
         ("transcripts", 3, 2, {"no_speech": 1}),
         ("captions", 2, 2, {}),
+        ("keyframes", 15, 9, {"rest_too_short": 3, "not_histology": 3}),
         ("transcripts", 3, 2, {"unlikely": 1}),
         ("captions", 10, 6, {"other": 2, "personal_data": 2}),
         ("pairs", 6, 4, {"no_hold": 2}),
@@ -35,11 +36,13 @@ def test_each_step_has_what_was_dropped_with_its_reason_and_examples(run):
         ("dataset", 7, 6, {"exact_duplicate": 1}),
     ]
     examples = {drop.reason: drop.examples for step in steps for drop in step.drops}
-    assert [len(own) for own in examples.values()] == [1, 1, 1, 1, 2, 2, 2, 2, 3, 1]
+    assert [len(own) for own in examples.values()] == [1, 1, 1, 3, 3, 1, 2, 2, 2, 2, 1]
     assert examples["truncated"][0].detail == f"failed {ATTACK}"
     assert examples["no_histology"][0].text == "Cars"
     assert {one.text for one in examples["no_hold"]} == {"Nothing rests while this is said."}
-    assert all(one.pictures for one in examples["no_text"])
+    assert all(one.pictures for one in [*examples["no_text"], *examples["rest_too_short"]])
+    assert {one.address for one in examples["rest_too_short"]} == {f"https://example.org/watch?v={ATTACK}&t=29", ""}
+    assert [len(drop.examples) for drop in steps[5].drops] == [3, 0], "examples are those with a picture"
     [copy] = examples["exact_duplicate"]
     assert [words for words, _ in copy.pictures] == ["dropped: pubmed_0", "stays: v1_0000_000"]
 

@@ -7,14 +7,18 @@ from conftest import ROOT
 from run_of_two_videos import ATTACK, make
 
 from stages.common.tables.dataset import DATASET_TABLE
+from stages.common.tables.evaluation import SURE_ERRORS
 from stages.report import page
 from stages.report.census import Census
 from stages.report.flow import flow
-from stages.report.models import confusions, published_table, training
+from stages.report.models import confusions, published_table, sure_errors, training
 from stages.report.pairs import PairReader
 from stages.report.published import read_published
 from stages.report.run import OF_THE_PAPER, PAPER_FILE, differences, read_overrides
 
+ANSWERS = [{"model": "tuned", "predicted": ATTACK, "probability": 0.875}]
+ERROR = {"path": "2", "picture": "data:,", "actual": "adipose", "right": 0.125, "answers": ANSWERS}
+ERRORS = {"nct_crc": {"images": 2, "wrong": 1, "surest": 9 * [ERROR]}}
 NOTE = "Demo world: never how good, <b>you</b> know."
 REPEATED = ("#metrics ~ details", ".plot svg", *(f".{name} > :nth-child(n + 5)" for name in ("gallery", "charts")))
 SCHEMES = ("light", "dark")
@@ -32,6 +36,7 @@ def page_of(metrics, folder):
         differences=[("pairs.rule", "words", "paper")],
         training=training(folder / "plots/curve.csv"),
         confusions=confusions(folder),
+        errors=sure_errors(folder / "errors.json"),
         published=published_table(metrics, read_published(), True),
     )
 
@@ -44,6 +49,7 @@ def made(tmp_path_factory):
     (folder / "plots").mkdir()
     (folder / "plots/curve.csv").write_text("epoch,train,val\n1,2.5,2.6\n2,1.5,2.0\n")
     (folder / "nct_crc.csv").write_text(f'image,actual,predicted\n1,a,a\n2,a,"{ATTACK}"\n')
+    SURE_ERRORS.write(folder / "errors.json", ERRORS)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         metrics |= make()
@@ -85,6 +91,33 @@ def test_it_shows_what_the_run_is_and_what_was_measured(made, tab):
     assert drawn > 0
     assert tab.value("document.querySelectorAll('.pair .absent').length") > 0
     assert tab.value("document.querySelector('.heard ins').innerText") == "keratin"
+    [watched] = tab.value("[...new Set([...document.querySelectorAll('.pair a')].map((one) => one.pathname))]")
+    assert watched == "/watch"
+
+
+def test_the_surest_errors_are_there_with_what_they_were_taken_for(made, tab):
+    opened(tab, made / "index.html")
+    assert tab.value("document.querySelectorAll('.errors li').length") == 6
+    said = tab.value("document.querySelector('.errors li p').innerText")
+    assert said.replace("\u2028", "\n").split() == f"taken for {ATTACK}, 0.88 is adipose, 0.12".split()
+
+
+def test_on_paper_what_is_closed_is_open_and_the_page_is_light(made, tab):
+    opened(tab, made / "index.html")
+    shut = "document.querySelectorAll('details.drop:not([open])').length"
+    drops = tab.value(shut)
+    assert drops > 5
+    tab.value("dispatchEvent(new Event('beforeprint'))")
+    assert tab.value(shut) == 0
+    tab.value("dispatchEvent(new Event('afterprint'))")
+    assert tab.value(shut) == drops
+    tab.in_colours("dark")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    assert tab.value(paper) != "rgb(255, 255, 255)"
+    dark = {"name": "prefers-color-scheme", "value": "dark"}
+    tab.call("Emulation.setEmulatedMedia", media="print", features=[dark])
+    assert tab.value(paper) == "rgb(255, 255, 255)"
+    tab.call("Emulation.setEmulatedMedia", media="")
 
 
 @pytest.mark.parametrize("width", [1280, 360, 320])  # the last is 1280 at 400 %

@@ -1,5 +1,7 @@
 """What is nearest is what a plain product of all vectors says, and the index is made once."""
 
+import itertools
+import json
 import shutil
 
 import numpy as np
@@ -7,12 +9,15 @@ import pytest
 from training import DEVICE
 
 from stages.common.data.references import ImageReader
+from stages.common.data.tars import write_tar
 from stages.common.errors import StageError
 from stages.common.models.clip import build, load, save
 from stages.common.models.embed import embed_images, embed_texts
+from stages.common.tables import schema
+from stages.common.tables.dataset import DATASET_TABLE
 from stages.search.__main__ import run
 from stages.search.index import Hit, nearest_rows, read_vectors, write_vectors
-from stages.search.samples import ImageSample, first_samples, samples_of, shards_of
+from stages.search.samples import ImageSample, drawn_samples, samples_of, shards_of
 from stages.search.terminal import lines
 
 
@@ -21,6 +26,14 @@ def made(tmp_path_factory, shards, tiny):
     """A finished dataset and model."""
     folder = tmp_path_factory.mktemp("made")
     shutil.copytree(shards, folder / "data/dataset")
+    empty = {column.name: 0 if column.type in ("int64", "double") else "" for column in DATASET_TABLE.columns}
+    samples = [sample for shard in shards_of(shards) for sample in samples_of(shard)]
+    rows = [
+        empty | {"pair_id": pair, "image": one.image, "source": "quilt", "split": one.split, "sub_pathology": field}
+        for one, field in zip(samples, itertools.cycle(["Breast", ""]))
+        for pair in one.pair_ids
+    ]
+    DATASET_TABLE.write(folder / "data/dataset/pairs.parquet", DATASET_TABLE.frame(rows))
     save(build(str(tiny), "none", 0), folder / "models/quiltnet")
     return folder
 
@@ -46,7 +59,8 @@ def printed(capsys):
 
 
 def test_answers_are_those_of_one_product(place, capsys):
-    clip, samples = load(place.folder / "models/quiltnet"), first_samples(place.folder / "data/dataset", 1000)
+    clip, shards = load(place.folder / "models/quiltnet"), shards_of(place.folder / "data/dataset")
+    samples = [sample for shard in shards for sample in samples_of(shard)]
     question = embed_texts(clip, ["dense lymphocytes"], 1, DEVICE)[0]
     images = embed_images(clip, [one.image for one in samples], ImageReader().read, 8, DEVICE, 1)
     texts = [(text, pair) for one in samples for text, pair in zip(one.texts, one.pair_ids, strict=True)]
@@ -109,7 +123,38 @@ def test_the_page_of_the_pipeline_repeats_and_shows_held_out_images_first(place)
     first = (place.folder / "reports/search.html").read_bytes()
     place(None)
     assert (place.folder / "reports/search.html").read_bytes() == first
-    assert [sample.split for sample in first_samples(place.folder / "data/dataset", 9)] == ["val"] * 8 + ["train"]
+    page = first.decode()
+    assert "<li>quilt: Breast 6, not stated 6</li>" in page
+    samples, _ = drawn_samples(place.folder / "data/dataset", 8)
+    assert [sample.split for sample in samples] == ["val"] * 8
+
+
+def test_images_are_drawn_by_source_and_sub_pathology_whatever_the_parts_they_are_read_in(tmp_path, monkeypatch):
+    empty = {column.name: 0 if column.type in ("int64", "double") else "" for column in DATASET_TABLE.columns}
+    kinds = [("quilt", "Breast", 40), ("quilt", None, 3), ("pubmed", "", 40), ("laion", "", 2)]
+    rows = [
+        empty
+        | {"source": source, "sub_pathology": field, "image": f"{source}{field}{n}", "split": ("train", "")[n > 35]}
+        for source, field, count in kinds
+        for n in range(count)
+        for _ in range(2)
+    ]
+    rows = [row | {"pair_id": f"p{n}"} for n, row in enumerate(rows)]
+    rows[10]["split"] = "test"
+    DATASET_TABLE.write(tmp_path / "pairs.parquet", DATASET_TABLE.frame(rows))
+    record = {"texts": ["a", "b"], "text_groups": ["a", "b"]}
+    members = {}
+    for one, other in zip(rows[::2], rows[1::2], strict=True):
+        pairs = {"pair_ids": [one["pair_id"], other["pair_id"]], "source": one["source"]}
+        members |= {f"{one['image']}.jpg": b"", f"{one['image']}.json": json.dumps(record | pairs).encode()}
+    write_tar(tmp_path / "train-000000.tar", members)
+    samples, strata = drawn_samples(tmp_path, 22)
+    assert strata == {"laion": {"not stated": 2}, "pubmed": {"not stated": 10}, "quilt": {"Breast": 7, "not stated": 3}}
+    assert len(samples) == 22
+    assert len({sample.image for sample in samples}) == 22
+    assert rows[10]["pair_id"] in {pair for sample in samples for pair in sample.pair_ids}, "it was not learned from"
+    monkeypatch.setattr(schema, "PART", 7)
+    assert drawn_samples(tmp_path, 22) == (samples, strata)
 
 
 @pytest.mark.parametrize("count", [1, 7, 500])

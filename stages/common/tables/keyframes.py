@@ -10,7 +10,9 @@ from stages.common.frame_filter.prediction import FLAGS
 from stages.common.paths import KEYFRAMES_DIR
 from stages.common.tables.schema import Column, Record, Table
 
-CUTS_MEMBER, OVERLAYS_MEMBER = "cuts.json", "overlays.parquet"  # of the tar, beside an NNNN.jpg a clean image
+# Of the tar, beside an NNNN.jpg a clean image, and a REASON_NNNN.jpg of some that were passed over.
+CUTS_MEMBER, OVERLAYS_MEMBER, PASSED_MEMBER = "cuts.json", "overlays.parquet", "passed.parquet"
+TOO_SHORT, NO_TISSUE, NOT_HISTOLOGY = "rest_too_short", "no_tissue", "not_histology"  # why a rest is passed over
 
 HOLD_ID = Column("hold_id", "string", "the hold, a stretch in which the camera rests (the paper: a stable chunk)")
 START = Column("start_s", "double", "when it begins, from the beginning of the video", "s")
@@ -72,6 +74,23 @@ OVERLAYS = Table(
         Column("area", "float", "share of the picture that it covers"),
         Column("changed", "float", "share of its pixels that differ from the picture before"),
         HOLD_ID,
+    ),
+)
+PASSED = Table(
+    stage="keyframes",
+    path=KEYFRAMES_DIR / "{id}.tar#passed.parquet",
+    rows="a rest of the camera, of a second or more, that made no key frame",
+    columns=(
+        START,
+        END,
+        Column(
+            "reason",
+            "string",
+            "rest_too_short: shorter than keyframes.min_hold_s; no_tissue: nothing on screen could be; "
+            "not_histology: the frame filter says so",
+        ),
+        Column("histology_prob", "double", "probability that the screen shows histology; NaN where it was not asked"),
+        Column("image", "string", "member of the video's tar with a small picture; empty where none was kept"),
     ),
 )
 CutTime = Annotated[

@@ -20,4 +20,9 @@
   };
 
   requestAnimationFrame(() => setTimeout(drawAll, 0));
+
+  // On paper nothing can be opened: what was dropped, and tables that no chart draws, are open there.
+  const closed = () => document.querySelectorAll("details.drop:not([open]), details.printed:not([open])");
+  addEventListener("beforeprint", () => { for (const one of closed()) { one.open = true; one.dataset.shut = ""; } });
+  addEventListener("afterprint", () => { for (const one of document.querySelectorAll("[data-shut]")) { one.open = false; delete one.dataset.shut; } });
 }
