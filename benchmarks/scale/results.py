@@ -25,7 +25,15 @@ from stages.common.frame_filter.prediction import FLAGS
 from stages.common.incremental.runner import Item
 from stages.common.paths import FRAME_FILTER_DIR
 from stages.common.tables.captions import CAPTIONS
-from stages.common.tables.keyframes import CUTS_MEMBER, HOLDS, OVERLAYS, OVERLAYS_MEMBER
+from stages.common.tables.keyframes import (
+    CUTS_MEMBER,
+    HOLDS,
+    NOT_HISTOLOGY,
+    OVERLAYS,
+    OVERLAYS_MEMBER,
+    PASSED,
+    PASSED_MEMBER,
+)
 from stages.common.tables.rois import BOXES, TRACE
 from stages.common.tables.transcripts import TRANSCRIPT
 from stages.common.tables.videos import SHARES, VIDEO
@@ -163,10 +171,17 @@ def _keyframes(holds: int, lines: int) -> tuple[pd.DataFrame, bytes]:
         for n, (start, end) in enumerate(spans(holds, lines)[0])
     ]
     members = {f"{n:04d}.jpg": picture() for n in range(holds)}
-    members |= {CUTS_MEMBER: b"[]\n", OVERLAYS_MEMBER: _overlays()}
+    members |= {CUTS_MEMBER: b"[]\n", OVERLAYS_MEMBER: _overlays(), PASSED_MEMBER: _passed_over()}
     with tempfile.TemporaryDirectory() as folder:
         write_tar(path := Path(folder) / "one.tar", members)
         return pd.DataFrame(rows), path.read_bytes()
+
+
+@functools.cache
+def _passed_over() -> bytes:
+    """As many rests as a video has holds, and no picture of them."""
+    rests = spans(IMAGES_OF_VIDEOS // VIDEOS, 1)[0]
+    return PASSED.to_bytes(PASSED.frame([(start, end, NOT_HISTOLOGY, 0.1, "") for start, end in rests]))
 
 
 @functools.cache
