@@ -20,7 +20,7 @@ VOTES = 2  # features that agree on how one picture moved to become the other
 NEIGHBOURS = 10  # pictures that share most with one
 HEARD = 32  # matches of two pictures that are looked at
 BUDGET = 1 << 22  # matches held at a time
-PART, SAMPLE = 1 << 24, 100_000  # features sorted at a time; words of which are looked at to part them evenly
+PART, SAMPLE = 1 << 22, 100_000  # features sorted at a time; words of which are looked at to part them evenly
 ROW = np.uint64(32)  # bits of a row number, the lower half of a key whose upper half is a word
 TURNED, SCALED = TURN // 16, STEPS // 2  # by how much angles and sizes of features that agree may differ
 OFF, SLACK = 0.25, 4.0  # how far off one lies from where another one expects it: share of the way, and units besides
@@ -51,7 +51,7 @@ class Features:
 
     def parts(self) -> Iterator["Features"]:
         """In parts of about PART features, each picture's in one of them."""
-        ends = np.flatnonzero(np.diff(self.picture, append=-1)) + 1
+        ends = _ends(self.picture)
         last = ends[np.flatnonzero(np.diff((ends - 1) // PART, append=-1))].tolist()
         for begin, end in itertools.pairwise([0, *last]):
             yield Features(self.table[begin:end], self.picture[begin:end])
@@ -195,10 +195,15 @@ def _shared(
 
 def _parts(picture: NDArray[np.int32], size: NDArray[np.uint32]) -> list[slice]:
     """Divide features, which are in order of `picture`, into parts that have BUDGET matches or one picture each."""
-    ends = np.flatnonzero(np.diff(picture, append=-1)) + 1
+    ends = _ends(picture)
     work = np.cumsum(size, dtype=np.int64)[ends - 1] // BUDGET
     bounds = [0, *ends[np.flatnonzero(np.diff(work, append=-1))].tolist()]
     return [slice(begin, end) for begin, end in itertools.pairwise(bounds)]
+
+
+def _ends(picture: NDArray[np.int32]) -> Ints:
+    """Where the features of each picture end."""
+    return np.flatnonzero(np.append(picture[1:] != picture[:-1], len(picture) > 0)) + 1
 
 
 def _expanded(first: Ints, size: Ints) -> tuple[Ints, Ints]:
