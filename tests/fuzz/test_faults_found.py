@@ -1,6 +1,8 @@
 """What fuzzing and reading for threats have found, each with a small input that shows it."""
 
+import gzip
 import io
+import json
 import tarfile
 import time
 import zipfile
@@ -13,12 +15,15 @@ from PIL import Image
 
 from stages.captions import replies
 from stages.common.data.files import parse_json, read_yaml
+from stages.common.data.lookup import ImageFinder
 from stages.common.data.pictures import read_picture
+from stages.common.data.reading import Damage
 from stages.common.data.references import ImageReader
 from stages.common.data.rows import read_rows
-from stages.common.data.tars import MOST_NOTES
+from stages.common.data.tars import MOST_NOTES, shard_samples
 from stages.common.errors import Rejected, StageError
 from stages.common.evalsets.protocol import Evalset, read_evalset
+from stages.common.incremental.manifest import Folder
 from stages.common.tables.items import MANIFEST
 from stages.sources.hydrate import _answered_rows
 from stages.sources.pubmed.packages import PackageError, open_package
@@ -88,6 +93,48 @@ def test_notes_in_a_tar_are_not_read_whatever_their_length(tmp_path):
         tar.addfile(info, io.BytesIO(bytes(info.size)))
     with pytest.raises(PackageError, match=f"a header of {MOST_NOTES + 1} bytes"), open_package(path):
         pass
+
+
+@pytest.mark.parametrize("ending", ["tar", "tgz"])
+def test_a_tar_that_leads_back_is_not_read_for_ever(quickly, tmp_path, ending):
+    """A size below zero: the next header is one that was read before."""
+    first, second = tarfile.TarInfo("a.jpg"), bytearray(tarfile.TarInfo("b.jpg").tobuf(tarfile.GNU_FORMAT))
+    second[124:136] = tarfile.itn(-tarfile.BLOCKSIZE, 12, tarfile.GNU_FORMAT)
+    second[148:156] = b" " * 8
+    second[148:156] = b"%06o\0 " % sum(second)
+    data = first.tobuf() + second + bytes(tarfile.RECORDSIZE)
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(gzip.compress(data) if ending == "tgz" else data)
+    assert [row.reason for row in read_rows(path, lambda names: True) if isinstance(row, Damage)] == ["broken_table"]
+    with pytest.raises(PackageError, match="a size of -512 bytes"), open_package(path):
+        pass
+    if ending == "tar":
+        with pytest.raises(StageError, match=r"cut short after a\.jpg"):
+            list(shard_samples(path, {"jpg"}, "get it again"))
+        with pytest.raises(Rejected, match="missing_image"):
+            ImageFinder(tmp_path).find("b.jpg")
+
+
+def test_a_link_in_a_shard_is_no_file_of_it(tmp_path):
+    """A KeyError of tarfile."""
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        info = tarfile.TarInfo("a.json")
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(info)
+    ((_, members),) = shard_samples(tmp_path / "a.tar", {"json"}, "get it again")
+    assert members["json"].data == b""
+
+
+@pytest.mark.parametrize("name", ["../precious", "\0", "x" * 5000])
+def test_a_journal_removes_no_file_outside(tmp_path, name):
+    """Whoever wrote to a shared disk could have files removed, or the stage ended."""
+    (tmp_path / "precious.txt").write_text("x")
+    (tmp_path / "out").mkdir()
+    row = {"id": name, "status": "ok", "reason": "", "error": "", "key": "k", "digest": "d"}
+    (tmp_path / "out/journal.jsonl").write_text(json.dumps(row))
+    folder = Folder(tmp_path / "out", ("{id}.txt",), tmp_path / "keys.parquet")
+    folder.prune(set(folder.recorded()))
+    assert (tmp_path / "precious.txt").exists()
 
 
 def test_a_zip_whose_member_is_not_where_it_says_costs_one_image(tmp_path):
