@@ -3,33 +3,43 @@
 import gzip
 import io
 import json
+import os
 import tarfile
 import time
 import zipfile
+from pathlib import Path
 
+import h5py
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hostile import written
 from PIL import Image
 
 from stages.captions import replies
-from stages.common.data.files import parse_json, read_yaml
+from stages.captions.endpoint import Endpoint
+from stages.common.data.files import parse_json, read_yaml, safe_id
 from stages.common.data.lookup import ImageFinder
 from stages.common.data.pictures import read_picture
 from stages.common.data.reading import Damage
 from stages.common.data.references import ImageReader
 from stages.common.data.rows import read_rows
+from stages.common.data.sidecars import note_rows
 from stages.common.data.tars import MOST_NOTES, shard_samples
-from stages.common.errors import Rejected, StageError
+from stages.common.errors import Failed, Rejected, StageError
+from stages.common.evalsets.listing import images_below
 from stages.common.evalsets.protocol import Evalset, read_evalset
 from stages.common.incremental.manifest import Folder
+from stages.common.models.backbone import load_matching
 from stages.common.tables.items import MANIFEST
 from stages.sources.hydrate import _answered_rows
 from stages.sources.pubmed.packages import PackageError, open_package
 from stages.sources.pubmed.panels import split_caption
-from stages.videos.catalog import _entry
+from stages.videos.catalog import _entry, read_catalog
 from stages.videos.metadata import known
+from stages.videos.names import video_id
 from stages.videos.site import _warn_of_readers
 
 CPU_S = 5.0  # some of these took minutes
@@ -169,6 +179,60 @@ def test_a_test_set_leads_to_no_file_outside(tmp_path):
         read_evalset(tmp_path / "sets", "own", evalset)
 
 
+def test_links_in_a_test_set_that_lead_back_are_not_followed(quickly, tmp_path):
+    for name in ("A", "B"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        Image.new("RGB", (3, 3)).save(tmp_path / "own" / name / "a.png")
+        for link in ("up", "again"):
+            (tmp_path / "own" / name / link).symlink_to("..")
+        (tmp_path / "own" / name / "other").symlink_to(f"../{'B' if name == 'A' else 'A'}")
+    assert len(list(images_below(tmp_path / "own"))) == 4
+
+
+def test_arrays_of_hdf5_that_are_other_files_are_no_images(tmp_path):
+    """The bytes of any file that the process can read became pixels."""
+    (tmp_path / "secret").write_bytes(bytes(range(192)))
+    with h5py.File(tmp_path / "raw.h5", "w") as file:
+        file.create_dataset("x", (1, 8, 8, 3), "u1", external=[(str(tmp_path / "secret"), 0, 192)])
+    with h5py.File(tmp_path / "own.h5", "w") as file:
+        file["x"] = np.zeros((1, 8, 8, 3), np.uint8)
+    with h5py.File(tmp_path / "link.h5", "w") as file:
+        file["x"] = h5py.ExternalLink(str(tmp_path / "own.h5"), "x")
+    with h5py.File(tmp_path / "bomb.h5", "w") as file:
+        file.create_dataset("x", (1, 50000, 50000, 3), "u1", chunks=(1, 1000, 1000, 3))
+    with h5py.File(tmp_path / "none.h5", "w") as file:
+        file["y"] = [1]
+    for reference in ("raw.h5#0", "link.h5#0", "bomb.h5#0", "none.h5#0", "own.h5#1"):
+        with pytest.raises(Rejected, match="unreadable_image"):
+            ImageReader().bounded(f"{tmp_path}/{reference}", 10**6)
+    assert ImageReader().bounded(f"{tmp_path}/own.h5#0", 10**6)
+
+
+@pytest.mark.parametrize("place", ["film", "sidecar", "list"])
+def test_a_device_or_a_pipe_in_a_catalog_is_not_read(tmp_path, stage_params, place):
+    """A pipe was waited for, and the digest of a device taken, for ever."""
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films/b.mp4").write_bytes(b"x")
+    if place == "list":
+        os.mkfifo(tmp_path / "channels.txt")
+    else:
+        (tmp_path / "films" / ("a.mp4" if place == "film" else "b.info.json")).symlink_to("/dev/zero")
+    (tmp_path / "videos.txt").write_text("films\n")
+    if place == "list":
+        with pytest.raises(StageError, match=r"channels.txt is not a file"):
+            read_catalog(tmp_path, stage_params("videos"), {})
+    else:
+        first = read_catalog(tmp_path, stage_params("videos"), {})[0]
+        assert isinstance(first.data["problem"], Failed)
+
+
+def test_a_pipe_beside_an_image_is_no_text(tmp_path):
+    os.mkfifo(tmp_path / "a.txt")
+    assert [row.detail for row in note_rows([tmp_path / "a.jpg"], [tmp_path / "a.txt"], tmp_path)] == [
+        "a.txt: not a file"
+    ]
+
+
 def test_an_id_that_the_api_of_tweets_makes_up_names_no_file(tmp_path, stage_params):
     answer = {"data": [{"id": "../../../x", "text": "a"}, {"id": "12", "text": "b"}]}
     rows = list(_answered_rows(answer, tmp_path, None, stage_params("sources")))
@@ -195,6 +259,33 @@ def test_notes_of_pandas_that_are_damaged_name_file_and_stage(tmp_path):
     pq.write_table(table.replace_schema_metadata({b"pandas": notes}), tmp_path / "x.parquet")
     with pytest.raises(StageError, match=r"x.parquet is damaged \('pandas_type'\): run the stage"):
         MANIFEST.read(tmp_path / "x.parquet")
+
+
+def test_an_id_that_begins_with_a_hyphen_is_none():
+    """It would be an option of a program."""
+    assert video_id("-rf") != "-rf"
+    with pytest.raises(StageError, match="cannot be an id"):
+        safe_id("-rf")
+
+
+def test_a_negative_count_of_tokens_gives_no_money_back(stage_params):
+    paid = stage_params("captions").llm.model_copy(update={"url": "https://example.org/v1", "price": [1.0, 2.0]})
+    answer = {
+        "choices": [{"message": {"content": "a"}}],
+        "usage": {"prompt_tokens": -1000, "completion_tokens": -1000},
+    }
+    assert Endpoint(paid)._answer(json.dumps(answer)).cost == 0
+
+
+def test_weights_of_a_backbone_run_no_code(tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    torch.save({"a": Payload()}, tmp_path / "x.pt")
+    with pytest.raises(StageError, match=r"x.pt' are no tensors alone"):
+        load_matching(torch.nn.Linear(1, 1), str(tmp_path / "x.pt"))
+    assert not (tmp_path / "ran").exists()
 
 
 def test_an_error_is_one_line_whatever_it_quotes():
