@@ -20,6 +20,7 @@ from PIL import Image
 
 from stages.captions import replies
 from stages.captions.endpoint import Endpoint
+from stages.common.data.answers import read_filled_in
 from stages.common.data.files import parse_json, read_yaml, safe_id
 from stages.common.data.lookup import ImageFinder
 from stages.common.data.pictures import read_picture
@@ -286,6 +287,25 @@ def test_weights_of_a_backbone_run_no_code(tmp_path):
     with pytest.raises(StageError, match=r"x.pt' are no tensors alone"):
         load_matching(torch.nn.Linear(1, 1), str(tmp_path / "x.pt"))
     assert not (tmp_path / "ran").exists()
+
+
+def test_images_of_one_sample_do_not_fill_the_memory(tmp_path, monkeypatch):
+    """Each was below the limit, in a compressed shard of kilobytes."""
+    monkeypatch.setattr("stages.common.data.shards.LARGEST", 100)
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as tar:
+        for number in range(3):
+            info = tarfile.TarInfo(f"a.{number}.jpg")
+            info.size = 60
+            tar.addfile(info, io.BytesIO(bytes(60)))
+    found = list(read_rows(tmp_path / "a.tgz", lambda names: True))
+    assert [one.reason for one in found if isinstance(one, Damage)] == ["image_too_large"] * 2
+
+
+def test_a_comment_that_is_too_long_is_one_line(tmp_path):
+    """An error of the library's own."""
+    (tmp_path / "a.csv").write_text(f"item,comment\n1,{'x' * 2_000_000}\n")
+    with pytest.raises(StageError, match="a.csv is no CSV"):
+        read_filled_in(tmp_path / "a.csv", "item")
 
 
 def test_an_error_is_one_line_whatever_it_quotes():
