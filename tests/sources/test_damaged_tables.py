@@ -117,7 +117,7 @@ def test_a_pipe_is_not_waited_for(read, tmp_path):
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("t.csv.gz", gzip.compress(b"image,text\n1.jpg," + b"x" * 9000)),
+        ("t.csv.gz", gzip.compress(b"image,text\n1.jpg," + b"x" * 9000, mtime=0)),
         ("t.jsonl", b'{"image": "1.jpg", "text": "' + b"x" * 9000),
         ("t.json", b'[{"image": "1.jpg", "text": "' + b"x" * 9000 + b'"}]'),
     ],
