@@ -23,10 +23,45 @@ def hamming_pairs(left: Hashes, right: Hashes, bits: int) -> IndexPairs:
     """Return (n, 2) all (i, j), sorted, where rows i of `left` and j of `right` differ in at most `bits` bits.
 
     Exact. Where `left` is `right`, only i < j. Multi-index hashing (Norouzi et al., CVPR 2012): of `bits` // 2 + 1
-    bands of two close hashes one differs in at most one bit, so only hashes that share such a band are compared.
+    bands of two close hashes one differs in at most one bit, so only hashes that share such a band are compared. Equal
+    hashes, which share all bands, are looked at once.
     """
     if not len(left) or not len(right):
         return np.zeros((0, 2), np.int64)
+    firsts, equal = _distinct(left)
+    others, alike = (firsts, equal) if left is right else _distinct(right)
+    distinct = left[firsts]
+    close = _close(distinct, distinct if left is right else right[others], bits)
+    pairs = _of_equal(close, equal, alike)
+    if left is right:
+        repeated = np.flatnonzero(np.bincount(equal) > 1)
+        same = _of_equal(np.stack([repeated, repeated], axis=1), equal, equal)
+        pairs = np.concatenate([np.sort(pairs, axis=1), same[same[:, 0] < same[:, 1]]])
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _distinct(hashes: Hashes) -> tuple[Ints, Ints]:
+    """Rows whose hashes are all that there are, and for each row of `hashes` which of them is equal to it."""
+    whole = np.ascontiguousarray(hashes).view(np.dtype((np.void, hashes.shape[1]))).ravel()
+    _, firsts, equal = np.unique(whole, return_index=True, return_inverse=True)
+    return firsts, equal
+
+
+def _of_equal(pairs: IndexPairs, left: Ints, right: Ints) -> IndexPairs:
+    """All rows (i, j) where (left[i], right[j]) is one of `pairs`."""
+    (left_order, left_size), (right_order, right_size) = (
+        (np.argsort(side, kind="stable"), np.bincount(side)) for side in (left, right)
+    )
+    i, j = pairs[:, 0], pairs[:, 1]
+    count = left_size[i] * right_size[j]
+    number = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    each = np.repeat(right_size[j], count)
+    first, second = (np.repeat((np.cumsum(size) - size)[one], count) for size, one in ((left_size, i), (right_size, j)))
+    return np.stack([left_order[first + number // each], right_order[second + number % each]], axis=1)
+
+
+def _close(left: Hashes, right: Hashes, bits: int) -> IndexPairs:
+    """hamming_pairs of hashes each of which is there once."""
     self_join = left is right
     total = left.shape[1] * 8
     count = max(bits // 2 + 1, -(-total // MOST_WIDTH))

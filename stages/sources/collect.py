@@ -87,26 +87,54 @@ def collect(
 def _filtered(
     candidates: Iterable[Candidate], work: Path, model: Path, params: Params, base: Base, device: str
 ) -> list[Done]:
-    """The batches of all candidates, in order, filtered."""
+    """The batches of all candidates, in order, filtered. Of a batch that is lost with its worker, candidates that are
+    lost alone as well are dropped. Raises StageError where these are more than `base.max_failed` of all."""
     rules = {name: getattr(params, name) for name in ("languages", "min_side", "min_words", "max_words")}
     needs = Dependencies(code=(filter_batch,), params=rules, models={"frame_filter": filter_digest(model)})
     made_by = needs.digest()
     finished: list[Done] = []
+    unfinished: dict[str, tuple[list[Candidate], Done]] = {}
+    total = deadly = 0
+
+    def call(name: str, batch: list[Candidate], done: Done) -> Call:
+        return Call(name, functools.partial(filter_batch, batch, done, model, device, params), base.item_timeout_s)
 
     def todo() -> Iterator[Call]:
+        nonlocal total
         for batch in batched(candidates):
+            total += len(batch)
             name = batch_digest(batch, made_by)
             done = Done(work / f"{name}.json", work / f"{name}.tar")
             finished.append(done)
             if not done.whole:
-                do = functools.partial(filter_batch, batch, done, model, device, params)
-                yield Call(f"images {batch[0].key} to {batch[-1].key}", do, base.item_timeout_s)
+                name = f"images {batch[0].key} to {batch[-1].key}"
+                unfinished[name] = batch, done
+                yield call(name, batch, done)
 
     with closing(run_calls(todo(), base, device)) as results:
         for name, result in results:
-            if isinstance(result, Lost):
-                raise StageError(f"{work.name}: {name}: {result.reason}: {result.message}")
+            if not isinstance(result, Lost):
+                del unfinished[name]
+    for name, (batch, done) in unfinished.items():
+        alone = [call(one.key, [one], Done(work / f"{n}.json", work / f"{n}.tar")) for n, one in enumerate(batch)]
+        lost = _lost(alone, base, device)
+        deadly += len(lost)
+        rest = [_without_image(one, lost[one.key]) if one.key in lost else one for one in batch]
+        if deadly > base.max_failed * total or (lost := _lost([call(name, rest, done)], base, device)):
+            why = next(iter(lost.values()))
+            raise StageError(f"{work.name}: {name}: {why.reason}: {why.message}")
     return finished
+
+
+def _lost(calls: Iterable[Call], base: Base, device: str) -> dict[str, Lost]:
+    """Make calls; those that were lost, and why."""
+    with closing(run_calls(calls, base, device)) as results:
+        return {name: why for name, why in results if isinstance(why, Lost)}
+
+
+def _without_image(candidate: Candidate, why: Lost) -> Candidate:
+    """The candidate, to be dropped: a worker was lost with its image."""
+    return replace(candidate, image=b"", drop=why.reason, detail=why.message)
 
 
 class _Images:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stages.common.data.files import write_bytes
-from stages.common.data.reading import Damage
+from stages.common.data.reading import Damage, said
 from stages.common.errors import StageError
 from stages.sources.api import ask
 from stages.sources.laion.download import download
@@ -58,7 +58,10 @@ def fill(params: Params) -> dict[str, Any]:
     for begin in tqdm(range(0, len(waiting), AT_ONCE), desc="tweets", unit=f"x{AT_ONCE}"):
         ids = waiting[begin : begin + AT_ONCE]
         answer = _tweets(session, f"{openpath.api}/tweets", token, ids)
-        rows = list(_answered_rows(answer, path.parent, images, params))
+        try:
+            rows = list(_answered_rows(answer, path.parent, images, params))
+        except (AttributeError, KeyError, TypeError) as error:
+            raise StageError(f"{openpath.api}: an answer of another form ({said(error)}): check the address") from None
         asked.update(pd.DataFrame(rows, columns=COLUMNS).drop_duplicates("tweet_id").set_index("tweet_id"))
         unanswered = [one for one in ids if not asked.text[one] and not asked.unavailable[one]]
         asked.loc[unanswered, "unavailable"] = "no answer"

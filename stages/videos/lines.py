@@ -13,10 +13,13 @@ COMMENT = re.compile(r"\s+#")
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the number and the text of each line that is neither empty nor a comment; nothing where there is no file.
 
-    Any line ends and byte-order marks will do. Raises StageError for a file in another encoding than UTF-8 and UTF-16.
+    Any line ends and byte-order marks will do. Raises StageError for what is no file, and for one in another encoding
+    than UTF-8 and UTF-16.
     """
     if not path.exists():
         return
+    if not path.is_file():
+        raise StageError(f"{path} is not a file: make it a text file, or remove it")
     data = path.read_bytes()
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:

@@ -1,5 +1,6 @@
 """Videos that are files on this machine, alone or in folders, with what their sidecars say of them."""
 
+import errno
 import hashlib
 import logging
 import os
@@ -22,6 +23,7 @@ SUFFIXES = {
 }
 UNFINISHED = {"part", "ytdl", "crdownload"}  # of downloads that broke off
 STILL = {"tty", "gif"}  # containers by which PyAV makes moving pictures of texts and animations
+LARGEST_SIDECAR = 1 << 27  # bytes; yt-dlp's have a few megabytes, of which comments are most
 MIN_S = 1.0  # seconds; what lasts less is a picture
 
 log = logging.getLogger(__name__)
@@ -48,12 +50,16 @@ def local_item(file: Path, catalog: Path, entry: str) -> Item:
     info: dict[str, Any] = {}
     problem: Exception | None = None
     try:
+        if file.exists() and not file.is_file():  # a pipe would be waited for, a device read for ever
+            raise OSError(errno.EINVAL, "it is no file")
         hashes.append(sha256(file))
         if not file.stat().st_size:
             problem = Rejected("empty", f"{place} is an empty file")
         if os.access(sidecar, os.F_OK):  # no error where the name is too long, as Path.exists has
-            hashes.append(sha256(sidecar))
+            hashes.append(_digest_of_sidecar(sidecar))
             info = Metadata.model_validate_json(sidecar.read_bytes()).model_dump(exclude_none=True)
+    except Failed as error:
+        problem = error
     except OSError as error:
         problem = Failed("unreadable", f"{place} cannot be read: {error.strerror}")
     except ValidationError as error:
@@ -66,6 +72,12 @@ def local_item(file: Path, catalog: Path, entry: str) -> Item:
     data |= {"info": {"title": stem} | info, "content": hashes[0] if hashes and not problem else ""}
     digest = hashlib.sha256("".join(hashes).encode()).hexdigest()
     return Item(video_id(info.get("id") or stem), digest, data)
+
+
+def _digest_of_sidecar(path: Path) -> str:
+    if not path.is_file() or path.stat().st_size > LARGEST_SIDECAR:
+        raise Failed("sidecar", f"{_text(path.name)}: no file, or a too large one: correct or remove it")
+    return sha256(path)
 
 
 def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:

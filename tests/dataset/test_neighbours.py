@@ -36,6 +36,16 @@ def test_near_finds_all_and_only_what_a_full_comparison_finds(bits):
     assert np.array_equal(hamming_pairs(both, both, bits), pairs[pairs[:, 0] < pairs[:, 1]])
 
 
+@pytest.mark.parametrize("bits", [0, 10])
+def test_equal_hashes_are_near_each_other_and_what_is_near_to_one(bits):
+    few = hashes(4, 20)
+    left = np.concatenate([few, few[:3], few[:3], np.repeat(few[:1], 60, axis=0), flipped(few[:5], 5, 3)])
+    right = np.concatenate([few[10:], few[:1], few[:1], hashes(6, 5)])
+    assert np.array_equal(hamming_pairs(left, right, bits), brute(left, right, bits))
+    pairs = brute(left, left, bits)
+    assert np.array_equal(hamming_pairs(left, left, bits), pairs[pairs[:, 0] < pairs[:, 1]])
+
+
 def test_nothing_is_near_nothing():
     assert hamming_pairs(hashes(0, 0), hashes(0, 5), 24).shape == (0, 2)
     assert nearest_neighbours(np.zeros((0, 8), np.float32), np.eye(8, dtype=np.float32), 3, 0.5).shape == (0, 2)

@@ -1,6 +1,7 @@
 """Vectors are open_clip's, kept as long as nothing they depend on changes, and made in bounded memory."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from safetensors.numpy import load_file
 from training import DEVICE
 
 from stages.common.data.files import read_yaml
+from stages.common.data.references import ImageReader
 from stages.common.data.tars import write_tar
 from stages.common.errors import StageError
 from stages.common.models.clip import build, named, save
-from stages.common.models.embed import embed_classes, embed_images, embed_texts
+from stages.common.models.embed import UnreadableImageError, embed_classes, embed_images, embed_texts
 from stages.common.models.vectors import VectorCache, files_digest, weights_digest
 from stages.demo.tissue import paint
 from stages.embeddings.__main__ import run as embed
@@ -81,8 +83,13 @@ def test_class_vectors_are_the_mean_of_templates_normalised_again(tiny):
 
 def test_an_unreadable_tile_is_named(tiny, pictures, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
-    with pytest.raises(StageError, match="bad.png: unreadable image"):
-        embed_images(build(str(tiny), "none", 0), [*pictures, str(tmp_path / "bad.png")], read, 2, DEVICE, 1)
+    Image.new("1", (9000, 9000)).save(tmp_path / "bomb.png")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.png", b"")
+    clip, reader = build(str(tiny), "none", 0), ImageReader()
+    for name in ("bad.png", "bomb.png", "a.zip#b.png"):
+        with pytest.raises(UnreadableImageError, match=f"{name}: unreadable image"):
+            embed_images(clip, [*pictures, str(tmp_path / name)], reader.read, 2, DEVICE, 1)
 
 
 def test_arrays_stay_under_their_key_and_changed_files_are_made_anew(tmp_path):

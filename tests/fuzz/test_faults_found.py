@@ -1,30 +1,46 @@
 """What fuzzing and reading for threats have found, each with a small input that shows it."""
 
+import gzip
 import io
+import json
+import os
 import tarfile
 import time
 import zipfile
+from pathlib import Path
 
+import h5py
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from hostile import written
 from PIL import Image
 
 from stages.captions import replies
-from stages.common.data.files import parse_json, read_yaml
+from stages.captions.endpoint import Endpoint
+from stages.common.data.answers import read_filled_in
+from stages.common.data.files import parse_json, read_yaml, safe_id
+from stages.common.data.lookup import ImageFinder
 from stages.common.data.pictures import read_picture
+from stages.common.data.reading import Damage
 from stages.common.data.references import ImageReader
 from stages.common.data.rows import read_rows
-from stages.common.data.tars import MOST_NOTES
-from stages.common.errors import Rejected, StageError
+from stages.common.data.sidecars import note_rows
+from stages.common.data.tars import MOST_NOTES, shard_samples
+from stages.common.errors import Failed, Rejected, StageError
+from stages.common.evalsets.listing import images_below
 from stages.common.evalsets.protocol import Evalset, read_evalset
+from stages.common.incremental.manifest import Folder
+from stages.common.models.backbone import load_matching
 from stages.common.tables.items import MANIFEST
 from stages.sources.hydrate import _answered_rows
 from stages.sources.pubmed.packages import PackageError, open_package
 from stages.sources.pubmed.panels import split_caption
-from stages.videos.catalog import _entry
+from stages.videos.catalog import _entry, read_catalog
 from stages.videos.metadata import known
+from stages.videos.names import video_id
 from stages.videos.site import _warn_of_readers
 
 CPU_S = 5.0  # some of these took minutes
@@ -90,6 +106,48 @@ def test_notes_in_a_tar_are_not_read_whatever_their_length(tmp_path):
         pass
 
 
+@pytest.mark.parametrize("ending", ["tar", "tgz"])
+def test_a_tar_that_leads_back_is_not_read_for_ever(quickly, tmp_path, ending):
+    """A size below zero: the next header is one that was read before."""
+    first, second = tarfile.TarInfo("a.jpg"), bytearray(tarfile.TarInfo("b.jpg").tobuf(tarfile.GNU_FORMAT))
+    second[124:136] = tarfile.itn(-tarfile.BLOCKSIZE, 12, tarfile.GNU_FORMAT)
+    second[148:156] = b" " * 8
+    second[148:156] = b"%06o\0 " % sum(second)
+    data = first.tobuf() + second + bytes(tarfile.RECORDSIZE)
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(gzip.compress(data) if ending == "tgz" else data)
+    assert [row.reason for row in read_rows(path, lambda names: True) if isinstance(row, Damage)] == ["broken_table"]
+    with pytest.raises(PackageError, match="a size of -512 bytes"), open_package(path):
+        pass
+    if ending == "tar":
+        with pytest.raises(StageError, match=r"cut short after a\.jpg"):
+            list(shard_samples(path, {"jpg"}, "get it again"))
+        with pytest.raises(Rejected, match="missing_image"):
+            ImageFinder(tmp_path).find("b.jpg")
+
+
+def test_a_link_in_a_shard_is_no_file_of_it(tmp_path):
+    """A KeyError of tarfile."""
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        info = tarfile.TarInfo("a.json")
+        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(info)
+    ((_, members),) = shard_samples(tmp_path / "a.tar", {"json"}, "get it again")
+    assert members["json"].data == b""
+
+
+@pytest.mark.parametrize("name", ["../precious", "\0", "x" * 5000])
+def test_a_journal_removes_no_file_outside(tmp_path, name):
+    """Whoever wrote to a shared disk could have files removed, or the stage ended."""
+    (tmp_path / "precious.txt").write_text("x")
+    (tmp_path / "out").mkdir()
+    row = {"id": name, "status": "ok", "reason": "", "error": "", "key": "k", "digest": "d"}
+    (tmp_path / "out/journal.jsonl").write_text(json.dumps(row))
+    folder = Folder(tmp_path / "out", ("{id}.txt",), tmp_path / "keys.parquet")
+    folder.prune(set(folder.recorded()))
+    assert (tmp_path / "precious.txt").exists()
+
+
 def test_a_zip_whose_member_is_not_where_it_says_costs_one_image(tmp_path):
     """A struct.error, which nobody expected."""
     path = tmp_path / "a.zip"
@@ -122,6 +180,60 @@ def test_a_test_set_leads_to_no_file_outside(tmp_path):
         read_evalset(tmp_path / "sets", "own", evalset)
 
 
+def test_links_in_a_test_set_that_lead_back_are_not_followed(quickly, tmp_path):
+    for name in ("A", "B"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        Image.new("RGB", (3, 3)).save(tmp_path / "own" / name / "a.png")
+        for link in ("up", "again"):
+            (tmp_path / "own" / name / link).symlink_to("..")
+        (tmp_path / "own" / name / "other").symlink_to(f"../{'B' if name == 'A' else 'A'}")
+    assert len(list(images_below(tmp_path / "own"))) == 4
+
+
+def test_arrays_of_hdf5_that_are_other_files_are_no_images(tmp_path):
+    """The bytes of any file that the process can read became pixels."""
+    (tmp_path / "secret").write_bytes(bytes(range(192)))
+    with h5py.File(tmp_path / "raw.h5", "w") as file:
+        file.create_dataset("x", (1, 8, 8, 3), "u1", external=[(str(tmp_path / "secret"), 0, 192)])
+    with h5py.File(tmp_path / "own.h5", "w") as file:
+        file["x"] = np.zeros((1, 8, 8, 3), np.uint8)
+    with h5py.File(tmp_path / "link.h5", "w") as file:
+        file["x"] = h5py.ExternalLink(str(tmp_path / "own.h5"), "x")
+    with h5py.File(tmp_path / "bomb.h5", "w") as file:
+        file.create_dataset("x", (1, 50000, 50000, 3), "u1", chunks=(1, 1000, 1000, 3))
+    with h5py.File(tmp_path / "none.h5", "w") as file:
+        file["y"] = [1]
+    for reference in ("raw.h5#0", "link.h5#0", "bomb.h5#0", "none.h5#0", "own.h5#1"):
+        with pytest.raises(Rejected, match="unreadable_image"):
+            ImageReader().bounded(f"{tmp_path}/{reference}", 10**6)
+    assert ImageReader().bounded(f"{tmp_path}/own.h5#0", 10**6)
+
+
+@pytest.mark.parametrize("place", ["film", "sidecar", "list"])
+def test_a_device_or_a_pipe_in_a_catalog_is_not_read(tmp_path, stage_params, place):
+    """A pipe was waited for, and the digest of a device taken, for ever."""
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films/b.mp4").write_bytes(b"x")
+    if place == "list":
+        os.mkfifo(tmp_path / "channels.txt")
+    else:
+        (tmp_path / "films" / ("a.mp4" if place == "film" else "b.info.json")).symlink_to("/dev/zero")
+    (tmp_path / "videos.txt").write_text("films\n")
+    if place == "list":
+        with pytest.raises(StageError, match=r"channels.txt is not a file"):
+            read_catalog(tmp_path, stage_params("videos"), {})
+    else:
+        first = read_catalog(tmp_path, stage_params("videos"), {})[0]
+        assert isinstance(first.data["problem"], Failed)
+
+
+def test_a_pipe_beside_an_image_is_no_text(tmp_path):
+    os.mkfifo(tmp_path / "a.txt")
+    assert [row.detail for row in note_rows([tmp_path / "a.jpg"], [tmp_path / "a.txt"], tmp_path)] == [
+        "a.txt: not a file"
+    ]
+
+
 def test_an_id_that_the_api_of_tweets_makes_up_names_no_file(tmp_path, stage_params):
     answer = {"data": [{"id": "../../../x", "text": "a"}, {"id": "12", "text": "b"}]}
     rows = list(_answered_rows(answer, tmp_path, None, stage_params("sources")))
@@ -148,6 +260,52 @@ def test_notes_of_pandas_that_are_damaged_name_file_and_stage(tmp_path):
     pq.write_table(table.replace_schema_metadata({b"pandas": notes}), tmp_path / "x.parquet")
     with pytest.raises(StageError, match=r"x.parquet is damaged \('pandas_type'\): run the stage"):
         MANIFEST.read(tmp_path / "x.parquet")
+
+
+def test_an_id_that_begins_with_a_hyphen_is_none():
+    """It would be an option of a program."""
+    assert video_id("-rf") != "-rf"
+    with pytest.raises(StageError, match="cannot be an id"):
+        safe_id("-rf")
+
+
+def test_a_negative_count_of_tokens_gives_no_money_back(stage_params):
+    paid = stage_params("captions").llm.model_copy(update={"url": "https://example.org/v1", "price": [1.0, 2.0]})
+    answer = {
+        "choices": [{"message": {"content": "a"}}],
+        "usage": {"prompt_tokens": -1000, "completion_tokens": -1000},
+    }
+    assert Endpoint(paid)._answer(json.dumps(answer)).cost == 0
+
+
+def test_weights_of_a_backbone_run_no_code(tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    torch.save({"a": Payload()}, tmp_path / "x.pt")
+    with pytest.raises(StageError, match=r"x.pt' are no tensors alone"):
+        load_matching(torch.nn.Linear(1, 1), str(tmp_path / "x.pt"))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_images_of_one_sample_do_not_fill_the_memory(tmp_path, monkeypatch):
+    """Each was below the limit, in a compressed shard of kilobytes."""
+    monkeypatch.setattr("stages.common.data.shards.LARGEST", 100)
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as tar:
+        for number in range(3):
+            info = tarfile.TarInfo(f"a.{number}.jpg")
+            info.size = 60
+            tar.addfile(info, io.BytesIO(bytes(60)))
+    found = list(read_rows(tmp_path / "a.tgz", lambda names: True))
+    assert [one.reason for one in found if isinstance(one, Damage)] == ["image_too_large"] * 2
+
+
+def test_a_comment_that_is_too_long_is_one_line(tmp_path):
+    """An error of the library's own."""
+    (tmp_path / "a.csv").write_text(f"item,comment\n1,{'x' * 2_000_000}\n")
+    with pytest.raises(StageError, match="a.csv is no CSV"):
+        read_filled_in(tmp_path / "a.csv", "item")
 
 
 def test_an_error_is_one_line_whatever_it_quotes():

@@ -113,6 +113,7 @@ def test_sidecars(fuzz, params, data):
 def test_names(fuzz, name):
     def read(folder):
         assert SAFE_ID.fullmatch(video_id(name))
+        assert not video_id(name).startswith("-")
         return sorted(forms(name))
 
     fuzz(read)

@@ -12,6 +12,8 @@ from PIL import Image
 
 from stages.common.data.files import read_json
 from stages.common.data.references import read_images
+from stages.common.errors import StageError
+from stages.common.incremental.process import Lost
 from stages.sources import batches
 from stages.sources import collect as module
 from stages.sources.candidate import Candidate
@@ -82,6 +84,29 @@ def test_every_candidate_is_a_pair_or_has_a_reason(collected):
     back = np.asarray(Image.open(io.BytesIO(stored[pairs.image.iloc[1]])))
     assert back.shape == tile(2).shape
     assert (pairs.license.iloc[1], pairs.provenance.iloc[1], pairs.group.iloc[1]) == ("CC0", "place b", "x_gb")
+
+
+def test_an_image_with_which_a_worker_is_lost_is_dropped_and_stops_no_other(collected, monkeypatch):
+    """It ended the stage, at each run again."""
+    tried = []
+
+    def run_calls(calls, base, device):
+        for call in calls:
+            batch = call.do.args[0]
+            tried.append(len(batch))
+            deadly = any(one.key == "bad" and one.image for one in batch)
+            yield call.name, Lost("worker_died", "its process was ended by SIGSEGV") if deadly else call.do()
+
+    monkeypatch.setattr(module, "run_calls", run_calls)
+    pairs, dropped, _ = collected([one(key, encoded(tile(n))) for n, key in enumerate(("a", "b", "bad", "c", "d"))])
+    assert pairs.pair_id.tolist() == ["x_a", "x_b", "x_c", "x_d"]
+    assert pairs.image.str.contains("images-000000.tar#").all()
+    assert dropped[["key", "reason", "detail"]].to_numpy().tolist() == [
+        ["bad", "worker_died", "its process was ended by SIGSEGV"]
+    ]
+    assert tried == [5, 1, 1, 1, 1, 1, 5]
+    with pytest.raises(StageError, match="images bad to bad: worker_died: its process"):
+        collected([one("bad")])
 
 
 def test_a_magnification_that_a_source_states_is_read(collected):

@@ -117,7 +117,7 @@ def test_a_pipe_is_not_waited_for(read, tmp_path):
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("t.csv.gz", gzip.compress(b"image,text\n1.jpg," + b"x" * 9000)),
+        ("t.csv.gz", gzip.compress(b"image,text\n1.jpg," + b"x" * 9000, mtime=0)),
         ("t.jsonl", b'{"image": "1.jpg", "text": "' + b"x" * 9000),
         ("t.json", b'[{"image": "1.jpg", "text": "' + b"x" * 9000 + b'"}]'),
     ],
@@ -132,9 +132,10 @@ def test_a_line_that_would_fill_the_memory_is_said(tmp_path, monkeypatch, name, 
     assert [isinstance(row, Damage) and "more than 1000 letters" in row.detail for row in rows] == [True]
 
 
-def test_a_workbook_whose_texts_would_fill_the_memory_is_said(tmp_path, monkeypatch):
+@pytest.mark.parametrize("part", ["xl/sharedStrings.xml", "xl/styles.xml"])
+def test_a_workbook_whose_texts_would_fill_the_memory_is_said(tmp_path, monkeypatch, part):
     monkeypatch.setattr(rows, "MOST_TEXTS", 1000)
-    data = zipped({"xl/sharedStrings.xml": "x" * 1001})
+    data = zipped({part: "x" * 1001})
     (tmp_path / "t.xlsx").write_bytes(data)
     (damage,) = read_rows(tmp_path / "t.xlsx", lambda names: True)
     assert damage.detail == "1001 bytes of texts, more than 1000: save it as CSV"

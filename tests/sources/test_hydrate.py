@@ -97,6 +97,15 @@ def test_rows_that_have_a_text_and_other_columns_stay(tmp_path, params, monkeypa
     assert after[["text", "mine"]].to_numpy().tolist()[2] == ["A naevus, case 9", "z"]
 
 
+@pytest.mark.parametrize("answer", [[], {"data": [{"id": "5"}]}, {"includes": None}, {"errors": [None]}])
+def test_an_answer_of_another_form_is_one_line(tmp_path, params, monkeypatch, answer):
+    monkeypatch.setenv("X_BEARER_TOKEN", "secret")
+    monkeypatch.setattr("stages.sources.hydrate._tweets", lambda *arguments: answer)
+    (tmp_path / "tweets.csv").write_text("tweet_id\n1\n")
+    with pytest.raises(StageError, match="an answer of another form"):
+        hydrate(params)
+
+
 def test_a_key_is_asked_for_and_a_refusal_is_one_line(tmp_path, params, monkeypatch):
     monkeypatch.delenv("X_BEARER_TOKEN", raising=False)
     with pytest.raises(StageError, match="X_BEARER_TOKEN"):

@@ -36,6 +36,10 @@ class Bad(http.server.BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "/loop" if way == "loop" else "http://127.0.0.1:1/private")
             return self.end_headers()
+        if way == "drip_head":
+            return self.drip(b"HTTP/1.1 200 OK\r\nX: ")
+        if way == "drip":
+            return self.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         self.send_response(200)
         if way == "noai":
             self.send_header("X-Robots-Tag", "noai")
@@ -50,6 +54,16 @@ class Bad(http.server.BaseHTTPRequestHandler):
         except OSError:
             pass
         return None
+
+    def drip(self, begin):
+        """Send a byte now and then, each in time."""
+        try:
+            self.wfile.write(begin)
+            for _ in range(200):
+                self.wfile.write(b"x")
+                time.sleep(0.1)
+        except OSError:
+            pass
 
 
 class Many(http.server.ThreadingHTTPServer):
@@ -104,6 +118,13 @@ def test_every_way_of_failing_is_a_row_with_its_class(bad, read):
     assert {one.provenance: one.drop for one in found} == ways
     assert found[0].image == PICTURE
     assert not any(" at 0x" in one.detail for one in found), "would differ at the next run"
+
+
+def test_an_image_that_comes_byte_by_byte_is_given_up(bad, read):
+    began = time.monotonic()
+    found = read([f"{bad}/drip", f"{bad}/drip_head"], timeout_s=0.5)
+    assert [one.drop for one in found] == ["timeout", "timeout"]
+    assert time.monotonic() - began < 10
 
 
 def test_addresses_of_this_network_are_refused_unless_allowed(bad, read):

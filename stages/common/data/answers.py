@@ -46,7 +46,7 @@ def write_to_fill_in(path: Path, table: pd.DataFrame, key: str) -> list[Row]:
 def read_filled_in(path: Path, key: str) -> Sequence[Row]:
     """Rows of a CSV file as spreadsheets save it, also with semicolons or tabs; none where there is no file.
 
-    Raises StageError where it is not UTF-8, or lacks the column `key`.
+    Raises StageError where it is not UTF-8 or no CSV, or lacks the column `key`.
     """
     if not path.exists():
         return []
@@ -54,6 +54,8 @@ def read_filled_in(path: Path, key: str) -> Sequence[Row]:
         rows = _rows(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise StageError(f"{path} is not UTF-8: save it as CSV in UTF-8, so that what you wrote can stay") from None
+    except csv.Error as error:
+        raise StageError(f"{path} is no CSV ({error}): correct it, so that what you wrote can stay") from None
     if rows and key not in rows[0]:
         raise StageError(f"{path}: column '{key}' is missing: put it back, or move the file away to get a new one")
     return rows

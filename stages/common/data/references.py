@@ -3,6 +3,7 @@
 import functools
 import io
 import lzma
+import math
 import os
 import stat
 import struct
@@ -24,6 +25,7 @@ from stages.common.errors import Rejected, StageError
 # What readers of archives end with, besides OSError and ValueError.
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError)
 TAR, ZIP, HDF5 = ".tar#", ".zip#", ".h5#"
+LARGEST = 1 << 28  # bytes of an image in an HDF5 file
 
 
 class ImageReader:
@@ -36,7 +38,8 @@ class ImageReader:
     def read(self, reference: str) -> bytes:
         """Bytes of one image, of an HDF5 array as PNG.
 
-        Raises StageError where a tar does not hold it, OSError where a file cannot be read.
+        Raises StageError where a tar does not hold it, OSError where a file cannot be read, ValueError for an HDF5 file
+        that does not hold it.
         """
         if TAR in reference:
             return self._read_member(*reference.split("#", 1))
@@ -113,12 +116,23 @@ def read_images(references: Iterable[str]) -> dict[str, bytes]:
 def _read_array(reference: str) -> bytes:
     path, _, number = reference.rpartition("#")
     buffer = io.BytesIO()
-    Image.fromarray(np.asarray(_opened(path)["x"][int(number)])).save(buffer, "PNG", compress_level=1)
+    try:
+        Image.fromarray(np.asarray(_images_in(path)[int(number)])).save(buffer, "PNG", compress_level=1)
+    except (KeyError, IndexError, TypeError) as error:
+        raise ValueError(said(error)) from None
     return buffer.getvalue()
 
 
 @functools.lru_cache(maxsize=8)
-def _opened(path: str) -> Any:
+def _images_in(path: str) -> Any:
+    """The images that an HDF5 file holds itself: its format can also take the bytes of any file for an array. Raises
+    ValueError where it does, or where an image is too large."""
     import h5py
 
-    return h5py.File(path, "r")
+    file = h5py.File(path, "r")
+    images = file["x"]
+    if not isinstance(file.get("x", getlink=True), h5py.HardLink) or images.external or images.is_virtual:
+        raise ValueError("its images are in another file")
+    if (size := math.prod(images.shape[1:]) * images.dtype.itemsize) > LARGEST:
+        raise ValueError(f"images of {size} bytes")
+    return images

@@ -42,7 +42,8 @@ UNREAD = re.compile(
     r".*\.(xlsb?|ods|pkl|pickle|np[yz]|mat|h5|hdf5|db|sqlite3?|mdb|lmdb|rds|rdata|sav|dta|orc|avro|xml|bin|part"
     r"|zst|7z|rar|tgz|gz|bz2|xz)"
 )
-MOST_TEXTS = 1 << 29  # bytes of a workbook's texts, which are in memory all at once
+SHEET = re.compile(r"worksheets/|media/")  # parts of a workbook that are read bit by bit, or never
+MOST_TEXTS = 1 << 29  # bytes of a workbook's texts and other parts, which are in memory all at once
 ROWS, BINARY_ROWS = 1000, 16  # read at once, without and with images in them
 
 
@@ -162,7 +163,7 @@ def _sheets(path: Path, is_header: IsHeader) -> Iterator[Row | Damage]:
     from openpyxl import load_workbook
 
     with zipfile.ZipFile(path) as book:
-        texts = sum(part.file_size for part in book.infolist() if part.filename.endswith("sharedStrings.xml"))
+        texts = sum(part.file_size for part in book.infolist() if not SHEET.search(part.filename))
     if texts > MOST_TEXTS:
         raise ValueError(f"{texts} bytes of texts, more than {MOST_TEXTS}: save it as CSV")
     for sheet in load_workbook(path, read_only=True, data_only=True).worksheets:

@@ -15,7 +15,7 @@ from stages.common.data.tars import Header
 IMAGE = "image"  # column of a sample's image
 TEXTS = (".txt", ".text", ".caption", ".captions")
 SHORT = 1_000_000  # bytes of a text
-LARGEST = 200_000_000  # bytes of an image that is read from a compressed shard, where it cannot be referred to
+LARGEST = 200_000_000  # bytes of a sample's images that are read from a compressed shard, which cannot be referred to
 
 
 class Reference(str):
@@ -43,7 +43,7 @@ def shard_rows(path: Path) -> Iterator[Row | Damage]:
                     yield from (lost | row for row in sample.rows())
                     sample = _Sample(key, stem)
                 part, ending = PurePosixPath(f"_.{rest}").stem, PurePosixPath(f"_.{rest}").suffix.lower()
-                if ending in ENDINGS and compressed and info.size > LARGEST:
+                if ending in ENDINGS and compressed and info.size + sample.held > LARGEST:
                     yield Damage("image_too_large", f"{info.name}: {info.size} bytes")
                 elif ending in ENDINGS:
                     sample.images[part] = _read(tar, info) if compressed else Reference(f"{path}#{info.name}")
@@ -83,6 +83,11 @@ class _Sample:
         self.images: dict[str, bytes | str] = {}
         self.texts: dict[str, list[str]] = {}
         self._said: dict[str, Any] = {}
+
+    @property
+    def held(self) -> int:
+        """Bytes of the images that are in memory."""
+        return sum(len(image) for image in self.images.values() if isinstance(image, bytes))
 
     def add(self, value: Any) -> None:
         """Add what a JSON file says: an object, or the text alone."""

@@ -47,6 +47,9 @@ def note_rows(images: Sequence[Path], notes: Sequence[Path], folder: Path) -> It
     """The row of an image that has texts beside it; what a JSON file says of it is in its columns."""
     row: Row = {}
     for note in sorted(notes, key=lambda path: path.suffix.lower() != ".json"):
+        if not note.is_file():  # a pipe would be waited for, a device read for ever
+            yield Damage("broken_row", f"{note.name}: not a file")
+            continue
         if (size := note.stat().st_size) > SHORT:
             yield Damage("broken_row", f"{note.name}: {size} bytes of text")
             continue

@@ -18,8 +18,9 @@ MOST_NOTES = 1 << 20  # bytes
 
 
 class Header(tarfile.TarInfo):
-    """A header of a tar from outside, for `tarfile.open(tarinfo=...)`: of names and notes that are longer than any
-    real ones, which tarfile would read into memory whatever their length, comes a tarfile.ReadError."""
+    """A header of a tar from outside, for `tarfile.open(tarinfo=...)`. A tarfile.ReadError comes of names and notes
+    that are longer than any real ones, which tarfile would read into memory whatever their length, and of sizes below
+    zero, by which it would go back to where it has been, for ever (CVE-2025-8194)."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -28,6 +29,12 @@ class Header(tarfile.TarInfo):
         if found.type in BEFORE_ANOTHER and found.size > MOST_NOTES:
             raise tarfile.ReadError(f"a header of {found.size} bytes")
         return found
+
+    def _block(self, count: int) -> int:
+        """Bytes of the blocks that `count` bytes fill; tarfile asks this of a header's size and of that in notes."""
+        if count < 0:
+            raise tarfile.ReadError(f"a size of {count} bytes")
+        return -(-count // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
 
 
 class Member(NamedTuple):
@@ -87,10 +94,10 @@ def shard_samples(path: Path, read: Container[str], remedy: str) -> Iterator[tup
         with tarfile.open(path, tarinfo=Header) as tar:
             for info in tar:
                 key, _, suffix = info.name.partition(".")
-                file = tar.extractfile(info) if suffix in read else None
+                file = tar.extractfile(info) if suffix in read and info.isfile() else None
                 data = file.read() if file else b""
                 found.setdefault(key, {})[suffix] = Member(info.offset_data, info.size, data)
                 last = info.name
-    except (tarfile.ReadError, EOFError):
+    except (tarfile.TarError, EOFError, ValueError):  # ValueError: of notes that are no numbers
         raise StageError(f"{path} is cut short after {last}: {remedy}") from None
     yield from found.items()

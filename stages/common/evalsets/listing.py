@@ -21,13 +21,16 @@ def is_hidden(path: Path) -> bool:
     return path.name.startswith(".") or path.name == OF_MACOS
 
 
-def images_below(folder: Path) -> Iterator[Path]:
-    """The images in `folder` and its folders, sorted by name, folder by folder."""
+def images_below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """The images in `folder` and its folders, sorted by name, folder by folder; a link to one of the folders `above` is
+    not followed."""
+    above |= {folder.resolve()}
     for path in sorted(folder.iterdir()):
         if is_hidden(path):
             continue
         if path.is_dir():
-            yield from images_below(path)
+            if path.resolve() not in above:
+                yield from images_below(path, above)
         elif path.suffix.lower() in SUFFIXES:
             yield path
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.data.files import digest, parse_json, read_json, write_json
+from stages.common.data.files import SAFE_ID, digest, parse_json, read_json, write_json
 from stages.common.errors import StageError
 from stages.common.incremental.process import LOST_REASONS
 from stages.common.tables.items import KEYS, MANIFEST, MANIFEST_FILE
@@ -94,7 +94,8 @@ class Folder:
         self._stats: dict[str, list[int]] = read_mapping(self._written)
 
     def recorded(self) -> dict[str, Row]:
-        """Rows of the manifest with their keys, overruled by the journal of an interrupted run."""
+        """Rows of the manifest with their keys, overruled by the journal of an interrupted run. What is no id is left
+        out: files are removed by it, and others may have written the folder."""
         rows: dict[str, Row] = {}
         if (self.out / MANIFEST_FILE).exists():
             keys = self._read_keys()
@@ -111,7 +112,7 @@ class Folder:
                 isinstance(one, str) for one in entry.values()
             ):
                 rows[entry["id"]] = Row(**entry)
-        return rows
+        return {name: row for name, row in rows.items() if SAFE_ID.fullmatch(name)}
 
     def _read_manifest(self, keys: pd.DataFrame) -> pd.DataFrame:
         """The manifest; if it cannot be read, what the table of keys has of finished items."""

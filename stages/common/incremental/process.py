@@ -65,7 +65,11 @@ class ProcessWorker:
         return self._watched(call.do, call.seconds)
 
     def _watched(self, do: Callable[[], Any], seconds: float) -> Any:
-        future, executor = self._submit(do)
+        try:
+            future, executor = self._submit(do)
+        except BrokenProcessPool:  # it has ended since the last call, as when the kernel wanted memory
+            self.renew()
+            future, executor = self._submit(do)
         processes = dict(executor._processes)  # one; others after it where loky replaces one that has grown
         deadline = time.monotonic() + seconds
         while not wait([future], timeout=POLL_S).done:

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,7 @@ from typing import Any
 
 import pandas as pd
 
-from stages.common.data.files import digest, safe_id
+from stages.common.data.files import SURROGATE, digest, safe_id
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.manifest import SCRATCH, Folder, Row, Template, choices, files_of
@@ -177,20 +178,28 @@ def _attempt(item: Item, work: Work, key: str, rejection_key: str, out: Path, fi
         digest_of_files = digest(*(scratch / file for file in files_of(scratch, files, item.id)))
         return Row(item.id, "ok", "", "", key, digest_of_files)
     except Rejected as rejected:
-        return Row(item.id, "rejected", rejected.reason, _line(rejected.message, scratch), rejection_key, "")
+        reason, message = (_line(said, scratch) for said in (rejected.reason, rejected.message))
+        return Row(item.id, "rejected", reason, message, rejection_key, "")
     except StageError:
         raise
-    except (Exception, SystemExit) as error:  # code of the user's own may call sys.exit
+    except BaseException as error:  # libraries raise, and code of the user's own, what is no Exception
+        if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            raise  # Ctrl-C, which workers do not hear
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             error.filename = error.filename or str(out)
             raise
-        reason = error.reason if isinstance(error, Failed) else type(error).__name__
-        return Row(item.id, "failed", reason, _line(str(error), scratch), key, "")
+        reason = _line(error.reason, scratch) if isinstance(error, Failed) else type(error).__name__
+        return Row(item.id, "failed", reason, _line(error, scratch), key, "")
 
 
-def _line(message: str, scratch: Path) -> str:
-    """`message` on one line of bounded length, without this machine's path."""
-    return " ".join(message.replace(str(scratch), ".").split())[:300]
+def _line(said: object, scratch: Path) -> str:
+    """What an error says, on one line of bounded length, without this machine's path and without halves of characters,
+    which a table cannot hold: the name of a file may have them."""
+    try:
+        text = str(said)
+    except Exception:  # whatever a library's error raises instead of saying something
+        text = ""
+    return " ".join(SURROGATE.sub("\ufffd", text.replace(str(scratch), ".")).split())[:300]
 
 
 def check_failures(manifest: pd.DataFrame, out: Path, base: Base) -> None:

@@ -66,7 +66,13 @@ def load_matching(model: Any, weights: str) -> None:
 
     if not is_local(weights):
         raise StageError(f"weights '{weights}': neither a package nor a file: check the parameter")
-    state = torch.load(locate(weights), map_location="cpu", weights_only=True)
+    path = locate(weights)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # whatever a broken or a hostile file makes the reader raise; its advice is to trust the file
+        raise StageError(
+            f"weights '{weights}' are no tensors alone: give a checkpoint that holds nothing else"
+        ) from None
     own = model.state_dict()
     if own.keys() <= state.keys():
         model.load_state_dict({key: state[key] for key in own})

@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 
 from stages.common.data.arrays import Vectors
+from stages.common.data.pictures import MAX_PIXELS
+from stages.common.data.reading import said
 from stages.common.errors import StageError
 from stages.common.models.clip import Clip
 from stages.common.models.device import cores
@@ -55,9 +57,13 @@ def embed_images(
     def pixels(reference: str) -> Any:
         try:
             with Image.open(io.BytesIO(read(reference))) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise ValueError(f"{image.width} x {image.height} pixels")
                 return transform(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
-            raise UnreadableImageError(f"{reference}: unreadable image: {' '.join(str(error).split())[:120]}") from None
+        except MemoryError:
+            raise
+        except Exception as error:  # every format's reader, and every archive's, has its own
+            raise UnreadableImageError(f"{reference}: unreadable image: {said(error)}") from None
 
     with ThreadPoolExecutor(cores() if jobs < 0 else max(1, jobs)) as pool, torch.inference_mode():
         batches = _ahead(parts, lambda part: [pool.submit(pixels, one) for one in part])

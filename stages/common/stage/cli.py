@@ -29,6 +29,8 @@ UNWRITABLE = {
     errno.EDQUOT: ("the disk quota is used up at", "free some space"),
     errno.EROFS: ("nothing can be written at", "mount its file system for writing"),
     errno.EACCES: ("permission denied at", "give yourself the right to read and write there"),
+    errno.EISDIR: ("there is a folder in place of the file", "move it away"),
+    errno.ENOTDIR: ("there is a file in place of a folder of", "move it away"),
 }
 
 CACHE = Path(".cache")  # for libraries' caches where HOME cannot be written, as in many containers
@@ -106,7 +108,7 @@ def _ended_by_one_line(title: str, name: str) -> Iterator[None]:
         if not (cause := _unwritable(error)):
             raise
         what, remedy = UNWRITABLE[cause]
-        where = getattr(error, "filename", None) or _fullest(name)
+        where = getattr(error, "filename2", None) or getattr(error, "filename", None) or _fullest(name)
         sys.exit(f"{title}: error: {what} {where}: {remedy} and run `dvc repro` again; finished items are kept")
 
 

@@ -23,7 +23,7 @@ KINDS = ("url", "text", "similarity", "unsafe")  # of columns
 WORDS = {"unlikely": 0.0, "unsure": 0.5, "nsfw": 1.0}  # of LAION-400M, for a probability
 MIRROR = "mirror"
 ENOUGH = 1000  # rows of a table without a column of addresses or texts, after which no more are read
-LONGEST_NAME = 40  # letters of a column's name that are shown
+LONGEST_NAME, MOST_NAMES = 40, 20  # letters of a column's name, and columns, that are shown
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _table(path: Path, wanted: dict[str, str], laion: Laion) -> Iterator[Address
                 wanted = wanted | {"url": "image"}
             columns = columns | find_columns(row, wanted)  # a JSON row may leave out what others have
         if lack := next((kind for kind in ("url", "text") if kind not in columns and IMAGE not in row), ""):
-            known = ", ".join(str(name)[:LONGEST_NAME] for name in names)
+            known = ", ".join(str(name)[:LONGEST_NAME] for name in names[:MOST_NAMES])
             lacking.append(f"column '{wanted[lack]}' is missing: set sources.laion.{lack} to one of: {known}")
             if not found and len(lacking) == ENOUGH:
                 break

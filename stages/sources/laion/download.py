@@ -19,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 from stages.common.data.files import write_bytes
 from stages.common.data.reading import said
 from stages.common.retry import STATUSES, TemporaryError, retried, retry_after
-from stages.sources.laion.session import PrivateAddress, is_public, open_session
+from stages.sources.laion.session import WHOLE, PrivateAddress, is_public, open_session
 from stages.sources.params import Laion
 
 T = TypeVar("T")
@@ -27,7 +27,6 @@ T = TypeVar("T")
 AHEAD = 4096  # rows that are looked at before the first of them is handed on
 REDIRECTS = 5
 CHUNK = 1 << 16
-WHOLE = 4  # times `timeout_s` that all of one image may take
 OPTED_OUT = {"noai", "noimageai", "noindex", "noimageindex"}
 FIRST_S, LONGEST_S = 0.5, 30.0  # first and longest wait before a retry
 
@@ -107,6 +106,7 @@ def download(session: Any, url: str, params: Laion, private: bool) -> Download:
 
 def _fetch(session: Any, url: str, params: Laion, private: bool) -> bytes:
     import requests
+    import urllib3
 
     deadline = time.monotonic() + WHOLE * params.timeout_s
     try:
@@ -119,13 +119,13 @@ def _fetch(session: Any, url: str, params: Laion, private: bool) -> bytes:
         raise _Refused("too_many_redirects", url)
     except PrivateAddress as error:
         raise _Refused("private_address", str(error)) from None
-    except requests.Timeout as error:
+    except (requests.Timeout, urllib3.exceptions.ReadTimeoutError) as error:
         raise TemporaryError("timeout", said(error)) from None
-    except requests.exceptions.ChunkedEncodingError as error:
+    except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError) as error:
         raise TemporaryError("cut_short", said(error)) from None
     except requests.ConnectionError as error:
         raise TemporaryError("connection_failed", said(error)) from None
-    except (requests.RequestException, ValueError) as error:  # what is not an address
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:  # what is not an address
         raise _Refused("bad_address", said(error)) from None
 
 
@@ -156,7 +156,7 @@ def _body(answer: Any, limit: int, deadline: float) -> bytes:
     if rules & OPTED_OUT:
         raise _Refused("opted_out", ", ".join(sorted(rules & OPTED_OUT)))
     data = bytearray()
-    for part in answer.iter_content(CHUNK):
+    while part := answer.raw.read1(CHUNK, decode_content=True):  # what has come, not all of a chunk
         data += part
         if len(data) > limit:
             raise _Refused("too_large", f"over {limit} bytes")

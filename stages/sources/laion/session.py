@@ -1,8 +1,11 @@
-"""HTTP sessions that never connect to a machine of the local network, whatever address a name resolves to."""
+"""HTTP sessions that never connect to a machine of the local network, whatever address a name resolves to, and that
+wait for no answer for ever. Each request needs a time-out."""
 
 import ipaddress
 import socket
-from typing import Any
+import threading
+from contextlib import suppress
+from typing import Any, ClassVar
 
 from requests import Session
 from requests.adapters import HTTPAdapter
@@ -10,6 +13,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 AGENT = "quilt1m-pipeline"
+WHOLE = 4  # times the seconds without a byte that the head of an answer, or all of an image, may take
 
 
 class PrivateAddress(Exception):
@@ -24,9 +28,8 @@ def open_session(private: bool) -> Session:
     """
     session = Session()
     session.headers["User-Agent"] = AGENT
-    if not private:
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, _Adapter())
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter() if private else _GuardedAdapter())
     return session
 
 
@@ -35,7 +38,33 @@ def is_public(address: str) -> bool:
     return ipaddress.ip_address(address.split("%")[0]).is_global
 
 
-class _Guarded(HTTPConnection):
+class _Timed(HTTPConnection):
+    def getresponse(self) -> Any:
+        """The head of an answer. Its bytes may come one by one, each in time: then the connection is cut, and a
+        TimeoutError raised."""
+        late = threading.Event()
+
+        def cut() -> None:
+            late.set()
+            with suppress(OSError):  # it has ended by itself
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+        timer = threading.Timer(WHOLE * float(self.timeout or 0), cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().getresponse()
+        finally:
+            timer.cancel()
+            if late.is_set():
+                raise TimeoutError("the head of the answer took too long")
+
+
+class _TimedTLS(_Timed, HTTPSConnection):
+    pass
+
+
+class _Guarded(_Timed):
     def _new_conn(self) -> socket.socket:
         made = super()._new_conn()
         address = made.getpeername()[0]
@@ -50,14 +79,28 @@ class _GuardedTLS(_Guarded, HTTPSConnection):
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Guarded
+    ConnectionCls = _Timed
 
 
 class _PoolTLS(HTTPSConnectionPool):
+    ConnectionCls = _TimedTLS
+
+
+class _GuardedPool(HTTPConnectionPool):
+    ConnectionCls = _Guarded
+
+
+class _GuardedPoolTLS(HTTPSConnectionPool):
     ConnectionCls = _GuardedTLS
 
 
 class _Adapter(HTTPAdapter):
+    pools: ClassVar[dict[str, type[HTTPConnectionPool]]] = {"http": _Pool, "https": _PoolTLS}
+
     def init_poolmanager(self, *args: Any, **more: Any) -> None:
         super().init_poolmanager(*args, **more)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _PoolTLS}
+        self.poolmanager.pool_classes_by_scheme = self.pools
+
+
+class _GuardedAdapter(_Adapter):
+    pools: ClassVar = {"http": _GuardedPool, "https": _GuardedPoolTLS}

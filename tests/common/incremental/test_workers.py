@@ -4,14 +4,17 @@ import ctypes
 import functools
 import os
 import signal
+import threading
 import time
 
 import pytest
 
+from stages.common.errors import Failed, Rejected
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.manifest import Folder
+from stages.common.incremental.process import Call
 from stages.common.incremental.runner import Item, run_items
-from stages.common.incremental.workers import local_workers, worker_count
+from stages.common.incremental.workers import local_workers, run_calls, worker_count
 
 WAYS = {
     "segfault": ("worker_died", "SIGSEGV"),
@@ -100,6 +103,62 @@ def test_what_was_worked_on_when_the_stage_was_killed_comes_last(go, tmp_path):
     folder = Folder(tmp_path / "out", ("{id}.txt",), tmp_path / "keys.parquet")
     folder.begin("a")
     assert [name for name, _ in go(["a", "b", "c"], 0)[1]] == ["b", "c", "a"]
+
+
+class Wordless(Exception):
+    def __str__(self):
+        raise ValueError("nothing to say")
+
+
+ERRORS = {
+    "panic": BaseException("as Rust's panics are"),
+    "interrupt": KeyboardInterrupt(),
+    "wordless": Wordless(),
+    "half": ValueError("caf\udce9.mp4"),
+    "reason": Failed("\udce9", OSError("no text")),
+    "unwanted": Rejected("dark", 3),
+}
+
+
+def raise_it(item, scratch):
+    if item.id in ERRORS:
+        raise ERRORS[item.id]
+    (scratch / f"{item.id}.txt").write_text(item.digest)
+
+
+@pytest.mark.parametrize("backend", ["sequential", "loky"])
+def test_an_error_of_whatever_kind_is_a_row(tmp_path, base, backend):
+    """Such errors ended the stage, at each run again."""
+    names = [*ERRORS, "good"] if backend == "loky" else [*(ERRORS.keys() - {"interrupt"}), "good"]
+    manifest, _ = run_items(
+        [Item(name, "digest") for name in names],
+        raise_it,
+        name="toy",
+        out=tmp_path / "out",
+        files=("{id}.txt",),
+        keys=tmp_path / "keys.parquet",
+        needs=Dependencies(),
+        base=base.model_copy(update={"backend": backend, "jobs": 1, "max_failed": 1.0}),
+    )
+    rows = manifest.set_index("id")
+    assert rows.status["good"] == "ok"
+    assert rows.status.drop(["good", "unwanted"]).eq("failed").all()
+    assert rows.loc["unwanted", ["status", "reason", "error"]].tolist() == ["rejected", "dark", "3"]
+    assert rows.loc["half", ["reason", "error"]].tolist() == ["ValueError", "caf\ufffd.mp4"]
+
+
+def end_soon(begun):
+    threading.Timer(0.3, os._exit, [3]).start()
+
+
+def test_a_process_that_ends_between_two_calls_is_followed_by_another(base):
+    def calls():
+        yield Call("first", functools.partial(end_soon, 0), 60.0)
+        time.sleep(1.0)
+        yield Call("second", functools.partial(int, "2"), 60.0)
+
+    processes = base.model_copy(update={"backend": "loky", "jobs": 1})
+    assert dict(run_calls(calls(), processes)) == {"first": None, "second": 2}
 
 
 def test_workers_share_a_gpu_up_to_a_number(base, monkeypatch):
