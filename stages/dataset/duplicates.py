@@ -64,12 +64,13 @@ def _across(pairs: IndexPairs, groups: NDArray[np.int64]) -> IndexPairs:
     return pairs[groups[pairs[:, 0]] != groups[pairs[:, 1]]]
 
 
-def _centred(vectors: NDArray[np.float32], about: NDArray[np.float32]) -> NDArray[np.float32]:
+def _centred(vectors: NDArray[np.float16], about: NDArray[np.float16]) -> NDArray[np.float32]:
     """`vectors` less the mean of `about`, what all images have in common, scaled to unit length."""
-    if not len(about) or not len(vectors):
-        return vectors
-    moved = vectors - about.mean(axis=0)
-    return np.ascontiguousarray(moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9))
+    moved = vectors.astype(np.float32)
+    if len(about) and len(vectors):
+        moved -= about.mean(axis=0, dtype=np.float32)
+        moved /= np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)
+    return moved
 
 
 def _with_how(exact: IndexPairs, first: str, close: IndexPairs, second: str) -> pd.DataFrame:

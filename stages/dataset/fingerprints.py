@@ -25,7 +25,7 @@ class Fingerprints:
     sha256: NDArray[np.object_]
     hashes: NDArray[np.uint8]
     mirrored: NDArray[np.uint8]
-    embeddings: NDArray[np.float32]
+    embeddings: NDArray[np.float16]
     blobs: Features
 
     @classmethod
@@ -53,8 +53,7 @@ class Fingerprints:
     @classmethod
     def _of(cls, table: pd.DataFrame, blobs: Features) -> "Fingerprints":
         hashes, mirrored = hash_rows(table.hash), hash_rows(table.mirrored)
-        vectors = np.frombuffer(b"".join(table.embedding), np.float16).astype(np.float32)
-        vectors = vectors.reshape(len(table), -1 if len(table) else 1)
+        vectors = np.frombuffer(b"".join(table.embedding), np.float16).reshape(len(table), -1 if len(table) else 1)
         names = table.image.to_numpy(object), table.sha256.to_numpy(object)
         return cls(*names, hashes, mirrored, vectors, blobs)
 

@@ -132,7 +132,7 @@ class _InvertedFile:
             _shared(words[rows], groups[features.picture[rows]], rows, least, most) for rows in _by_word(words, PART)
         ]
         rows, known, sizes = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return cls(features.take(rows), rows, known, np.concatenate([[0], np.cumsum(sizes)]))
+        return cls(features.take(rows), rows, known, np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]))
 
     def asked(self) -> tuple[Features, "_InvertedFile"]:
         """The features it holds as they were ordered before, to be looked up in it, and the file with their rows."""
@@ -177,7 +177,7 @@ def _by_word(words: NDArray[np.uint32], most: int) -> Iterator[NDArray[np.uint32
 
 def _shared(
     words: NDArray[np.uint32], groups: Ints, rows: NDArray[np.uint32], least: int, most: int
-) -> tuple[NDArray[np.uint32], NDArray[np.uint32], Ints]:
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]:
     """Of features with these words, groups and rows, those whose word at least `least` and at most `most` groups have:
     rows in order of their words, each word once, and how many rows it has."""
     keys = words.astype(np.uint64) << ROW
@@ -190,7 +190,7 @@ def _shared(
     had = np.add.reduceat(other, begin, dtype=np.int32) if len(begin) else begin
     kept = (had >= least) & (had <= most)
     sizes = np.diff(begin, append=len(keys))
-    return keys[np.repeat(kept, sizes)].astype(np.uint32), known[begin[kept]], sizes[kept]
+    return keys[np.repeat(kept, sizes)].astype(np.uint32), known[begin[kept]], sizes[kept].astype(np.uint32)
 
 
 def _parts(picture: NDArray[np.int32], size: NDArray[np.uint32]) -> list[slice]:
