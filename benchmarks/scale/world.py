@@ -15,6 +15,7 @@ from benchmarks.scale.results import EVALSET_IMAGES, OTHERS, OWN, VIDEOS, pictur
 from stages.common.data.files import write_bytes, write_json, write_table
 from stages.common.incremental.code import ROOT
 from stages.common.paths import FRAME_FILTER_DIR, MAGNIFICATION_DIR
+from stages.common.tables.evaluation import SURE_ERRORS
 from stages.common.tables.frame_filter import FILTER_SPEC
 from stages.common.tables.lexicon import TERMS, WORDS
 
@@ -96,6 +97,7 @@ def _models(folder: Path) -> None:
     write_bytes(folder / FRAME_FILTER_DIR / "heads.safetensors", b"none")
     write_json(folder / MAGNIFICATION_DIR / "estimator.json", {})
     term = ("gland", "C1", "Anatomy", "glossary", False, "")
+    SURE_ERRORS.write(folder / SURE_ERRORS.path, {})
     TERMS.write(folder / TERMS.path, TERMS.frame([term]))
     WORDS.write(folder / WORDS.path, WORDS.frame([("gland", 1)]))
 

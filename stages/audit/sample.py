@@ -4,12 +4,14 @@ import hashlib
 import re
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from stages.common.reviews import MISMATCH, PAIR, REPEAT, item_of
 from stages.common.strata import NOT_STATED, draw
 
 STRATA = ("source", "sub_pathology", "confidence")
+COLUMNS = ["pair_id", "image", "group", "text", "text_group", "box"]  # of a pair, besides STRATA
 BANDS = (0.5, 0.8, 0.95)  # confidences at which the next stratum begins
 TRIED = 200  # texts among which the one is sought that is least like that of a mismatched image
 
@@ -21,7 +23,7 @@ def draw_items(kept: pd.DataFrame, size: int, repeated: int, mismatched: int, se
     sample where there are enough. A pair's place in the draw is a hash of its id, so that a dataset that changes a
     little keeps most of its sample.
     """
-    pairs = kept.assign(**strata(kept), place=_places(kept.pair_id, seed)).sort_values("place")
+    pairs = kept[COLUMNS].assign(**strata(kept), place=_places(kept.pair_id, seed)).sort_values("place")
     sample = draw(pairs, size, STRATA)
     others = pairs[~pairs.image.isin(sample.image)]
     odd = draw(others if len(others) >= mismatched else pairs, mismatched, STRATA)
@@ -61,10 +63,10 @@ def _other_texts(odd: pd.DataFrame, pairs: pd.DataFrame) -> list[str | None]:
     of another group and, if possible, sub-pathology, and with few words in common. None where there is no such."""
     found: list[str | None] = []
     for row in odd.itertuples():
-        same = pairs[(pairs.source == row.source) & ((pairs.box == "[]") == (row.box == "[]"))]
-        far = same[(same.group != row.group) & (same.text_group != row.text_group) & ~same.pair_id.isin(found)]
-        elsewhere = far[far.sub_pathology != row.sub_pathology]
-        tried = (elsewhere if len(elsewhere) else far).head(TRIED)
+        far = (pairs.source == row.source) & ((pairs.box == "[]") == (row.box == "[]"))
+        far &= (pairs.group != row.group) & (pairs.text_group != row.text_group) & ~pairs.pair_id.isin(found)
+        elsewhere = far & (pairs.sub_pathology != row.sub_pathology)
+        tried = pairs.iloc[np.flatnonzero(elsewhere if elsewhere.any() else far)[:TRIED]]
         alike = [_shared(row.text, text) for text in tried.text]
         found.append(tried.pair_id.iloc[alike.index(min(alike))] if alike else None)
     return found

@@ -38,7 +38,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
     pairs = pd.concat([_pairs_of(name) for name in params.sources], ignore_index=True)
     pairs = pairs.merge(SIMILARITIES.read(SIMILARITIES.at()), on="pair_id", how="left")
     # Local features of a million images are gigabytes: they are read where they are looked at.
-    images = IMAGES.read(IMAGES.at(), without=["spots", "blobs", "embedding", "mirrored", "sha256"])
+    images = IMAGES.read(IMAGES.at(), without=["spots", "blobs", "embedding", "mirrored"])
     tests = EVALSET_IMAGES.read(EVALSET_IMAGES.at(), without=["spots"])
     fingerprints = functools.partial(Fingerprints.read, IMAGES)
     verify, jobs = verifier(base.jobs), cores() if base.jobs < 0 else base.jobs
