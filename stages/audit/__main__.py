@@ -27,10 +27,13 @@ LOOKED_AT += ["magnification", "magnification_how", "confidence", "split", "drop
 
 def run(params: Params, base: Base) -> dict[str, Any]:
     """Write reports/metrics/audit.json, the review page with its key, and the tables of reports/audit."""
+    import pyarrow as pa
+
     from stages.common.data.files import write_json
     from stages.common.tables.dataset import DATASET_TABLE
 
     dataset = DATASET_TABLE.read(DATASET_TABLE.at(), LOOKED_AT)
+    pa.default_memory_pool().release_unused()  # what Arrow keeps of the file for later
     review = _review(params, base, dataset)
     metrics = _scores(params, base, dataset) | {"review": review}
     write_json(metrics_file("audit"), metrics)
