@@ -7,16 +7,11 @@ from stages.captions.candidates import similarity
 from stages.captions.confirm import Confirmer
 from stages.captions.numbers import digits, spoken
 from stages.common.stage.params import load_params
-from stages.common.text.lexicon import Lexicon
-from stages.lexicon.build import build
 
 
 @pytest.fixture(scope="module")
-def confirmer(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("lexicon")
-    params = load_params("lexicon", ROOT / "params.yaml")[0]
-    build(params.model_copy(update={"glossary": str(ROOT / params.glossary)}), folder, folder / "metrics.json")
-    return Confirmer(Lexicon(folder), load_params("captions", ROOT / "params.yaml")[0].nltk_data)
+def confirmer(lexicon):
+    return Confirmer(lexicon, load_params("captions", ROOT / "params.yaml")[0].nltk_data)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A run that was broken off goes on where it stopped; what has not changed is not computed again."""
 
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -66,8 +67,10 @@ def test_a_broken_off_run_keeps_what_was_done(world, monkeypatch):
         return part(references, *how)
 
     monkeypatch.setattr(work, "_part", stopped)
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
     with pytest.raises(KeyboardInterrupt):
         run()
+    signal.signal(signal.SIGINT, heard)
     monkeypatch.setattr(work, "_part", part)
     assert len(run()[1]) == 1
 
