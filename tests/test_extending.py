@@ -12,6 +12,7 @@ import pytest
 import torch
 from conftest import ROOT
 from extensions import write_examples
+from fingerprinted import fingerprints_of
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 from PIL import Image
@@ -28,7 +29,6 @@ from stages.common.stage.extensions import iterate, load_extension
 from stages.common.stage.params import load_all_params
 from stages.common.tables.pairs import pairs_table
 from stages.dataset.filters import filter_reasons
-from stages.dataset.fingerprints import Fingerprints
 from stages.dataset.merge import merge
 from stages.demo.tissue import paint
 from stages.fingerprints.work import fingerprints
@@ -115,12 +115,7 @@ def merged(table, params):
         **{f"flag_{flag}": 0.0 for flag in FLAGS},
     )
     tests = images.head(0).assign(evalset="")
-    by_name = images.set_index("image", drop=False)
-
-    def fingerprints(names):
-        return Fingerprints.of(by_name.loc[names])
-
-    found = merge(table, images, tests, fingerprints, params, 0, lambda asked: [False] * len(asked))
+    found = merge(table, images, tests, fingerprints_of(images), params, 0, lambda asked: [False] * len(asked))
     return found.set_index("pair_id")["drop"].to_dict()
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from fingerprinted import fingerprints_of
 
 from stages.common.frame_filter.prediction import FLAGS
 from stages.common.reviews import COLUMNS, image_of, item_of
 from stages.common.tables.pairs import pairs_table
-from stages.dataset.fingerprints import Fingerprints
 from stages.dataset.merge import leaks_left, merge
 from stages.dataset.reviewed import marked
 
@@ -66,16 +66,11 @@ def merged(
     images = prints(dict.fromkeys(table.image), **(special or {}))
     tests = tests if tests is not None else prints(["nowhere.jpg"]).assign(evalset="far")
     params = stage_params("dataset", **changes)
-    by_name = images.set_index("image", drop=False)
-
-    def fingerprints(names):
-        return Fingerprints.of(by_name.loc[names])
-
     found = merge(
         table,
         images,
         tests,
-        fingerprints,
+        fingerprints_of(images),
         params,
         0,
         verify,

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pandas as pd
+from fingerprinted import fingerprints_of
 
 from stages.common.frame_filter.prediction import FLAGS
 from stages.common.tables.pairs import pairs_table
-from stages.dataset.fingerprints import Fingerprints
 from stages.dataset.merge import merge
 
 
@@ -29,16 +29,11 @@ def merged(rows, params, same=()):
     images["blobs"] = images["spots"] = b""
     images["embedding"] = [rng.standard_normal(64).astype(np.float16).tobytes() for _ in images.image]
     images["sha256"] = ["same" if image in same else image for image in images.image]
-    by_name = images.set_index("image", drop=False)
-
-    def fingerprints(names):
-        return Fingerprints.of(by_name.loc[names])
-
     found = merge(
         table,
         images,
         images.head(0).assign(evalset=""),
-        fingerprints,
+        fingerprints_of(images),
         params,
         0,
         lambda asked: [False] * len(asked),
