@@ -9,7 +9,6 @@ import functools
 import io
 import json
 import tempfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,8 @@ from PIL import Image
 from benchmarks.narration import sentences
 from stages.common.data.files import jpeg, write_bytes
 from stages.common.data.tars import write_tar
-from stages.common.frame_filter.classifier import filter_digest
 from stages.common.frame_filter.prediction import FLAGS
 from stages.common.incremental.runner import Item
-from stages.common.paths import FRAME_FILTER_DIR
 from stages.common.tables.captions import CAPTIONS
 from stages.common.tables.keyframes import (
     CUTS_MEMBER,
@@ -36,7 +33,6 @@ from stages.common.tables.keyframes import (
 )
 from stages.common.tables.rois import BOXES, TRACE
 from stages.common.tables.transcripts import TRANSCRIPT
-from stages.common.tables.videos import SHARES, VIDEO
 
 VIDEOS, IMAGES_OF_VIDEOS, PAIRS_OF_VIDEOS = 4_504, 437_878, 802_148  # Quilt's
 OTHERS = {"pubmed": 59_371, "openpath": 133_511, "laion": 22_682}  # pairs of the other sources of Quilt-1M
@@ -85,60 +81,6 @@ def spans(holds: int, lines: int) -> tuple[list[tuple[float, float]], list[tuple
         width = (step - 1.0) / max(owner.count(hold), 1)
         spoken += [(hold * step + n * width, hold * step + (n + 0.9) * width) for n in range(owner.count(hold))]
     return [(n * step, (n + 1) * step - 1.0) for n in range(holds)], spoken
-
-
-def listed(address: str, params: Any, depth: int) -> list[dict[str, Any]]:
-    """The videos of a channel, whose address ends in the first and the last number."""
-    first, last = map(int, address.rsplit("/", 1)[1].split("-"))
-    return [
-        {
-            "id": f"video{n:06d}",
-            "url": f"https://www.youtube.com/watch?v=video{n:06d}",
-            "channel_id": f"channel{first}",
-            "duration": VIDEO_S,
-            "site": "Youtube",
-            "site_id": f"video{n:06d}",
-        }
-        for n in range(first, last)
-    ]
-
-
-def prescreen(item: Item, scratch: Path, **_: Any) -> None:
-    """A small copy that shows histology."""
-    found: Any = {
-        "copy": "160",
-        "histology": 0.8,
-        "narrative": 0.8,
-        "filter": filter_digest(FRAME_FILTER_DIR)[:12],
-    }
-    SHARES.write(scratch / f"{item.id}.json", found)
-
-
-def fetch(item: Item, scratch: Path, **_: Any) -> None:
-    """A video file that holds its name alone, and its record."""
-    data = item.id.encode()
-    write_bytes(scratch / "media" / f"{item.id}.mp4", data)
-    record: Any = {
-        "video_id": item.id,
-        "url": item.data["place"],
-        "field": "",
-        "title": f"Case {item.id} of a lecture on pathology",
-        "channel": "Lectures",
-        "channel_id": item.data["info"]["channel_id"],
-        "channel_follower_count": 1000,
-        "language": "en",
-        "license": "Creative Commons Attribution license (reuse allowed)",
-        "upload_date": "20200101",
-        "format_id": "22",
-        "duration_s": VIDEO_S,
-        "width": 1280,
-        "height": 720,
-        "fps": 25.0,
-        "has_audio": True,
-        "yt_dlp": "1",
-        "digest": f"{zlib.crc32(data):064x}",
-    }
-    VIDEO.write(scratch / "media" / f"{item.id}.json", record)
 
 
 def keyframes(item: Item, scratch: Path, **_: Any) -> None:

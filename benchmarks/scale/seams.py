@@ -1,4 +1,4 @@
-"""Runs one stage of the pipeline with its expensive work replaced by `results.py` and `images.py`:
+"""Runs one stage of the pipeline with its expensive work replaced by `videos.py`, `results.py` and `images.py`:
 `python -m benchmarks.scale.seams keyframes`, in the folder of a made-up run. All else is the stage's own: its command,
 its parameters, the runner with its worker processes, manifests, tables, metrics."""
 
@@ -11,14 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scale import images, results
+from benchmarks.scale import images, results, videos
 
 # By stage: the module in which a function is looked up, its name there, and what takes its place.
 SEAMS: dict[str, list[tuple[str, str, Callable[..., Any]]]] = {
     "videos": [
-        ("stages.videos.catalog", "_listed", results.listed),
-        ("stages.videos.verdicts", "prescreen", results.prescreen),
-        ("stages.videos.fetch", "fetch", results.fetch),
+        ("stages.videos.catalog", "_listed", videos.listed),
+        ("stages.videos.verdicts", "prescreen", videos.prescreen),
+        ("stages.videos.fetch", "fetch", videos.fetch),
     ],
     "keyframes": [
         ("stages.keyframes.work", "keyframes", results.keyframes),
@@ -38,7 +38,7 @@ MAKING = Path("making.txt")  # seconds of CPU time that the making of results to
 
 
 def timed(made_up: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """Call a function of `results.py` and note what it took, which is no work of the stage's."""
+    """Call a function that makes results and note what it took, which is no work of the stage's."""
     began = time.process_time()
     made = made_up(*arguments, **named)
     with MAKING.open("a") as file:
