@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import pandas as pd
 
-from stages.common.data.files import parse_json, write_json, writing
+from stages.common.data.files import write_json, writing
 from stages.common.errors import StageError
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ class Record(Generic[T]):
         return value
 
     def read(self, path: Path) -> T:
-        """Return what `path` holds, as it is written there.
+        """Return what `path` holds, of the types of `kind`: a list is a tuple where it says so.
 
         Raises StageError naming the file, the key and the stage where it is not of this form.
         """
@@ -225,15 +225,9 @@ class Record(Generic[T]):
         from pydantic import ValidationError
 
         try:
-            value: T = parse_json(data)
-            self._adapter.validate_json(data, strict=True)
+            return self._adapter.validate_json(data, strict=True)
         except ValidationError as error:
-            problem = _problem(error)
-        except ValueError:
-            problem = "it is not JSON"
-        else:
-            return value
-        raise StageError(f"{where}: {problem}: {_origin(self.stage)}")
+            raise StageError(f"{where}: {_problem(error)}: {_origin(self.stage)}") from None
 
     @functools.cached_property
     def _adapter(self) -> "TypeAdapter[T]":
@@ -258,6 +252,8 @@ def _gathered(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
 def _problem(error: "ValidationError") -> str:
     """The first thing that is wrong with a record, on one line."""
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return "it is not JSON"
     key = ".".join(map(str, first["loc"])) or "the record"
     return f"'{key}' is missing" if first["type"] == "missing" else f"{key}: {first['msg']}"
 
