@@ -26,7 +26,7 @@ from dvc.utils.hydra import apply_overrides
 
 from benchmarks import report
 from stages.common.data.files import read_json, read_yaml, write_json
-from stages.common.paths import DEMO_DIR
+from stages.common.paths import CHECKED_FILE, DEMO_DIR
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 0
@@ -110,7 +110,8 @@ def clone(folder: Path) -> Path:
 def share_demo(whole: Path, killed: Path) -> None:
     """Give the demo world that one run has made to the other, and to its cache."""
     if not (killed / LOCKS[1]).exists():
-        shutil.copytree(whole / DEMO_DIR, killed / DEMO_DIR, dirs_exist_ok=True)
+        for made in (DEMO_DIR, CHECKED_FILE.parent):  # what was checked first is a dependency of it
+            shutil.copytree(whole / made, killed / made, dirs_exist_ok=True)
         stages = [f"{DEMO_DIR}/dvc.yaml:{name}" for name in read_yaml(killed / LOCKS[1])["stages"]]
         command = [sys.executable, "-m", "dvc", "commit", "--quiet", "--force", *stages]
         subprocess.run(command, cwd=killed, check=True)

@@ -1,11 +1,16 @@
 """Errors that end a stage with one clear line."""
 
+LONGEST = 4000  # letters of a message
+
 
 class StageError(Exception):
-    """The stage cannot go on; the message says what, where and what to do, on one line whatever it quotes."""
+    """The stage cannot go on; the message says what, where and what to do, on one line of bounded length whatever it
+    quotes."""
 
     def __str__(self) -> str:
-        return " ".join(super().__str__().splitlines())
+        line = " ".join(super().__str__().splitlines())
+        half = LONGEST // 2
+        return line if len(line) <= LONGEST else f"{line[:half]} [...] {line[-half:]}"
 
 
 class Failed(Exception):

@@ -1,12 +1,15 @@
 """Compute hashes, embedding and quality of every image, and CLIP similarity of pairs: data/fingerprints out."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stages.common.paths import FINGERPRINTS_STATE_DIR, FRAME_FILTER_DIR, metrics_file
 from stages.common.stage.cli import run_stage
 from stages.common.stage.params import Base
 from stages.fingerprints.params import Params
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def run(params: Params, base: Base) -> dict[str, Any]:
@@ -49,7 +52,8 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     SIMILARITIES.write(SIMILARITIES.at(), fit)
     flags = [name for name in rows.columns if name.startswith(FLAG.name)]
     images = IMAGES.read(IMAGES.at(), ["blur", "background", "error", *flags])
-    errors = EVALSET_IMAGES.read(EVALSET_IMAGES.at(), ["error"]).error
+    errors = EVALSET_IMAGES.read(EVALSET_IMAGES.at(), ["image", "error"]).set_index("image").error
+    check_readable(errors)
     metrics = {
         "images": len(images),
         "unreadable": int((images.error != "").sum()),
@@ -62,6 +66,16 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     }
     write_json(metrics_file("fingerprints"), metrics)
     return {"items": len(images) + len(errors), "images": len(images)}
+
+
+def check_readable(errors: "pd.Series[str]") -> None:
+    """Raise StageError where an image of a test set took a worker along. Later stages read these images in their own
+    process, which would end without a word. `errors` are by image."""
+    from stages.common.errors import StageError
+    from stages.common.incremental.process import LOST_REASONS
+
+    if len(deadly := errors[errors.isin(LOST_REASONS)]):
+        raise StageError(f"{deadly.index[0]}: {deadly.iloc[0]} when it was read: take it out of the test set")
 
 
 if __name__ == "__main__":

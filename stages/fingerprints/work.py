@@ -4,7 +4,7 @@ import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from stages.common.frame_filter.classifier import filter_digest, load_filter
 from stages.common.frame_filter.quality import background, blur
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.forced import forced
-from stages.common.incremental.runner import Item, run_items
+from stages.common.incremental.process import LOST_REASONS
+from stages.common.incremental.runner import Item, Work, run_items
 from stages.common.models.device import one_thread
 from stages.common.stage.params import Base
 from stages.common.tables.fingerprints import IMAGES
@@ -45,16 +46,13 @@ def fingerprints(
     where the filter was not taught it, and without `flags`: to look for faces takes longer than all the rest), error,
     which is "" unless the image cannot be read, and flag_NAME of any other flag that the filter was taught.
 
-    The folder `state` keeps the rows of every CHUNK images, from which a run that was broken off goes on.
+    The folder `state` keeps the rows of every CHUNK images, from which a run that was broken off goes on. Images of
+    such a part that is lost with its worker are done one at a time; those that are lost alone have as error the reason
+    (worker_died, timeout, memory). Raises StageError where these are more than `base.max_failed` of all.
     """
-    items = _items(references)
-    manifest, _ = run_items(
-        items,
-        functools.partial(_write_rows, model=model, dims=dims, device=device, flags=flags),
-        name="fingerprints",
-        out=state / "rows",
-        files=("{id}.parquet",),
-        keys=state / "keys.parquet",
+    made = functools.partial(
+        _made,
+        work=functools.partial(_write_rows, model=model, dims=dims, device=device, flags=flags),
         needs=Dependencies(
             code=(_write_rows,),
             params={"dims": dims, "flags": flags},
@@ -63,13 +61,39 @@ def fingerprints(
         ),
         base=base,
         device=device,
-        force=forced(),
     )
-    failed = manifest[manifest.status != "ok"]
+    items = _items(references)
+    failed = made(items, state / "rows")
+    if lost := set(failed.id[failed.reason.isin(LOST_REASONS)]):
+        alone = {one.id: one for item in items if item.id in lost for one in _alone(item)}
+        failed_alone = made(list(alone.values()), state / "alone")
+        deadly = {alone[row.id].data["images"][0]: row.reason for row in failed_alone.itertuples()}
+        if len(deadly) <= base.max_failed * len(references):
+            items = [_without(item, deadly) if item.id in lost else item for item in items]
+            failed = made(items, state / "rows")
     if len(failed):
         first = failed.iloc[0]
-        raise StageError(f"fingerprints of {len(failed)} parts failed; first: {first.reason}: {first.error}")
+        images = next(item.data["images"] for item in items if item.id == first.id)
+        where = f"{images[0]} to {images[-1]}: {first.reason}: {first.error}"
+        raise StageError(f"fingerprints of {len(failed)} parts failed; first: {where}")
     return Rows(state / "rows", items)
+
+
+def _made(items: Sequence[Item], out: Path, work: Work, needs: Dependencies, base: Base, device: str) -> pd.DataFrame:
+    """Bring the folder `out` up to date with `items`; return the manifest's rows of those that failed."""
+    manifest, _ = run_items(
+        items,
+        work,
+        name="fingerprints",
+        out=out,
+        files=("{id}.parquet",),
+        keys=out.parent / f"{out.name}_keys.parquet",
+        needs=needs,
+        base=base.model_copy(update={"max_failed": 1.0}),
+        device=device,
+        force=forced(),
+    )
+    return manifest[manifest.status != "ok"]
 
 
 class Rows:
@@ -118,13 +142,28 @@ def _items(references: Sequence[str]) -> list[Item]:
     return items
 
 
+def _alone(item: Item) -> list[Item]:
+    """An item for each image of a part."""
+    names = {image: hashlib.sha256(image.encode()).hexdigest()[:20] for image in item.data["images"]}
+    return [Item(name, item.digest, {"images": [image]}) for image, name in names.items()]
+
+
+def _without(item: Item, deadly: Mapping[str, str]) -> Item:
+    """The part in which the images of `deadly` are not looked at, but have an error."""
+    errors = {image: deadly[image] for image in item.data["images"] if image in deadly}
+    content = json.dumps([item.digest, sorted(errors.items())])
+    return Item(item.id, hashlib.sha256(content.encode()).hexdigest(), item.data | {"errors": errors})
+
+
 def _write_rows(item: Item, scratch: Path, model: Path, dims: int, device: str, flags: bool) -> None:
-    rows = IMAGES.frame(_part(item.data["images"], model, dims, device, flags))
+    rows = IMAGES.frame(_part(item.data["images"], item.data.get("errors", {}), model, dims, device, flags))
     IMAGES.write(scratch / f"{item.id}.parquet", rows)
 
 
 @one_thread()
-def _part(references: Sequence[str], model: Path, dims: int, device: str, flags: bool) -> list[dict[str, Any]]:
+def _part(
+    references: Sequence[str], errors: Mapping[str, str], model: Path, dims: int, device: str, flags: bool
+) -> list[dict[str, Any]]:
     reader = ImageReader()
     rows: list[dict[str, Any]] = []
     pictures: list[Picture] = []
@@ -132,6 +171,8 @@ def _part(references: Sequence[str], model: Path, dims: int, device: str, flags:
         data = reader.read(reference)
         row: dict[str, Any] = {"image": reference, "sha256": hashlib.sha256(data).hexdigest(), "error": ""}
         try:
+            if reference in errors:
+                raise Rejected(errors[reference])
             picture = decode(data)
             pictures.append(picture)
             row |= _pixels(picture)

@@ -31,7 +31,7 @@ def video_id(name: str) -> str:
 
 def with_hash(name: str, of: str) -> str:
     """The valid id `name` with a hash of `of` behind it."""
-    spelled = unicodedata.normalize("NFC", of).encode(errors="surrogateescape")  # the same on every file system
+    spelled = unicodedata.normalize("NFC", of).encode(errors="surrogatepass")  # the same on every file system
     return f"{name[:LONGEST]}_{hashlib.sha256(spelled).hexdigest()[:HASH]}"
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 from stages.common.data.files import jpeg
 from stages.common.data.tars import write_tar
 from stages.common.errors import StageError
+from stages.common.incremental.process import Lost
 from stages.fingerprints import work
 
 
@@ -83,4 +84,35 @@ def test_a_part_that_fails_is_no_silence(world, monkeypatch):
 
     monkeypatch.setattr(work, "_part", broken)
     with pytest.raises(StageError, match="MemoryError"):
+        run()
+
+
+@pytest.fixture
+def deadly(world, monkeypatch):
+    """The second image, with which every worker is lost."""
+    image = world[1][1]
+
+    def calls(todo, base, device, begin, lost):
+        for call in todo:
+            item = call.do.args[0]
+            died = image in set(item.data["images"]) - set(item.data.get("errors", {}))
+            yield call.name, Lost("worker_died", "its process was ended by SIGSEGV") if died else call.do()
+
+    monkeypatch.setattr("stages.common.incremental.runner.run_calls", calls)
+    return image
+
+
+def test_an_image_that_takes_its_worker_along_is_a_row_with_the_reason(world, deadly, tmp_path, base):
+    _, references, _ = world
+    (tmp_path / "a.jpg").write_bytes((tmp_path / "b.jpg").read_bytes())  # beside it, in the same part
+    references = [*references, f"{tmp_path}/a.jpg"]
+    tolerant = base.model_copy(update={"max_failed": 0.3})
+    for _ in range(2):
+        rows = work.fingerprints(references, tmp_path, 8, tolerant, "cpu", tmp_path / "state")
+        assert rows.table(references).error.tolist() == ["", "worker_died", "", ""]
+
+
+def test_too_many_such_images_end_the_stage_and_name_the_part(world, deadly):
+    _, _, run = world
+    with pytest.raises(StageError, match=f"of 1 parts failed; first: {deadly} to {deadly}: worker_died: its process"):
         run()

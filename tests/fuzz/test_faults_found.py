@@ -34,6 +34,7 @@ from stages.common.evalsets.listing import images_below
 from stages.common.evalsets.protocol import Evalset, read_evalset
 from stages.common.incremental.manifest import Folder
 from stages.common.models.backbone import load_matching
+from stages.common.stage.params import load_all_params
 from stages.common.tables.items import MANIFEST
 from stages.sources.hydrate import _answered_rows
 from stages.sources.pubmed.packages import PackageError, open_package
@@ -267,6 +268,23 @@ def test_an_id_that_begins_with_a_hyphen_is_none():
     assert video_id("-rf") != "-rf"
     with pytest.raises(StageError, match="cannot be an id"):
         safe_id("-rf")
+
+
+def test_a_name_of_half_a_character_has_an_id():
+    assert safe_id(video_id("\ud800")) != video_id("\udc80")
+
+
+def test_a_number_in_place_of_a_stage_is_one_line(tmp_path):
+    (tmp_path / "params.yaml").write_text("-1: {}\n")
+    with pytest.raises(StageError, match=r"no stage is called '-1'"):
+        load_all_params(tmp_path / "params.yaml")
+
+
+def test_a_line_of_thousands_of_letters_is_quoted_in_part(tmp_path):
+    error = StageError(f"{tmp_path} line 1: {'1' * 9000} does not exist: correct the path")
+    assert len(str(error)) < 5000
+    assert str(error).startswith(f"{tmp_path} line 1: 111")
+    assert str(error).endswith("111 does not exist: correct the path")
 
 
 def test_a_negative_count_of_tokens_gives_no_money_back(stage_params):

@@ -227,6 +227,6 @@ def _plain(error: Any) -> str:
     return said.removeprefix("Value error, ").removeprefix("Input ")
 
 
-def _did_you_mean(word: str, known: list[str]) -> str:
-    closest = difflib.get_close_matches(word, known, n=1)
+def _did_you_mean(word: object, known: list[str]) -> str:
+    closest = difflib.get_close_matches(str(word), known, n=1)  # YAML has numbers as names, too
     return f", did you mean '{closest[0]}'?" if closest else f" (known: {', '.join(sorted(known))})"
