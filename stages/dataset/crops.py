@@ -12,12 +12,13 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from stages.common.data.arrays import Grey, Picture
-from stages.common.data.pictures import decode
+from stages.common.data.pictures import decode, shrunk
 from stages.common.data.references import ImageReader
 from stages.dataset.duplicates import Verify
 
 CHUNK = 256  # pairs a worker compares in one go
 LONG_SIDE = 320  # pixels at which images are compared
+THINNEST = 8  # pixels: OpenCV cannot shrink thinner pictures step by step
 FEATURES = 1000
 RATIO = 0.8  # of distances: how much nearer a match must be than the second best (Lowe 2004)
 MIN_MATCHES = 12
@@ -74,10 +75,12 @@ class LocalFeatures:
     def of(cls, image: Picture, mirrored: bool = False) -> "LocalFeatures":
         """The local features of an RGB image, or of its mirror image."""
         scale = LONG_SIDE / max(image.shape[:2])
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), None, fx=scale, fy=scale, interpolation=way)
+        grey = shrunk(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), scale)
+        if scale > 1:
+            grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
         grey = np.ascontiguousarray(grey[:, ::-1] if mirrored else grey)
-        points, found = cv2.ORB_create(FEATURES, fastThreshold=5).detectAndCompute(grey, None)
+        detector = cv2.ORB_create(FEATURES, fastThreshold=5)
+        points, found = detector.detectAndCompute(grey, None) if min(grey.shape) >= THINNEST else ((), None)
         places = np.array([point.pt for point in points], np.float32).reshape(-1, 2)
         return cls(grey, _shown(grey), places, np.zeros((0, 32), np.uint8) if found is None else found)
 

@@ -21,6 +21,7 @@ Words = NDArray[np.uint32]
 Places = Sequence[Any]  # cv2.KeyPoint
 
 BLOB_SIDE, SPOT_SIDE = 256, 320  # pixels of the long side at which they are looked for
+THINNEST = 8  # pixels: at a picture of one or two rows OpenCV's detectors end the process
 MOST = 256  # features of a kind, the largest: in a part that was cut out and enlarged they are still there
 BLOB_CONTRAST = 0.02
 SPOT_RESPONSE = 0.0005
@@ -38,6 +39,8 @@ LEVELS_ODD = "12 10 30 11 13 32 31 14 33 50"
 def blobs(picture: Picture) -> bytes:
     """Blobs of an RGB picture, an array of FEATURE."""
     grey = _grey(picture, BLOB_SIDE)
+    if min(grey.shape) < THINNEST:
+        return b""
     sift = cv2.SIFT_create(contrastThreshold=BLOB_CONTRAST)
     places, descriptors = sift.compute(grey, _largest(sift.detect(grey)))
     return _features(places, _gradient_words(descriptors), grey) if places else b""
@@ -46,6 +49,8 @@ def blobs(picture: Picture) -> bytes:
 def spots(picture: Picture) -> bytes:
     """Spots of an RGB picture, an array of FEATURE."""
     grey = _grey(picture, SPOT_SIDE)
+    if min(grey.shape) < THINNEST:
+        return b""
     places = _largest(cv2.AKAZE_create(threshold=SPOT_RESPONSE).detect(grey))
     return _features(places, _level_words(_patches(grey, places)), grey) if places else b""
 

@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock
 
 from stages.common.data.arrays import Picture
-from stages.common.data.pictures import MAX_BYTES, as_jpeg, pixels_of
+from stages.common.data.pictures import MAX_BYTES, as_jpeg, pixels_of, shrunk
 from stages.common.data.references import ImageReader
 from stages.common.errors import Rejected
 from stages.common.paths import UNFINISHED_DIR
@@ -107,10 +107,6 @@ def apply_filters(candidate: Candidate, params: Params, reader: ImageReader) -> 
 
 
 def _image(encoded: bytes) -> Image:
-    import cv2
-
     data, picture = as_jpeg(encoded)
     height, width = picture.shape[:2]
-    if (scale := (LARGE / (width * height)) ** 0.5) < 1:
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return Image(width, height, data, picture)
+    return Image(width, height, data, shrunk(picture, (LARGE / (width * height)) ** 0.5))

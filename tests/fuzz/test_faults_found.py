@@ -32,10 +32,15 @@ from stages.common.data.tars import MOST_NOTES, shard_samples
 from stages.common.errors import Failed, Rejected, StageError
 from stages.common.evalsets.listing import images_below
 from stages.common.evalsets.protocol import Evalset, read_evalset
+from stages.common.frame_filter.faces import shows_face
+from stages.common.frame_filter.quality import blur
 from stages.common.incremental.manifest import Folder
 from stages.common.models.backbone import load_matching
+from stages.common.regions.panels import figure_panels
 from stages.common.stage.params import load_all_params
 from stages.common.tables.items import MANIFEST
+from stages.dataset.crops import LocalFeatures
+from stages.fingerprints.features import blobs, spots
 from stages.sources.hydrate import _answered_rows
 from stages.sources.pubmed.packages import PackageError, open_package
 from stages.sources.pubmed.panels import split_caption
@@ -347,3 +352,14 @@ def test_cookies_that_others_can_read_are_told_of(tmp_path, caplog):
         _warn_of_readers.cache_clear()
         _warn_of_readers(str(jar))
         assert ("chmod 600" in caplog.text) == told
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1920), (1920, 1), (3, 5000)])
+def test_a_picture_of_a_row_or_two_ends_no_process(shape):
+    """OpenCV shrank it to nothing, and its detectors of features crashed."""
+    picture = np.random.default_rng(0).integers(0, 255, (*shape, 3), dtype=np.uint8)
+    assert [panel.area for panel in figure_panels(picture)] == [shape[0] * shape[1]]
+    assert blobs(picture) == spots(picture) == b""
+    assert not len(LocalFeatures.of(picture).points)
+    assert blur(picture) == 1
+    assert not shows_face(picture)

@@ -21,6 +21,7 @@ from stages.common.errors import Rejected
 FORMATS = ("JPEG", "PNG", "TIFF", "GIF", "BMP", "WEBP", "AVIF", "JPEG2000")
 MAX_BYTES = 200_000_000  # a larger file is refused before it is read
 MAX_PIXELS = 64_000_000  # a larger image is refused by its header, before a pixel is decoded
+MAX_SIDE = 65_500  # of a JPEG, as libjpeg writes it
 DEEP = ("I;16", "I;16B", "I;16L", "I", "F")  # more than eight bits a pixel
 COLOURS = ("RGB", "RGBA", "RGBX")
 STRIP = 256  # rows that are worked on at once
@@ -39,8 +40,11 @@ def decode(data: bytes) -> Picture:
 
 
 def as_jpeg(data: bytes) -> tuple[bytes, Picture]:
-    """Return an encoded image as (JPEG bytes, pixels); an upright RGB JPEG keeps its bytes. Raises like decode."""
+    """Return an encoded image as (JPEG bytes, pixels); an upright RGB JPEG keeps its bytes. Raises like decode, and
+    image_too_large also for what is too long for a JPEG."""
     image, plain = _open(data)
+    if max(image.size) > MAX_SIDE and not plain:
+        raise Rejected("image_too_large", f"{image.width} x {image.height} pixels")
     return (data if plain else jpeg(image)), _pixels(image)
 
 
@@ -75,6 +79,19 @@ def pixels_of(data: bytes) -> int:
                 return image.width * image.height
     except Exception:  # every format's reader has its own
         return 0
+
+
+def shrunk(picture: Picture, scale: float) -> Picture:
+    """A picture, in colour or grey, made smaller by `scale`, at least one pixel on each side; itself where `scale` is
+    not below 1."""
+    import cv2
+
+    if scale >= 1:
+        return picture
+    if min(picture.shape[:2]) * scale <= 0.5:  # which OpenCV would round to no pixel
+        height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def thumbnail(data: bytes, size: tuple[int, int], box: Sequence[float] = ()) -> bytes:

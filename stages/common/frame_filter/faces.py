@@ -6,6 +6,7 @@ from typing import Any
 import cv2
 
 from stages.common.data.arrays import Grey, Picture
+from stages.common.data.pictures import shrunk
 
 CASCADES = ("haarcascade_frontalface_alt2.xml",)
 LONG_SIDE = 480  # pixels to which a frame is shrunk: a speaker's face in an eighth of its width is then large enough
@@ -16,9 +17,7 @@ NEIGHBOURS = 6  # times that a face must be found at places and sizes close toge
 
 def shows_face(image: Picture) -> bool:
     """Whether a recognisable face is seen in an RGB image: at a first look, with half the sizes, and at a second."""
-    scale = min(1.0, LONG_SIDE / max(image.shape[:2]))
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
+    small = shrunk(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), LONG_SIDE / max(image.shape[:2]))
     return any(
         _found(cascade, small, STEP**2, 1) and _found(cascade, small, STEP, NEIGHBOURS) for cascade in _cascades()
     )

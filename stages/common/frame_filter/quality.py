@@ -3,7 +3,9 @@
 import cv2
 
 from stages.common.data.arrays import Picture
+from stages.common.data.pictures import shrunk
 
+THINNEST = 3  # pixels: in fewer nothing can be blurred further
 LONG_SIDE = 640  # pixels at which sharpness is measured, whatever the video's size
 BRIGHT, PALE = 190, 18  # HSV value and saturation, of 255, above and below which a pixel is background
 
@@ -12,9 +14,8 @@ def blur(image: Picture) -> float:
     """Blur of an RGB image, 0 (sharp) to 1: how little it changes when it is blurred further (Crete et al. 2007)."""
     from skimage.measure import blur_effect
 
-    scale = min(1.0, LONG_SIDE / max(image.shape[:2]))
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return float(blur_effect(cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)))
+    grey = shrunk(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), LONG_SIDE / max(image.shape[:2]))
+    return float(blur_effect(grey)) if min(grey.shape) >= THINNEST else 1.0
 
 
 def background(image: Picture) -> float:

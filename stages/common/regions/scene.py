@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from stages.common.data.arrays import Floats, Ints, Picture
+from stages.common.data.pictures import shrunk
 from stages.common.regions.boxes import Box
 from stages.common.regions.content import GLASS, LONG_SIDE, TISSUE, weights
 from stages.common.regions.edges import Edges, Lines
@@ -22,10 +23,10 @@ class Scene:
 
     def __init__(self, image: Picture, masked: list[Box]) -> None:
         self.scale = min(1.0, FINEST / max(image.shape[:2]))
-        image = _shrunk(image, self.scale)
+        image = shrunk(image, self.scale)
         self.whole = Box(0, 0, image.shape[1], image.shape[0])
         self.edges = Edges(np.ascontiguousarray(image[..., 1]))  # of green, in which stains are darkest
-        self.picture = _shrunk(image, LONG_SIDE / max(image.shape[:2]))
+        self.picture = shrunk(image, LONG_SIDE / max(image.shape[:2]))
         self.across = self.picture.shape[1] / self.whole.width
         self.down = self.picture.shape[0] / self.whole.height
         self.weights = weights(self.picture)
@@ -81,7 +82,3 @@ class Scene:
         large = sorted(stats[1:].tolist(), key=lambda row: -row[cv2.CC_STAT_AREA])[:PATCHES]
         boxes = (Box(x + small.left, y + small.top, x + w + small.left, y + h + small.top) for x, y, w, h, _ in large)
         return [box.scaled(1 / self.across, 1 / self.down).common(inside) for box in boxes]
-
-
-def _shrunk(image: Picture, scale: float) -> Picture:
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.common.data.pictures import as_jpeg, decode
+from stages.common.data.pictures import as_jpeg, decode, shrunk
 from stages.common.errors import Rejected
 
 RED = Image.new("RGB", (40, 30), (200, 30, 40))
@@ -94,3 +94,16 @@ def test_a_huge_tiff_is_refused_by_its_header():
             small[start + 2 : start + 12] = struct.pack("<HII", 4, 1, 50_000)
     with pytest.raises(Rejected, match="image_too_large"):
         decode(bytes(small))
+
+
+def test_a_picture_is_shrunk_to_means_and_never_to_nothing():
+    picture = np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8)
+    means = picture.reshape(20, 3, 30, 3, 3).mean((1, 3))
+    assert np.abs(shrunk(picture, 1 / 3) - means).max() <= 0.5
+    assert shrunk(picture, 2.0) is picture
+    assert shrunk(picture[:1], 1 / 3).shape == (1, 30, 3)
+
+
+def test_what_is_too_long_for_a_jpeg_is_refused():
+    with pytest.raises(Rejected, match="image_too_large"):
+        as_jpeg(saved(Image.new("RGB", (70_000, 1)), "PNG"))
