@@ -176,7 +176,14 @@ def compare(whole: Path, killed: Path, sent: list[dict[str, Any]]) -> None:
     different = sorted(path for path in left.keys() | right.keys() if left.get(path) != right.get(path))
     signals = dict(Counter(one["signal"] for one in sent))
     stages = dict(Counter(one["stage"] for one in sent))
-    report("soak/different", len(different), None, 0, f"of {len(left)} files, after {signals}: {different[:5]}")
+    report(
+        "soak/different",
+        len(different),
+        None,
+        0,
+        f"of {len(left)} files, after {signals}: {different[:5]}",
+        unit="files",
+    )
     report("soak/stages", len(stages), None, 12, f"signals by stage: {stages}", unit="stages hit", at_least=True)
 
 

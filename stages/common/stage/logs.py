@@ -58,7 +58,7 @@ def join_log() -> None:
     if not (path := log_file()):
         return
     _, title, verbose = os.environ[VARIABLE].split("\n")
-    file, terminal = logging.FileHandler(path, encoding="utf-8"), _Terminal()
+    file, terminal = _File(path, encoding="utf-8"), _Terminal()
     file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
     terminal.setFormatter(_OneLine(title))
     if not verbose:
@@ -92,6 +92,14 @@ class _PropagatingLogger(logging.Logger):
     def addHandler(self, hdlr: logging.Handler) -> None:
         if isinstance(hdlr, logging.FileHandler) or not isinstance(hdlr, logging.StreamHandler):
             super().addHandler(hdlr)
+
+
+class _File(logging.FileHandler):
+    """Is silent where nothing can be written: the stage says so, too, and in one line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
 
 
 class _Terminal(logging.Handler):
