@@ -207,6 +207,32 @@ def test_undo_takes_back_one_answer_after_the_other(page, tab):
     assert not any(kept[second].values())
 
 
+def test_two_tabs_of_one_reader_keep_each_others_answers(page, tab):
+    start(tab, page[0], "twice")
+    first, item = tab.session, shown(tab)["item"]
+    tab.session = None
+    target = tab.call("Target.createTarget", url="about:blank")["targetId"]
+    tab.session = second = tab.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    try:
+        start(tab, page[0], "twice")
+        tab.session = first
+        tab.press("1")
+        tab.session = second
+        tab.value("document.querySelector('input[name=match][value=no]').click()")
+        tab.press("Enter", "3")
+        tab.session = first
+        tab.press("Enter", "Enter", "c", "x")
+        given = list(tab.value("JSON.parse(localStorage.getItem(place())).answers").values())
+    finally:
+        tab.session = None
+        tab.call("Target.closeTarget", targetId=target)
+        tab.session = first
+    assert tab.value(f"answers['{item}']") == {"usable": "yes", "match": "no"}
+    assert len(given) == 3
+    assert {"usable": "cannot_tell"} in given
+    assert {"comment": "x"} in given
+
+
 def test_a_browser_that_keeps_nothing_says_so(page, tab):
     start(tab, page[0], "full")
     lost = "!document.getElementById('lost').hidden"
