@@ -145,6 +145,19 @@ def test_a_run_without_anything_measured_has_a_page_too(made, tab):
     assert tab.noise == []
 
 
+def test_a_run_that_kept_no_pair_and_has_no_score_says_so(tmp_path, tab):
+    DATASET_TABLE.write(tmp_path / "pairs.parquet", DATASET_TABLE.frame([]))
+    nothing = {"mean": {"simple_shot": {"1": {"mean": None}}}}
+    metrics = {"few_shot": {"protocol": {"name": "p", "metric": "accuracy", "digest": ""}, "tuned": nothing}}
+    html = page.build("None", "", metrics, Census(tmp_path / "pairs.parquet", 0, 4), PairReader())
+    (tmp_path / "none.html").write_text(html)
+    opened(tab, tmp_path / "none.html")
+    said = tab.value("document.body.innerText")
+    assert "There is no pair" in said
+    assert "No model was measured" in said
+    assert tab.noise == []
+
+
 def test_parameters_are_compared_with_the_paper(stage_params):
     wanted = read_overrides(ROOT / PAPER_FILE)
     assert set(OF_THE_PAPER) <= set(wanted)
