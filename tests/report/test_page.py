@@ -127,6 +127,9 @@ def test_nothing_is_wider_than_the_window(made, tab, width):
     tab.value("document.querySelectorAll('details').forEach((one) => one.open = true)")
     assert tab.overflows() <= 0
     assert tab.value("document.querySelector('.plot svg').getBoundingClientRect().width") <= width
+    tab.value("document.getElementById('models').scrollIntoView()")
+    top, bar = (f"document.querySelector('{one}').getBoundingClientRect()" for one in ("#models", "nav"))
+    assert tab.value(f"{bar}.bottom <= {top}.top"), "the bar of links hides no heading"
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
