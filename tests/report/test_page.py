@@ -81,7 +81,9 @@ def test_text_from_outside_is_text(made, tab):
 def test_it_shows_what_the_run_is_and_what_was_measured(made, tab):
     opened(tab, made / "index.html")
     said = tab.value("document.body.innerText")
-    for words in ("hold F1", "One of each reason and sub-pathology", "8 candidates came, 3 stay", "quilt"):
+    mean = json.loads((ROOT / "reports/metrics.json").read_text())["zero_shot"]["tuned"]["mean"]
+    interval = f"95 %: {mean['balanced_accuracy_low']:.3f} to {mean['balanced_accuracy_high']:.3f}"
+    for words in ("hold F1", interval, "One of each reason and sub-pathology", "8 candidates came, 3 stay", "quilt"):
         assert words in said
     plots = tab.value("document.querySelectorAll('.plot').length")
     assert plots > 15
