@@ -7,6 +7,7 @@ from stages.audit.params import Params
 from stages.common.paths import (
     AUDIT_DIR,
     CAPTIONS_DIR,
+    DATASET_DIR,
     FRAME_FILTER_DIR,
     KEYFRAMES_DIR,
     LEXICON_DIR,
@@ -52,6 +53,7 @@ def _review(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
     from stages.audit.sample import draw_items, stratum_sizes
     from stages.common.data.files import write_bytes
     from stages.common.reviews import ROLES, read_reviews
+    from stages.common.stage.notes import NOTE, OF_THE_DEMO
     from stages.common.tables.captions import CAPTIONS
 
     reviews = read_reviews(REVIEWS_DIR)
@@ -61,7 +63,8 @@ def _review(params: Params, base: Base, dataset: Any) -> dict[str, Any]:
     shown = kept[kept.pair_id.isin([*items.pair_id, *items.text_of])]
     videos = sorted({*shown.video_id} - {""})
     sentences = {name: CAPTIONS.read(CAPTIONS.at(id=name))["sentences"] for name in videos}
-    page = build_page(items, shown, sentences, params.max_page_mb, REVIEW_PAGE_FILE)
+    demo = OF_THE_DEMO in (DATASET_DIR / NOTE).read_text(encoding="utf-8")
+    page = build_page(items, shown, sentences, params.max_page_mb, REVIEW_PAGE_FILE, demo)
     tables = {
         REVIEW_KEY_FILE: items,
         AUDIT_DIR / "strata.csv": stratum_sizes(kept, items),

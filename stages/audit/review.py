@@ -33,10 +33,12 @@ def build_page(
     sentences: Mapping[str, Sequence[CaptionSentence]],
     max_mb: float,
     out: Path,
+    demo: bool = False,
 ) -> dict[str, float]:
     """Write the page of `items` (stages.audit.sample) to `out`; return metrics of it.
 
-    `pairs` are rows of the dataset's table; `sentences` those of each video that is in it.
+    `pairs` are rows of the dataset's table; `sentences` those of each video that is in it; `demo` says whether any of
+    them come from the demo world.
     """
     import jinja2
 
@@ -51,6 +53,7 @@ def build_page(
         questions=QUESTIONS,
         answers=ANSWERS,
         actions=ACTIONS,
+        demo=demo,
         data={
             "sample": hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16],
             "items": shown,

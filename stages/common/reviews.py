@@ -5,6 +5,8 @@ an item holds for this pair with this text; that of its image stays when texts a
 """
 
 import hashlib
+import re
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -52,31 +54,57 @@ def shown_items(pairs: pd.DataFrame) -> pd.DataFrame:
 def read_reviews(folder: Path) -> pd.DataFrame:
     """The answers in `folder`: reader, and COLUMNS; a row for each item that a reader answered.
 
-    Raises StageError naming the file and the row for an answer that the page does not give, and for a file that is no
-    CSV.
+    Raises StageError naming the file and the row for an answer that the page does not give, for an id that a
+    spreadsheet changed, and for a file that is no CSV or is not named as the page names it.
     """
     files = sorted(path for path in folder.glob("*") if path.name not in NOTES and not path.name.startswith("."))
-    rows = [(path.stem, *row) for path in files for row in _rows(path)]
+    readers = {path: _reader(path) for path in files}
+    rows = [(reader, *row) for path, reader in readers.items() for row in _rows(path)]
     return pd.DataFrame(rows, columns=["reader", *COLUMNS], dtype="object")
 
 
 def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Sixteen characters, never a number: a spreadsheet rounds such an id, and what it marks would be lost."""
+    found = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return found if re.search("[abcdf]", found) else f"x{found[1:]}"
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[\d.,]+(e[+-]?\d+)?", text, re.IGNORECASE) is not None
+
+
+def _reader(path: Path) -> str:
+    """The name of the reader; browsers and file managers call a second file of one reader `ann (1)`."""
+    if path.suffix != ".csv":
+        raise StageError(f"{path} is no CSV: put the CSV there that the review page exports, and nothing else")
+    if not re.fullmatch(r"[\w-]+", unicodedata.normalize("NFKC", path.stem)):
+        raise StageError(
+            f"{path}: a reader is named in letters, digits and dashes: rename it, or if the reader has another file "
+            "here, keep the newer of them"
+        )
+    return path.stem
 
 
 def _rows(path: Path) -> list[tuple[str, ...]]:
-    if path.suffix != ".csv":
-        raise StageError(f"{path} is no CSV: put the CSV there that the review page exports, and nothing else")
     allowed = dict.fromkeys(QUESTIONS, ANSWERS) | {"action": tuple(ACTIONS)}
     found: dict[str, tuple[str, ...]] = {}
     for number, row in enumerate(read_filled_in(path, "item"), 2):
         cells = {name: row.get(name, "").strip() for name in COLUMNS}
+        if not any(cells.values()):
+            continue  # what a spreadsheet leaves of a row that was emptied
         for name, words in allowed.items():
             if cells[name] not in ("", *words):
                 wanted = ", ".join(words)
                 raise StageError(f"{path}, row {number}: {name} is '{cells[name]}': write one of {wanted}, or nothing")
         if missing := sorted({*COLUMNS} - row.keys()):
             raise StageError(f"{path}: column '{missing[0]}' is missing: put it back, or export the answers again")
+        if changed := next((cells[name] for name in ("item", "image") if _is_number(cells[name])), ""):
+            raise StageError(
+                f"{path}, row {number}: {changed} is no id: a spreadsheet took one for a number; take the row from the "
+                "file that the page saved"
+            )
+        if cells["action"] == WITHDRAW and not cells["image"]:
+            raise StageError(f"{path}, row {number}: image is empty: withdraw names what must go, so fill it in again")
         if cells["item"] in found:
             raise StageError(f"{path}, row {number}: {cells['item']} is there twice: leave one of the two")
         found[cells["item"]] = tuple(cells.values())

@@ -12,6 +12,7 @@ from stages.common.paths import (
     EVALUATION_DIR,
     METRICS_DIR,
     PAGE_FILE,
+    REVIEWS_DIR,
     STEPS_PICTURE_FILE,
     SUMMARY_FILE,
     TABLES_DIR,
@@ -38,6 +39,7 @@ def run(params: Params, base: Base, what: str) -> dict[str, Any]:
 def _of_the_run(params: Params, base: Base) -> dict[str, Any]:
     """What the pipeline tracks, as counts of it."""
     from stages.common.data.files import read_json, write_bytes, write_json
+    from stages.common.reviews import WITHDRAW, read_reviews
     from stages.common.stage.notes import is_of_the_demo, note_on_run
     from stages.common.stage.params import load_all_params
     from stages.common.tables.dataset import DATASET_TABLE
@@ -64,7 +66,9 @@ def _of_the_run(params: Params, base: Base) -> dict[str, Any]:
     draw_steps(metrics, example, STEPS_PICTURE_FILE)
     note, drawn = note_on_run(all_params), is_of_the_demo(all_params["evaluation"].evalsets)
     tables = write_tables(metrics, published := read_published(), note, drawn, TABLES_DIR)
-    census, reader = Census(DATASET_TABLE.at(), base.seed, params.gallery), PairReader()
+    reviews = read_reviews(REVIEWS_DIR)
+    withdrawn = frozenset(reviews.image[reviews.action == WITHDRAW])
+    census, reader = Census(DATASET_TABLE.at(), base.seed, params.gallery, withdrawn), PairReader()
     html = page.build(
         params.title,
         note,

@@ -5,13 +5,14 @@ The table is read a batch of rows at a time, so that memory does not grow with i
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from stages.common.reviews import image_of
 from stages.common.tables.dataset import DATASET_TABLE
 
 BATCH = 20_000  # rows that are in memory at once
@@ -20,6 +21,7 @@ BINS = {"words": 5, "side": 100, "confidence": 0.05, "similarity": 0.05, "blur":
 SHARES = ("confidence", "similarity", "blur")  # of which the last bin holds 1, too
 EXAMPLES = 3  # of what was dropped for one reason
 CERTAIN = 1.0  # confidence of a pair that nobody doubts
+WITHDRAWN = "withdrawn_by_reader"  # why stages.dataset dropped what must not be shown
 SHOWN = [
     *("pair_id", "source", "video_id", "hold_id", "image", "start_s", "end_s", "text", "kind", "box", "entities"),
     *("sub_pathology", "magnification", "magnification_how", "width", "height", "confidence", "reason", "license"),
@@ -33,11 +35,14 @@ class Census:
     `candidates` and `kept` are numbers of pairs. `counts` has, for each of COUNTED, how many kept pairs have each
     value; `bins`, for each of BINS, how many lie in the bin that begins at a number; `types` and `terms` how often kept
     texts name each type and each term, and `negated` how many of these mentions deny it. `dropped` counts by source and
-    reason. Examples are the rows whose pair_id has the smallest hash: those that stay keep their places.
+    reason. Examples are the rows whose pair_id has the smallest hash: those that stay keep their places. `withdrawn`
+    are the images that must not be shown: those that were dropped as such, and of whatever else was dropped those whose
+    ids (stages.common.reviews.image_of) are in `marked`.
     """
 
-    def __init__(self, path: Path, seed: int, gallery: int) -> None:
-        self.path, self.gallery = path, gallery
+    def __init__(self, path: Path, seed: int, gallery: int, marked: Collection[str] = ()) -> None:
+        self.path, self.gallery, self._marked = path, gallery, marked
+        self.withdrawn: set[str] = set()
         self._key = f"{seed:016d}"[-16:]
         self.candidates = self.kept = self.negated = 0
         self.counts: dict[str, Counter[Any]] = {name: Counter() for name in COUNTED}
@@ -73,6 +78,8 @@ class Census:
         self.candidates += len(rows)
         self.kept += len(kept)
         self.dropped.update(zip(dropped.source, dropped["drop"], strict=True))
+        self.withdrawn.update(dropped.image[dropped["drop"] == WITHDRAWN])
+        self.withdrawn.update(one for one in (dropped.image if self._marked else ()) if image_of(one) in self._marked)
         for name in COUNTED:
             self.counts[name].update(kept[name].astype(object).where(kept[name].notna(), None))
         numbers = kept.assign(words=kept.text.str.split().str.len(), side=kept[["width", "height"]].max(axis=1))

@@ -39,13 +39,14 @@ def stacks(table: pd.DataFrame, value: str, of: str, title: str, shares: bool = 
     """A horizontal bar for each of the column `of`, in parts by the column `became`: what was KEPT, then the others."""
     import altair as alt
 
-    scale, form = (alt.Scale(domain=[0, 1]), "%") if shares else (alt.Undefined, alt.Undefined)
+    scale = alt.Scale(domain=[0, 1]) if shares else alt.Undefined
+    axis = alt.Axis(format="%") if shares else alt.Axis(tickMinStep=1)
     ranked = table.assign(rank=(table.became != KEPT).astype(int))
     chart = (
         alt.Chart(_data(ranked))
         .mark_bar(stroke="white", strokeWidth=0.5)
         .encode(
-            x=alt.X(value, type="quantitative", scale=scale, axis=alt.Axis(format=form)),
+            x=alt.X(value, type="quantitative", scale=scale, axis=axis),
             y=alt.Y(of, type="nominal", sort=None, title=None, axis=alt.Axis(labelLimit=LABEL)),
             color=alt.condition("datum.rank", alt.value(PALETTE[3]), alt.value(PALETTE[1])),
             detail=alt.Detail("became", type="nominal"),

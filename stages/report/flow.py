@@ -19,7 +19,7 @@ from stages.common.tables.pairs import PAIR_TABLE
 from stages.common.tables.sources import DROPPED, SOURCE_PAIRS, SOURCES
 from stages.common.tables.transcripts import TRANSCRIPT
 from stages.common.tables.videos import STATUS_TABLE, VIDEO_TABLE
-from stages.report.census import EXAMPLES, Census
+from stages.report.census import EXAMPLES, WITHDRAWN, Census
 from stages.report.pairs import PairReader, clock
 
 # What a reason means, where its words do not say it.
@@ -43,6 +43,8 @@ MEANINGS = {
     "exact_duplicate": "the same file as another pair's image",
     "near_duplicate": "the picture of another pair, changed a little",
     "crop_duplicate": "a part of another pair's image",
+    "wrong_by_reader": "a reader of the review page says that it is wrong",
+    WITHDRAWN: "a reader of the review page says that it must not be used, so neither image nor text is shown",
 }
 
 
@@ -147,7 +149,7 @@ def _items(name: str, stage: str, manifest: pd.DataFrame, titles: Mapping[str, s
         tally.drop(row.reason or row.status, row.id, row)
 
     def example(row: Any) -> Example:
-        return Example(titles.get(row.id) or row.id, " ".join(filter(None, [row.status, row.error])))
+        return Example(titles.get(row.id) or row.id, ": ".join(filter(None, [row.status, row.error])))
 
     return tally.step(name, stage, "videos", example)
 
@@ -245,7 +247,8 @@ def _source(name: str) -> Step:
 
 
 def _merge(census: Census, reader: PairReader) -> Step:
-    """Candidates of all sources, those dropped with the picture of the pair that stays."""
+    """Candidates of all sources, those dropped with the picture of the pair that stays; nothing of what was withdrawn,
+    or is a copy of it."""
     counts: Counter[str] = Counter()
     for (_, reason), count in census.dropped.items():
         counts[reason] += count
@@ -254,6 +257,8 @@ def _merge(census: Census, reader: PairReader) -> Step:
 
     def example(row: Any) -> Example:
         other = stay.get(row.duplicate_of)
+        if row.image in census.withdrawn or (other is not None and other.image in census.withdrawn):
+            return Example(row.pair_id, "withdrawn, so it is not shown")
         pictures = [(f"dropped: {row.pair_id}", row.image)]
         pictures += [(f"stays: {other.pair_id}", other.image)] if other is not None else []
         shown = tuple((alt, reader.picture(image)) for alt, image in pictures)

@@ -1,5 +1,6 @@
 """What the models can do: every score beside the model that training began with and beside published ones."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,12 @@ def task_charts(metrics: Mapping[str, Any]) -> list[Chart]:
         if task == "few_shot":
             charts.append(_few_shot(rows, said))
             continue
-        said = f"recall; protocol {protocol['name']}" if task == "retrieval" else said
+        if task == "retrieval":
+            said = f"recall; rK is the share whose own is among the first K answers; protocol {protocol['name']}"
         parts = ["set", "setting", *(["metric"] if task == "retrieval" else [])]
         shown = rows.assign(set=_joined(rows, parts))[_columns(rows)]
         charts.append(scores(shown, "set", TITLES[task], said))
-    return [chart for chart in charts if len(chart.table)]
+    return [chart for chart in charts if chart.table.score.notna().any()]
 
 
 def part_charts(metrics: Mapping[str, Any]) -> list[Chart]:
@@ -54,7 +56,7 @@ def part_charts(metrics: Mapping[str, Any]) -> list[Chart]:
             places = _joined(rows, [part, "set", "setting"])
             shown, metric = rows.assign(**{part: places})[[part, "model", "score", "low", "high"]], rows.metric.iloc[0]
             title = f"{TITLES[task]}, by {part.replace('_', '-')}"
-            charts.append(scores(shown, part, title, metric.replace("_", " ")))
+            charts.append(scores(shown, part, title, re.sub(r"^r(?=\d+$)", "recall at ", metric.replace("_", " "))))
     return charts
 
 

@@ -22,7 +22,7 @@ from stages.report.flow import Step
 from stages.report.models import human_readers, part_charts, task_charts
 from stages.report.pairs import GROUPS, OTHER, SMALL, PairReader, ShownPair
 from stages.report.run import PAGES, digests
-from stages.report.summary import headline
+from stages.report.summary import headline, intervals
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -49,6 +49,7 @@ def build(
         title=title,
         note=note,
         headline=headline(metrics),
+        intervals=intervals(metrics),
         pages=PAGES,
         differences=pd.DataFrame(differences, columns=["parameter", "here", "in the paper's run"]),
         digests=digests(metrics, census.path),

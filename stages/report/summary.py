@@ -49,6 +49,14 @@ def headline(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(number.label, number.form.format(value)) for number, value in values if value is not None]
 
 
+def intervals(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """The interval of each number of the headline that has one, by its label."""
+    ends = {
+        one.label: [value_at(metrics, f"{one.path}_{end}") for end in ("low", "high")] for one in NUMBERS if one.label
+    }
+    return {label: " to ".join(map("{:.3f}".format, own)) for label, own in ends.items() if None not in own}
+
+
 def summary_text(title: str, note: str, metrics: Mapping[str, Any]) -> str:
     """What a person is shown, as lines of a text file under the title and the note."""
     lines = [title, *filter(None, [note]), "", *(f"{label:36}{value:>8}" for label, value in headline(metrics))]

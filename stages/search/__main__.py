@@ -78,8 +78,14 @@ def _note() -> str:
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("question", nargs="?", help="words, or the file of an image")
     parser.add_argument("--by", choices=KINDS, default=KINDS[0], help="what is compared with it (default: image)")
-    parser.add_argument("--count", type=int, default=10, metavar="N", help="how many pairs (default: 10)")
+    parser.add_argument("--count", type=_positive, default=10, metavar="N", help="how many pairs (default: 10)")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write a page with the pictures")
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is none: ask for one or more")
+    return number
 
 
 if __name__ == "__main__":

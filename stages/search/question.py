@@ -19,12 +19,19 @@ def vector_of(question: str, clip: Clip, device: str) -> Vectors:
     """
     if not question.strip():
         raise StageError('ask for words ("keratin pearls") or for an image (image.png)')
-    path = Path(question)
-    if path.is_file():
-        return embed_images(clip, [question], _read, 1, device, 1)
-    if path.suffix.lower() in SUFFIXES:
+    if _is_file(question):
+        image = _read(question)
+        return embed_images(clip, [question], lambda _: image, 1, device, 1)
+    if Path(question).suffix.lower() in SUFFIXES:
         raise StageError(f"{question}: there is no such image: check the path")
     return embed_texts(clip, [question], 1, device)
+
+
+def _is_file(question: str) -> bool:
+    try:
+        return Path(question).is_file()
+    except OSError:
+        return False  # words that are longer than a name can be
 
 
 def _read(path: str) -> bytes:

@@ -1,5 +1,6 @@
 """What is made of readers' answers, against numbers computed another way."""
 
+import re
 from itertools import combinations
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.stats import binomtest
 from stages.audit.ratings import agreement, answers_on, disagreements, rates_by_stratum, review_metrics
 from stages.audit.sample import draw_items
 from stages.common.errors import StageError
-from stages.common.reviews import COLUMNS, QUESTIONS, item_of, read_reviews
+from stages.common.reviews import COLUMNS, QUESTIONS, image_of, item_of, read_reviews
 
 
 def simulated(table, items, skill, seed):
@@ -183,12 +184,19 @@ def test_no_answers_are_no_rates(tmp_path):
 
 
 def test_answers_are_read_as_spreadsheets_save_them(tmp_path):
-    line = ";".join(COLUMNS) + '\r\n0123456789abcdef;fedcba;yes;no;;cannot_tell;;wrong;"a; b"\r\n'
+    line = ";".join(COLUMNS) + '\r\n;;;;;;;;\r\n0123456789abcdef;fedcba;yes;no;;cannot_tell;;wrong;"a; b"\r\n'
     (tmp_path / "ann.csv").write_bytes(("\ufeff" + line).encode())
     (tmp_path / "README.md").write_text("what this is")
     (tmp_path / ".gitkeep").touch()
     expected = ["ann", "0123456789abcdef", "fedcba", "yes", "no", "", "cannot_tell", "", "wrong", "a; b"]
     assert read_reviews(tmp_path).to_numpy().tolist() == [expected]
+
+
+def test_an_id_is_no_number_which_a_spreadsheet_would_round():
+    ids = {image_of(str(number)) for number in range(20_000)}
+    assert len(ids) == 20_000
+    assert sum(one.startswith("x") for one in ids) > 10
+    assert not [one for one in ids if re.fullmatch("[0-9e]+", one)]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +208,10 @@ def test_answers_are_read_as_spreadsheets_save_them(tmp_path):
         ("ann.csv", "item,usable\nx,yes\n", "ann.csv: column 'action' is missing"),
         ("ann.csv", "pair,usable\nx,yes\n", "ann.csv: column 'item' is missing"),
         ("ann.json", "{}", "ann.json is no CSV: .* exports"),
+        ("ann (1).csv", "{h}\nx,,yes,,,,,,\n", r"ann \(1\).csv: a reader is named in letters, .* keep the newer"),
+        ("ann.csv", "{h}\n1.23457E+15,,yes,,,,,,\n", "ann.csv, row 2: 1.23457E.15 is no id: a spreadsheet took one"),
+        ("ann.csv", "{h}\nx,1234567890123450,yes,,,,,,\n", "ann.csv, row 2: 1234567890123450 is no id"),
+        ("ann.csv", "{h}\nx,,yes,,,,,withdraw,\n", "ann.csv, row 2: image is empty"),
     ],
 )
 def test_a_wrong_file_of_answers_is_one_line_with_its_row(tmp_path, name, text, message):

@@ -71,7 +71,7 @@ def page(tmp_path_factory):
     items = draw_items(table, 80, 10, 10, 0)
     lines = [{"start": 5.0 * n, "end": 5.0 * n + 4, "raw": f"rau {n}", "text": f"raw {n}"} for n in range(200)]
     for name in ("review.html", "again.html"):
-        metrics = build_page(items, table, {f"v{n}": lines for n in range(9)}, 18, folder / name)
+        metrics = build_page(items, table, {f"v{n}": lines for n in range(9)}, 18, folder / name, demo=True)
     text = (folder / "review.html").read_text()
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
     assert metrics == {"page_mb": len(text.encode()) / 1e6, "jpeg_quality": 100, "image_scale": 1}
@@ -142,7 +142,9 @@ def test_a_page_without_pairs_says_so(tmp_path, tab):
     table = dataset(laion=1).head(0)
     build_page(draw_items(table, 100, 10, 10, 0), table, {}, 18, tmp_path / "review.html")
     tab.open(tmp_path / "review.html")
-    assert "no pair to review" in tab.value("document.body.innerText")
+    said = tab.value("document.body.innerText")
+    assert "no pair to review" in said
+    assert "A demo" not in said
     assert tab.noise == []
 
 
@@ -153,6 +155,11 @@ def start(tab, folder, name):
     tab.call("Input.insertText", text=name)
     tab.press("Enter")
     tab.wait("!document.getElementById('review').hidden")
+
+
+def test_a_demo_is_said_to_be_one(page, tab):
+    start(tab, page[0], "demo")
+    assert "A demo: images here are drawn" in tab.value("document.body.innerText")
 
 
 def shown(tab):
@@ -205,6 +212,32 @@ def test_undo_takes_back_one_answer_after_the_other(page, tab):
     kept = tab.value("answers")
     assert {name: value for name, value in kept[first].items() if value} == {"usable": "yes"}
     assert not any(kept[second].values())
+
+
+def test_two_tabs_of_one_reader_keep_each_others_answers(page, tab):
+    start(tab, page[0], "twice")
+    first, item = tab.session, shown(tab)["item"]
+    tab.session = None
+    target = tab.call("Target.createTarget", url="about:blank")["targetId"]
+    tab.session = second = tab.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    try:
+        start(tab, page[0], "twice")
+        tab.session = first
+        tab.press("1")
+        tab.session = second
+        tab.value("document.querySelector('input[name=match][value=no]').click()")
+        tab.press("Enter", "3")
+        tab.session = first
+        tab.press("Enter", "Enter", "c", "x")
+        given = list(tab.value("JSON.parse(localStorage.getItem(place())).answers").values())
+    finally:
+        tab.session = None
+        tab.call("Target.closeTarget", targetId=target)
+        tab.session = first
+    assert tab.value(f"answers['{item}']") == {"usable": "yes", "match": "no"}
+    assert len(given) == 3
+    assert {"usable": "cannot_tell"} in given
+    assert {"comment": "x"} in given
 
 
 def test_a_browser_that_keeps_nothing_says_so(page, tab):

@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 from run_of_two_videos import ATTACK, make
 
+from stages.common.reviews import image_of
 from stages.common.tables.dataset import DATASET_TABLE
+from stages.dataset import merge
 from stages.report import census
 from stages.report.census import Census
 from stages.report.flow import flow
@@ -37,7 +39,7 @@ def test_each_step_has_what_was_dropped_with_its_reason_and_examples(run):
     ]
     examples = {drop.reason: drop.examples for step in steps for drop in step.drops}
     assert [len(own) for own in examples.values()] == [1, 1, 1, 3, 3, 1, 2, 2, 2, 2, 1]
-    assert examples["truncated"][0].detail == f"failed {ATTACK}"
+    assert examples["truncated"][0].detail == f"failed: {ATTACK}"
     assert examples["no_histology"][0].text == "Cars"
     assert {one.text for one in examples["no_hold"]} == {"Nothing rests while this is said."}
     assert all(one.pictures for one in [*examples["no_text"], *examples["rest_too_short"]])
@@ -45,6 +47,23 @@ def test_each_step_has_what_was_dropped_with_its_reason_and_examples(run):
     assert [len(drop.examples) for drop in steps[5].drops] == [3, 0], "examples are those with a picture"
     [copy] = examples["exact_duplicate"]
     assert [words for words, _ in copy.pictures] == ["dropped: pubmed_0", "stays: v1_0000_000"]
+
+
+@pytest.mark.parametrize("reason", [merge.WITHDRAWN_REASON, "image_too_small"])
+def test_nothing_is_shown_of_what_a_reader_withdrew_nor_of_its_copies(run, reason):
+    """Neither where it was dropped as such, nor where something else dropped it first."""
+    table = DATASET_TABLE.read(DATASET_TABLE.at())
+    image = table.image[table.pair_id == "v1_0000_000"].item()
+    table.loc[table.image == image, "split"] = ""
+    table.loc[(table.image == image) & (table["drop"] == ""), "drop"] = reason
+    DATASET_TABLE.write(DATASET_TABLE.at(), table)
+    marked = {image_of(image)} if reason != merge.WITHDRAWN_REASON else ()
+    found = Census(DATASET_TABLE.at(), 0, 4, marked)
+    *_, merged = flow(found, PairReader(), ["quilt", "pubmed"])
+    examples = {drop.reason: drop.examples for drop in merged.drops}
+    assert {*examples} == {reason, "exact_duplicate"}
+    assert {one.text for own in examples.values() for one in own} == {"v1_0000_000", "pubmed_0"}
+    assert not any(one.pictures for own in examples.values() for one in own)
 
 
 def test_counts_are_those_of_the_whole_table_in_batches_of_any_size(run, monkeypatch):

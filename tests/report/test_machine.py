@@ -6,7 +6,10 @@ from stages.report.machine import ablation_charts, build
 
 
 def test_ablations_have_a_chart_of_each_number_that_they_change(tmp_path):
-    assert "make ablations" in build("Machine", tmp_path, tmp_path)
+    page = build("Machine", tmp_path, tmp_path)
+    assert "make ablations" in page
+    assert "No stage has run here" in page
+    assert 'data-chart="' not in page, "there is nothing to draw"
     rows = [["as committed", "", 5, 0.9], ["short", "quiltnet.epochs=1", 5, 0.5], ["broken", "x=1", 5, None]]
     table = pd.DataFrame(rows, columns=["experiment", "changes", "pairs", "zero_shot"])
     table.to_csv(tmp_path / "ablations.csv", index=False)
@@ -17,6 +20,8 @@ def test_ablations_have_a_chart_of_each_number_that_they_change(tmp_path):
         chart.table[:1].to_dict("records"),
         chart.table.to_dict("records"),
     ]
+    (tmp_path / "pairs.json").write_text('{"seconds": 90.0}')
     page = build("Machine", tmp_path, tmp_path)
+    assert "1.5 minutes together" in page
     assert "quiltnet.epochs=1" in page
     assert page.count('data-chart="') == 2

@@ -81,7 +81,9 @@ def test_text_from_outside_is_text(made, tab):
 def test_it_shows_what_the_run_is_and_what_was_measured(made, tab):
     opened(tab, made / "index.html")
     said = tab.value("document.body.innerText")
-    for words in ("hold F1", "One of each reason and sub-pathology", "8 candidates came, 3 stay", "quilt"):
+    mean = json.loads((ROOT / "reports/metrics.json").read_text())["zero_shot"]["tuned"]["mean"]
+    interval = f"95 %: {mean['balanced_accuracy_low']:.3f} to {mean['balanced_accuracy_high']:.3f}"
+    for words in ("hold F1", interval, "One of each reason and sub-pathology", "8 candidates came, 3 stay", "quilt"):
         assert words in said
     plots = tab.value("document.querySelectorAll('.plot').length")
     assert plots > 15
@@ -127,6 +129,9 @@ def test_nothing_is_wider_than_the_window(made, tab, width):
     tab.value("document.querySelectorAll('details').forEach((one) => one.open = true)")
     assert tab.overflows() <= 0
     assert tab.value("document.querySelector('.plot svg').getBoundingClientRect().width") <= width
+    tab.value("document.getElementById('models').scrollIntoView()")
+    top, bar = (f"document.querySelector('{one}').getBoundingClientRect()" for one in ("#models", "nav"))
+    assert tab.value(f"{bar}.bottom <= {top}.top"), "the bar of links hides no heading"
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -141,6 +146,19 @@ def test_axe_finds_nothing_serious(made, tab, scheme):
 def test_a_run_without_anything_measured_has_a_page_too(made, tab):
     opened(tab, made / "bare.html")
     said = tab.value("document.body.innerText")
+    assert "No model was measured" in said
+    assert tab.noise == []
+
+
+def test_a_run_that_kept_no_pair_and_has_no_score_says_so(tmp_path, tab):
+    DATASET_TABLE.write(tmp_path / "pairs.parquet", DATASET_TABLE.frame([]))
+    nothing = {"mean": {"simple_shot": {"1": {"mean": None}}}}
+    metrics = {"few_shot": {"protocol": {"name": "p", "metric": "accuracy", "digest": ""}, "tuned": nothing}}
+    html = page.build("None", "", metrics, Census(tmp_path / "pairs.parquet", 0, 4), PairReader())
+    (tmp_path / "none.html").write_text(html)
+    opened(tab, tmp_path / "none.html")
+    said = tab.value("document.body.innerText")
+    assert "There is no pair" in said
     assert "No model was measured" in said
     assert tab.noise == []
 

@@ -69,7 +69,7 @@ def compared(tmp_path):
     ("numbers", "files", "options"),
     [
         (("val_loss", "zero_shot", "linear_probe", "r1"), "(?:models/quiltnet|data/embeddings|reports)", []),
-        (NAMES, "(?:data/(?!named)|models|reports)", ["--drop", "Created|.*/"]),
+        (NAMES, "(?:data/(?!named)|models|reports)", ["--drop", "Created|.*/|params.yaml"]),
     ],
     ids=["of training", "of everything"],
 )

@@ -1,5 +1,6 @@
 """What is nearest is what a plain product of all vectors says, and the index is made once."""
 
+import argparse
 import itertools
 import json
 import shutil
@@ -15,7 +16,7 @@ from stages.common.models.clip import build, load, save
 from stages.common.models.embed import embed_images, embed_texts
 from stages.common.tables import schema
 from stages.common.tables.dataset import DATASET_TABLE
-from stages.search.__main__ import run
+from stages.search.__main__ import _arguments, run
 from stages.search.index import Hit, nearest_rows, read_vectors, write_vectors
 from stages.search.samples import ImageSample, drawn_samples, samples_of, shards_of
 from stages.search.terminal import lines
@@ -78,6 +79,20 @@ def test_answers_are_those_of_one_product(place, capsys):
     assert rows[0][4] == "dense lymphocytes", "of all texts the same one is the nearest"
 
 
+def test_words_longer_than_a_name_may_be_are_words(place, capsys):
+    place("necrosis " * 600, count=1)
+    assert len(printed(capsys)) == 1
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many"])
+def test_a_count_is_one_or_more(count, capsys):
+    parser = argparse.ArgumentParser()
+    _arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["fat", "--count", count])
+    assert "--count" in capsys.readouterr().err
+
+
 def test_an_image_of_the_dataset_finds_itself(place, capsys):
     sample = samples_of(place.folder / "data/dataset/train-000001.tar")[3]
     (place.folder / "image.jpg").write_bytes(ImageReader().read(sample.image))
@@ -106,7 +121,7 @@ def test_what_is_missing_is_said_in_one_line(place):
     with pytest.raises(StageError, match=r"none\.png: there is no such image"):
         place("none.png")
     (place.folder / "broken.png").write_bytes(b"no image")
-    with pytest.raises(StageError, match=r"broken\.png: unreadable_image: give another"):
+    with pytest.raises(StageError, match=r"^[^:]*broken\.png: unreadable_image: give another"):
         place("broken.png")
     with pytest.raises(StageError, match="ask for words"):
         place(" ")

@@ -7,7 +7,7 @@
   const ink = "var(--ink)", soft = "var(--soft)", line = "var(--line)";
   const config = {
     background: null, aria: false, font: "system-ui, sans-serif", view: { stroke: null }, text: { color: ink },
-    axis: { labelColor: ink, titleColor: soft, titleFontWeight: "normal", gridColor: line, gridOpacity: 0.3, domainColor: line, tickColor: line },
+    axis: { labelColor: ink, titleColor: soft, titleFontWeight: "normal", gridColor: line, gridOpacity: 0.3, domainColor: line, tickColor: line, labelSeparation: 4 },
     legend: { labelColor: ink, titleColor: soft, orient: "top", columns: 3 },
   };
 
