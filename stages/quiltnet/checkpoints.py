@@ -96,7 +96,8 @@ class Checkpoints:
 
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f".{name}.part"
-        torch.save({"key": self.key, **values}, part)
+        with part.open("wb") as file:  # where the disk is full, torch's own writer does not say so
+            torch.save({"key": self.key, **values}, file)
         part.replace(self.folder / name)
 
     def _read(self, name: str, device: str) -> dict[str, Any] | None:

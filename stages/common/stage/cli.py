@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,6 +98,7 @@ def _ended_by_one_line(title: str, name: str) -> Iterator[None]:
         yield
     except BaseException as error:
         log.info("broken off", exc_info=True)
+        _let_go(error)
         if isinstance(error, KeyboardInterrupt):
             print(
                 f"{title}: stopped: what is finished is kept: `dvc repro` goes on, `dvc checkout --force` goes back",
@@ -110,6 +112,13 @@ def _ended_by_one_line(title: str, name: str) -> Iterator[None]:
         what, remedy = UNWRITABLE[cause]
         where = getattr(error, "filename2", None) or getattr(error, "filename", None) or _fullest(name)
         sys.exit(f"{title}: error: {what} {where}: {remedy} and run `dvc repro` again; finished items are kept")
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop what the frames of an error hold: libraries complain of files that are open when the process ends."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 @contextmanager

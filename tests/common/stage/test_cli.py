@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 
 import pytest
 from conftest import ROOT
@@ -18,6 +19,7 @@ LIBRARY = """
 import logging
 import sys
 import warnings
+import weakref
 
 from stages.common.models.device import cores  # as every worker of a stage imports something of stages.common
 
@@ -195,3 +197,22 @@ def test_ctrl_c_is_one_line(stage, tmp_path, jobs):
     assert err.splitlines() == [
         "rois: stopped: what is finished is kept: `dvc repro` goes on, `dvc checkout --force` goes back"
     ]
+
+
+def test_what_a_stage_held_is_let_go_when_it_ends_by_an_error():
+    """Files that libraries hold open are otherwise told on the terminal, behind the line that says what is wrong."""
+
+    class Held:
+        pass
+
+    seen = []
+
+    def stage():
+        held = Held()
+        seen.append(weakref.ref(held))
+        raise StageError("no")
+
+    with pytest.raises(SystemExit) as ended, cli._ended_by_one_line("toys", "toys"):
+        stage()
+    assert ended.value.code == "toys: error: no"
+    assert seen[0]() is None
