@@ -21,6 +21,7 @@ from stages.comparison.tables import write_table
 log = logging.getLogger(__name__)
 
 COMMITTED = "as committed"
+SUMMARY_STAGE = "report"  # writes SUMMARY_FILE; what it does not need, as the page of search, is not made
 SET = ("-S", "--set-param")
 
 
@@ -117,7 +118,7 @@ def draw(table: pd.DataFrame, numbers: list[str], note: str, path: Path) -> None
 
 def _run(one: Experiment) -> bool:
     """Whether it has run to its end; what it says goes to a log."""
-    done = _dvc("exp", "run", "--temp", "--name", one.name, *one.options)
+    done = _dvc("exp", "run", "--temp", "--name", one.name, *one.options, SUMMARY_STAGE)
     LOGS_DIR.mkdir(parents=True, exist_ok=True)
     (LOGS_DIR / f"ablations@{one.name}.log").write_text(done.stdout, encoding="utf-8")
     return done.returncode == 0
