@@ -2,8 +2,10 @@
 
 import csv
 import io
+import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from ruamel.yaml import YAML
 from benchmarks.scale.results import EVALSET_IMAGES, OTHERS, OWN, VIDEOS, picture, texts
 from stages.common.data.files import write_bytes, write_json, write_table
 from stages.common.incremental.code import ROOT
-from stages.common.paths import FRAME_FILTER_DIR, MAGNIFICATION_DIR
+from stages.common.paths import FRAME_FILTER_DIR, LEXICON_DIR, MAGNIFICATION_DIR, metrics_file
 from stages.common.tables.evaluation import SURE_ERRORS
 from stages.common.tables.frame_filter import FILTER_SPEC
 from stages.common.tables.lexicon import TERMS, WORDS
@@ -49,7 +51,6 @@ def make(folder: Path, videos: int) -> None:
     edit(folder, PARAMS)
     for name in ("frames", "tissue", "gold"):
         write_bytes(folder / HOME / name / "README.md", b"nothing\n")
-    write_bytes(folder / "data" / "preflight" / "checked.json", b"{}\n")
     _models(folder)
     grow(folder, 0, videos)
     _pubmed(folder / HOME / "pubmed", scaled(OTHERS["pubmed"], videos) // FIGURES)
@@ -57,6 +58,8 @@ def make(folder: Path, videos: int) -> None:
     _laion(folder / HOME / "laion", scaled(OTHERS["laion"], videos))
     _table(folder / HOME / "table", scaled(OWN, videos))
     _evalset(folder, scaled(EVALSET_IMAGES, videos))
+    command = [sys.executable, "-m", "stages.preflight"]
+    subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, check=True)
 
 
 def scaled(total: int, videos: int) -> int:
@@ -100,6 +103,8 @@ def _models(folder: Path) -> None:
     SURE_ERRORS.write(folder / SURE_ERRORS.path, {})
     TERMS.write(folder / TERMS.path, TERMS.frame([term]))
     WORDS.write(folder / WORDS.path, WORDS.frame([("gland", 1)]))
+    for model in (FRAME_FILTER_DIR, MAGNIFICATION_DIR, LEXICON_DIR):
+        write_json(folder / metrics_file(model.name), {})
 
 
 def _pubmed(out: Path, articles: int) -> None:
