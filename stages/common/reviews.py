@@ -28,6 +28,7 @@ ACTIONS = {
     WITHDRAW: "Withdraw: must not be used (a face, a name, no permission)",
     WRONG: "Wrong: leave this pair out of the dataset",
 }
+WRONG_REASON, WITHDRAWN_REASON = "wrong_by_reader", "withdrawn_by_reader"  # why pairs of theirs are dropped
 COLUMNS = ("item", "image", *QUESTIONS, "action", "comment")
 PAIR, REPEAT, MISMATCH = "pair", "repeat", "mismatch"
 ROLES = (PAIR, REPEAT, MISMATCH)  # a pair of the sample, one shown again, an image with the text of another

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from stages.common.reviews import WITHDRAWN_REASON, WRONG_REASON
 from stages.common.tables.dataset import DATASET_TABLE
 from stages.common.text.characters import count_words
 from stages.dataset.duplicates import Verify, copies, leaks
@@ -18,7 +19,6 @@ from stages.dataset.params import Params
 from stages.dataset.reviewed import Marked, withdrawn_rows
 from stages.dataset.texts import text_groups
 
-WRONG_REASON, WITHDRAWN_REASON = "wrong_by_reader", "withdrawn_by_reader"
 UNMARKED = Marked()
 
 

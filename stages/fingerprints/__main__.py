@@ -48,12 +48,12 @@ def run(params: Params, base: Base) -> dict[str, Any]:
     tests = fingerprints(every, *how, FINGERPRINTS_STATE_DIR / "evalsets", flags=False)
     parts = (part.assign(evalset=name) for name, own in paths.items() for part in tests.of(own))
     EVALSET_IMAGES.write_parts(EVALSET_IMAGES.at(), parts)
+    errors = EVALSET_IMAGES.read(EVALSET_IMAGES.at(), ["image", "error"]).set_index("image").error
+    check_readable(errors)
     fit = similarities(pairs, params.clip, device, base.jobs)
     SIMILARITIES.write(SIMILARITIES.at(), fit)
     flags = [name for name in rows.columns if name.startswith(FLAG.name)]
     images = IMAGES.read(IMAGES.at(), ["blur", "background", "error", *flags])
-    errors = EVALSET_IMAGES.read(EVALSET_IMAGES.at(), ["image", "error"]).set_index("image").error
-    check_readable(errors)
     metrics = {
         "images": len(images),
         "unreadable": int((images.error != "").sum()),

@@ -63,7 +63,7 @@ def fingerprints(
         device=device,
     )
     items = _items(references)
-    failed = made(items, state / "rows")
+    failed = made(items, state / "rows", force=forced())
     if lost := set(failed.id[failed.reason.isin(LOST_REASONS)]):
         alone = {one.id: one for item in items if item.id in lost for one in _alone(item)}
         failed_alone = made(list(alone.values()), state / "alone")
@@ -79,7 +79,9 @@ def fingerprints(
     return Rows(state / "rows", items)
 
 
-def _made(items: Sequence[Item], out: Path, work: Work, needs: Dependencies, base: Base, device: str) -> pd.DataFrame:
+def _made(
+    items: Sequence[Item], out: Path, work: Work, needs: Dependencies, base: Base, device: str, force: bool = False
+) -> pd.DataFrame:
     """Bring the folder `out` up to date with `items`; return the manifest's rows of those that failed."""
     manifest, _ = run_items(
         items,
@@ -91,7 +93,7 @@ def _made(items: Sequence[Item], out: Path, work: Work, needs: Dependencies, bas
         needs=needs,
         base=base.model_copy(update={"max_failed": 1.0}),
         device=device,
-        force=forced(),
+        force=force,
     )
     return manifest[manifest.status != "ok"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.common.reviews import image_of
+from stages.common.reviews import WITHDRAWN_REASON, image_of
 from stages.common.tables.dataset import DATASET_TABLE
 
 BATCH = 20_000  # rows that are in memory at once
@@ -21,7 +21,6 @@ BINS = {"words": 5, "side": 100, "confidence": 0.05, "similarity": 0.05, "blur":
 SHARES = ("confidence", "similarity", "blur")  # of which the last bin holds 1, too
 EXAMPLES = 3  # of what was dropped for one reason
 CERTAIN = 1.0  # confidence of a pair that nobody doubts
-WITHDRAWN = "withdrawn_by_reader"  # why stages.dataset dropped what must not be shown
 SHOWN = [
     *("pair_id", "source", "video_id", "hold_id", "image", "start_s", "end_s", "text", "kind", "box", "entities"),
     *("sub_pathology", "magnification", "magnification_how", "width", "height", "confidence", "reason", "license"),
@@ -78,7 +77,7 @@ class Census:
         self.candidates += len(rows)
         self.kept += len(kept)
         self.dropped.update(zip(dropped.source, dropped["drop"], strict=True))
-        self.withdrawn.update(dropped.image[dropped["drop"] == WITHDRAWN])
+        self.withdrawn.update(dropped.image[dropped["drop"] == WITHDRAWN_REASON])
         self.withdrawn.update(one for one in (dropped.image if self._marked else ()) if image_of(one) in self._marked)
         for name in COUNTED:
             self.counts[name].update(kept[name].astype(object).where(kept[name].notna(), None))

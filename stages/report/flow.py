@@ -13,13 +13,14 @@ import pandas as pd
 from stages.common.data.tars import read_tar
 from stages.common.incremental.manifest import finished, read_manifest
 from stages.common.paths import CAPTIONS_DIR, KEYFRAMES_DIR, MORE_SOURCES_DIR, ROIS_DIR, SOURCES_DIR, TRANSCRIPTS_DIR
+from stages.common.reviews import WITHDRAWN_REASON, WRONG_REASON
 from stages.common.tables.captions import CaptionSentence
 from stages.common.tables.keyframes import HOLDS, PASSED, PASSED_MEMBER, tar_of
 from stages.common.tables.pairs import PAIR_TABLE
 from stages.common.tables.sources import DROPPED, SOURCE_PAIRS, SOURCES
 from stages.common.tables.transcripts import TRANSCRIPT
 from stages.common.tables.videos import STATUS_TABLE, VIDEO_TABLE
-from stages.report.census import EXAMPLES, WITHDRAWN, Census
+from stages.report.census import EXAMPLES, Census
 from stages.report.pairs import PairReader, clock
 
 # What a reason means, where its words do not say it.
@@ -43,8 +44,8 @@ MEANINGS = {
     "exact_duplicate": "the same file as another pair's image",
     "near_duplicate": "the picture of another pair, changed a little",
     "crop_duplicate": "a part of another pair's image",
-    "wrong_by_reader": "a reader of the review page says that it is wrong",
-    WITHDRAWN: "a reader of the review page says that it must not be used, so neither image nor text is shown",
+    WRONG_REASON: "a reader of the review page says that it is wrong",
+    WITHDRAWN_REASON: "a reader of the review page says that it must not be used, so neither image nor text is shown",
 }
 
 

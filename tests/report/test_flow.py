@@ -4,9 +4,8 @@ import pandas as pd
 import pytest
 from run_of_two_videos import ATTACK, make
 
-from stages.common.reviews import image_of
+from stages.common.reviews import WITHDRAWN_REASON, image_of
 from stages.common.tables.dataset import DATASET_TABLE
-from stages.dataset import merge
 from stages.report import census
 from stages.report.census import Census
 from stages.report.flow import flow
@@ -49,7 +48,7 @@ def test_each_step_has_what_was_dropped_with_its_reason_and_examples(run):
     assert [words for words, _ in copy.pictures] == ["dropped: pubmed_0", "stays: v1_0000_000"]
 
 
-@pytest.mark.parametrize("reason", [merge.WITHDRAWN_REASON, "image_too_small"])
+@pytest.mark.parametrize("reason", [WITHDRAWN_REASON, "image_too_small"])
 def test_nothing_is_shown_of_what_a_reader_withdrew_nor_of_its_copies(run, reason):
     """Neither where it was dropped as such, nor where something else dropped it first."""
     table = DATASET_TABLE.read(DATASET_TABLE.at())
@@ -57,7 +56,7 @@ def test_nothing_is_shown_of_what_a_reader_withdrew_nor_of_its_copies(run, reaso
     table.loc[table.image == image, "split"] = ""
     table.loc[(table.image == image) & (table["drop"] == ""), "drop"] = reason
     DATASET_TABLE.write(DATASET_TABLE.at(), table)
-    marked = {image_of(image)} if reason != merge.WITHDRAWN_REASON else ()
+    marked = {image_of(image)} if reason != WITHDRAWN_REASON else ()
     found = Census(DATASET_TABLE.at(), 0, 4, marked)
     *_, merged = flow(found, PairReader(), ["quilt", "pubmed"])
     examples = {drop.reason: drop.examples for drop in merged.drops}

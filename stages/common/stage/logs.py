@@ -69,7 +69,6 @@ def join_log() -> None:
     logging.setLoggerClass(_PropagatingLogger)
     logging.captureWarnings(True)
     warnings.simplefilter("default")
-    warnings.simplefilter("ignore", ResourceWarning)  # of libraries' files, told on the terminal when a process ends
     warnings.formatwarning = _with_place
 
 
