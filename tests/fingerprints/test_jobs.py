@@ -12,9 +12,9 @@ from safetensors.numpy import save_file
 
 from stages.common.data.files import jpeg
 from stages.common.data.tars import write_tar
-from stages.fingerprints import work
 
 FEATURES = 1280  # of the packaged network
+CHUNK = 20  # images a worker takes at a time
 DIMS = 2048  # many numbers, of which some would be rounded to another float16
 FILTER = {
     "kind": "logistic",
@@ -29,11 +29,12 @@ BY_JOBS = f"""
 import json, sys
 from pathlib import Path
 from stages.common.stage.params import load_params
-from stages.fingerprints.work import fingerprints
+from stages.fingerprints import work
+work.CHUNK = {CHUNK}
 folder, references = Path(sys.argv[1]), json.loads(sys.stdin.read())
 base = load_params("base")[1]
 bases = [base.model_copy(update={{"jobs": jobs}}) for jobs in (1, 2)]
-rows = [fingerprints(references, folder, {DIMS}, base, "cpu", folder / str(base.jobs)) for base in bases]
+rows = [work.fingerprints(references, folder, {DIMS}, base, "cpu", folder / str(base.jobs)) for base in bases]
 tables = [one.table(references) for one in rows]
 assert tables[0].embedding.nunique() == len(references)
 assert all(tables[0].equals(other) for other in tables)
@@ -42,9 +43,9 @@ assert all(tables[0].equals(other) for other in tables)
 
 @pytest.fixture
 def references(tmp_path):
-    """Images enough for two workers."""
+    """Images enough for two workers, and batches that are not full."""
     rng = np.random.default_rng(0)
-    squares = rng.integers(0, 255, (work.CHUNK + 20, 4, 4, 3), dtype=np.uint8)  # with few local features
+    squares = rng.integers(0, 255, (2 * CHUNK + 5, 4, 4, 3), dtype=np.uint8)  # with few local features
     pictures = squares.repeat(6, axis=1).repeat(6, axis=2)
     write_tar(tmp_path / "t.tar", {f"{n}.jpg": jpeg(Image.fromarray(one)) for n, one in enumerate(pictures)})
     return [f"{tmp_path}/t.tar#{n}.jpg" for n in range(len(pictures))]

@@ -15,7 +15,7 @@ from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import Any
 
-from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
+from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor, process_executor
 from joblib.externals.loky.backend.context import get_context
 
 from stages.common.stage.logs import log_file
@@ -23,6 +23,7 @@ from stages.common.stage.logs import log_file
 POLL_S = 0.2  # how often the time and the memory of a call are looked at
 START_S = 600.0  # in which a process must have begun
 GB = 10**9
+LEAK_GB = 4.0  # by which a process may grow before loky replaces it
 LOST_REASONS = ("worker_died", "timeout", "memory")
 _STARTING = threading.Lock()  # one process is started at a time
 
@@ -118,6 +119,8 @@ def _begin(parent: int) -> None:
     """Prepare a worker's process: after Ctrl-C it is ended by `parent`, it does not outlive that, and where it crashed
     is said in the log of the run, if there is one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # At loky's own 0.3 GB every process that loads a model was replaced, and had to load it again.
+    process_executor._MAX_MEMORY_LEAK_SIZE = LEAK_GB * GB
     if log := log_file():
         faulthandler.enable(log.open("a"))
     threading.Thread(target=_end_after, args=(parent,), daemon=True).start()

@@ -20,6 +20,7 @@ from stages.common.errors import StageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
     from pydantic import TypeAdapter, ValidationError
 
 Type = Literal["string", "float", "double", "int64", "bool", "binary"]
@@ -132,12 +133,10 @@ class Table:
 
     def read_parts(self, path: Path, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """Yield the table at `path`, or some of its columns, PART rows at a time. Raises StageError like `read`."""
-        import pyarrow.parquet as pq
-
         if not path.exists():
             raise StageError(f"{path} not found: {_remedy(self.stage)}")
-        wanted = self._check(path, path, columns)
-        with pq.ParquetFile(path) as file:
+        with self._opened(path, path) as file:
+            wanted = self._check(file.schema_arrow, path, columns)
             yield from (batch.to_pandas() for batch in file.iter_batches(PART, columns=wanted))
 
     def read_bytes(self, data: bytes, where: str) -> pd.DataFrame:
@@ -145,25 +144,29 @@ class Table:
         return self._checked(io.BytesIO(data), where, None)
 
     def _checked(
-        self, source: Any, where: object, columns: Sequence[str] | None, without: Sequence[str] = ()
+        self, source: Path | io.BytesIO, where: object, columns: Sequence[str] | None, without: Sequence[str] = ()
     ) -> pd.DataFrame:
-        wanted = self._check(source, where, columns)
-        if isinstance(source, io.BytesIO):
-            source.seek(0)
-        try:
-            return pd.read_parquet(source, columns=[name for name in wanted if name not in without])
-        except Exception as error:  # what pandas finds in the file's notes on it may be anything
-            raise StageError(f"{where} is damaged ({' '.join(str(error).split())}): {_remedy(self.stage)}") from None
+        with self._opened(source, where) as file:
+            wanted = [name for name in self._check(file.schema_arrow, where, columns) if name not in without]
+            try:
+                return file.read(wanted).select(wanted).to_pandas()
+            except Exception as error:  # what the file's notes for pandas say may be anything
+                problem = " ".join(str(error).split())
+                raise StageError(f"{where} is damaged ({problem}): {_remedy(self.stage)}") from None
 
-    def _check(self, source: Any, where: object, columns: Sequence[str] | None) -> list[str]:
-        """Return `columns`, or all that there are. Raises StageError where one is missing or not of this table."""
-        import pyarrow as pa
+    def _opened(self, source: Path | io.BytesIO, where: object) -> "pq.ParquetFile":
+        """The parquet file `source`, opened once: on a table of a video that takes as long as to read it."""
         import pyarrow.parquet as pq
 
         try:
-            present = pq.read_schema(source)
+            return pq.ParquetFile(source)
         except Exception:  # pyarrow has errors of its own, and passes others on
             raise StageError(f"{where} is not a parquet file: {_remedy(self.stage)}") from None
+
+    def _check(self, present: "pa.Schema", where: object, columns: Sequence[str] | None) -> list[str]:
+        """Return `columns`, or all that there are. Raises StageError where one is missing or not of this table."""
+        import pyarrow as pa
+
         for name in columns if columns is not None else self.names:
             if name not in present.names:
                 raise StageError(f"{where}: column '{name}' is missing: {_origin(self.stage)}")

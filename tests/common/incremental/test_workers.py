@@ -161,6 +161,23 @@ def test_a_process_that_ends_between_two_calls_is_followed_by_another(base):
     assert dict(run_calls(calls(), processes)) == {"first": None, "second": 2}
 
 
+HELD = []
+
+
+def load(size):
+    """Hold so many bytes, as a model does, for longer than loky goes without a look."""
+    HELD.append(b"x" * size)
+    time.sleep(1.2)
+    return os.getpid()
+
+
+def test_a_process_that_has_loaded_a_model_is_not_replaced(base):
+    processes = base.model_copy(update={"backend": "loky", "jobs": 1})
+    calls = [Call(name, functools.partial(load, size), 60.0) for name, size in (("first", 5 * 10**8), ("second", 0))]
+    made_by = dict(run_calls(calls, processes))
+    assert made_by["first"] == made_by["second"]
+
+
 def test_workers_share_a_gpu_up_to_a_number(base, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     monkeypatch.setattr("stages.common.incremental.workers.cores", lambda: 32)

@@ -105,10 +105,14 @@ def test_a_start_that_would_be_ignored_or_random_is_refused(registry, tmp_path, 
 
 @pytest.mark.slow
 def test_openais_own_model_runs_with_quickgelu(tmp_path, monkeypatch):
-    """The registry as it is, and weights of the right names and shapes."""
+    """The registry as it is, but for towers of one layer, and weights of the right names and shapes."""
     from open_clip import factory
 
     monkeypatch.chdir(tmp_path)
+    for name in ("ViT-B-32", "ViT-B-32-quickgelu"):
+        config = factory._MODEL_CONFIGS[name]
+        towers = {tower: config[tower] | {"layers": 1} for tower in ("vision_cfg", "text_cfg")}
+        monkeypatch.setitem(factory._MODEL_CONFIGS, name, config | towers)
     torch.save(open_clip.create_model("ViT-B-32", load_weights=False).state_dict(), tmp_path / "weights.pt")
     monkeypatch.setattr(factory, "download_pretrained", lambda *_, **__: str(tmp_path / "weights.pt"))
     for place in ("ViT-B-32@openai", "ViT-B/32@openai", "ViT-B-32-quickgelu@openai"):
