@@ -46,10 +46,11 @@ def merge(
 
     A row has a split (train, val, test) or a drop reason. An image that is a copy of an evalset's is a leak and goes.
     Among copies in different groups the one of the earliest of `params.sources` stays, then the larger, then the
-    smaller pair_id; the pairs of the others point to it in duplicate_of. Groups that share copies fall into
-    one split. text_group is the pair_id of the first text that says nearly the same. Pairs of Quilt-1M as it was
-    released keep their split, and copies of them in other groups follow. A pair that a reader called wrong goes alone;
-    an image that was withdrawn goes with all its pairs, after its copies have gone for its sake.
+    smaller pair_id; the pairs of the others point to it in duplicate_of. Without `params.deduplicate` all stay. Groups
+    that share copies fall into one split. text_group is the pair_id of the first text that says nearly the same. Pairs
+    of Quilt-1M as it was released keep their split, and copies of them in other groups follow. A pair that a reader
+    called wrong goes alone; an image that was withdrawn goes with all its pairs, after its copies have gone for its
+    sake.
     """
     table = _by_preference(pairs, params.sources).merge(
         images.drop(columns=["width", "height"]), on="image", how="left"
@@ -69,7 +70,8 @@ def merge(
         _drop(table, table.image.isin(own.images[rows.i]), f"leak_{evalset}")
     groups, names = pd.factorize(alive.group)
     found = copies(own, groups, params.phash_distance, params.crop_cosine, verify, jobs)
-    _drop_copies(table, alive, found)
+    if params.deduplicate:
+        _drop_copies(table, alive, found)
     firsts = text_groups(table.text.tolist(), params.text_jaccard)
     table["text_group"] = table.pair_id.to_numpy()[firsts]
     repeated = table[table["drop"] == ""].duplicated(["image", "text_group"])

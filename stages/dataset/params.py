@@ -32,6 +32,7 @@ class Params(ParamsModel):
     phash_distance: int = Field(ge=0, le=64)
     crop_cosine: float = Field(ge=0, le=1)
     text_jaccard: float = Field(gt=0, le=1)
+    deduplicate: bool
     filters: Place[list[str]]
     val_share: float = Field(ge=0, lt=1)
     test_share: float = Field(ge=0, lt=1)

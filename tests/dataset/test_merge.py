@@ -101,6 +101,17 @@ def test_the_first_source_then_the_larger_image_stays(stage_params):
     assert turned.loc["q", "duplicate_of"] == "p"
 
 
+def test_copies_that_are_to_stay_do_so_in_one_split_and_leaks_go_all_the_same(stage_params):
+    rows = [row(f"{side}{n}", image=f"t#{side}{n}") for n in range(40) for side in "ab"]
+    special = {f"t#{side}{n}": {"sha256": f"shared {n}"} for n in range(40) for side in "ab"}
+    tests = prints(["e"], e={"sha256": "shared 0"}).assign(evalset="nct")
+    table = merged(rows, stage_params, special, tests, deduplicate=False)
+    assert table["drop"].to_dict() == {one["pair_id"]: "leak_nct" if one["pair_id"][1:] == "0" else "" for one in rows}
+    assert table.duplicate_of.eq("").all()
+    assert all(table.split[f"a{n}"] == table.split[f"b{n}"] for n in range(40))
+    assert table.split[table.split != ""].nunique() > 1
+
+
 def test_mirrored_and_cut_images_are_copies_too(stage_params):
     rows = [row("a", image="t#a"), row("b", image="t#b"), row("c", image="t#c"), row("d", image="t#d")]
     vector = (np.eye(64)[0]).astype(np.float16).tobytes()
