@@ -1,4 +1,5 @@
-"""Two hundred videos through the work of `rois` on a Ray cluster of two nodes on this machine, against its own workers.
+"""Videos through the work of `rois` and of `keyframes` on a Ray cluster of two nodes on this machine, against its own
+workers.
 
 The videos are those of the demo, again and again under other names: `make demo` first.
 """
@@ -15,39 +16,53 @@ from benchmarks import report, seconds
 from stages.common.errors import StageError
 from stages.common.incremental.dependencies import Dependencies
 from stages.common.incremental.manifest import finished
-from stages.common.incremental.runner import Item, run_items
-from stages.common.paths import KEYFRAMES_DIR
+from stages.common.incremental.runner import Item, Work, run_items
+from stages.common.paths import FRAME_FILTER_DIR, KEYFRAMES_DIR, MAGNIFICATION_DIR, VIDEOS_DIR
 from stages.common.stage.params import Base, load_params
 from stages.common.tables.keyframes import HOLDS, tar_of
+from stages.common.tables.videos import VIDEO_TABLE
+from stages.keyframes.work import keyframes
 from stages.rois.work import rois
 
-COUNT = 200
+KINDS = {"rois": 200, "keyframes": 34}  # items: of hundredths of a second, and of seconds
 
 
-def demo_items() -> list[Item]:
-    """COUNT items, of as many videos as the demo has."""
+def items_of(kind: str) -> list[Item]:
+    """As many items as KINDS says, of as many videos as the demo has."""
     try:
         videos = finished(KEYFRAMES_DIR).id.tolist()
     except StageError as error:
         sys.exit(f"benchmarks.cluster: {error}")
+    films = VIDEO_TABLE.read(VIDEO_TABLE.at(), ["video_id", "file"]).set_index("video_id").file
     return [
         Item(
             f"{name}-{number:03d}",
             str(number),
-            {"keyframes": str(tar_of(name).resolve()), "holds": str(HOLDS.at(id=name).resolve())},
+            {"keyframes": str(tar_of(name).resolve()), "holds": str(HOLDS.at(id=name).resolve())}
+            if kind == "rois"
+            else {"path": str((VIDEOS_DIR / films[name]).resolve())},
         )
-        for number, name in zip(range(COUNT), itertools.cycle(videos), strict=False)
+        for number, name in zip(range(KINDS[kind]), itertools.cycle(videos), strict=False)
     ]
 
 
-def go(items: list[Item], out: Path, base: Base) -> None:
+def work_of(kind: str) -> Work:
+    """What is done with an item."""
+    params = load_params(kind)[0]
+    if kind == "rois":
+        return functools.partial(rois, params=params)
+    models = {"model": FRAME_FILTER_DIR.resolve(), "estimator": MAGNIFICATION_DIR.resolve()}
+    return functools.partial(keyframes, params=params, jobs=2, device="cpu", **models)
+
+
+def go(kind: str, out: Path, base: Base) -> None:
     """Do all items."""
     run_items(
-        items,
-        functools.partial(rois, params=load_params("rois")[0]),
+        items_of(kind),
+        work_of(kind),
         name=out.name,
         out=out,
-        files=("{id}.parquet", "{id}.trace.parquet"),
+        files=("{id}.parquet", "{id}.trace.parquet" if kind == "rois" else "{id}.tar"),
         keys=out.with_suffix(".parquet"),
         needs=Dependencies(),
         base=base,
@@ -61,7 +76,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def main(temporary: str) -> None:
-    """Measure each twice, since to join a cluster and to start its workers takes seconds, and once a stage."""
+    """Measure both. To join a cluster and to start its workers takes two seconds longer than to start local ones."""
     os.environ |= {"RAY_TMPDIR": temporary, "RAY_AUTH_MODE": "disabled"}
     from ray.cluster_utils import Cluster
 
@@ -70,14 +85,15 @@ def main(temporary: str) -> None:
     cluster.add_node(**at)
     base = load_params("base")[1].model_copy(update={"jobs": 2})
     ray = base.model_copy(update={"backend": "ray", "ray_address": cluster.address})
-    items, here, there = demo_items(), Path(temporary, "loky"), Path(temporary, "ray")
-    for name in ("cluster/first", "cluster"):
-        theirs = seconds(lambda: go(items, here, base), 1)
-        ours = seconds(lambda: go(items, there, ray), 1)
-        report(name, ours, theirs, 1.3, f"{COUNT} items on two Ray nodes of one core, against two local workers")
-    left, right = tree(here), tree(there)
-    different = sum(left.get(name) != right.get(name) for name in left.keys() | right.keys())
-    report("cluster/different", different, None, 0, f"of {len(left)} files", unit="files")
+    for kind in KINDS:
+        here, there = Path(temporary, f"{kind}_by_loky"), Path(temporary, f"{kind}_by_ray")
+        theirs = seconds(lambda: go(kind, here, base), 1)  # noqa: B023 - called at once
+        ours = seconds(lambda: go(kind, there, ray), 1)  # noqa: B023
+        note = f"{KINDS[kind]} items on two Ray nodes of one core, against two local workers"
+        report(f"cluster/{kind}", ours, theirs, 1.3, note)
+        left, right = tree(here), tree(there)
+        different = sum(left.get(name) != right.get(name) for name in left.keys() | right.keys())
+        report(f"cluster/{kind}/different", different, None, 0, f"of {len(left)} files", unit="files")
 
 
 if __name__ == "__main__":

@@ -99,12 +99,15 @@ class FinishedRun:
 
 @contextmanager
 def in_memory(finished: Path) -> Iterator[FinishedRun]:
-    """A copy of a finished run on a file system of SIZE, without DVC's cache."""
+    """A copy of a finished run on a file system of SIZE, with that run's own cache: DVC would run all stages anew."""
     with tempfile.TemporaryDirectory() as mounted:
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", mounted], check=True)
         try:
             shutil.copytree(finished, Path(mounted, "run"), symlinks=True, ignore=shutil.ignore_patterns("cache"))
-            yield FinishedRun(Path(mounted, "run"))
+            run = FinishedRun(Path(mounted, "run"))
+            run.start("dvc", "cache", "dir", "--local", str(finished.resolve() / ".dvc/cache")).communicate()
+            run.start("dvc", "config", "--local", "cache.type", "copy").communicate()  # so that nothing links to it
+            yield run
         finally:
             subprocess.run(["umount", mounted], check=True)
 
