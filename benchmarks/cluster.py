@@ -51,8 +51,14 @@ def work_of(kind: str) -> Work:
     params = load_params(kind)[0]
     if kind == "rois":
         return functools.partial(rois, params=params)
-    models = {"model": FRAME_FILTER_DIR.resolve(), "estimator": MAGNIFICATION_DIR.resolve()}
-    return functools.partial(keyframes, params=params, jobs=2, device="cpu", **models)
+    return functools.partial(
+        keyframes,
+        params=params,
+        model=FRAME_FILTER_DIR.resolve(),
+        jobs=2,
+        device="cpu",
+        estimator=MAGNIFICATION_DIR.resolve(),
+    )
 
 
 def go(kind: str, out: Path, base: Base) -> None:
