@@ -76,7 +76,8 @@ def merge(
     table["text_group"] = table.pair_id.to_numpy()[firsts]
     repeated = table[table["drop"] == ""].duplicated(["image", "text_group"])
     _drop(table, table.index.isin(repeated[repeated].index), "same_image_and_text")
-    _drop(table, withdrawn_rows(table, marked.images), WITHDRAWN_REASON)
+    withdrawn = marked.images if params.deduplicate else _with_copies(marked.images, own.images, found)
+    _drop(table, withdrawn_rows(table, withdrawn), WITHDRAWN_REASON)
     # Of an image with texts of both, val; "" is before train, and train before val.
     released = table.groupby("image").released_split.transform("max")
     fixed = released.groupby(table.group).max().to_dict()
@@ -126,6 +127,13 @@ def _drop_copies(table: pd.DataFrame, alive: pd.DataFrame, found: pd.DataFrame) 
     rows = table.image.isin(list(first)) & (table["drop"] == "")
     table.loc[rows, "duplicate_of"] = table.image[rows].map(first)
     table.loc[rows, "drop"] = table.image[rows].map(ways)
+
+
+def _with_copies(withdrawn: frozenset[str], images: NDArray[np.object_], found: pd.DataFrame) -> frozenset[str]:
+    """The images that were withdrawn, and the copies of them that have not gone as such."""
+    left, right = images[found.i], images[found.j]
+    named = list(withdrawn)
+    return withdrawn | set(right[np.isin(left, named)]) | set(left[np.isin(right, named)])
 
 
 def _splits(

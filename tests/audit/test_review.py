@@ -243,10 +243,19 @@ def test_two_tabs_of_one_reader_keep_each_others_answers(page, tab):
 def test_what_another_tab_writes_over_is_stored_again(page, tab):
     start(tab, page[0], "late")
     item = shown(tab)["item"]
-    tab.press("2")
-    tab.value("localStorage.setItem(place(), JSON.stringify({ at: 5, answers: { other: { usable: 'no' } } }))")
-    tab.value("dispatchEvent(new StorageEvent('storage', { key: place() }))")
-    assert tab.value("kept().answers") == {"other": {"usable": "no"}, item: {"usable": "no"}}
+
+    def another_tab_stores(answers):
+        tab.value(f"localStorage.setItem(place(), JSON.stringify({{ at: 5, answers: {json.dumps(answers)} }}))")
+        tab.value("dispatchEvent(new StorageEvent('storage', { key: place() }))")
+
+    tab.press("2", "1")
+    mine = tab.value("kept().answers")[item]
+    another_tab_stores({"other": {"usable": "no"}, item: {"usable": "no", "comment": "from there"}})
+    assert tab.value("kept().answers") == {"other": {"usable": "no"}, item: mine | {"comment": "from there"}}
+    assert tab.value("document.getElementById('comment').value") == "from there"
+    tab.press("u")
+    given = {name: value for name, value in tab.value("kept().answers")[item].items() if value}
+    assert given == {"usable": "no", "comment": "from there"}, "undo takes back what was answered here"
 
 
 def test_a_browser_that_keeps_nothing_says_so(page, tab):

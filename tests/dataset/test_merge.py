@@ -112,6 +112,15 @@ def test_copies_that_are_to_stay_do_so_in_one_split_and_leaks_go_all_the_same(st
     assert table.split[table.split != ""].nunique() > 1
 
 
+def test_copies_that_were_to_stay_go_with_one_that_was_withdrawn(stage_params):
+    rows = [row("a", image="t#a"), row("b", "pubmed", image="t#b"), row("c", image="t#c")]
+    special = {f"t#{name}": {"sha256": "same"} for name in "ab"}
+    for name in "ab":
+        marks = [(name, f"three words {name}", f"t#{name}", "pair", "withdraw")]
+        table = merged(rows, stage_params, special, marks=marks, deduplicate=False)
+        assert table["drop"].to_dict() == {"a": "withdrawn_by_reader", "b": "withdrawn_by_reader", "c": ""}
+
+
 def test_mirrored_and_cut_images_are_copies_too(stage_params):
     rows = [row("a", image="t#a"), row("b", image="t#b"), row("c", image="t#c"), row("d", image="t#d")]
     vector = (np.eye(64)[0]).astype(np.float16).tobytes()
