@@ -99,7 +99,8 @@ class FinishedRun:
 
 @contextmanager
 def in_memory(finished: Path) -> Iterator[FinishedRun]:
-    """A copy of a finished run on a file system of SIZE, with that run's own cache: DVC would run all stages anew."""
+    """A copy of a finished run on a file system of SIZE, with that run's own cache, without
+    which DVC would run all stages anew."""
     with tempfile.TemporaryDirectory() as mounted:
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", mounted], check=True)
         try:
